@@ -1,0 +1,1 @@
+"""Pure parts: torch, transformers, tokenizers, numpy. Imports neither plugins, adapters nor cli."""

@@ -1,0 +1,186 @@
+"""Who matches whom: each target token's twin in the source vocabulary, by the first named rule that finds one."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.errors import UnknownName
+from lexigraft.core.special import match_specials
+from lexigraft.core.surface import Kind, Surfaces
+from lexigraft.core.vocabulary import Vocabulary
+
+NEW = "new"
+DEFAULT_RULES = ("special_role", "bytes", "isolated")
+RELAXED_RULES = ("byte_piece", "no_space", "case_fold", "nfc")
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The twin of each target token.
+
+    Attributes:
+        source_ids: Matched source id, or -1 for a new token, int64, shape ``(target,)``.
+        rule_ids: Index into :attr:`rules` of the rule that matched; 0 means new, int8, shape ``(target,)``.
+        rules: Rule names; the first is ``"new"``.
+    """
+
+    source_ids: npt.NDArray[np.int64]
+    rule_ids: npt.NDArray[np.int8]
+    rules: tuple[str, ...]
+
+    @property
+    def matched(self) -> npt.NDArray[np.int64]:
+        """Target ids that have a twin, ascending."""
+        return np.flatnonzero(self.source_ids >= 0)
+
+    @property
+    def new(self) -> npt.NDArray[np.int64]:
+        """Target ids without a twin, ascending."""
+        return np.flatnonzero(self.source_ids < 0)
+
+    def counts(self) -> dict[str, int]:
+        """How many tokens each rule matched (rules that matched none included; new tokens not)."""
+        found = np.bincount(self.rule_ids, minlength=len(self.rules))
+        return {rule: int(n) for rule, n in zip(self.rules[1:], found[1:], strict=True)}
+
+    def rule_of(self, target_id: int) -> str:
+        """The name of the rule that matched a token, or ``"new"``."""
+        return self.rules[self.rule_ids[target_id]]
+
+
+def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -> Alignment:
+    """Match a target vocabulary with a source vocabulary on bytes.
+
+    Rules in order: ``special_role``; ``bytes`` (same bytes, same word start, same kind); ``isolated`` (a token that its
+    pre-tokenizer always splits off, such as BERT's punctuation, says nothing about word starts and matches the same
+    bytes); then, only if asked for, ``byte_piece`` (``<0x41>`` with ``A``), ``no_space``, ``case_fold`` and ``nfc``.
+    A fragment of a UTF-8 character matches the same bytes and nothing else. Several source tokens with one surface:
+    the lowest id wins.
+
+    Args:
+        source: The source vocabulary.
+        target: The target vocabulary.
+        relaxed: Names of the relaxed rules to try as well, in their fixed order.
+
+    Raises:
+        UnknownName: A relaxed rule that does not exist.
+    """
+    for name in relaxed:
+        if name not in RELAXED_RULES:
+            raise UnknownName("match rule", name, RELAXED_RULES)
+    rules = (NEW, *DEFAULT_RULES, *(r for r in RELAXED_RULES if r in relaxed))
+    source_ids = np.full(target.size, -1, np.int64)
+    rule_ids = np.zeros(target.size, np.int8)
+    for i, j in _special_pairs(source, target).items():
+        source_ids[i], rule_ids[i] = j, rules.index("special_role")
+    ours, theirs = target.surfaces, source.surfaces
+    usable = np.isin(ours.kinds, (Kind.TEXT, Kind.BYTE))
+    for number, rule in enumerate(rules[2:], start=2):
+        open_ids = np.flatnonzero(usable & (source_ids < 0))
+        if not len(open_ids):
+            break
+        found = _RULES[rule](theirs, ours, open_ids)
+        source_ids[open_ids] = found
+        rule_ids[open_ids[found >= 0]] = number
+    return Alignment(source_ids, rule_ids, rules)
+
+
+def _special_pairs(source: Vocabulary, target: Vocabulary) -> dict[int, int]:
+    strings = [{v.tokens[i]: i for i in sorted(v.special_ids)} for v in (source, target)]
+    return match_specials(source.specials, target.specials, *strings)
+
+
+Key = Callable[[Surfaces, int], object]
+
+
+def _first_ids(surfaces: Surfaces, ids: npt.NDArray[np.int64], key: Key) -> dict[object, int]:
+    """Key to lowest id; keys that are ``None`` are left out."""
+    table = {key(surfaces, i): i for i in reversed(ids.tolist())}
+    table.pop(None, None)
+    return table
+
+
+def _look_up(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64], key: Key) -> npt.NDArray[np.int64]:
+    candidates = np.flatnonzero(np.isin(source.kinds, (Kind.TEXT, Kind.BYTE)))
+    table = _first_ids(source, candidates, key)
+    return np.fromiter((table.get(key(target, i), -1) for i in open_ids.tolist()), np.int64, len(open_ids))
+
+
+_BYTE, _TEXT = int(Kind.BYTE), int(Kind.TEXT)
+
+
+def _by_bytes(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Same bytes, same word start, same kind. Keys are built in bulk: this is the rule that sees every token."""
+    table = dict(zip(reversed(_exact_keys(source)), range(len(source.texts) - 1, -1, -1), strict=True))
+    keys = _exact_keys(target)
+    found = np.fromiter((table.get(keys[i], -1) for i in open_ids.tolist()), np.int64, len(open_ids))
+    usable = np.isin(source.kinds, (_TEXT, _BYTE))
+    return np.where((found >= 0) & usable[found], found, -1)
+
+
+def _exact_keys(surfaces: Surfaces) -> list[bytes]:
+    marks = [bytes([k * 2 + s]) for k in range(4) for s in range(2)]
+    codes = (surfaces.kinds.astype(np.int64) * 2 + surfaces.starts).tolist()
+    return [marks[c] + t for c, t in zip(codes, surfaces.texts, strict=True)]
+
+
+def _by_isolation(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    alone = _first_ids(source, np.flatnonzero(source.isolated), lambda s, i: s.texts[i])
+    found = np.fromiter((alone.get(target.texts[i], -1) for i in open_ids.tolist()), np.int64, len(open_ids))
+    if target.isolated[open_ids].any():
+        loose = np.flatnonzero(source.kinds == Kind.TEXT)
+        order = loose[np.argsort(source.starts[loose], kind="stable")]
+        anywhere = _first_ids(source, order, lambda s, i: s.texts[i])
+        ours = target.isolated[open_ids]
+        found[ours] = [anywhere.get(target.texts[i], -1) for i in open_ids[ours].tolist()]
+    return found
+
+
+def _text(surfaces: Surfaces, i: int) -> str | None:
+    if surfaces.kinds[i] != Kind.TEXT:
+        return None
+    try:
+        return surfaces.texts[i].decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _key_byte_piece(surfaces: Surfaces, i: int) -> object:
+    text = surfaces.texts[i]
+    return text if len(text) == 1 and not surfaces.starts[i] else None
+
+
+def _key_no_space(surfaces: Surfaces, i: int) -> object:
+    return _text(surfaces, i) or None
+
+
+def _key_case_fold(surfaces: Surfaces, i: int) -> object:
+    text = _text(surfaces, i)
+    return None if text is None else (bool(surfaces.starts[i]), text.casefold())
+
+
+def _key_nfc(surfaces: Surfaces, i: int) -> object:
+    text = _text(surfaces, i)
+    return None if text is None else (bool(surfaces.starts[i]), unicodedata.normalize("NFC", text))
+
+
+Rule = Callable[[Surfaces, Surfaces, npt.NDArray[np.int64]], npt.NDArray[np.int64]]
+
+
+def _keyed(key: Key) -> Rule:
+    return lambda source, target, open_ids: _look_up(source, target, open_ids, key)
+
+
+_RULES: dict[str, Rule] = {
+    "bytes": _by_bytes,
+    "isolated": _by_isolation,
+    "byte_piece": _keyed(_key_byte_piece),
+    "no_space": _keyed(_key_no_space),
+    "case_fold": _keyed(_key_case_fold),
+    "nfc": _keyed(_key_nfc),
+}

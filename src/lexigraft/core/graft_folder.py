@@ -1,0 +1,166 @@
+"""Writing a grafted model so that it loads with plain transformers, tells where each row came from, and is verified."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.model_files import load_model, tables_of
+from lexigraft.core.rows import Provenance
+from lexigraft.core.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+FACTS, PROVENANCE = "lexigraft.json", "provenance.parquet"
+
+
+def refuse_existing(out: Path, force: bool) -> None:
+    """Refuse an output folder that exists.
+
+    Raises:
+        LexigraftError: The folder exists (and is not empty) and ``force`` is off, or a file stands in its place.
+    """
+    if out.is_file():
+        raise LexigraftError("output is a file, not a folder", out, "Choose another --out")
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise LexigraftError("output folder exists", out, "Choose another --out, or pass --force to replace it")
+
+
+@contextmanager
+def whole_folder(out: Path, force: bool) -> Iterator[Path]:
+    """Fill a temporary sibling folder that takes the place of ``out`` when everything in it is written.
+
+    Raises:
+        LexigraftError: The folder exists and ``force`` is off, or the disk is full or read-only.
+    """
+    out = out.resolve()
+    refuse_existing(out, force)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as fault:
+        raise LexigraftError("cannot write the output folder", out, fault.strerror or str(fault)) from fault
+    try:
+        yield draft
+        os.chmod(draft, 0o755)
+        if out.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+            os.replace(out, old / "folder")
+            os.replace(draft, out)
+            shutil.rmtree(old)
+        else:
+            os.replace(draft, out)
+    except Exception as fault:
+        if _is_disk_fault(fault):
+            raise LexigraftError("cannot write the output folder", out, f"{fault}; nothing was left behind") from fault
+        raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _is_disk_fault(fault: Exception) -> bool:
+    """Whether an error is the disk's: safetensors wraps ENOSPC in its own exception."""
+    text = str(fault).lower()
+    return isinstance(fault, OSError) or "no space left" in text or "os error 28" in text
+
+
+def write_model(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
+    """Save a model and its tokenizer as any transformers user expects them."""
+    tokenizer = vocabulary.tokenizer
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    if (longest := context_length(model)) and tokenizer.model_max_length > longest:
+        tokenizer.model_max_length = longest
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def context_length(model: PreTrainedModel) -> int | None:
+    """How many tokens the body's positions allow, special tokens included; ``None`` where nothing limits it."""
+    config = model.config.get_text_config()
+    positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    if positions is None or getattr(config, "is_encoder_decoder", False) and not hasattr(config, "max_position_embeddings"):
+        return None
+    offset = next((m.padding_idx + 1 for m in model.modules() if hasattr(m, "create_position_ids_from_input_ids") and hasattr(m, "position_embeddings")), 0)
+    return int(positions) - offset
+
+
+def verify(folder: Path, model: PreTrainedModel) -> None:
+    """Load the folder with plain transformers and compare: same logits bit for bit, same ties, tokenizer as saved.
+
+    Raises:
+        RuntimeError: The saved model is not the model; nothing should be kept of it.
+    """
+    import torch
+    from transformers import AutoTokenizer
+
+    again = load_model(folder)
+    model.eval()
+    if tables_of(again).tied != tables_of(model).tied:
+        raise RuntimeError("tied tables did not survive saving")
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(len(tables_of(model).by_role["input"]), (2, 8), generator=generator)  # type: ignore[index]
+    inputs: dict[str, Any] = {"input_ids": ids}
+    if model.config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = ids
+    with torch.no_grad():
+        if not torch.equal(model(**inputs).logits, again(**inputs).logits):
+            raise RuntimeError("the saved model gives other logits than the model in memory")
+    AutoTokenizer.from_pretrained(folder)
+
+
+def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write ``lexigraft.json``."""
+    (folder / FACTS).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_provenance(folder: Path, provenance: Provenance, vocabulary: Vocabulary) -> Path:
+    """Write ``provenance.parquet``: target_id, token, rule, source_ids, weights."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    mix = provenance.mix
+    lists = [pa.LargeListArray.from_arrays(pa.array(mix.indptr), pa.array(v)) for v in (mix.indices, mix.weights)]
+    table = pa.table(
+        {
+            "target_id": pa.array(np.arange(len(mix), dtype=np.int32)),
+            "token": pa.array(list(vocabulary.tokens)),
+            "rule": pa.array(provenance.rules).dictionary_encode(),
+            "source_ids": lists[0],
+            "weights": lists[1],
+        }
+    )
+    path = folder / PROVENANCE
+    pq.write_table(table, path)
+    return path
+
+
+def write_card(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write the model card."""
+    counts = facts["counts"]
+    matched = ", ".join(f"{rule} {n:,}" for rule, n in counts["matched"].items() if n)
+    text = f"""---
+library_name: transformers
+base_model: {facts["source"]["model"]}
+tags: [lexigraft, vocabulary-transfer]
+---
+# {facts["source"]["model"]} with a new vocabulary
+
+Grafted with Lexigraft {facts["versions"]["lexigraft"]}, strategy **{facts["strategy"]}** (body: {facts["body"]}, seed {facts["seed"]}).
+The rows are first estimates: adapt the model on target text before use (`lexigraft adapt`).
+
+| tokens | matched | new | covered by the strategy | fallback |
+|---|---|---|---|---|
+| {counts["target_tokens"]:,} | {matched or 0} | {counts["new"]:,} | {counts["covered"]:,} | {counts["fallback"]:,} |
+
+`provenance.parquet` names the source rows behind each token; `lexigraft explain . --token TEXT` shows one.
+"""
+    (folder / "README.md").write_text(text, encoding="utf-8")

@@ -1,0 +1,96 @@
+"""A model's head on chosen positions only: the same logits as the full forward, without computing the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+_LOG = logging.getLogger("lexigraft")
+_SEPARABLE: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+_PROBE_LENGTH = 8
+
+
+def hidden_states(model: PreTrainedModel, **inputs: torch.Tensor) -> torch.Tensor:
+    """The body's last hidden states, ``(batch, length, hidden)``."""
+    body = model.base_model
+    uncached = {"use_cache": False} if "use_cache" in inspect.signature(body.forward).parameters else {}
+    states: torch.Tensor = body(**inputs, **uncached)[0]
+    return states
+
+
+def head_logits(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
+    """The logits of given hidden states, through everything the model does after its body.
+
+    The model's own forward runs with its body stood in for by the given states, so that head transforms, biases,
+    scales and soft caps are those of the model, whatever they are.
+
+    Args:
+        model: A masked or causal model that :func:`separable` accepts.
+        hidden: Body outputs, ``(positions, hidden)``.
+
+    Returns:
+        Logits, ``(positions, vocabulary)``.
+    """
+    import torch
+
+    with _body_answering(model.base_model, hidden.unsqueeze(0)):
+        ids = torch.zeros(1, len(hidden), dtype=torch.long, device=hidden.device)
+        logits: torch.Tensor = model(input_ids=ids).logits
+    return logits[0]
+
+
+def separable(model: PreTrainedModel, ids: torch.Tensor) -> bool:
+    """Whether :func:`head_logits` gives this model's own logits; checked once for each model, on a few tokens.
+
+    Args:
+        model: The model.
+        ids: Any valid token ids, ``(batch, length)``.
+    """
+    if model not in _SEPARABLE:
+        _SEPARABLE[model] = model.base_model is not model and _agrees(model, ids[:1, :_PROBE_LENGTH])
+        if not _SEPARABLE[model]:
+            _LOG.info("%s: the head cannot run alone, the full logits are computed", type(model).__name__)
+    return _SEPARABLE[model]
+
+
+def _agrees(model: PreTrainedModel, ids: torch.Tensor) -> bool:
+    import torch
+
+    training = [m for m in model.modules() if m.training]
+    model.eval()
+    try:
+        with torch.no_grad():
+            whole = model(input_ids=ids).logits[0].float()
+            alone = head_logits(model, hidden_states(model, input_ids=ids)[0]).float()
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
+        return False
+    finally:
+        for module in training:
+            module.training = True
+    exact = model.dtype == torch.float32 and not torch.is_autocast_enabled(ids.device.type)
+    tolerance = (1e-4 if exact else 5e-2) * max(1.0, whole.abs().max().item())
+    return whole.shape == alone.shape and (whole - alone).abs().max().item() <= tolerance
+
+
+@contextlib.contextmanager
+def _body_answering(body: Any, hidden: torch.Tensor) -> Iterator[None]:
+    from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
+
+    own = vars(body).get("forward")
+    answer = BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=hidden)
+    body.forward = lambda *args, **kwargs: answer
+    try:
+        yield
+    finally:
+        if own is None:
+            del body.forward
+        else:
+            body.forward = own

@@ -1,0 +1,60 @@
+"""Norm calibration: bringing the length of new rows to the length of rows that the body knows."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.strategy import InitContext, Role
+from lexigraft.core.surface import Kind
+from lexigraft.core.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import torch
+
+
+def calibrate(tables: Mapping[Role, torch.Tensor], ctx: InitContext, ids: npt.NDArray[np.int64], kind: str) -> None:
+    """Rescale the given rows of the input and output tables in place.
+
+    ``anchors``: every row gets the mean L2 norm of the copied text rows. ``script``: every row gets the median norm of
+    the source tokens of its Unicode script (Joshi et al. 2026, BIL). ``none``: nothing changes.
+    """
+    if kind == "none" or not len(ids):
+        return
+    for role in (Role.INPUT, Role.OUTPUT):
+        if role in tables:
+            wanted = _anchor_norms(ctx, role, ids) if kind == "anchors" else _script_norms(ctx, role, ids)
+            rows = tables[role][ids]
+            tables[role][ids] = rows * (wanted / rows.norm(dim=1).clamp_min(1e-12)).unsqueeze(1)
+
+
+def _anchor_norms(ctx: InitContext, role: Role, ids: npt.NDArray[np.int64]) -> torch.Tensor:
+    import torch
+
+    matched = ctx.alignment.matched
+    text = matched[ctx.target.surfaces.kinds[matched] == Kind.TEXT]
+    twins = ctx.alignment.source_ids[text] if len(text) else np.arange(ctx.source.size)
+    return torch.full((len(ids),), float(ctx.table(role)[twins].norm(dim=1).mean()))
+
+
+def _script_norms(ctx: InitContext, role: Role, ids: npt.NDArray[np.int64]) -> torch.Tensor:
+    import torch
+
+    norms = ctx.table(role)[: ctx.source.size].norm(dim=1)
+    by_script: dict[str, list[int]] = {}
+    for i in np.flatnonzero(ctx.source.surfaces.kinds == Kind.TEXT).tolist():
+        by_script.setdefault(script(ctx.source, i), []).append(i)
+    medians = {name: float(norms[members].median()) for name, members in by_script.items()}
+    overall = float(norms.median())
+    return torch.tensor([medians.get(script(ctx.target, i), overall) for i in ids.tolist()])
+
+
+def script(vocabulary: Vocabulary, i: int) -> str:
+    """The script of a token's first letter, as the first word of its Unicode name; ``""`` without a letter."""
+    text = vocabulary.surfaces.texts[i].decode(errors="ignore")
+    letter = next((c for c in text if c.isalpha()), None)
+    return unicodedata.name(letter, "").split(" ")[0] if letter else ""

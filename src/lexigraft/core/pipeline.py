@@ -1,0 +1,238 @@
+"""The one file that chains stages: vocabularies, alignment, plan, rows, surgery, folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import resource
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.core import graft_folder
+from lexigraft.core.alignment import Alignment, align
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.model_files import check_tables, load_config, load_model, tables_of
+from lexigraft.core.recipe import GraftSettings
+from lexigraft.core.registry import make
+from lexigraft.core.resources import Loader, PoorModel, Resources, refuse_missing
+from lexigraft.core.rows import Rows, build_rows
+from lexigraft.core.similarity import default_memory_budget
+from lexigraft.core.sizes import parse_size
+from lexigraft.core.strategy import Body, InitContext, Need, Role, Strategy
+from lexigraft.core.surgery import check_usable, install
+from lexigraft.core.tokenizer_files import load_vocabulary
+from lexigraft.core.versions import versions
+from lexigraft.core.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Links = Sequence[tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Grafted:
+    """A model with its new vocabulary, not yet on disk.
+
+    Attributes:
+        model: The model, new tables installed.
+        vocabulary: Its vocabulary now.
+        rows: The tables with provenance and counts.
+        alignment: Who matched whom.
+        facts: What ``lexigraft.json`` says.
+    """
+
+    model: PreTrainedModel
+    vocabulary: Vocabulary
+    rows: Rows
+    alignment: Alignment
+    facts: Mapping[str, Any]
+
+
+def make_chain(links: Links) -> list[Strategy]:
+    """Configured strategies from names and fields.
+
+    Raises:
+        LexigraftError: An unknown strategy or field, an impossible value, or an empty chain.
+    """
+    if not links:
+        raise LexigraftError("no strategy given", hint="Name one; see `lexigraft strategies list`")
+    return [make("strategy", name, dict(fields)) for name, fields in links]
+
+
+def needs_of(chain: Sequence[Strategy]) -> frozenset[Need]:
+    """Everything a chain needs."""
+    return frozenset().union(*(s.effective_needs() for s in chain))
+
+
+def graft_model(
+    source: str,
+    target: Vocabulary,
+    chain: Sequence[Strategy],
+    supplies: Mapping[Need, Loader],
+    *,
+    poor: str | None = None,
+    seed: int = 0,
+    settings: GraftSettings | None = None,
+) -> Grafted:
+    """Change a model's vocabulary: the whole graft, in memory.
+
+    Args:
+        source: Folder or Hub name of the source model.
+        target: The vocabulary that the model gets.
+        chain: Configured strategies, tried in order.
+        supplies: A loader for each need that can be met.
+        poor: The poor model, whose body is kept by strategies of ``Body.TARGET``.
+        seed: Decides everything random.
+        settings: Match rules, norms, fallback, memory.
+
+    Raises:
+        LexigraftError: Anything that is wrong with the inputs; most of it before weights load.
+    """
+    import torch
+
+    settings = settings or GraftSettings()
+    seconds: dict[str, float] = {}
+    names = "+".join(s.name for s in chain)
+    with _timed(seconds, "load"):
+        refuse_missing({s.name: s.effective_needs() for s in chain}, supplies)
+        load_config(source)
+        source_vocabulary = load_vocabulary(source)
+        if any(s.keeps_tokenizer for s in chain):
+            target = source_vocabulary
+        else:
+            check_usable(target)
+            _refuse_same(source_vocabulary, target)
+        source_model = load_model(source)
+        source_tables = tables_of(source_model)
+        check_tables(source_tables, source_vocabulary, source)
+        tables = {role: table.detach().float() for role, table in source_tables.by_role.items()}
+        body_model, body_vocabulary = source_model, source_vocabulary
+        if chain[0].body is Body.TARGET:
+            body_model, body_vocabulary = _poor_body(poor, target)
+    with _timed(seconds, "align"):
+        alignment = align(source_vocabulary, target, settings.rules)
+    resources = Resources(needs_of(chain), supplies)
+    with _timed(seconds, "vectors"):
+        if Need.TARGET_VECTORS in resources.declared:
+            resources.target_vectors()
+    budget = parse_size(settings.memory_budget) if settings.memory_budget else default_memory_budget()
+    ctx = InitContext(
+        source=source_vocabulary,
+        target=target,
+        alignment=alignment,
+        target_ids=alignment.new,
+        roles=frozenset(tables_of(body_model).by_role),
+        tables=tables,
+        resources=resources,
+        generator=torch.Generator().manual_seed(seed),
+        memory_budget=budget,
+    )
+    with _timed(seconds, "rows"):
+        rows = build_rows(chain, ctx, fallback=settings.fallback, calibration=settings.norm_calibration)
+    seconds["plan"] = round(rows.plan_seconds, 4)
+    seconds["rows"] = round(seconds["rows"] - seconds["plan"], 4)
+    with _timed(seconds, "surgery"):
+        install(body_model, rows, body_vocabulary, target)
+    facts = {
+        "strategy": names,
+        "fields": [dict(s.parameters(), name=s.name) for s in chain],
+        "body": chain[0].body.value,
+        "seed": seed,
+        "counts": rows.counts,
+        "fallback_share": rows.counts["fallback"] / rows.counts["target_tokens"],
+        "source": {"model": source, "tokenizer_hash": source_vocabulary.hash, "rows": len(tables[Role.INPUT])},
+        "target": {"tokenizer_hash": target.hash, "tokens": target.size},
+        "poor_model": poor if chain[0].body is Body.TARGET else None,
+        "settings": settings.model_dump(mode="json"),
+        "versions": versions(),
+        "seconds": seconds,
+        "peak_rss_bytes": peak_rss_bytes(),
+    }
+    return Grafted(body_model, target, rows, alignment, facts)
+
+
+def _refuse_same(source: Vocabulary, target: Vocabulary) -> None:
+    if source.hash == target.hash:
+        raise LexigraftError(
+            "target tokenizer equals the source tokenizer", f"{target.size} tokens", "There is nothing to graft; use strategy 'keep' as a control"
+        )
+
+
+def _poor_body(poor: str | None, target: Vocabulary) -> tuple[PreTrainedModel, Vocabulary]:
+    if poor is None:
+        raise LexigraftError("this strategy keeps the poor model's body, and no poor model is given", hint="Give --poor-model")
+    vocabulary = load_vocabulary(poor)
+    if vocabulary.hash != target.hash and vocabulary.tokens != target.tokens:
+        raise LexigraftError("the poor model has another tokenizer than the target", poor, "Pre-train it with the target tokenizer")
+    model = load_model(poor)
+    check_tables(tables_of(model), vocabulary, poor)
+    return model, vocabulary
+
+
+def poor_model_loader(poor: str, target: Vocabulary, counts: Any) -> PoorModel:
+    """The poor model's tables in float32 with the corpus counts of its tokens.
+
+    Args:
+        poor: Folder or Hub name.
+        target: The target vocabulary.
+        counts: Token counts, int64 ``(target,)``.
+    """
+    model, vocabulary = _poor_body(poor, target)
+    tables = {role: table.detach().float() for role, table in tables_of(model).by_role.items()}
+    return PoorModel(tables, vocabulary, counts)
+
+
+def save_graft(grafted: Grafted, out: Path, *, force: bool = False, verified: bool = True) -> dict[str, Any]:
+    """Write a grafted model as a whole folder, verified by loading it again; returns the facts with ``out``.
+
+    Raises:
+        LexigraftError: The folder exists, or the disk is full; nothing half-written stays.
+    """
+    facts = dict(grafted.facts)
+    started = time.perf_counter()
+    with graft_folder.whole_folder(out, force) as folder:
+        graft_folder.write_model(folder, grafted.model, grafted.vocabulary)
+        graft_folder.write_provenance(folder, grafted.rows.provenance, grafted.vocabulary)
+        graft_folder.write_card(folder, facts)
+        if verified:
+            graft_folder.verify(folder, grafted.model)
+        facts["seconds"] = {**facts["seconds"], "save": round(time.perf_counter() - started, 4)}
+        facts["peak_rss_bytes"] = peak_rss_bytes()
+        graft_folder.write_facts(folder, facts)
+    return facts | {"out": str(out)}
+
+
+def summary(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that ``graft --json`` prints."""
+    counts = facts["counts"]
+    return {
+        "strategy": facts["strategy"],
+        "body": facts["body"],
+        **{key: counts[key] for key in ("target_tokens", "matched", "new", "covered", "fallback")},
+        "seconds": facts["seconds"],
+        "peak_rss_bytes": facts["peak_rss_bytes"],
+        "out": facts.get("out"),
+    }
+
+
+def peak_rss_bytes() -> int:
+    """The highest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - started, 4)
+
+
+def reseeded(ctx: InitContext, seed: int) -> InitContext:
+    """The same context with a fresh generator (what the contract suite plans twice with)."""
+    import torch
+
+    return dataclasses.replace(ctx, generator=torch.Generator().manual_seed(seed))

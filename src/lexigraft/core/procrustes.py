@@ -1,0 +1,85 @@
+"""Linear maps between two embedding spaces, fitted on paired rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class LinearMap:
+    """``y = (x - source_mean) W + target_mean``; an offset between two points maps by ``W`` alone.
+
+    Attributes:
+        weight: float32, shape ``(source_dim, target_dim)``.
+        source_mean: Shape ``(source_dim,)``; zero without centring.
+        target_mean: Shape ``(target_dim,)``; zero without centring.
+    """
+
+    weight: torch.Tensor
+    source_mean: torch.Tensor
+    target_mean: torch.Tensor
+
+    def points(self, x: torch.Tensor) -> torch.Tensor:
+        """Map points, ``(n, source_dim)`` to ``(n, target_dim)``."""
+        return (x - self.source_mean) @ self.weight + self.target_mean
+
+    def offsets(self, x: torch.Tensor) -> torch.Tensor:
+        """Map differences of points; the means cancel."""
+        return x @ self.weight
+
+
+def _centred(x: torch.Tensor, y: torch.Tensor, centre: bool) -> tuple[torch.Tensor, ...]:
+    import torch
+
+    mx = x.mean(0) if centre else torch.zeros_like(x[0])
+    my = y.mean(0) if centre else torch.zeros_like(y[0])
+    return x - mx, y - my, mx, my
+
+
+def procrustes(x: torch.Tensor, y: torch.Tensor, *, centre: bool = True) -> LinearMap:
+    """The orthogonal map that brings x closest to y (Schönemann 1966): ``W = U V^T`` with ``X^T Y = U S V^T``.
+
+    With unequal widths W is semi-orthogonal. No scaling.
+
+    Args:
+        x: float32, shape ``(pairs, source_dim)``.
+        y: float32, shape ``(pairs, target_dim)``.
+        centre: Whether both sides are centred first.
+    """
+    import torch
+
+    cx, cy, mx, my = _centred(x, y, centre)
+    u, _, vt = torch.linalg.svd(cx.T @ cy, full_matrices=False)
+    return LinearMap(u @ vt, mx, my)
+
+
+def ridge(x: torch.Tensor, y: torch.Tensor, *, penalty: float = 1.0, centre: bool = True) -> LinearMap:
+    """Least squares with a penalty: ``W = (X^T X + penalty * s I)^-1 X^T Y`` with s the mean squared entry times pairs.
+
+    The scale s makes the penalty independent of the units of x and of the number of pairs.
+
+    Args:
+        x: float32, shape ``(pairs, source_dim)``.
+        y: float32, shape ``(pairs, target_dim)``.
+        penalty: Strength; 1 shrinks directions of average variance by half.
+        centre: Whether both sides are centred first.
+    """
+    import torch
+
+    cx, cy, mx, my = _centred(x, y, centre)
+    gram = cx.T @ cx
+    scale = gram.diagonal().mean().clamp_min(1e-12)
+    regularised = gram + penalty * scale * torch.eye(len(gram))
+    return LinearMap(torch.linalg.solve(regularised, cx.T @ cy), mx, my)
+
+
+def identity(x: torch.Tensor, y: torch.Tensor, *, centre: bool = True) -> LinearMap:
+    """No map at all beyond centring: both spaces are taken to have the same axes (equal widths only)."""
+    import torch
+
+    _, _, mx, my = _centred(x, y, centre)
+    return LinearMap(torch.eye(x.shape[1]), mx, my)

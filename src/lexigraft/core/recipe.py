@@ -1,0 +1,354 @@
+"""What to run: the settings of every stage, validated before anything loads; the same words in YAML, CLI and Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from lexigraft.core.errors import LexigraftError, did_you_mean
+
+Trains = Literal["full", "new_rows", "lora", "frozen"]
+S = TypeVar("S", bound="Settings")
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str | Path) else value
+
+
+Paths = Annotated[list[str], BeforeValidator(_as_list)]
+
+
+class Settings(BaseModel):
+    """Frozen settings that refuse unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CorpusSettings(Settings):
+    """Target text to train on, target text held out, and source text whose retention is measured."""
+
+    train: Paths
+    heldout: Paths = []
+    heldout_share: float = Field(0.1, ge=0, lt=1)
+    heldout_lines: int = Field(200, ge=1)
+    source_heldout: Paths = []
+    source_train: Paths = []
+    text_field: str = "text"
+    limit_lines: int | None = None
+
+    @model_validator(mode="after")
+    def _some_heldout(self) -> Self:
+        if not self.heldout and self.heldout_share == 0:
+            raise ValueError("give heldout files or a heldout_share above 0")
+        return self
+
+
+class TokenizerSettings(Settings):
+    """A target tokenizer trained from the corpus: SentencePiece-like Unigram or BPE, byte-level BPE, or WordPiece."""
+
+    type: Literal["unigram", "bpe", "byte_bpe", "wordpiece"] = "unigram"
+    size: int = Field(8000, ge=300)
+    lowercase: bool = False
+    byte_fallback: bool = False
+
+
+class DictionarySettings(Settings):
+    """A bilingual word list, source TAB target; `reverse` for the other direction; `pivot` joins two lists."""
+
+    path: Paths = []
+    reverse: bool = False
+    pivot: tuple[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if bool(self.path) == bool(self.pivot):
+            raise ValueError("give either path or pivot")
+        return self
+
+
+class VectorSettings(Settings):
+    """fastText vectors of the target tokens: trained on the tokenised corpus, or loaded from a file.
+
+    `preset: focus` takes FOCUS's published settings (dim 100, min count 10, character n-grams 3 to 6).
+    """
+
+    file: str | None = None
+    level: Literal["token", "word"] = "token"
+    preset: Literal["lexigraft", "focus"] = "lexigraft"
+    dim: int | None = Field(None, ge=2)
+    epochs: int = Field(3, ge=1)
+    negatives: int = Field(10, ge=1)
+    min_count: int | None = Field(None, ge=1)
+    char_ngrams: tuple[int, int] | None = None
+    threads: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _words_come_from_a_file(self) -> Self:
+        if self.level == "word" and not self.file:
+            raise ValueError("word-level vectors need a file")
+        return self
+
+
+class PretrainSettings(Settings):
+    """A model from scratch for a corpus and a tokenizer."""
+
+    preset: str = "roberta-tiny"
+    steps: int = Field(1000, ge=1)
+    batch_tokens: int = Field(4096, ge=16)
+    sequence_length: int = Field(128, ge=8)
+    learning_rate: float = Field(2e-3, gt=0)
+    warmup_share: float = Field(0.06, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    objective: str | None = None
+    objective_options: dict[str, Any] = {"mask_share": 0.3}
+    unigram_bias: bool = True
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    checkpoint_every: int = Field(0, ge=0)
+    seed: int = 0
+
+
+class Phase(Settings):
+    """One stretch of adaptation in which a fixed part of the model trains."""
+
+    steps: int = Field(ge=1)
+    embeddings: Trains = "full"
+    head: Trains = "full"
+    body: str = "lora"
+
+
+class AdaptSettings(Settings):
+    """Continued pretraining after the graft."""
+
+    objective: str | None = None
+    objective_options: dict[str, Any] = {}
+    steps: int = Field(200, ge=0)
+    batch_tokens: int = Field(2048, ge=16)
+    sequence_length: int = Field(128, ge=8)
+    learning_rate: float = Field(5e-4, gt=0)
+    warmup_share: float = Field(0.06, ge=0, lt=1)
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    weight_decay: float = Field(0.0, ge=0)
+    embeddings: Trains = "full"
+    head: Trains = "full"
+    body: Annotated[str, Field(pattern=r"^(lora|frozen|full|top_bottom:\d+)$")] = "lora"
+    lora_rank: int = Field(8, ge=1)
+    lora_alpha: float = Field(16, gt=0)
+    lora_dropout: float = Field(0.0, ge=0, lt=1)
+    lora_targets: list[str] | None = None
+    phases: list[Phase] = []
+    gradient_checkpointing: bool = False
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    checkpoint_every: int = Field(0, ge=0)
+    probe_step: int = Field(50, ge=0)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _phases_add_up(self) -> Self:
+        if self.phases and sum(p.steps for p in self.phases) != self.steps:
+            raise ValueError("the steps of the phases must add up to steps")
+        return self
+
+
+class EvaluationSettings(Settings):
+    """Which evaluators run, and how much text each sees."""
+
+    evaluators: list[str] = ["bits_per_byte"]
+    options: dict[str, dict[str, Any]] = {}
+    max_lines: int = Field(200, ge=1)
+
+
+class GraftSettings(Settings):
+    """How rows become a model: relaxed match rules, norms, fallback, blocks."""
+
+    rules: list[str] = []
+    norm_calibration: Literal["none", "anchors", "script"] = "none"
+    fallback: Literal["normal", "mean"] = "normal"
+    memory_budget: str | None = None
+    verify: bool = True
+
+
+class TrackingSettings(Settings):
+    """MLflow: where runs go; `required: true` stops before the start when the store does not answer."""
+
+    enabled: bool = True
+    uri: str = "sqlite:///mlflow.db"
+    experiment: str | None = None
+    required: bool = False
+
+
+class StrategySettings(Settings):
+    """One line of the comparison: a strategy (or a chain) with its fields, under a label."""
+
+    label: str
+    chain: list[tuple[str, dict[str, Any]]]
+
+
+def _strategies(value: object) -> object:
+    if not isinstance(value, list) or not value:
+        raise ValueError("give a list of at least one strategy")
+    return [_strategy(v) for v in value]
+
+
+def _link(value: object) -> tuple[str, dict[str, Any]]:
+    if isinstance(value, str):
+        return value, {}
+    if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[1], dict):
+        return str(value[0]), dict(value[1])
+    if isinstance(value, Mapping) and "name" in value:
+        return str(value["name"]), {str(k): v for k, v in value.items() if k not in ("name", "label")}
+    raise ValueError(f"a strategy is a name, or a mapping with 'name' and its fields, not {value!r}")
+
+
+def _strategy(value: object) -> object:
+    if isinstance(value, StrategySettings):
+        return value
+    if isinstance(value, Mapping) and "chain" in value:
+        links = [_link(v) for v in value["chain"]]
+        default = "+".join(n for n, _ in links)
+        if unknown := set(value) - {"chain", "label"}:
+            raise ValueError(f"unknown key '{unknown.pop()}' beside 'chain'; fields belong to the chain's members")
+        return {"label": value.get("label", default), "chain": links}
+    name, fields = _link(value)
+    label = value.get("label") if isinstance(value, Mapping) else None
+    shown = ",".join(f"{k}={v}" for k, v in fields.items())
+    return {"label": label or (f"{name}[{shown}]" if shown else name), "chain": [(name, fields)]}
+
+
+class CompareSettings(Settings):
+    """A whole comparison: one recipe file."""
+
+    name: str = "comparison"
+    source: str
+    target_tokenizer: str | TokenizerSettings
+    corpus: CorpusSettings
+    strategies: Annotated[list[StrategySettings], BeforeValidator(_strategies)]
+    reference: str | None = None
+    seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
+    dictionary: DictionarySettings | None = None
+    target_vectors: VectorSettings = VectorSettings()
+    poor_model: str | PretrainSettings | None = None
+    donor: str | None = None
+    answer: str | None = None
+    graft: GraftSettings = GraftSettings()
+    adaptation: AdaptSettings = AdaptSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    keep_models: bool = False
+
+    @model_validator(mode="after")
+    def _labels_and_seeds(self) -> Self:
+        labels = [s.label for s in self.strategies]
+        if twice := {label for label in labels if labels.count(label) > 1}:
+            raise ValueError(f"two strategies share the label '{twice.pop()}'; give one a label of its own")
+        if self.reference is not None and self.reference not in labels:
+            raise ValueError(f"reference '{self.reference}' is not among the strategies")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds repeat")
+        return self
+
+
+def validate(kind: type[S], values: Mapping[str, Any], where: str) -> S:
+    """Check values against settings; every fault is collected, unknown keys come with their closest match.
+
+    Raises:
+        LexigraftError: What is wrong with which key.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as fault:
+        raise LexigraftError(f"{where} is not valid", "; ".join(_explain(kind, e) for e in fault.errors())) from None
+
+
+def _explain(kind: type[Settings], error: Any) -> str:
+    loc = [str(p) for p in error["loc"] if not str(p).endswith("Settings") and str(p) not in ("str",)]
+    key = ".".join(loc)
+    if error["type"] == "extra_forbidden":
+        owner = _owner(kind, loc[:-1])
+        return f"unknown key '{key}'. {did_you_mean(loc[-1], owner)}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message
+
+
+def _owner(kind: type[Settings], path: list[str]) -> list[str]:
+    for part in path:
+        field = kind.model_fields.get(part)
+        nested = _settings_in(field.annotation) if field else None
+        if nested is None:
+            continue
+        kind = nested
+    return list(kind.model_fields)
+
+
+def _settings_in(annotation: object) -> type[Settings] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        if (found := _settings_in(part)) is not None:
+            return found
+    return None
+
+
+def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> CompareSettings:
+    """Read a YAML recipe; relative paths in it start from the recipe's folder.
+
+    Args:
+        path: The recipe file.
+        overrides: Dotted keys with values that replace the file's.
+
+    Raises:
+        LexigraftError: The file is missing, is not YAML, or holds an unknown key or an impossible value.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LexigraftError("recipe not found", path, "Give the path of a YAML recipe") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+        raise LexigraftError("recipe is not readable YAML", path, " ".join(str(fault).split())) from None
+    if not isinstance(values, dict):
+        raise LexigraftError("recipe must be a mapping of keys", path, "See examples/ for complete recipes")
+    for key, value in (overrides or {}).items():
+        _assign(values, key, value)
+    return validate(CompareSettings, _resolve(values, path.resolve().parent), f"recipe {path.name}")
+
+
+def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
+    *parents, last = dotted.split(".")
+    for part in parents:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise LexigraftError("this key holds a value, not a group", dotted, f"'{part}' cannot take '{last}'")
+        values = inner
+    values[last] = value
+
+
+_PATH_KEYS = {
+    "source", "target_tokenizer", "poor_model", "donor", "answer", "train", "heldout", "source_heldout",
+    "source_train", "path", "pivot", "file",
+}  # fmt: skip
+
+
+def _resolve(value: Any, base: Path, key: str = "") -> Any:
+    """Make paths absolute: a value under a path key that exists beside the recipe, or that looks like a local path."""
+    if isinstance(value, dict):
+        return {k: _resolve(v, base, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_resolve(v, base, key) for v in value]
+    if isinstance(value, str) and key in _PATH_KEYS:
+        expanded = Path(value).expanduser()
+        local = base / expanded
+        if value.startswith((".", "/", "~")) or local.exists():
+            return str(local.resolve()) if not any(c in value for c in "*?[") else str(local)
+    return value
+
+
+def dump_recipe(recipe: CompareSettings) -> str:
+    """The recipe as YAML that reads back to the same settings."""
+    values = recipe.model_dump(mode="json", exclude_defaults=True)
+    values["strategies"] = [
+        {"label": s.label, "chain": [{"name": n, **f} for n, f in s.chain]} for s in recipe.strategies
+    ]
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,145 @@
+"""What a strategy may ask for beyond the two vocabularies, loaded on first use, refused when undeclared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.strategy import Need, Role
+
+if TYPE_CHECKING:
+    import torch
+
+    from lexigraft.core.dictionary import Dictionary
+    from lexigraft.core.vocabulary import Vocabulary
+
+
+class Supply(NamedTuple):
+    """How a user supplies a need: the recipe key, the CLI option, and one sentence."""
+
+    recipe_key: str
+    option: str
+    sentence: str
+
+
+SUPPLY: Mapping[Need, Supply] = {
+    Need.TARGET_VECTORS: Supply(
+        "corpus.train",
+        "--corpus F or --target-vectors F",
+        "static vectors of the target tokens: give target text to train them on, or a .bin, .vec or .npz file",
+    ),
+    Need.ALIGNED_VECTORS: Supply(
+        "aligned_vectors", "--aligned-vectors F", "word vectors of both languages in one space"
+    ),
+    Need.DICTIONARY: Supply(
+        "dictionary.path", "--dictionary TSV", "a bilingual word list, one source TAB target pair a line"
+    ),
+    Need.PARALLEL: Supply("parallel", "--parallel F", "sentences of both languages, line by line"),
+    Need.DONOR: Supply("donor", "--donor M", "a second model that already uses the target tokenizer"),
+    Need.POOR_MODEL: Supply(
+        "poor_model",
+        "--poor-model M (and --corpus F for its token counts)",
+        "a model pre-trained on target text with the target tokenizer (see `lexigraft pretrain`)",
+    ),
+    Need.MODEL: Supply("source", "--source M", "the source model itself"),
+    Need.TRAINING: Supply("corpus.train", "--corpus F", "target text to learn rows on"),
+    Need.ANSWER: Supply("answer", "--answer F", "the true word links of a cloned language (see `lexigraft demo`)"),
+}
+
+
+@dataclass(frozen=True)
+class StaticVectors:
+    """Static vectors of the target tokens.
+
+    Attributes:
+        vectors: float32, shape ``(target, dim)``; rows of absent tokens are zero.
+        present: Which tokens have a vector, bool, shape ``(target,)``.
+        origin: Where they came from: settings, file and hash.
+    """
+
+    vectors: torch.Tensor
+    present: npt.NDArray[np.bool_]
+    origin: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PoorModel:
+    """TEMA's L2: a model that was pre-trained on target text with the target tokenizer.
+
+    Attributes:
+        tables: Its tables by role, float32, ``(target, hidden)``.
+        vocabulary: Its vocabulary; the same tokenizer as the target.
+        counts: How often each token occurs in the target corpus, int64, shape ``(target,)``.
+    """
+
+    tables: Mapping[Role, torch.Tensor]
+    vocabulary: Vocabulary
+    counts: npt.NDArray[np.int64]
+
+
+Loader = Callable[[], Any]
+
+
+class Resources:
+    """The declared needs of one strategy, each loaded once, on first use.
+
+    Args:
+        declared: What the strategy said it needs.
+        loaders: A loader for each need the caller can supply.
+    """
+
+    def __init__(self, declared: frozenset[Need], loaders: Mapping[Need, Loader]) -> None:
+        self.declared = declared
+        self._loaders = {need: loader if hasattr(loader, "cache_info") else cache(loader) for need, loader in loaders.items()}
+
+    def _get(self, need: Need) -> Any:
+        if need not in self.declared:
+            raise LexigraftError("the strategy used a need it does not declare", need.value, f"Add Need.{need.name} to its needs")
+        refuse_missing({"this strategy": frozenset({need})}, self._loaders)
+        return self._loaders[need]()
+
+    def target_vectors(self) -> StaticVectors:
+        """Static vectors of the target tokens."""
+        vectors: StaticVectors = self._get(Need.TARGET_VECTORS)
+        return vectors
+
+    def dictionary(self) -> Dictionary:
+        """Bilingual word pairs."""
+        pairs: Dictionary = self._get(Need.DICTIONARY)
+        return pairs
+
+    def poor_model(self) -> PoorModel:
+        """The poor target-language model's tables and counts."""
+        poor: PoorModel = self._get(Need.POOR_MODEL)
+        return poor
+
+    def answer(self) -> Dictionary:
+        """The true, counted word links of a cloned language."""
+        links: Dictionary = self._get(Need.ANSWER)
+        return links
+
+    def restricted_to(self, declared: frozenset[Need]) -> Resources:
+        """The same loaders (and what they have loaded) for a strategy with other needs."""
+        return Resources(declared, self._loaders)
+
+
+def refuse_missing(needs: Mapping[str, frozenset[Need]], supplied: Mapping[Need, Any]) -> None:
+    """Refuse strategies whose needs nobody supplies; called before any weights load.
+
+    Raises:
+        LexigraftError: Which strategy misses what, and how to supply it.
+    """
+    missing = [(who, need) for who, wanted in needs.items() for need in sorted(wanted) if need not in supplied]
+    if missing:
+        who = "; ".join(f"{name} needs {need.value}" for name, need in missing)
+        how = "; ".join(
+            f"{need.value}: {SUPPLY[need].sentence} ({SUPPLY[need].option}; recipe key {SUPPLY[need].recipe_key})"
+            for need in dict.fromkeys(n for _, n in missing)
+        )
+        raise LexigraftError("a strategy's need is missing", who, how)

@@ -1,0 +1,230 @@
+"""From plans to finished target tables: copying, chaining, the one fallback, norm calibration, provenance."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.gaussian import fallback_rows
+from lexigraft.core.norms import calibrate
+from lexigraft.core.strategy import Body, Dense, InitContext, Mix, Plan, Role, Scope, Strategy
+from lexigraft.core.surface import Kind
+
+if TYPE_CHECKING:
+    import torch
+
+FALLBACK, UNUSABLE, POOR = "fallback", "unusable", "poor_model"
+
+
+class BrokenContract(LexigraftError):
+    """A strategy returned something that the contract forbids."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where each target row came from.
+
+    Attributes:
+        rules: The match rule, strategy or fallback that made the row, one for each target id.
+        mix: Source ids and weights behind the row; empty where no source row stands behind it.
+    """
+
+    rules: tuple[str, ...]
+    mix: Mix
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Finished target tables.
+
+    Attributes:
+        tables: float32 by role, ``(target, hidden)``; the bias ``(target,)``.
+        provenance: Where each row came from.
+        counts: ``target_tokens``, ``matched`` by rule, ``new``, ``covered``, ``fallback``, ``unusable``.
+        plan_seconds: Time that the strategies themselves took.
+    """
+
+    tables: Mapping[Role, torch.Tensor]
+    provenance: Provenance
+    counts: Mapping[str, Any]
+    plan_seconds: float
+
+
+def build_rows(
+    chain: Sequence[Strategy], ctx: InitContext, *, fallback: str = "normal", calibration: str = "none"
+) -> Rows:
+    """Run a chain of strategies: each is asked for the rows that the ones before it left uncovered.
+
+    Args:
+        chain: One strategy, or several of the same body.
+        ctx: The context; its ``target_ids`` are chosen here, its ``resources`` must carry the needs' loaders.
+        fallback: What fills rows nobody covers: ``normal`` or ``mean``.
+        calibration: ``none``, ``anchors`` or ``script``; see :func:`lexigraft.core.norms.calibrate`.
+
+    Raises:
+        BrokenContract: A plan of the wrong shape, with ids out of range or values that are not finite.
+    """
+    import torch
+
+    bodies = {s.body for s in chain}
+    if len(bodies) != 1:
+        raise LexigraftError("a chain cannot mix strategies of different bodies", "+".join(s.name for s in chain))
+    base = _target_base(chain, ctx) if bodies == {Body.TARGET} else _source_base(ctx)
+    draft = _Draft(base, ctx)
+    seconds = 0.0
+    usable = np.isin(ctx.target.surfaces.kinds, (Kind.TEXT, Kind.BYTE))
+    for strategy in chain:
+        open_rows = draft.filled_by_strategy == 0
+        if strategy.scope is Scope.NEW and strategy.body is Body.SOURCE:
+            open_rows &= ctx.alignment.source_ids < 0
+        ids = np.flatnonzero(usable & open_rows).astype(np.int64)
+        if len(ids):
+            inner = dataclasses.replace(
+                ctx, target_ids=ids, resources=ctx.resources.restricted_to(strategy.effective_needs())
+            )
+            started = time.perf_counter()
+            plan = strategy.plan(inner)
+            seconds += time.perf_counter() - started
+            draft.apply(strategy, plan, ids)
+    if bodies == {Body.SOURCE}:
+        seed = int(torch.randint(2**31, (1,), generator=ctx.generator))
+        draft.fill(usable, fallback, torch.Generator().manual_seed(seed))
+        calibrate(draft.tables, ctx, np.flatnonzero(draft.filled_by_strategy), calibration)
+    return draft.finish(usable, seconds)
+
+
+def _source_base(ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str], Mix]:
+    """Matched rows copied bit for bit; the others still empty."""
+    import torch
+
+    matched = ctx.alignment.matched
+    twins = torch.from_numpy(ctx.alignment.source_ids[matched])
+    tables = {}
+    for role in ctx.roles:
+        source = ctx.table(role)
+        tables[role] = torch.zeros(ctx.target.size, *source.shape[1:])
+        tables[role][torch.from_numpy(matched)] = source[twins]
+    rules = [ctx.alignment.rules[r] for r in ctx.alignment.rule_ids.tolist()]
+    pairs = (([i], [1.0]) if i >= 0 else ([], []) for i in ctx.alignment.source_ids.tolist())
+    return tables, rules, Mix.from_rows(pairs)
+
+
+def _target_base(chain: Sequence[Strategy], ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str], Mix]:
+    """The poor model's own rows."""
+    poor = ctx.resources.restricted_to(frozenset().union(*(s.needs for s in chain))).poor_model()
+    if (found := len(poor.tables[Role.INPUT])) < ctx.target.size:
+        raise LexigraftError("the poor model has fewer rows than the target tokenizer", f"{found} < {ctx.target.size}")
+    tables = {role: table[: ctx.target.size].clone() for role, table in poor.tables.items()}
+    return tables, [POOR] * ctx.target.size, Mix.from_rows(([], []) for _ in range(ctx.target.size))
+
+
+class _Draft:
+    """Tables while they are being filled."""
+
+    def __init__(self, base: tuple[dict[Role, torch.Tensor], list[str], Mix], ctx: InitContext) -> None:
+        self.tables, self.rules, self._copied = base
+        self._ctx = ctx
+        self.filled_by_strategy = np.zeros(ctx.target.size, np.int8)
+        self._parts: dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]] = {}
+
+    def apply(self, strategy: Strategy, plan: Plan, ids: npt.NDArray[np.int64]) -> None:
+        plans = _per_role(strategy, plan, frozenset(self.tables))
+        covered = None
+        for role, part in plans.items():
+            if len(part) != len(ids):
+                raise BrokenContract(f"strategy '{strategy.name}' answered the wrong number of rows", f"{len(part)} for {len(ids)}")
+            rows, here = self._rows(strategy, role, part)
+            if covered is not None and not np.array_equal(covered, here):
+                raise BrokenContract(f"strategy '{strategy.name}' covers different rows in different tables", role.value)
+            covered = here
+            self.tables[role][ids[here]] = rows[here]
+        assert covered is not None
+        self._remember(strategy, plans[Role.INPUT], ids, covered)
+
+    def _rows(self, strategy: Strategy, role: Role, part: Mix | Dense) -> tuple[torch.Tensor, npt.NDArray[np.bool_]]:
+        if isinstance(part, Mix):
+            source = self._ctx.table(role)
+            if len(part.indices) and (part.indices.min() < 0 or part.indices.max() >= self._ctx.source.size):
+                raise BrokenContract(f"strategy '{strategy.name}' names source ids out of range", int(part.indices.max()))
+            rows, covered = combine(part, source), part.covered
+        else:
+            rows = part.rows.float()
+            covered = np.ones(len(part), np.bool_) if part.covered is None else part.covered
+            if rows.shape[1:] != self.tables[role].shape[1:]:
+                raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(rows.shape))
+        if not bool(rows[covered].isfinite().all()):
+            raise BrokenContract(f"strategy '{strategy.name}' returned values that are not finite", role.value)
+        return rows, covered
+
+    def _remember(
+        self, strategy: Strategy, part: Mix | Dense, ids: npt.NDArray[np.int64], covered: npt.NDArray[np.bool_]
+    ) -> None:
+        mix = part if isinstance(part, Mix) else part.mix
+        self.filled_by_strategy[ids[covered]] = 1
+        for n in np.flatnonzero(covered).tolist():
+            i = int(ids[n])
+            self.rules[i] = strategy.name
+            self._parts[i] = mix.row(n) if mix is not None else (np.zeros(0, np.int32), np.zeros(0, np.float32))
+
+    def fill(self, usable: npt.NDArray[np.bool_], kind: str, generator: torch.Generator) -> None:
+        """Give THE fallback to every row that is neither copied nor covered."""
+        empty = np.flatnonzero((self._ctx.alignment.source_ids < 0) & (self.filled_by_strategy == 0))
+        used = {role: self._ctx.table(role)[: self._ctx.source.size] for role in self.tables}
+        for role, rows in fallback_rows(used, len(empty), generator, kind).items():
+            self.tables[role][empty] = rows
+        for i in empty.tolist():
+            self.rules[i] = FALLBACK if usable[i] or i in self._ctx.target.special_ids else UNUSABLE
+
+    def finish(self, usable: npt.NDArray[np.bool_], plan_seconds: float) -> Rows:
+        pairs = (self._parts.get(i, None) or self._copied.row(i) for i in range(self._ctx.target.size))
+        provenance = Provenance(tuple(self.rules), Mix.from_rows((i.tolist(), w.tolist()) for i, w in pairs))
+        counts = {
+            "target_tokens": self._ctx.target.size,
+            "matched": self._ctx.alignment.counts(),
+            "new": int((usable & (self._ctx.alignment.source_ids < 0)).sum()),
+            "covered": int(self.filled_by_strategy.sum()),
+            "fallback": self.rules.count(FALLBACK),
+            "unusable": self.rules.count(UNUSABLE),
+        }
+        return Rows(self.tables, provenance, counts, plan_seconds)
+
+
+def _per_role(strategy: Strategy, plan: Plan, roles: frozenset[Role]) -> dict[Role, Mix | Dense]:
+    """One plan for each table: a Mix serves all; Dense rows must name their table; a bias nobody set stays the mean."""
+    if isinstance(plan, Mix):
+        return dict.fromkeys(sorted(roles), plan)
+    plans = {Role.INPUT: plan} if isinstance(plan, Dense) else dict(plan)
+    if Role.INPUT not in plans:
+        raise BrokenContract(f"strategy '{strategy.name}' returned no plan for the input table", sorted(plans))
+    if missing := roles - set(plans):
+        raise BrokenContract(
+            f"strategy '{strategy.name}' returned no plan for a table of this model", ", ".join(sorted(missing))
+        )
+    return {role: plans[role] for role in sorted(roles)}
+
+
+def combine(mix: Mix, table: torch.Tensor) -> torch.Tensor:
+    """``rows = W @ table`` with W sparse: float32, shape ``(asked, hidden)``, or ``(asked,)`` for a bias."""
+    import torch
+
+    flat = table.float() if table.ndim == 2 else table.float().unsqueeze(1)
+    if not len(mix.indices):
+        return torch.zeros(len(mix), *table.shape[1:])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*[Ss]parse.*", category=UserWarning)
+        weights = torch.sparse_csr_tensor(
+            torch.from_numpy(mix.indptr),
+            torch.from_numpy(mix.indices.astype(np.int64)),
+            torch.from_numpy(mix.weights),
+            size=(len(mix), len(flat)),
+        )
+        rows = weights @ flat
+    return rows if table.ndim == 2 else rows.squeeze(1)

@@ -1,0 +1,162 @@
+"""Bits that a model needs for chosen tokens: padded batches of similar length, the head on scored positions only."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.heads import head_logits, hidden_states, separable
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+Ids = npt.NDArray[np.int64]
+_LOGITS_AT_ONCE = 2**25
+
+
+class Item(NamedTuple):
+    """One sequence to score.
+
+    Attributes:
+        inputs: What the model reads, ``(length,)``.
+        positions: Where its outputs are scored, ``(scored,)``.
+        targets: The token that each scored output should give, ``(scored,)``.
+        decoder: What the decoder reads (encoder-decoder models only); positions then count in it.
+    """
+
+    inputs: Ids
+    positions: Ids
+    targets: Ids
+    decoder: Ids | None = None
+
+
+def total_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int) -> float:
+    """Sum of −log2 p over all scored tokens.
+
+    Args:
+        model: The model; it is run in evaluation mode without gradients and left as it was.
+        items: What to score, in any order.
+        batch_tokens: Most input tokens in one batch, padding included (a longer single sequence goes alone).
+    """
+    import torch
+
+    total = 0.0
+    with _evaluating(model), torch.no_grad():
+        for batch in _batches(items, batch_tokens, model):
+            total += _batch_nats(model, batch)
+    return total / math.log(2)
+
+
+def context_length(model: PreTrainedModel, otherwise: int = 512) -> int:
+    """The longest input the model takes; RoBERTa-like models lose the positions up to the padding's.
+
+    Args:
+        model: The model.
+        otherwise: What holds for models that set no limit of their own.
+    """
+    config = model.config
+    for key in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"):
+        limit = getattr(config, key, None)
+        if isinstance(limit, int) and limit > 0:
+            break
+    else:
+        return otherwise
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return limit - int(module.padding_idx) - 1
+    return limit
+
+
+def _batches(items: Sequence[Item], batch_tokens: int, model: PreTrainedModel) -> Iterator[list[Item]]:
+    table = model.get_output_embeddings()
+    most_scored = max(1, _LOGITS_AT_ONCE // (table.weight.shape[0] if table is not None else model.config.vocab_size))
+    bounded = model.config.is_encoder_decoder or model.base_model is model
+    batch: list[Item] = []
+    longest = scored = 0
+    for item in sorted(items, key=lambda i: -len(i.inputs)):
+        length = max(longest, len(item.inputs), 0 if item.decoder is None else len(item.decoder))
+        too_long = length * (len(batch) + 1) > batch_tokens
+        if batch and (too_long or (bounded and scored + len(item.targets) > most_scored)):
+            yield batch
+            batch, scored, length = [], 0, len(item.inputs)
+        batch.append(item)
+        longest, scored = length, scored + len(item.targets)
+    if batch:
+        yield batch
+
+
+def _batch_nats(model: PreTrainedModel, batch: list[Item]) -> float:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    device = model.device
+    inputs = _padded(model, [i.inputs for i in batch])
+    rows = torch.from_numpy(np.repeat(np.arange(len(batch)), [len(i.positions) for i in batch])).to(device)
+    positions = torch.from_numpy(np.concatenate([i.positions for i in batch])).to(device)
+    targets = torch.from_numpy(np.concatenate([i.targets for i in batch])).to(device)
+    nats = torch.zeros((), dtype=torch.float64, device=device)
+    if batch[0].decoder is not None:
+        decoder = _padded(model, [i.decoder for i in batch if i.decoder is not None])
+        logits = _decoder_logits(model, inputs, decoder["input_ids"], rows, positions)
+        nats += cross_entropy(logits.float(), targets, reduction="none").double().sum()
+    elif separable(model, inputs["input_ids"][:, : int(min(len(i.inputs) for i in batch))]):
+        hidden = hidden_states(model, **inputs)[rows, positions]
+        size = max(1, _LOGITS_AT_ONCE // model.get_output_embeddings().weight.shape[0])
+        for states, wanted in zip(hidden.split(size), targets.split(size), strict=True):
+            nats += cross_entropy(head_logits(model, states).float(), wanted, reduction="none").double().sum()
+    else:
+        logits = model(**inputs).logits[rows, positions]
+        nats += cross_entropy(logits.float(), targets, reduction="none").double().sum()
+    return nats.item()
+
+
+def _decoder_logits(
+    model: PreTrainedModel,
+    inputs: dict[str, torch.Tensor],
+    decoder: torch.Tensor,
+    rows: torch.Tensor,
+    positions: torch.Tensor,
+) -> torch.Tensor:
+    """Logits ``(scored, vocabulary)``: the output table sees the scored positions only."""
+
+    def select(_: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return arguments[0][rows, positions].unsqueeze(0)
+
+    handle = model.get_output_embeddings().register_forward_pre_hook(select)
+    try:
+        logits: torch.Tensor = model(**inputs, decoder_input_ids=decoder, use_cache=False).logits
+    finally:
+        handle.remove()
+    return logits[0]
+
+
+def _padded(model: PreTrainedModel, sequences: Sequence[Ids]) -> dict[str, torch.Tensor]:
+    import torch
+
+    longest = max(map(len, sequences))
+    ids = np.full((len(sequences), longest), getattr(model.config, "pad_token_id", None) or 0, np.int64)
+    mask = np.zeros((len(sequences), longest), np.int64)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = sequence
+        mask[row, : len(sequence)] = 1
+    padded = {"input_ids": torch.from_numpy(ids).to(model.device)}
+    if not mask.all():
+        padded["attention_mask"] = torch.from_numpy(mask).to(model.device)
+    return padded
+
+
+@contextlib.contextmanager
+def _evaluating(model: PreTrainedModel) -> Iterator[None]:
+    training = [m for m in model.modules() if m.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

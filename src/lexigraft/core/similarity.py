@@ -1,0 +1,85 @@
+"""Cosine similarities by blocks that fit a memory budget, and the sparse mixtures that come out of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.sparsemax import sparsemax_rows
+from lexigraft.core.strategy import Mix
+
+if TYPE_CHECKING:
+    import torch
+
+DEFAULT_SHARE = 0.25
+
+
+def default_memory_budget() -> int:
+    """A quarter of the memory that is free now, in bytes."""
+    pages = os.sysconf("SC_AVPHYS_PAGES") if "SC_AVPHYS_PAGES" in os.sysconf_names else 2**18
+    return max(int(pages * os.sysconf("SC_PAGE_SIZE") * DEFAULT_SHARE), 2**26)
+
+
+def row_blocks(rows: int, bytes_per_row: int, budget: int) -> Iterator[slice]:
+    """Slices of rows such that one block's work stays inside the budget (at least 1, at most 4,096 rows)."""
+    size = max(1, min(4096, budget // max(bytes_per_row, 1)))
+    for start in range(0, rows, size):
+        yield slice(start, min(start + size, rows))
+
+
+def unit_rows(matrix: torch.Tensor) -> torch.Tensor:
+    """Rows scaled to length 1; zero rows stay zero."""
+    return matrix / matrix.norm(dim=1, keepdim=True).clamp_min(1e-12)
+
+
+def sparsemax_mix(
+    queries: torch.Tensor, anchors: torch.Tensor, anchor_source_ids: npt.NDArray[np.int64], *, temperature: float, budget: int
+) -> Mix:
+    """Each query as a sparsemax mixture of source rows, by cosine to the anchors.
+
+    ``w = sparsemax(cos(q, a) / temperature)``; one ``(block, anchors)`` array at a time.
+
+    Args:
+        queries: float32, shape ``(rows, dim)``.
+        anchors: float32, shape ``(anchors, dim)``.
+        anchor_source_ids: The source row that each anchor stands for, shape ``(anchors,)``.
+        temperature: Above 1 spreads the weights, below 1 sharpens them.
+        budget: Bytes for one block.
+
+    Returns:
+        A Mix with one row for each query.
+    """
+    q, a = unit_rows(queries), unit_rows(anchors)
+    blocks = []
+    for span in row_blocks(len(q), 3 * 4 * len(a), budget):
+        scores = q[span] @ a.T
+        pointers, ids, weights = sparsemax_rows(scores / temperature if temperature != 1 else scores)
+        blocks.append(
+            Mix(pointers.numpy(), anchor_source_ids[ids.numpy()].astype(np.int32), weights.numpy().astype(np.float32))
+        )
+    return Mix.stack(blocks)
+
+
+def nearest(queries: torch.Tensor, anchors: torch.Tensor, k: int, budget: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k anchors of highest cosine for each query, by blocks.
+
+    Args:
+        queries: float32, shape ``(rows, dim)``.
+        anchors: float32, shape ``(anchors, dim)``.
+        k: How many; at most the number of anchors.
+        budget: Bytes for one block.
+
+    Returns:
+        Cosines and anchor positions, both ``(rows, k)``, best first.
+    """
+    import torch
+
+    q, a = unit_rows(queries), unit_rows(anchors)
+    found = [(q[span] @ a.T).topk(k, dim=1) for span in row_blocks(len(q), 2 * 4 * len(a), budget)]
+    if not found:
+        return torch.zeros(0, k), torch.zeros(0, k, dtype=torch.int64)
+    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])

@@ -1,0 +1,43 @@
+"""Special tokens by role: which target special token takes the place of which source special token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+ROLES = ("bos", "eos", "unk", "sep", "cls", "mask", "pad")
+"""Roles by importance: where several share one id, the first wins."""
+
+_STAND_INS = {"bos": "cls", "cls": "bos", "eos": "sep", "sep": "eos"}
+
+
+def roles_of(tokenizer: Any) -> dict[str, int]:
+    """The id of each role that the tokenizer fills."""
+    found = {role: getattr(tokenizer, f"{role}_token_id", None) for role in ROLES}
+    return {role: int(i) for role, i in found.items() if i is not None}
+
+
+def match_specials(
+    source: Mapping[str, int], target: Mapping[str, int], source_strings: Mapping[str, int], target_strings: Mapping[str, int]
+) -> dict[int, int]:
+    """Match special tokens: by role, then by the stand-in role (bos and cls, eos and sep), then by the same string.
+
+    Args:
+        source: Role to id in the source tokenizer.
+        target: Role to id in the target tokenizer.
+        source_strings: Every special token's string to its id in the source.
+        target_strings: The same for the target.
+
+    Returns:
+        Target id to source id.
+    """
+    matched: dict[int, int] = {}
+    for stand_in in (False, True):
+        for role in ROLES:
+            source_role = _STAND_INS.get(role, "") if stand_in else role
+            if role in target and source_role in source:
+                matched.setdefault(target[role], source[source_role])
+    for string, i in target_strings.items():
+        if string in source_strings:
+            matched.setdefault(i, source_strings[string])
+    return matched

@@ -1,0 +1,96 @@
+"""Means and intervals over seeds, paired tests against a reference, Holm's correction, and the recovered share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds.
+
+    Attributes:
+        mean: The mean.
+        half_width: Half of the 95% t-interval; None with one value (one value says nothing about its spread).
+        values: The values, one for each seed.
+    """
+
+    mean: float
+    half_width: float | None
+    values: tuple[float, ...]
+
+    @property
+    def low(self) -> float | None:
+        """The interval's lower end."""
+        return None if self.half_width is None else self.mean - self.half_width
+
+    @property
+    def high(self) -> float | None:
+        """The interval's upper end."""
+        return None if self.half_width is None else self.mean + self.half_width
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Mean with its two-sided 95% interval, ``mean ± t(0.975, n − 1) · s / √n``, s with n − 1 degrees of freedom.
+
+    Args:
+        values: At least one value.
+    """
+    from scipy.stats import t
+
+    n, mean = len(values), math.fsum(values) / len(values)
+    if n == 1:
+        return Estimate(mean, None, tuple(values))
+    return Estimate(mean, float(t.ppf(0.975, n - 1)) * _deviation(values) / math.sqrt(n), tuple(values))
+
+
+def paired_p(ours: Mapping[int, float], reference: Mapping[int, float]) -> float | None:
+    """Two-sided paired t test over the seeds both have.
+
+    Args:
+        ours: Seed to value.
+        reference: Seed to value.
+
+    Returns:
+        The p-value; None with fewer than two shared seeds; 1 when every difference is zero, 0 when all differences
+        are equal and not zero (their spread is zero).
+    """
+    from scipy.stats import t
+
+    differences = [ours[seed] - reference[seed] for seed in ours if seed in reference]
+    n = len(differences)
+    if n < 2:
+        return None
+    mean, spread = math.fsum(differences) / n, _deviation(differences)
+    if spread == 0:
+        return 1.0 if mean == 0 else 0.0
+    return float(2 * t.sf(abs(mean) / (spread / math.sqrt(n)), n - 1))
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Holm's step-down correction for several tests (Holm 1979): adjusted p-values, never above 1, in input order.
+
+    The k-th smallest of m p-values is multiplied by m − k + 1, and no adjusted value is below an earlier one.
+    """
+    adjusted: dict[str, float] = {}
+    largest = 0.0
+    for rank, name in enumerate(sorted(p_values, key=lambda n: p_values[n])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
+        adjusted[name] = largest
+    return {name: adjusted[name] for name in p_values}
+
+
+def recovered_share(random: float, method: float, oracle: float) -> float | None:
+    """How much of the way from random rows to the right rows a method goes: (random − method) / (random − oracle).
+
+    Returns:
+        0 as good as random, 1 as good as the oracle, negative worse than random; None where the two ends meet.
+    """
+    return None if random == oracle else (random - method) / (random - oracle)
+
+
+def _deviation(values: Sequence[float]) -> float:
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))

@@ -1,0 +1,192 @@
+"""A token as bytes, a word-start flag and a kind, whatever family its tokenizer belongs to."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SPACE_MARK = "▁"
+_BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_UNUSED = re.compile(r"\[unused\d+\]")
+
+
+class Kind(IntEnum):
+    """What a token is: text (or a fragment of it), a byte-fallback piece, a special token, or nothing usable."""
+
+    TEXT = 0
+    BYTE = 1
+    SPECIAL = 2
+    UNUSABLE = 3
+
+
+class Family(StrEnum):
+    """How a tokenizer writes bytes and word starts into its token strings."""
+
+    BYTE_LEVEL = "byte_level"
+    SENTENCEPIECE = "sentencepiece"
+    WORDPIECE = "wordpiece"
+    SUFFIX = "suffix"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """The surfaces of a whole vocabulary, by token id.
+
+    Attributes:
+        texts: Bytes without the word-start mark, one entry for each id.
+        starts: Whether the token starts a word, bool, shape ``(size,)``.
+        isolated: Whether the pre-tokenizer always splits the token off, so that ``starts`` says nothing, shape ``(size,)``.
+        kinds: :class:`Kind` of each token, int8, shape ``(size,)``.
+    """
+
+    texts: tuple[bytes, ...]
+    starts: npt.NDArray[np.bool_]
+    isolated: npt.NDArray[np.bool_]
+    kinds: npt.NDArray[np.int8]
+
+
+def byte_level_alphabet() -> dict[str, int]:
+    """GPT-2's printable stand-in for each byte: ``character -> byte`` (Radford et al. 2019)."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    alphabet = {chr(b): b for b in printable}
+    hidden = [b for b in range(256) if b not in set(printable)]
+    return alphabet | {chr(256 + n): b for n, b in enumerate(hidden)}
+
+
+_TO_LATIN1 = {ord(c): chr(b) for c, b in byte_level_alphabet().items()}
+_FROM_LATIN1 = {b: c for c, b in byte_level_alphabet().items()}
+
+
+def to_byte_level(data: bytes) -> str:
+    """Bytes in GPT-2's printable alphabet."""
+    return data.decode("latin-1").translate(_FROM_LATIN1)
+
+
+def component(part: Any) -> Any:
+    """The JSON description of a normalizer, pre-tokenizer or decoder (``None`` where there is none)."""
+    return None if part is None else json.loads(part.__getstate__())
+
+
+def _mentions(description: Any, name: str) -> bool:
+    if isinstance(description, Mapping):
+        return any(_mentions(v, name) for v in description.values())
+    if isinstance(description, list):
+        return any(_mentions(v, name) for v in description)
+    return bool(description == name)
+
+
+def family_of(backend: Any) -> Family:
+    """Read the family off a ``tokenizers.Tokenizer``'s own parts, never off its token strings or class name."""
+    parts = [component(backend.pre_tokenizer), component(backend.decoder), component(backend.normalizer)]
+    if _mentions(parts, "ByteLevel"):
+        return Family.BYTE_LEVEL
+    if type(backend.model).__name__ == "WordPiece":
+        return Family.WORDPIECE
+    if _mentions(parts, "Metaspace") or _mentions(parts, SPACE_MARK):
+        return Family.SENTENCEPIECE
+    if getattr(backend.model, "end_of_word_suffix", None):
+        return Family.SUFFIX
+    return Family.PLAIN
+
+
+def surfaces(
+    tokens: Sequence[str],
+    family: Family,
+    *,
+    special_ids: frozenset[int],
+    added_ids: frozenset[int],
+    isolates: bool = False,
+    prefix: str = "##",
+    suffix: str = "</w>",
+) -> Surfaces:
+    """Turn token strings into surfaces.
+
+    Args:
+        tokens: Token strings by id; an id that no token has holds the empty string.
+        family: How the strings are written.
+        special_ids: Ids of special tokens.
+        added_ids: Ids of added tokens, whose strings are plain text in every family.
+        isolates: Whether the pre-tokenizer splits punctuation and CJK characters off (BERT's does); longer tokens that
+            contain one, such as ``##,``, can then never occur and are unusable.
+        prefix: WordPiece's mark of a word's continuation.
+        suffix: The end-of-word mark of suffix-style BPE.
+
+    Returns:
+        One surface for each id.
+    """
+    read = _READERS[family]
+    texts: list[bytes] = []
+    size = len(tokens)
+    starts, isolated = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+    kinds = np.zeros(size, np.int8)
+    for i, token in enumerate(tokens):
+        if i in special_ids:
+            text, start, kind = token.encode(), False, Kind.SPECIAL
+        elif i in added_ids:
+            text, start, kind = *_split_space(token.encode()), Kind.TEXT
+        elif family is Family.SENTENCEPIECE and (piece := _BYTE_PIECE.fullmatch(token)):
+            text, start, kind = bytes([int(piece[1], 16)]), False, Kind.BYTE
+        else:
+            text, start = read(token, suffix if family is Family.SUFFIX else prefix)
+            alone = isolates and any(map(_stands_alone, token.removeprefix(prefix) or token))
+            isolated[i] = alone and len(token) == 1
+            unused = family is Family.WORDPIECE and _UNUSED.fullmatch(token)
+            unreachable = alone and len(token) > 1
+            kind = Kind.UNUSABLE if unused or unreachable or not (text or start) else Kind.TEXT
+        texts.append(text)
+        starts[i], kinds[i] = start, kind
+    return Surfaces(tuple(texts), starts, isolated, kinds)
+
+
+def _split_space(data: bytes) -> tuple[bytes, bool]:
+    return (data[1:], True) if data.startswith(b" ") else (data, False)
+
+
+def _read_byte_level(token: str, _: str) -> tuple[bytes, bool]:
+    try:
+        return _split_space(token.translate(_TO_LATIN1).encode("latin-1"))
+    except UnicodeEncodeError:
+        return _split_space(token.encode())
+
+
+def _read_sentencepiece(token: str, _: str) -> tuple[bytes, bool]:
+    return _split_space(token.replace(SPACE_MARK, " ").encode())
+
+
+def _read_wordpiece(token: str, prefix: str) -> tuple[bytes, bool]:
+    inside = token.startswith(prefix) and len(token) > len(prefix)
+    return (token[len(prefix) :].encode(), False) if inside else (token.encode(), bool(token))
+
+
+def _read_suffix(token: str, suffix: str) -> tuple[bytes, bool]:
+    return token.removesuffix(suffix).encode(), False
+
+
+def _read_plain(token: str, _: str) -> tuple[bytes, bool]:
+    return token.encode(), bool(token)
+
+
+_READERS: Mapping[Family, Callable[[str, str], tuple[bytes, bool]]] = {
+    Family.BYTE_LEVEL: _read_byte_level,
+    Family.SENTENCEPIECE: _read_sentencepiece,
+    Family.WORDPIECE: _read_wordpiece,
+    Family.SUFFIX: _read_suffix,
+    Family.PLAIN: _read_plain,
+}
+
+
+def _stands_alone(character: str) -> bool:
+    """Whether BERT's pre-tokenizer makes this character a word of its own: punctuation or a CJK ideograph."""
+    code = ord(character)
+    ascii_symbol = code < 128 and not character.isalnum() and not character.isspace()
+    cjk = 0x4E00 <= code <= 0x9FFF or 0x3400 <= code <= 0x4DBF or 0xF900 <= code <= 0xFAFF or 0x20000 <= code <= 0x2FA1F
+    return ascii_symbol or cjk or unicodedata.category(character).startswith("P")

@@ -1,0 +1,129 @@
+"""Putting finished rows into a model: tables, head bias, special ids, positions that depend on the padding id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.model_files import tables_of
+from lexigraft.core.rows import Rows
+from lexigraft.core.special import match_specials
+from lexigraft.core.strategy import Role
+from lexigraft.core.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def install(model: PreTrainedModel, rows: Rows, before: Vocabulary, after: Vocabulary) -> None:
+    """Give a model new tables in place; tied tables stay tied, rows are stored in the model's own dtype.
+
+    Args:
+        model: The model of the body that the rows belong to.
+        rows: Finished tables.
+        before: The vocabulary that the model had.
+        after: The vocabulary that it gets.
+    """
+    import torch
+
+    old = tables_of(model)
+    if Role.OUTPUT in old.by_role:
+        model.config.tie_word_embeddings = False
+        model.config.get_text_config().tie_word_embeddings = False
+    model.resize_token_embeddings(after.size, mean_resizing=False)
+    new = tables_of(model)
+    if new.tied != old.tied or set(new.by_role) != set(old.by_role):
+        raise RuntimeError(f"{type(model).__name__} changed its tables on resizing: {set(old.by_role)} to {set(new.by_role)}")
+    with torch.no_grad():
+        for role, table in new.by_role.items():
+            if table.shape != rows.tables[role].shape:
+                raise RuntimeError(f"{role} table is {tuple(table.shape)}, rows are {tuple(rows.tables[role].shape)}")
+            table.copy_(rows.tables[role].to(table.dtype))
+    _move_positions(model, after.specials.get("pad"))
+    set_special_ids(model, before, after)
+
+
+def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
+    """Keep RoBERTa's positions when the padding id changes.
+
+    RoBERTa-like bodies number positions from ``padding id + 1``; with another padding id every token would silently read
+    another position's embedding, so the position table moves along.
+    """
+    import torch
+
+    for module in model.modules():
+        if not hasattr(module, "create_position_ids_from_input_ids") or not hasattr(module, "position_embeddings"):
+            continue
+        old = module.padding_idx
+        if pad is None or old is None or pad == old:
+            continue
+        table = module.position_embeddings
+        used = table.weight.data[old + 1 :]
+        moved = torch.nn.Embedding(pad + 1 + len(used), used.shape[1], padding_idx=pad, dtype=used.dtype)
+        with torch.no_grad():
+            moved.weight.zero_()
+            moved.weight[pad + 1 :] = used
+        moved.weight.requires_grad_(table.weight.requires_grad)
+        module.position_embeddings = moved
+        module.padding_idx = pad
+        model.config.max_position_embeddings = len(moved.weight)
+        for name, length in (("position_ids", len(moved.weight)), ("token_type_ids", len(moved.weight))):
+            buffer = getattr(module, name, None)
+            if buffer is not None:
+                fresh = torch.arange(length).expand(1, -1) if name == "position_ids" else buffer.new_zeros(1, length)
+                module.register_buffer(name, fresh.clone(), persistent=False)
+
+
+_ID_FIELDS = ("bos", "eos", "pad", "unk", "sep", "cls", "mask")
+_MAPPED_FIELDS = ("decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id")
+
+
+def set_special_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
+    """Set every special id in the configuration and the generation configuration to the new vocabulary's."""
+    strings = [{v.tokens[i]: i for i in sorted(v.special_ids)} for v in (before, after)]
+    new_of = {s: t for t, s in match_specials(before.specials, after.specials, *strings).items()}
+    configs: list[Any] = [model.config, model.config.get_text_config()]
+    if (generation := getattr(model, "generation_config", None)) is not None:
+        configs.append(generation)
+    for config in dict.fromkeys(map(id, configs)):
+        _set_ids(next(c for c in configs if id(c) == config), after, new_of)
+
+
+def _set_ids(config: Any, after: Vocabulary, new_of: dict[int, int]) -> None:
+    for role in _ID_FIELDS:
+        field = f"{role}_token_id"
+        if hasattr(config, field) or role in ("bos", "eos", "pad"):
+            setattr(config, field, after.specials.get(role))
+    for field in _MAPPED_FIELDS:
+        old = getattr(config, field, None)
+        if old is not None:
+            stand_in = after.specials.get("pad" if field.startswith("decoder") else field.split("_")[1])
+            setattr(config, field, new_of.get(old, stand_in))
+    for field in ("suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "forced_decoder_ids"):
+        if getattr(config, field, None) is not None:
+            setattr(config, field, None)
+
+
+def check_usable(vocabulary: Vocabulary) -> None:
+    """Refuse a target tokenizer that cannot encode every text or cannot pad.
+
+    Raises:
+        LexigraftError: No unknown token although some bytes have no token; no padding token and no end token to stand in.
+    """
+    if "unk" not in vocabulary.specials and not vocabulary.byte_complete:
+        raise LexigraftError(
+            "target tokenizer has no unknown token", vocabulary.family.value, "Add unk_token, or train it with byte fallback"
+        )
+    if "pad" not in vocabulary.specials:
+        if "eos" not in vocabulary.specials:
+            raise LexigraftError("target tokenizer has no padding token", vocabulary.family.value, "Add pad_token to it")
+        raise LexigraftError(
+            "target tokenizer has no padding token",
+            f"eos is {vocabulary.tokens[vocabulary.specials['eos']]}",
+            "Set pad_token (its end token will do: tokenizer.pad_token = tokenizer.eos_token) and save it again",
+        )
+
+
+def roles_present(model: PreTrainedModel) -> frozenset[Role]:
+    """Which tables a model has."""
+    return frozenset(tables_of(model).by_role)

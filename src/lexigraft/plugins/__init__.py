@@ -1,0 +1,1 @@
+"""One file per method; dropping a file in is all it takes."""

@@ -1,0 +1,141 @@
+"""Bits per UTF-8 byte of the raw text: a yardstick that does not depend on the tokenizer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluator import Evaluator
+from lexigraft.core.objective import model_kind
+from lexigraft.core.score_items import causal_items, masked_items, span_items
+from lexigraft.core.scoring import Ids, Item, context_length, total_bits
+from lexigraft.core.sentinels import sentinel_ids
+from lexigraft.core.word_spans import LineTokens, tokenize_lines
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from lexigraft.core.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class BitsPerByte(Evaluator):
+    """How many bits the model needs for each UTF-8 byte of the raw text; lower is better.
+
+    Causal models read whole lines, in strided windows where a line is longer than the context. Masked models are
+    measured by striped pseudo-likelihood: stripe j hides the whitespace-separated words i of the raw text with
+    ``i mod stripes == j``, so that every token is hidden exactly once and every tokenizer hides the same words together.
+    Encoder-decoder models write the same stripes as sentinel spans. Pseudo-likelihoods are not comparable with causal
+    figures. In a script without spaces a line is one word.
+
+    Text that the tokenizer cannot express is paid for as by an escape code: 8 bits for every raw byte under an unknown
+    token (besides the unknown token's own bits) and for every visible character that has no token. What a tokenizer
+    changes silently (letter case, accents) costs nothing; ``lossless_share`` tells.
+
+    Source: Salazar et al. 2020 (pseudo-likelihood); Kauf and Ivanova 2023 (whole words together).
+
+    Attributes:
+        stripes: How many passes the masked and encoder-decoder measures take.
+        bos: The causal prefix: the tokenizer's bos, else eos ("auto"), bos or an error ("always"), or none ("never";
+            the first token then costs log2 of the vocabulary's size).
+        stride: How far a causal window moves; half the context when not given.
+        batch_tokens: Most input tokens in one batch.
+        max_length: Longest input even where the model could take more.
+    """
+
+    name: ClassVar[str] = "bits_per_byte"
+    stripes: int = 5
+    bos: Literal["auto", "always", "never"] = "auto"
+    stride: int | None = None
+    batch_tokens: int = 8192
+    max_length: int = 1024
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that measure nothing."""
+        for field in ("stripes", "batch_tokens"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"{field} must be at least 1")
+        if self.max_length < 8:
+            raise ValueError("max_length must be at least 8")
+        if self.stride is not None and self.stride < 1:
+            raise ValueError("stride must be at least 1")
+
+    def evaluate(self, model: PreTrainedModel, vocabulary: Vocabulary, lines: Sequence[str]) -> dict[str, float]:
+        """Bits per byte of the lines, and what the tokenizer does to them.
+
+        Args:
+            model: The model.
+            vocabulary: Its vocabulary.
+            lines: Raw lines.
+
+        Returns:
+            ``bits_per_byte``; ``unknown_share``, the share of raw bytes without a known token; ``tokens_per_word``
+            (fertility); ``tokens``; ``lossless_share``, the share of lines that decode to themselves, whitespace aside.
+
+        Raises:
+            LexigraftError: No text, a tokenizer without the mask token or sentinels that the model kind needs, or ids
+                beyond the model's table.
+        """
+        size = sum(len(line.encode()) for line in lines)
+        if size == 0:
+            raise LexigraftError("there is no text to evaluate on", hint="Give at least one line that is not empty")
+        read = tokenize_lines(vocabulary, lines)
+        rows = model.get_input_embeddings().weight.shape[0]
+        if (highest := max((int(line.ids.max()) for line in read if len(line.ids)), default=0)) >= rows:
+            hint = f"The table has {rows} rows; the tokenizer does not belong to this model"
+            raise LexigraftError("a token id lies beyond the model's table", highest, hint)
+        items, free_bits = self._items(model, vocabulary, [line for line in read if len(line.ids)])
+        hidden = sum(line.hidden_bytes for line in read)
+        tokens = sum(len(line.ids) for line in read)
+        bits = total_bits(model, items, self.batch_tokens) + free_bits + 8.0 * hidden
+        return {
+            "bits_per_byte": bits / size,
+            "unknown_share": hidden / size,
+            "tokens_per_word": tokens / max(1, sum(line.word_count for line in read)),
+            "tokens": float(tokens),
+            "lossless_share": sum(line.lossless for line in read) / len(read),
+        }
+
+    def _items(
+        self, model: PreTrainedModel, vocabulary: Vocabulary, lines: list[LineTokens]
+    ) -> tuple[list[Item], float]:
+        special = vocabulary.specials
+        context = min(context_length(model), self.max_length)
+        kind = model_kind(model.config)
+        if kind == "causal":
+            prefix = self._prefix(special.get("bos"), special.get("eos"))
+            stride = min(self.stride or max(1, context // 2), context)
+            unscored = 0.0 if prefix is not None else math.log2(vocabulary.size) * len(lines)
+            return [item for line in lines for item in causal_items(line, prefix, context, stride)], unscored
+        end = _one(special.get("eos", special.get("sep")))
+        if kind == "seq2seq":
+            sentinels = np.array(sentinel_ids(vocabulary), np.int64)
+            start = model.config.decoder_start_token_id
+            start = special.get("pad", 0) if start is None else start
+            made: Iterator[Item] = (
+                item for line in lines for item in span_items(line, self.stripes, sentinels, start, end, context)
+            )
+            return list(made), 0.0
+        if "mask" not in special:
+            raise LexigraftError(
+                "the tokenizer has no mask token", hint="Masked models need one; add it to the tokenizer"
+            )
+        frame = (_one(special.get("cls", special.get("bos"))), _one(special.get("sep", special.get("eos"))))
+        made = (item for line in lines for item in masked_items(line, self.stripes, special["mask"], frame, context))
+        return list(made), 0.0
+
+    def _prefix(self, bos: int | None, eos: int | None) -> int | None:
+        if self.bos == "never":
+            return None
+        if self.bos == "always" and bos is None:
+            raise LexigraftError("the tokenizer has no bos token", hint="Use bos 'auto' or 'never'")
+        return bos if bos is not None else eos
+
+
+def _one(token: int | None) -> Ids:
+    return np.array([] if token is None else [token], np.int64)

@@ -1,0 +1,103 @@
+"""T5's span corruption: spans give way to sentinels, and the decoder writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.objective import ModelKind, Objective
+from lexigraft.core.sentinels import sentinel_ids
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from lexigraft.core.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class SpanCorruption(Objective):
+    """Write the spans that were left out of the input.
+
+    Every sequence loses the same number of tokens in the same number of spans, at random places, so that no input and
+    no target is padded. Targets are sentinel, span, sentinel, span, …, end.
+
+    Source: Raffel et al. 2020, section 3.1.4 (density 0.15, mean span 3), and t5.data.preprocessors.random_spans_noise_mask.
+    Relations: masked is the same idea for encoders.
+
+    Attributes:
+        density: Share of the tokens left out.
+        mean_span: Mean length of a span in tokens.
+    """
+
+    name: ClassVar[str] = "span_corruption"
+    kinds: ClassVar[frozenset[ModelKind]] = frozenset({"seq2seq"})
+    density: float = 0.15
+    mean_span: float = 3.0
+
+    def __post_init__(self) -> None:
+        """Refuse a density or length that leaves nothing."""
+        if not 0 < self.density < 1:
+            raise ValueError("density must lie between 0 and 1")
+        if self.mean_span < 1:
+            raise ValueError("mean_span must be at least 1")
+
+    def batch(
+        self, sequences: torch.Tensor, vocabulary: Vocabulary, generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        """Leave spans out: ``input_ids`` ``(batch, kept + spans + 1)`` and ``labels`` ``(batch, left out + spans + 1)``."""
+        import torch
+
+        rows, length = sequences.shape
+        if length < 4:
+            raise LexigraftError(
+                "sequences are too short for span corruption", length, "Use a sequence_length of 8 or more"
+            )
+        noise = min(max(round(length * self.density), 1), length - 2)
+        spans = max(1, min(round(noise / self.mean_span), noise, length - noise))
+        sentinels = sentinel_ids(vocabulary)
+        if spans > len(sentinels):
+            hint = f"The tokenizer has {len(sentinels)}; shorten sequence_length, or raise mean_span"
+            raise LexigraftError("more spans than sentinel tokens", spans, hint)
+        left_out = _random_mask(rows, length, noise, spans, generator)
+        starts = left_out & ~torch.nn.functional.pad(left_out, (1, 0))[:, :-1]
+        marks = torch.tensor(sentinels)[(starts.cumsum(1) - 1).clamp(min=0)]
+        inputs = torch.where(starts, marks, sequences)[~left_out | starts].view(rows, -1)
+        doubled = torch.stack([marks, sequences], 2).flatten(1)
+        kept = torch.stack([starts, left_out], 2).flatten(1)
+        labels = doubled[kept].view(rows, -1)
+        return {"input_ids": _ended(inputs, vocabulary), "labels": _ended(labels, vocabulary)}
+
+    def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Mean cross-entropy in nats over the target tokens, sentinels and end included; the model shifts its labels."""
+        from torch.nn.functional import cross_entropy
+
+        logits = model(input_ids=batch["input_ids"], labels=batch["labels"], use_cache=False).logits
+        return cross_entropy(logits.flatten(0, 1).float(), batch["labels"].flatten())
+
+
+def _ended(ids: torch.Tensor, vocabulary: Vocabulary) -> torch.Tensor:
+    import torch
+
+    end = vocabulary.specials.get("eos", vocabulary.specials.get("sep"))
+    return ids if end is None else torch.nn.functional.pad(ids, (0, 1), value=end)
+
+
+def _random_mask(rows: int, length: int, noise: int, spans: int, generator: torch.Generator) -> torch.Tensor:
+    """Which tokens are left out, ``(rows, length)``: kept and left-out stretches by turns, the first one kept."""
+    import torch
+
+    out = _random_parts(rows, noise, spans, generator)
+    kept = _random_parts(rows, length - noise, spans, generator)
+    bounds = torch.stack([kept, out], 2).flatten(1).cumsum(1)
+    return torch.searchsorted(bounds, torch.arange(length).repeat(rows, 1), right=True) % 2 == 1
+
+
+def _random_parts(rows: int, total: int, parts: int, generator: torch.Generator) -> torch.Tensor:
+    """Lengths of ``parts`` parts of at least 1 that sum to ``total``, uniform over all such divisions, per row."""
+    import torch
+
+    cuts = torch.rand(rows, total - 1, generator=generator).argsort(1)[:, : parts - 1].sort(1).values + 1
+    edges = torch.nn.functional.pad(torch.nn.functional.pad(cuts, (1, 0)), (0, 1), value=total)
+    return edges.diff(dim=1)

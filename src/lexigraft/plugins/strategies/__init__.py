@@ -1,0 +1,1 @@
+"""Initialisation strategies, one file each."""

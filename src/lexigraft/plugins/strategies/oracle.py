@@ -1,0 +1,42 @@
+"""The known answer of a cloned language."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Strategy
+
+
+@dataclass(frozen=True)
+class Oracle(Strategy):
+    """On a cloned language, each new row is the mean of the source rows of exactly the words that the token renames.
+
+    A token that is a whole word gets the mean of its source word's pieces; a token inside several words gets their
+    means weighted by how often each word occurs. Only a cloned language has these links.
+
+    Source: this project's known-answer test.
+    Needs: the true word links of a cloned language.
+    Relations: the upper mark of the recovered share; `random` is the lower one.
+    """
+
+    name: ClassVar[str] = "oracle"
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.ANSWER})
+    convex: ClassVar[bool] = True
+
+    def plan(self, ctx: InitContext) -> Plan:
+        """Count, over all links, which source pieces stand behind each target token."""
+        links = ctx.resources.answer()
+        behind: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+        for (source_word, target_word), count in zip(links.pairs, links.weights or [1.0] * len(links), strict=True):
+            pieces = ctx.source.pieces(source_word.encode(), True)
+            for token in ctx.target.pieces(target_word.encode(), True):
+                for piece in pieces:
+                    behind[token][piece] += count / len(pieces)
+        return Mix.from_rows(_shares(behind.get(i, {})) for i in ctx.target_ids.tolist())
+
+
+def _shares(counts: dict[int, float]) -> tuple[list[int], list[float]]:
+    total = sum(counts.values())
+    return list(counts), [c / total for c in counts.values()]

@@ -1,0 +1,27 @@
+"""The poor-model control: the target-language model as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lexigraft.core.strategy import Body, InitContext, Mix, Need, Plan, Scope, Strategy
+
+
+@dataclass(frozen=True)
+class Poor(Strategy):
+    """The poor-model control: TEMA's L2 with its own rows, adapted with the same budget.
+
+    Source: the L2 of Zevallos et al., EMNLP 2024.
+    Needs: a poor model.
+    Relations: what `tema` starts from; a gain of `tema` is a gain over this.
+    """
+
+    name: ClassVar[str] = "poor"
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.POOR_MODEL})
+    scope: ClassVar[Scope] = Scope.ALL
+    body: ClassVar[Body] = Body.TARGET
+
+    def plan(self, ctx: InitContext) -> Plan:
+        """Every row stays the poor model's."""
+        return Mix.from_rows([([], [])] * len(ctx.target_ids))

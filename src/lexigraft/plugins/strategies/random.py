@@ -1,0 +1,27 @@
+"""Random rows with the source table's own mean and deviation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lexigraft.core.gaussian import normal_rows
+from lexigraft.core.strategy import Dense, InitContext, Plan, Role, Strategy
+
+
+@dataclass(frozen=True)
+class Random(Strategy):
+    """Each new row drawn from a normal with the source table's mean and deviation, per dimension.
+
+    Source: the fallback of WECHSEL (Minixhofer et al., NAACL 2022) and FOCUS (Dobler & de Melo, EMNLP 2023).
+    Needs: nothing.
+    Relations: the baseline that every method must beat; `mean` is its centre.
+    """
+
+    name: ClassVar[str] = "random"
+
+    def plan(self, ctx: InitContext) -> Plan:
+        """Draw rows table by table; a head bias gets the source bias's mean."""
+        n = len(ctx.target_ids)
+        ordered = [role for role in Role if role in ctx.roles]
+        return {role: Dense(normal_rows(ctx.table(role)[: ctx.source.size], n, ctx.generator)) for role in ordered}

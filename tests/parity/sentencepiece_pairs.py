@@ -1,0 +1,100 @@
+"""SentencePiece pairs to compare on: a small made pair, and the pieces of XLM-R beside a Swahili Unigram tokenizer."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lexigraft.core.fixture_text import SAMPLE
+from lexigraft.core.fixture_tokenizers import tiny_tokenizer
+
+DATA = Path(os.environ.get("LEXIGRAFT_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+XLMR_ROLES = {
+    "bos_token": "<s>",
+    "eos_token": "</s>",
+    "pad_token": "<pad>",
+    "unk_token": "<unk>",
+    "cls_token": "<s>",
+    "sep_token": "</s>",
+    "mask_token": "<mask>",
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Files that both sides read: two tokenizer folders, a source table and one fastText model."""
+
+    source: Path
+    target: Path
+    table: Path
+    vectors: Path
+
+
+def made_pair(folder: Path) -> Pair:
+    """The two variants of the tiny Unigram tokenizer (430 and 490 tokens) and vectors of the sample text."""
+    source, target = tiny_tokenizer("unigram", "source"), tiny_tokenizer("unigram", "target")
+    return _write(folder, source, target, SAMPLE["target"].splitlines() * 20, dim=16)
+
+
+def real_pair(folder: Path, lines: int = 6000) -> Pair:
+    """XLM-R's 250,002 pieces and FOCUS's Swahili Unigram tokenizer (50k), vectors of Swahili news."""
+    with gzip.open(DATA / "swahili" / "train.swa.gz", "rt", encoding="utf-8") as file:
+        text = [line for _, line in zip(range(lines), file, strict=False)]
+    return _write(folder, xlmr_tokenizer(), swahili_tokenizer(), text, dim=64)
+
+
+def xlmr_tokenizer() -> Any:
+    """The pieces of XLM-R in id order as a Unigram model whose scores descend with the id."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    with gzip.open(DATA / "tokenizers" / "xlm-roberta-base-pieces" / "pieces.txt.gz", "rt", encoding="utf-8") as file:
+        pieces = file.read().rstrip("\n").split("\n")
+    model = models.Unigram([(p, -i / 10_000) for i, p in enumerate(pieces)], unk_id=3, byte_fallback=False)
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    return _fast(tokenizer)
+
+
+def swahili_tokenizer(name: str = "sw-xlmr-unigram-50k") -> Any:
+    """A tokenizer published with FOCUS."""
+    from tokenizers import Tokenizer
+
+    with gzip.open(DATA / "tokenizers" / "focus" / name / "tokenizer.json.gz", "rt", encoding="utf-8") as file:
+        return _fast(Tokenizer.from_str(file.read()))
+
+
+def _fast(tokenizer: Any) -> Any:
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **XLMR_ROLES, clean_up_tokenization_spaces=False)
+
+
+def _write(folder: Path, source: Any, target: Any, text: list[str], dim: int) -> Pair:
+    import fasttext
+
+    pair = Pair(folder / "source", folder / "target", folder / "table.npy", folder / "vectors.bin")
+    source.save_pretrained(pair.source)
+    target.save_pretrained(pair.target)
+    generator = np.random.default_rng(0)
+    means = 0.1 * generator.standard_normal(64, np.float32)
+    np.save(pair.table, 0.2 * generator.standard_normal((len(source), 64), np.float32) + means)
+    tokenised = folder / "tokenised.txt"
+    with tokenised.open("w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in _tokenised(target, text))
+    model = fasttext.train_unsupervised(
+        str(tokenised), model="cbow", dim=dim, neg=10, epoch=2, minCount=2, thread=1, bucket=20_000, verbose=0
+    )
+    model.save_model(str(pair.vectors))
+    return pair
+
+
+def _tokenised(tokenizer: Any, text: list[str]) -> Iterator[str]:
+    for encoding in tokenizer.backend_tokenizer.encode_batch(text, add_special_tokens=False):
+        yield " ".join(encoding.tokens)

@@ -1,0 +1,55 @@
+"""Statistics against figures worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from lexigraft.core.statistics import estimate, holm, paired_p, recovered_share
+
+
+def test_interval_of_three_values() -> None:
+    found = estimate([1.0, 2.0, 3.0])
+    assert found.mean == 2.0
+    assert found.half_width == pytest.approx(4.302652729911275 / math.sqrt(3))
+    assert found.low == pytest.approx(-0.4841377)
+    assert found.high == pytest.approx(4.4841377)
+
+
+def test_one_value_has_no_interval() -> None:
+    found = estimate([1.5])
+    assert (found.mean, found.half_width, found.low, found.high) == (1.5, None, None, None)
+
+
+def test_paired_test_by_hand() -> None:
+    ours = {0: 2.0, 1: 3.0, 2: 4.0}
+    reference = {0: 1.0, 1: 1.0, 2: 1.0}
+    differences_t, freedom = 2.0 / (1.0 / math.sqrt(3)), 2
+    by_hand = 1 - differences_t / math.sqrt(freedom + differences_t**2)
+    assert paired_p(ours, reference) == pytest.approx(by_hand)
+    assert by_hand == pytest.approx(0.0741799, abs=1e-6)
+
+
+def test_pairs_are_seeds_both_have() -> None:
+    assert paired_p({0: 1.0, 5: 9.0}, {0: 2.0, 1: 7.0}) is None
+    assert paired_p({0: 1.0, 1: 1.5, 9: 70.0}, {0: 2.0, 1: 2.0}) == paired_p({1: 1.5, 0: 1.0}, {0: 2.0, 1: 2.0})
+
+
+def test_differences_without_spread() -> None:
+    assert paired_p({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0}) == 1.0
+    assert paired_p({0: 1.0, 1: 2.0}, {0: 2.0, 1: 3.0}) == 0.0
+
+
+def test_holm_by_hand() -> None:
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}) == pytest.approx(
+        {"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02}
+    )
+    assert holm({"a": 0.7, "b": 0.6}) == {"a": 1.0, "b": 1.0}
+    assert holm({}) == {}
+
+
+def test_recovered_share() -> None:
+    assert recovered_share(3.0, 2.5, 2.0) == 0.5
+    assert recovered_share(3.0, 3.5, 2.0) == -0.5
+    assert recovered_share(2.0, 1.0, 2.0) is None
