@@ -11,6 +11,7 @@ import time
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import deepfocus
+import deepfocus.focus
 import numpy as np
 import torch
 from deepfocus.fasttext_embs import load_target_token_embedding
@@ -18,9 +19,18 @@ from deepfocus.focus import get_overlapping_tokens, is_very_rare_token
 from transformers import PreTrainedTokenizerFast
 
 
+def leave_out_special_anchors(folder: str) -> None:
+    """Treat the target's special tokens as if they had no vector: they are copied, but new rows do not lean on them."""
+    special = set(PreTrainedTokenizerFast.from_pretrained(folder).all_special_tokens)
+    rare = deepfocus.focus.is_very_rare_token
+    deepfocus.focus.is_very_rare_token = lambda token, vectors: token in special or rare(token, vectors)
+
+
 def main(request: dict[str, object]) -> dict[str, object]:
     """Write the rows, the overlap and the ids of randomly drawn rows; answer with counts, seconds and peak memory."""
     torch.set_num_threads(int(request.get("threads", 1)))
+    if not request.get("special_anchors", True):
+        leave_out_special_anchors(request["target"])
     source = PreTrainedTokenizerFast.from_pretrained(request["source"])
     target = PreTrainedTokenizerFast.from_pretrained(request["target"])
 

@@ -1,4 +1,4 @@
-"""Environments of the published implementations: each in a folder of its own under .parity/, made when first asked for."""
+"""Environments of the published implementations, each in its own folder under .parity/, made when first asked for."""
 
 from __future__ import annotations
 

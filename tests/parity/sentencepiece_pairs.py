@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from lexigraft.core.fixture_text import SAMPLE
-from lexigraft.core.fixture_tokenizers import tiny_tokenizer
 
 DATA = Path(os.environ.get("LEXIGRAFT_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 XLMR_ROLES = {
@@ -37,12 +37,32 @@ class Pair:
 
 
 def made_pair(folder: Path) -> Pair:
-    """The two variants of the tiny Unigram tokenizer (430 and 490 tokens) and vectors of the sample text."""
-    source, target = tiny_tokenizer("unigram", "source"), tiny_tokenizer("unigram", "target")
+    """Two Unigram tokenizers of words, endings and letters, one for each page of the sample text, and vectors."""
+    source, target = (_words_and_endings(SAMPLE[variant]) for variant in ("source", "target"))
     return _write(folder, source, target, SAMPLE["target"].splitlines() * 20, dim=16)
 
 
-def real_pair(folder: Path, lines: int = 6000) -> Pair:
+def _words_and_endings(text: str) -> Any:
+    words = Counter(text.split())
+    pieces: Counter[str] = Counter({f"▁{word}": count for word, count in words.items()})
+    for word, count in words.items():
+        pieces.update({word[-n:]: count for n in range(2, min(len(word), 6))})
+        pieces.update("▁" + word)
+    return _unigram([*dict.fromkeys(XLMR_ROLES.values()), *(piece for piece, _ in sorted(pieces.items()))])
+
+
+def _unigram(pieces: Sequence[str], step: float = 1e-2) -> Any:
+    """A Unigram tokenizer without normalisation whose scores fall with the id."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    model = models.Unigram([(p, -i * step) for i, p in enumerate(pieces)], unk_id=pieces.index("<unk>"))
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    return _fast(tokenizer)
+
+
+def real_pair(folder: Path, lines: int = 20_000) -> Pair:
     """XLM-R's 250,002 pieces and FOCUS's Swahili Unigram tokenizer (50k), vectors of Swahili news."""
     with gzip.open(DATA / "swahili" / "train.swa.gz", "rt", encoding="utf-8") as file:
         text = [line for _, line in zip(range(lines), file, strict=False)]
@@ -50,16 +70,9 @@ def real_pair(folder: Path, lines: int = 6000) -> Pair:
 
 
 def xlmr_tokenizer() -> Any:
-    """The pieces of XLM-R in id order as a Unigram model whose scores descend with the id."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-
+    """The pieces of XLM-R in id order (their scores are not published with them)."""
     with gzip.open(DATA / "tokenizers" / "xlm-roberta-base-pieces" / "pieces.txt.gz", "rt", encoding="utf-8") as file:
-        pieces = file.read().rstrip("\n").split("\n")
-    model = models.Unigram([(p, -i / 10_000) for i, p in enumerate(pieces)], unk_id=3, byte_fallback=False)
-    tokenizer = Tokenizer(model)
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    tokenizer.decoder = decoders.Metaspace()
-    return _fast(tokenizer)
+        return _unigram(file.read().rstrip("\n").split("\n"), step=1e-4)
 
 
 def swahili_tokenizer(name: str = "sw-xlmr-unigram-50k") -> Any:
@@ -89,7 +102,7 @@ def _write(folder: Path, source: Any, target: Any, text: list[str], dim: int) ->
     with tokenised.open("w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in _tokenised(target, text))
     model = fasttext.train_unsupervised(
-        str(tokenised), model="cbow", dim=dim, neg=10, epoch=2, minCount=2, thread=1, bucket=20_000, verbose=0
+        str(tokenised), model="cbow", dim=dim, neg=10, epoch=2, minCount=1, thread=1, bucket=20_000, verbose=0
     )
     model.save_model(str(pair.vectors))
     return pair

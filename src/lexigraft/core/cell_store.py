@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lexigraft.core.atomic import replacing
 from lexigraft.core.cell import Cell, CellResult, Comparison
 from lexigraft.core.errors import LexigraftError
 
@@ -18,18 +17,8 @@ RESULT, FAILURE, COMPARISON, RECIPE = "result.json", "error.txt", "comparison.js
 
 def write_whole(path: Path, text: str) -> None:
     """Write a text file so that a reader, a crash or a full disk meets the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager

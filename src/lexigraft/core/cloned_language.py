@@ -47,7 +47,13 @@ class ClonedLanguage:
         return _exchange(_turn(line, self.window), self.backward)
 
     def write(self, folder: Path) -> dict[str, Path]:
-        """Write ``target.txt``, ``dictionary.tsv`` and ``links.tsv`` (with counts); returns their paths by stem.
+        """Write ``target.txt``, ``dictionary.tsv`` and ``links.tsv`` (with counts).
+
+        Args:
+            folder: Where to; made when missing.
+
+        Returns:
+            The paths by stem.
 
         Raises:
             LexigraftError: A file cannot be written.

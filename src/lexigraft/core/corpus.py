@@ -58,6 +58,9 @@ def load_corpus(
         limit_lines: Stop after this many kept lines.
         deduplicate: Drop exact repetitions of an earlier line.
 
+    Returns:
+        The lines with hash, counts and origin.
+
     Raises:
         LexigraftError: Nothing to read, no line left, or unreadable text (see :func:`text_files.read_lines`).
     """
@@ -98,6 +101,13 @@ def split(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
 
 def without(train: Corpus, heldout: Corpus) -> Corpus:
     """The training text without the lines that occur in the held-out text; how many went is counted.
+
+    Args:
+        train: Text to learn from.
+        heldout: Text that must stay unseen.
+
+    Returns:
+        What is left of ``train``.
 
     Raises:
         LexigraftError: Nothing would be left.

@@ -49,10 +49,15 @@ class Dictionary:
     def write(self, path: Path) -> None:
         """Write ``source<TAB>target[<TAB>count]`` lines, whole or not at all.
 
+        Args:
+            path: Where to; its folder is made when missing.
+
         Raises:
             LexigraftError: The file cannot be written.
         """
-        weights = [""] * len(self) if self.weights is None else [f"\t{w:g}" for w in self.weights]
+        weights = (
+            [""] * len(self) if self.weights is None else [f"\t{int(w) if w.is_integer() else w}" for w in self.weights]
+        )
         with replacing(path) as temporary:
             rows = (f"{s}\t{t}{w}\n" for (s, t), w in zip(self.pairs, weights, strict=True))
             temporary.write_text("".join(rows), encoding="utf-8")
@@ -66,6 +71,12 @@ def load_dictionary(settings: DictionarySettings) -> Dictionary:
 
     A third column, when it is a number above 0, is the pair's count. A pivot joins (pivot, source) with (pivot,
     target): every source word is paired with every target word of the same pivot word.
+
+    Args:
+        settings: Paths or pivot, and the direction.
+
+    Returns:
+        The pairs, each once.
 
     Raises:
         LexigraftError: A missing file, text that is not UTF-8, or no usable pair.

@@ -46,6 +46,9 @@ def documentation_text(
         max_chars: Stop at this much.
         packages: Distributions to read, those that are installed.
 
+    Returns:
+        The sentences.
+
     Raises:
         LexigraftError: The installed packages hold less than ``min_chars``.
     """
@@ -81,7 +84,7 @@ def is_prose(sentence: str) -> bool:
     words = WORDS.findall(sentence)
     letters = sum(map(len, words))
     common = sum(w.lower() in COMMON for w in words)
-    return 6 <= len(words) <= 40 and letters >= 0.75 * len(sentence) and common >= 2 and common >= 0.15 * len(words)
+    return 6 <= len(words) <= 40 and letters >= 0.7 * len(sentence) and common >= 2 and common >= 0.15 * len(words)
 
 
 def _texts(packages: Sequence[str]) -> Iterator[str]:

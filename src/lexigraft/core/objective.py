@@ -62,6 +62,12 @@ class Objective:
 def model_kind(config: PreTrainedConfig) -> ModelKind:
     """Whether a model fills masks, continues text, or maps one sequence to another.
 
+    Args:
+        config: The model's configuration.
+
+    Returns:
+        The kind.
+
     Raises:
         LexigraftError: The configuration is of none of these kinds.
     """
@@ -87,6 +93,10 @@ def model_kind(config: PreTrainedConfig) -> ModelKind:
 
 def refuse_unsuitable(objective: Objective, config: PreTrainedConfig) -> None:
     """Refuse an objective that a model of this kind cannot learn from.
+
+    Args:
+        objective: What the model would learn from.
+        config: The model's configuration.
 
     Raises:
         LexigraftError: The model is of another kind.

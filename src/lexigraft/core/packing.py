@@ -64,6 +64,9 @@ def pack(vocabulary: Vocabulary, lines: Sequence[str], sequence_length: int, *, 
         sequence_length: Tokens in a row.
         kind: What kind of model will read it.
 
+    Returns:
+        The rows.
+
     Raises:
         LexigraftError: The text does not fill one row.
     """

@@ -84,6 +84,7 @@ class VectorSettings(Settings):
     negatives: int = Field(10, ge=1)
     min_count: int | None = Field(None, ge=1)
     char_ngrams: tuple[int, int] | None = None
+    extend_tokenizer: str | None = None
     threads: int = Field(1, ge=1)
 
     @model_validator(mode="after")
@@ -327,7 +328,7 @@ def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
 
 _PATH_KEYS = {
     "source", "target_tokenizer", "poor_model", "donor", "answer", "train", "heldout", "source_heldout",
-    "source_train", "path", "pivot", "file",
+    "source_train", "path", "pivot", "file", "extend_tokenizer",
 }  # fmt: skip
 
 

@@ -11,13 +11,16 @@ from lexigraft.core.word_spans import LineTokens
 
 
 def causal_items(line: LineTokens, prefix: int | None, context: int, stride: int) -> Iterator[Item]:
-    """Strided windows: each token is predicted from at least ``context - stride`` tokens before it, where there are any.
+    """Strided windows: a token is predicted from at least ``context - stride`` tokens before it, where there are any.
 
     Args:
         line: The line.
         prefix: The token that the first one is predicted from; without one the first token is not scored.
         context: The longest input.
         stride: How far the window moves, at most ``context``.
+
+    Yields:
+        Sequences to score.
     """
     ids = line.ids if prefix is None else np.concatenate([[prefix], line.ids])
     inputs, targets = ids[:-1], ids[1:]
@@ -38,6 +41,9 @@ def masked_items(line: LineTokens, stripes: int, mask: int, frame: tuple[Ids, Id
         mask: The mask token.
         frame: What stands before and after the text.
         context: The longest input.
+
+    Yields:
+        Sequences to score.
     """
     left, right = frame
     for ids, words in _windows(line, context - len(left) - len(right), None):
@@ -60,6 +66,9 @@ def span_items(line: LineTokens, stripes: int, sentinels: Ids, start: int, end: 
         start: The token that the decoder starts from.
         end: What ends the encoder's input (empty for nothing).
         context: The longest input.
+
+    Yields:
+        Sequences to score.
     """
     for ids, words in _windows(line, context - len(end) - 1, len(sentinels) * stripes):
         first = np.concatenate([[True], words[1:] != words[:-1]])

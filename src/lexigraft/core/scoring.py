@@ -43,6 +43,9 @@ def total_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int)
         model: The model; it is run in evaluation mode without gradients and left as it was.
         items: What to score, in any order.
         batch_tokens: Most input tokens in one batch, padding included (a longer single sequence goes alone).
+
+    Returns:
+        Bits.
     """
     import torch
 
@@ -59,6 +62,9 @@ def context_length(model: PreTrainedModel, otherwise: int = 512) -> int:
     Args:
         model: The model.
         otherwise: What holds for models that set no limit of their own.
+
+    Returns:
+        Tokens.
     """
     config = model.config
     for key in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"):

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 def sentinel_ids(vocabulary: Vocabulary) -> list[int]:
     """Ids of ``<extra_id_0>``, ``<extra_id_1>``, … in that order.
 
+    Args:
+        vocabulary: A T5-like vocabulary.
+
+    Returns:
+        Token ids.
+
     Raises:
         LexigraftError: The tokenizer has none.
     """
@@ -25,6 +31,6 @@ def sentinel_ids(vocabulary: Vocabulary) -> list[int]:
     if not numbered:
         raise LexigraftError(
             "the tokenizer has no sentinel tokens",
-            hint="Encoder-decoder models need <extra_id_0>, <extra_id_1>, …; add them to the tokenizer as special tokens",
+            hint="Encoder-decoder models need <extra_id_0>, <extra_id_1>, …; add them as special tokens",
         )
     return [numbered[n] for n in sorted(numbered)]

@@ -43,6 +43,12 @@ def read_lines(paths: Sequence[str | Path], text_field: str = "text") -> Iterato
 def expand(paths: Sequence[str | Path]) -> list[Path | str]:
     """The files behind files, globs and folders, in a fixed order; Hub names stay strings.
 
+    Args:
+        paths: As the user gave them.
+
+    Returns:
+        Paths of files, and ``hub:`` names.
+
     Raises:
         LexigraftError: Everything that leads to no file, in one message.
     """
@@ -83,6 +89,12 @@ def _kind(path: Path) -> str:
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Stream a UTF-8 text file (gzip by its name) with line numbers from 1; a byte order mark is left out.
+
+    Args:
+        path: The file.
+
+    Yields:
+        (line number, line without its end).
 
     Raises:
         LexigraftError: The file is missing, unreadable, damaged, or not UTF-8 (with the line number).

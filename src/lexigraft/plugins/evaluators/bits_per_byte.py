@@ -29,7 +29,7 @@ class BitsPerByte(Evaluator):
 
     Causal models read whole lines, in strided windows where a line is longer than the context. Masked models are
     measured by striped pseudo-likelihood: stripe j hides the whitespace-separated words i of the raw text with
-    ``i mod stripes == j``, so that every token is hidden exactly once and every tokenizer hides the same words together.
+    ``i mod stripes == j``: every token is hidden exactly once, and every tokenizer hides the same words together.
     Encoder-decoder models write the same stripes as sentinel spans. Pseudo-likelihoods are not comparable with causal
     figures. In a script without spaces a line is one word.
 

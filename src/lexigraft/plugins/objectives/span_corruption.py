@@ -23,7 +23,7 @@ class SpanCorruption(Objective):
     Every sequence loses the same number of tokens in the same number of spans, at random places, so that no input and
     no target is padded. Targets are sentinel, span, sentinel, span, …, end.
 
-    Source: Raffel et al. 2020, section 3.1.4 (density 0.15, mean span 3), and t5.data.preprocessors.random_spans_noise_mask.
+    Source: Raffel et al. 2020, section 3.1.4 (density 0.15, mean span 3); T5's random_spans_noise_mask.
     Relations: masked is the same idea for encoders.
 
     Attributes:
@@ -46,7 +46,7 @@ class SpanCorruption(Objective):
     def batch(
         self, sequences: torch.Tensor, vocabulary: Vocabulary, generator: torch.Generator
     ) -> dict[str, torch.Tensor]:
-        """Leave spans out: ``input_ids`` ``(batch, kept + spans + 1)`` and ``labels`` ``(batch, left out + spans + 1)``."""
+        """Leave spans out: ``input_ids`` (kept + spans + 1 wide) and ``labels`` (left out + spans + 1 wide)."""
         import torch
 
         rows, length = sequences.shape
@@ -70,7 +70,7 @@ class SpanCorruption(Objective):
         return {"input_ids": _ended(inputs, vocabulary), "labels": _ended(labels, vocabulary)}
 
     def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Mean cross-entropy in nats over the target tokens, sentinels and end included; the model shifts its labels."""
+        """Mean cross-entropy in nats over the target tokens, sentinels and end included; the model shifts them."""
         from torch.nn.functional import cross_entropy
 
         logits = model(input_ids=batch["input_ids"], labels=batch["labels"], use_cache=False).logits

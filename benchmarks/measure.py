@@ -1,0 +1,42 @@
+"""What every benchmark shares: the machine in words, one run in a fresh process, and ratios."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests")]
+
+
+def machine() -> str:
+    """Processor, cores, Python and torch version."""
+    import torch
+
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    cores = len(os.sched_getaffinity(0))
+    return f"{names[0] if names else platform.machine()}, {cores} cores; Python {platform.python_version()}, torch {torch.__version__}"
+
+
+def fresh(script: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a script of ours in a process of its own, so that its peak memory is its own; its last line is JSON."""
+    done = subprocess.run(
+        [sys.executable, str(script), json.dumps(request)], stdout=subprocess.PIPE, text=True, check=True
+    )
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def row(what: str, ours: float, theirs: float, unit: str) -> str:
+    """One line of the table: ours, theirs and how many times more theirs takes."""
+    return f"| {what} | {ours:,.2f} {unit} | {theirs:,.2f} {unit} | {theirs / ours:,.1f} |"

@@ -1,0 +1,203 @@
+"""Static vectors of the target tokens: fastText on the tokenised corpus, cached by content, or read from a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.adapters.vector_files import Lookup, lookup_in, open_vectors, read_npz, require_finite
+from lexigraft.core.atomic import replacing
+from lexigraft.core.corpus import Corpus
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.recipe import VectorSettings
+from lexigraft.core.resources import StaticVectors
+from lexigraft.core.vocabulary import Vocabulary
+
+CACHE_FORMAT = 1
+BATCH_LINES = 4096
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "lexigraft": {"dim": 300, "min_count": 1, "char_ngrams": (0, 0)},
+    "focus": {"dim": 100, "min_count": 10, "char_ngrams": (3, 6)},
+}
+ESCAPE = "\ue000"
+UNSAFE = frozenset(f" \n\r\t\v\f\0{ESCAPE}")
+
+logger = logging.getLogger("lexigraft")
+
+
+def train_target_vectors(
+    corpus: Corpus, vocabulary: Vocabulary, settings: VectorSettings, cache: Path
+) -> StaticVectors:
+    """Train fastText CBOW vectors on the corpus as the target tokenizer splits it, or take them from the cache.
+
+    One thread (the default) gives the same vectors every time (fastText draws from its own fixed seed). Tokens seen
+    fewer than ``min_count`` times are absent.
+    Source: the token-level auxiliary space of FOCUS (Dobler and de Melo 2023, section 3.2).
+
+    Args:
+        corpus: Target text.
+        vocabulary: The target vocabulary.
+        settings: Dimension, epochs, negatives, minimum count, character n-grams; fields win over the preset.
+        cache: Folder for the finished vectors, keyed by corpus, tokenizer and settings.
+
+    Returns:
+        Vectors ``(target, dim)`` with the tokens that have one.
+
+    Raises:
+        LexigraftError: No token occurs often enough, or training ended in values that are not finite.
+    """
+    options = resolved(settings)
+    content = json.dumps([CACHE_FORMAT, corpus.hash, vocabulary.hash, options], sort_keys=True)
+    key = hashlib.sha256(content.encode()).hexdigest()
+    origin = {**options, "corpus": corpus.hash, "tokenizer": vocabulary.hash, "key": key}
+    path = cache / f"vectors-{key[:32]}.npz"
+    kept = _from_cache(path, vocabulary, int(options["dim"]))
+    if kept is not None:
+        return _static(*kept, origin)
+    names = [escaped(t) for t in vocabulary.tokens]
+    vectors, present = _collect(names, _trained(corpus, vocabulary, names, options), int(options["dim"]), path)
+    if not present.any():
+        raise LexigraftError(
+            "no token got a vector", f"min_count {options['min_count']}", "Give more text or a lower min_count"
+        )
+    _to_cache(path, vocabulary, vectors, present)
+    return _static(vectors, present, origin)
+
+
+def load_vectors(path: Path, vocabulary: Vocabulary, level: Literal["token", "word"] = "token") -> StaticVectors:
+    """Read vectors of the target tokens from a file.
+
+    Args:
+        path: A fastText .bin, a text .vec (or .vec.gz) with a header line, or an .npz with ``vectors`` and ``tokens``.
+        vocabulary: The target vocabulary.
+        level: ``token`` looks the token's own string up; ``word`` its text without the word-start mark (a .bin builds
+            unknown words from character n-grams). A fragment of a UTF-8 character has no text, so no vector.
+
+    Returns:
+        Vectors ``(target, dim)``; zero vectors count as absent (FOCUS's rule).
+
+    Raises:
+        LexigraftError: The file is missing, damaged, of another kind, or knows none of the tokens.
+    """
+    path = Path(path).expanduser()
+    names = list(vocabulary.tokens) if level == "token" else [_text_of(t) for t in vocabulary.surfaces.texts]
+    asked = [escaped(n) for n in names] if path.suffix == ".bin" and level == "token" else names
+    find, dim = open_vectors(path, frozenset(asked), subwords=level == "word")
+    vectors, present = _collect(asked, find, dim, path)
+    if not present.any():
+        hint = "Check the level (token or word) and that the vectors were made with this tokenizer"
+        raise LexigraftError("no token of the vocabulary has a vector", path, hint)
+    return _static(vectors, present, {"file": str(path), "hash": _file_hash(path), "level": level})
+
+
+def resolved(settings: VectorSettings) -> dict[str, Any]:
+    """What fastText is given: the preset's values where a field is not set."""
+    fields = settings.model_dump(include={"epochs", "negatives", "threads"})
+    given = {name: getattr(settings, name) for name in ("dim", "min_count", "char_ngrams")}
+    return {**PRESETS[settings.preset], **fields, **{k: v for k, v in given.items() if v is not None}}
+
+
+def escaped(token: str) -> str:
+    """A token as one fastText word: white space and the empty token are spelt out."""
+    if not token:
+        return ESCAPE
+    if UNSAFE.isdisjoint(token):
+        return token
+    return "".join(f"{ESCAPE}{ord(c):x};" if c in UNSAFE else c for c in token)
+
+
+def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], options: Mapping[str, Any]) -> Lookup:
+    import fasttext
+
+    shortest, longest = options["char_ngrams"]
+    handle, name = tempfile.mkstemp(prefix="lexigraft-", suffix=".txt")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            for at in range(0, len(corpus.lines), BATCH_LINES):
+                for ids in vocabulary.encode(corpus.lines[at : at + BATCH_LINES]):
+                    file.write(" ".join(names[i] for i in ids) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        model = fasttext.train_unsupervised(
+            name,
+            model="cbow",
+            dim=options["dim"],
+            neg=options["negatives"],
+            epoch=options["epochs"],
+            minCount=options["min_count"],
+            minn=shortest,
+            maxn=longest,
+            thread=options["threads"],
+            verbose=0,
+        )
+    except (ValueError, RuntimeError) as fault:
+        raise LexigraftError("fastText training failed", str(fault), "Give more text or a lower min_count") from None
+    except OSError as fault:
+        raise LexigraftError("cannot write the tokenised corpus", name, fault.strerror or str(fault)) from None
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return lookup_in(model, subwords=False)
+
+
+def _collect(
+    names: Sequence[str], find: Lookup, dim: int, where: object
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    vectors = np.zeros((len(names), dim), dtype=np.float32)
+    for i, name in enumerate(names):
+        if name and (vector := find(name)) is not None:
+            vectors[i] = vector
+    require_finite(vectors, where)
+    return vectors, np.abs(vectors).sum(axis=1) > 0
+
+
+def _static(
+    vectors: npt.NDArray[np.float32], present: npt.NDArray[np.bool_], origin: Mapping[str, Any]
+) -> StaticVectors:
+    import torch
+
+    return StaticVectors(torch.from_numpy(vectors), present, origin)
+
+
+def _from_cache(
+    path: Path, vocabulary: Vocabulary, dim: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
+    if not path.is_file():
+        return None
+    try:
+        tokens, rows = read_npz(path)
+        ids = [vocabulary.id_of(t) for t in tokens]
+        vectors = np.zeros((vocabulary.size, dim), dtype=np.float32)
+        vectors[np.array(ids, dtype=np.int64)] = rows  # an unknown token is None, which is no int64
+    except (LexigraftError, ValueError, TypeError) as fault:
+        logger.warning("cached vectors are damaged and are made again: %s", fault)
+        return None
+    return vectors, np.abs(vectors).sum(axis=1) > 0
+
+
+def _to_cache(
+    path: Path, vocabulary: Vocabulary, vectors: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]
+) -> None:
+    tokens = np.array([vocabulary.tokens[i] for i in np.flatnonzero(present)], dtype=np.str_)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, vectors=vectors[present], tokens=tokens)
+
+
+def _text_of(surface: bytes) -> str:
+    try:
+        return surface.decode().strip()
+    except UnicodeDecodeError:
+        return ""
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

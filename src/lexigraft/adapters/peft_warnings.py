@@ -1,0 +1,19 @@
+"""The two warnings PEFT gives about things that are as they should be."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def expected_peft_warnings() -> Iterator[None]:
+    """Silence PEFT where it uses an old name of transformers, or corrects a configuration that wrongly says "tied".
+
+    mT5-like models hold two tables under a configuration that says one; PEFT sets it right when it merges.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        warnings.filterwarnings("ignore", "Input and output embeddings are no longer tied", UserWarning)
+        yield

@@ -1,0 +1,196 @@
+"""The one training loop: packed text and an objective through transformers.Trainer, resumable to the same weights."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from lexigraft.adapters.randomness import global_randomness_kept
+from lexigraft.core.errors import LexigraftError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from lexigraft.core.objective import Objective
+    from lexigraft.core.packing import PackedText
+    from lexigraft.core.vocabulary import Vocabulary
+
+_LOG = logging.getLogger("lexigraft")
+OnStep = Callable[[int, "PreTrainedModel"], Mapping[str, float] | None]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How one stretch of training runs.
+
+    Attributes:
+        steps: Optimiser steps of this stretch.
+        rows_per_batch: Packed rows in a batch (on each device).
+        learning_rate: AdamW's peak rate.
+        warmup_share: Share of the steps that warm up.
+        schedule: What the rate does after the warm-up.
+        weight_decay: For matrices; never for embedding tables, biases and norms.
+        precision: "auto" is bfloat16 where a GPU has it.
+        checkpoint_every: Steps between checkpoints; 0 for none.
+        seed: Orders rows, draws noise, seeds dropout.
+        first_step: Steps already trained by earlier stretches.
+        table_names: Parameters that are embedding tables.
+    """
+
+    steps: int
+    rows_per_batch: int
+    learning_rate: float
+    warmup_share: float
+    schedule: Literal["linear", "cosine", "constant"]
+    weight_decay: float
+    precision: Precision
+    checkpoint_every: int
+    seed: int
+    first_step: int = 0
+    table_names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class History:
+    """What a stretch of training left behind.
+
+    Attributes:
+        losses: Training loss in nats by step.
+        evaluations: What ``on_step`` returned, by step.
+    """
+
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    evaluations: dict[int, dict[str, float]] = field(default_factory=dict)
+
+
+def uses_bfloat16(precision: Precision) -> bool:
+    """Whether training runs under bfloat16 autocast."""
+    import torch
+
+    return precision == "bfloat16" or (
+        precision == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    )
+
+
+def train(
+    model: PreTrainedModel,
+    objective: Objective,
+    vocabulary: Vocabulary,
+    packed: PackedText,
+    loop: Loop,
+    *,
+    on_step: OnStep | None = None,
+    eval_steps: Collection[int] = (),
+    work: Path | None = None,
+) -> History:
+    """Train the parameters that require gradients, in place; continues from the last checkpoint under ``work``.
+
+    Args:
+        model: The model, LoRA layers already in place.
+        objective: What it learns from.
+        vocabulary: The vocabulary of the packed text.
+        packed: The text.
+        loop: How.
+        on_step: Called with the step and the model in evaluation mode at each of ``eval_steps``; it cannot change the
+            run, because the random state is put back. What it returns is kept in checkpoints too.
+        eval_steps: Steps to call it at, counted over all stretches.
+        work: Folder of this stretch's checkpoints.
+
+    Returns:
+        Losses and evaluations, those before an interruption too.
+
+    Raises:
+        LexigraftError: The loss is not finite, or the disk is full.
+    """
+    import torch
+    from transformers import TrainingArguments
+    from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+    from lexigraft.adapters.packed_trainer import PackedTrainer, TrainingModule, TrainingRows
+    from lexigraft.adapters.training_callbacks import Evaluate, Progress, StopAtBadLoss
+
+    folder = nullcontext(str(work)) if work is not None else tempfile.TemporaryDirectory()
+    with folder as output, global_randomness_kept():
+        saves = work is not None and loop.checkpoint_every > 0
+        arguments = TrainingArguments(
+            output_dir=output,
+            max_steps=loop.steps,
+            per_device_train_batch_size=loop.rows_per_batch,
+            learning_rate=loop.learning_rate,
+            lr_scheduler_type="constant_with_warmup" if loop.schedule == "constant" else loop.schedule,
+            warmup_steps=math.ceil(loop.warmup_share * loop.steps),
+            weight_decay=loop.weight_decay,
+            logging_steps=1,
+            logging_nan_inf_filter=False,
+            save_strategy="steps" if saves else "no",
+            save_steps=max(1, loop.checkpoint_every),
+            seed=loop.seed,
+            bf16=uses_bfloat16(loop.precision),
+            use_cpu=not torch.cuda.is_available(),
+            report_to=[],
+            disable_tqdm=True,
+            remove_unused_columns=False,
+            dataloader_pin_memory=torch.cuda.is_available(),
+        )
+        progress = Progress(loop.steps)
+        trainer = PackedTrainer(
+            model=TrainingModule(model, objective),
+            args=arguments,
+            train_dataset=TrainingRows(packed, loop),
+            data_collator=lambda rows: _noised(rows, objective, vocabulary, loop.seed),
+            callbacks=[
+                StopAtBadLoss(),
+                Evaluate(model, on_step, frozenset(eval_steps), loop.first_step),
+                progress,
+            ],
+            table_names=loop.table_names,
+        )
+        for noisy in (PrinterCallback, ProgressCallback):
+            trainer.remove_callback(noisy)
+        last = last_checkpoint(work) if work is not None else None
+        if last is not None:
+            _LOG.info("continuing from %s", last)
+        try:
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
+        except OSError as fault:
+            raise LexigraftError("cannot write the checkpoint", work, fault.strerror or str(fault)) from fault
+        finally:
+            progress.close()
+        return _history(trainer.state.log_history, loop.first_step)
+
+
+def last_checkpoint(work: Path) -> Path | None:
+    """The newest finished checkpoint under a folder; what an interrupted save left is removed."""
+    if not work.is_dir():
+        return None
+    for partial in work.glob("partial*"):
+        shutil.rmtree(partial)
+    found = {int(p.name.split("-")[1]): p for p in work.glob("checkpoint-*")}
+    return found[max(found)] if found else None
+
+
+def _noised(
+    rows: list[tuple[int, torch.Tensor]], objective: Objective, vocabulary: Vocabulary, seed: int
+) -> dict[str, torch.Tensor]:
+    """A batch whose noise depends on the seed and its place in the endless order alone, so that resuming repeats it."""
+    import numpy as np
+    import torch
+
+    state = np.random.SeedSequence([seed, rows[0][0]]).generate_state(1, np.uint64)[0]
+    generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
+    return objective.batch(torch.stack([row for _, row in rows]), vocabulary, generator)
+
+
+def _history(log: list[dict[str, Any]], first_step: int) -> History:
+    losses = [(first_step + int(entry["step"]), float(entry["loss"])) for entry in log if "loss" in entry]
+    evaluations = {int(entry["at"]): entry["evaluation"] for entry in log if "evaluation" in entry}
+    return History(losses, evaluations)

@@ -1,0 +1,155 @@
+"""Word vectors out of files: fastText .bin, text .vec, and Lexigraft's own .npz."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.text_files import numbered_lines
+
+FASTTEXT_MAGIC = 793712314
+SUPERVISED = 3
+Lookup = Callable[[str], npt.NDArray[np.float32] | None]
+
+
+def open_vectors(path: Path, wanted: Collection[str], *, subwords: bool) -> tuple[Lookup, int]:
+    """A function from word to vector, and the dimension.
+
+    Args:
+        path: A .bin, .vec, .vec.gz or .npz file.
+        wanted: The words that will be asked for (text files are read for these alone).
+        subwords: Whether a fastText model may build the vector of an unknown word from its character n-grams.
+
+    Returns:
+        The function, which answers ``None`` for a word that has no vector, and the dimension.
+
+    Raises:
+        LexigraftError: The file is missing, of another kind, damaged, or holds values that are not finite.
+    """
+    if not path.is_file():
+        raise LexigraftError("vectors not found", path, "Give a .bin, .vec or .npz file")
+    if path.suffix == ".bin":
+        return _fasttext(path, subwords)
+    if path.suffix == ".npz":
+        tokens, vectors = read_npz(path)
+        by_word = dict(zip(tokens, vectors, strict=True))
+        return by_word.get, int(vectors.shape[1])
+    if ".vec" in path.suffixes[-2:]:
+        found, dim = _text(path, frozenset(wanted))
+        return found.get, dim
+    raise LexigraftError("unknown kind of vector file", path, "Give a fastText .bin, a text .vec, or an .npz")
+
+
+def read_npz(path: Path) -> tuple[list[str], npt.NDArray[np.float32]]:
+    """Tokens and vectors of an .npz with the arrays ``tokens`` (strings) and ``vectors`` (tokens, dim).
+
+    Args:
+        path: The file.
+
+    Returns:
+        The tokens, and their vectors in float32, ``(tokens, dim)``.
+
+    Raises:
+        LexigraftError: The file is damaged, lacks an array, or holds values that are not finite.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            tokens, vectors = arrays["tokens"].tolist(), np.asarray(arrays["vectors"], dtype=np.float32)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, struct.error) as fault:
+        hint = f"It must hold the arrays 'vectors' and 'tokens' ({fault})"
+        raise LexigraftError("vector file cannot be read", path, hint) from None
+    if vectors.ndim != 2 or len(tokens) != len(vectors):
+        raise LexigraftError(
+            "vectors and tokens do not fit together", path, f"{vectors.shape} against {len(tokens)} tokens"
+        )
+    require_finite(vectors, path)
+    return tokens, vectors
+
+
+def require_finite(vectors: npt.NDArray[np.float32], where: object) -> None:
+    """Refuse NaN and infinity.
+
+    Args:
+        vectors: Rows to check, ``(rows, dim)``.
+        where: What the error names.
+
+    Raises:
+        LexigraftError: How many rows are affected.
+    """
+    bad = ~np.isfinite(vectors).all(axis=-1)
+    if bad.any():
+        hint = (
+            f"{int(bad.sum())} of {bad.size} vectors hold NaN or infinity; train again with fewer epochs or more text"
+        )
+        raise LexigraftError("vectors are not finite", where, hint)
+
+
+def _fasttext(path: Path, subwords: bool) -> tuple[Lookup, int]:
+    import fasttext
+
+    _check_fasttext(path)
+    try:
+        model = fasttext.load_model(str(path))
+    except (ValueError, RuntimeError, MemoryError) as fault:
+        raise LexigraftError("fastText model cannot be read", path, str(fault)) from None
+    return lookup_in(model, subwords), int(model.get_dimension())
+
+
+def lookup_in(model: Any, subwords: bool) -> Lookup:
+    """Look words up in a fastText model; without ``subwords`` only the words it was trained on."""
+    words = frozenset(model.get_words(on_unicode_error="replace"))
+
+    def find(word: str) -> npt.NDArray[np.float32] | None:
+        return np.asarray(model.get_word_vector(word), dtype=np.float32) if subwords or word in words else None
+
+    return find
+
+
+def _check_fasttext(path: Path) -> None:
+    """Compare header and size: fastText itself reads garbage, or crashes, where a file was cut off."""
+    header = struct.Struct("<2i12id3i2q")
+    with path.open("rb") as file:
+        start = file.read(header.size)
+    if len(start) < header.size or struct.unpack_from("<i", start)[0] != FASTTEXT_MAGIC:
+        raise LexigraftError("not a fastText model", path, "Give a .bin file written by fastText")
+    values = header.unpack(start)
+    dim, kind, bucket = values[2], values[9], values[10]
+    size, words, labels = values[15:18]
+    rows = words + bucket + (labels if kind == SUPERVISED else size)
+    if path.stat().st_size < header.size + rows * dim * 4:
+        raise LexigraftError("fastText model is cut off", path, "Fetch or write it again")
+
+
+def _text(path: Path, wanted: frozenset[str]) -> tuple[Mapping[str, npt.NDArray[np.float32]], int]:
+    lines = numbered_lines(path)
+    rows, dim = _header(path, lines)
+    found: dict[str, npt.NDArray[np.float32]] = {}
+    number = 1
+    for number, line in lines:
+        word, *values = line.rstrip(" ").rsplit(" ", dim)
+        if len(values) != dim:
+            raise LexigraftError("vector has the wrong length", f"{path}, line {number}", f"{dim} values are expected")
+        if word in wanted and word not in found:
+            try:
+                found[word] = np.array(values, dtype=np.float32)
+            except ValueError:
+                raise LexigraftError("vector holds no numbers", f"{path}, line {number}", "Write it again") from None
+            require_finite(found[word][None], f"{path}, line {number}")
+    if number - 1 != rows:
+        raise LexigraftError("vector file is cut off", path, f"{rows} vectors announced, {number - 1} found")
+    return found, dim
+
+
+def _header(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[int, int]:
+    _, first = next(lines, (1, ""))
+    parts = first.split()
+    if len(parts) != 2 or not all(p.isascii() and p.isdigit() for p in parts) or int(parts[1]) < 1:
+        raise LexigraftError("vector file has no header", f"{path}, line 1", "The first line must be: COUNT DIM")
+    return int(parts[0]), int(parts[1])

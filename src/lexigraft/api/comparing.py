@@ -1,0 +1,157 @@
+"""Comparing strategies head to head: from a recipe to a folder with results, report and tracked runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lexigraft.api.cells import CellRunner, cells_of
+from lexigraft.api.preparing import Prepared, Texts, load_texts, prepare
+from lexigraft.core.cell import CellResult, Comparison
+from lexigraft.core.comparison import Progress, run_cells
+from lexigraft.core.fingerprint import hash_of
+from lexigraft.core.model_files import load_config
+from lexigraft.core.pipeline import make_chain
+from lexigraft.core.recipe import CompareSettings, dump_recipe, read_recipe
+from lexigraft.core.registry import make
+from lexigraft.core.report import ReportPaths, write_report
+from lexigraft.core.resources import refuse_missing
+from lexigraft.core.strategy import Need
+from lexigraft.core.tokenizer_files import load_vocabulary
+from lexigraft.core.versions import versions
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A finished comparison.
+
+    Attributes:
+        out: Its folder.
+        comparison: What was compared on what.
+        results: One result for each cell.
+        report: Where the report is.
+        tracking: What a person should know about the tracked runs; empty when all is well.
+    """
+
+    out: Path
+    comparison: Comparison
+    results: tuple[CellResult, ...]
+    report: ReportPaths
+    tracking: str
+
+
+def check_recipe(recipe: CompareSettings) -> None:
+    """Refuse what can be refused before any weights load or anything trains.
+
+    Raises:
+        LexigraftError: Unknown strategies or fields, missing needs, an unreadable source model.
+    """
+    chains = {s.label: make_chain(s.chain) for s in recipe.strategies}
+    given = {
+        Need.TARGET_VECTORS: True,
+        Need.TRAINING: True,
+        Need.DICTIONARY: recipe.dictionary is not None,
+        Need.POOR_MODEL: recipe.poor_model is not None,
+        Need.ANSWER: recipe.answer is not None,
+    }
+    needs = {label: frozenset().union(*(s.effective_needs() for s in chain)) for label, chain in chains.items()}
+    refuse_missing(needs, {need: True for need, here in given.items() if here})
+    for name in recipe.evaluation.evaluators:
+        make("evaluator", name, recipe.evaluation.options.get(name, {}))
+    if recipe.adaptation.objective:
+        make("objective", recipe.adaptation.objective, recipe.adaptation.objective_options)
+    load_config(recipe.source)
+
+
+def compare(
+    recipe: str | Path | CompareSettings,
+    out: str | Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    jobs: int = 1,
+    say: Callable[[str], None] = lambda text: None,
+    progress: Progress = lambda message, done, total: None,
+) -> Compared:
+    """Run a comparison, or go on with one that was interrupted.
+
+    Args:
+        recipe: A YAML recipe, or its settings.
+        out: The folder for results, report and everything made on the way.
+        overrides: Dotted recipe keys with other values.
+        jobs: Cells at a time.
+        say: Told what is being prepared.
+        progress: Told about finished cells.
+
+    Returns:
+        The results, with the report written.
+
+    Raises:
+        LexigraftError: Anything wrong with the recipe or its inputs; or cells that failed (the others are kept).
+    """
+    settings = recipe if isinstance(recipe, CompareSettings) else read_recipe(Path(recipe), overrides)
+    folder = Path(out)
+    check_recipe(settings)
+    texts = load_texts(settings)
+    tracker = _tracker(settings, folder)
+    prepared = prepare(settings, texts, folder / "prepared", say)
+    comparison = describe(settings, prepared, texts)
+    if tracker:
+        tracker.start(comparison, dump_recipe(settings))
+    try:
+        results = run_cells(
+            comparison.cells,
+            CellRunner(settings, prepared, folder),
+            folder,
+            jobs=jobs,
+            on_done=(lambda r: tracker.log_cell(r, folder)) if tracker else (lambda r: None),
+            progress=progress,
+            comparison=comparison,
+            recipe=dump_recipe(settings),
+        )
+    finally:
+        if (folder / "comparison.json").exists():
+            report = write_report(folder)
+    message = tracker.finish(folder, report) if tracker else ""
+    return Compared(folder, comparison, tuple(results), report, message)
+
+
+def describe(recipe: CompareSettings, prepared: Prepared, texts: Texts) -> Comparison:
+    """The cells and the facts of a comparison."""
+    vocabulary = load_vocabulary(prepared.target_tokenizer)
+    cells = cells_of(recipe, prepared, texts, vocabulary.hash)
+    adaptation = recipe.adaptation
+    facts = {
+        "source": Path(recipe.source).name,
+        "target_tokenizer": f"{vocabulary.family.value}, {vocabulary.size:,} tokens",
+        "corpus_lines": len(texts.train),
+        "corpus_bytes": texts.train.bytes,
+        "heldout_lines": len(texts.heldout),
+        "source_heldout_lines": len(texts.source_heldout) if texts.source_heldout else 0,
+        "corpus_hash": texts.train.hash,
+        "tokenizer_hash": vocabulary.hash,
+        "recipe_hash": hash_of(recipe.model_dump(mode="json")),
+        "steps": adaptation.steps,
+        "batch_tokens": adaptation.batch_tokens,
+        "tokens_trained": adaptation.steps * adaptation.batch_tokens,
+        "probe_step": adaptation.probe_step,
+        "device": _device(),
+        "versions": versions(),
+    }
+    return Comparison(recipe.name, cells, recipe.reference, facts)
+
+
+def _device() -> str:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def _tracker(recipe: CompareSettings, folder: Path) -> Any:
+    """The MLflow tracker, checked before anything runs; ``None`` when tracking is off."""
+    if not recipe.tracking.enabled:
+        return None
+    from lexigraft.adapters.mlflow_tracking import MlflowTracker
+
+    return MlflowTracker.open(recipe.tracking, recipe.name, folder)

@@ -1,0 +1,97 @@
+"""Grafting a model from Python: the same words as the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lexigraft.api.places import cache_folder
+from lexigraft.api.supplies import supplies
+from lexigraft.core.corpus import load_corpus
+from lexigraft.core.graft_folder import refuse_existing
+from lexigraft.core.pipeline import Links, graft_model, make_chain, needs_of, save_graft
+from lexigraft.core.recipe import DictionarySettings, GraftSettings, VectorSettings
+from lexigraft.core.resources import refuse_missing
+from lexigraft.core.tokenizer_files import load_vocabulary
+
+Spec = str | Sequence[str | tuple[str, Mapping[str, Any]]]
+
+
+def links_of(strategy: Spec, fields: Mapping[str, Any] | None = None) -> Links:
+    """A chain from ``"focus"``, ``"focus,subword_mean"`` or a list; fields are ``field`` or ``strategy.field``."""
+    names = [part.strip() for part in strategy.split(",")] if isinstance(strategy, str) else list(strategy)
+    links: list[tuple[str, dict[str, Any]]] = [(n, {}) if isinstance(n, str) else (n[0], dict(n[1])) for n in names]
+    for key, value in (fields or {}).items():
+        owner, _, field = key.rpartition(".")
+        for name, own in links:
+            if owner in ("", name):
+                own[field] = value
+    return links
+
+
+def graft(
+    source: str,
+    target_tokenizer: str,
+    strategy: Spec = "focus",
+    *,
+    out: str | Path,
+    fields: Mapping[str, Any] | None = None,
+    corpus: Sequence[str | Path] | None = None,
+    target_vectors: VectorSettings | str | None = None,
+    dictionary: DictionarySettings | str | None = None,
+    poor_model: str | None = None,
+    answer: str | None = None,
+    seed: int = 0,
+    settings: GraftSettings | None = None,
+    force: bool = False,
+) -> dict[str, Any]:
+    """Give a model a new vocabulary and write it to a folder that plain transformers loads.
+
+    Args:
+        source: Folder or Hub name of the source model.
+        target_tokenizer: Folder, file or Hub name of the target tokenizer.
+        strategy: A name, names joined by commas, or a list of names or ``(name, fields)``: tried in order.
+        out: The folder to write.
+        fields: Strategy fields.
+        corpus: Files of target text.
+        target_vectors: How vectors are trained, or a ``.bin``, ``.vec`` or ``.npz`` file.
+        dictionary: A TSV of word pairs, or settings.
+        poor_model: TEMA's poor model.
+        answer: The links file of a cloned language.
+        seed: Decides everything random.
+        settings: Match rules, norms, fallback, memory.
+        force: Whether an existing folder is replaced.
+
+    Returns:
+        What ``lexigraft.json`` in the folder says, with ``out``.
+
+    Raises:
+        LexigraftError: Anything wrong with the inputs.
+    """
+    refuse_existing(Path(out), force)
+    settings = settings or GraftSettings()
+    chain = make_chain(links_of(strategy, fields))
+    vectors = VectorSettings(file=target_vectors) if isinstance(target_vectors, str) else target_vectors
+    words = DictionarySettings(path=[dictionary]) if isinstance(dictionary, str) else dictionary
+    given = {
+        "target_vectors": bool(corpus) or bool(vectors and vectors.file),
+        "dictionary": words is not None,
+        "poor_model": bool(poor_model and corpus),
+        "answer": answer is not None,
+        "training": bool(corpus),
+    }
+    refuse_missing({s.name: s.effective_needs() for s in chain}, {n: 1 for n in needs_of(chain) if given.get(n.value)})
+    target = load_vocabulary(target_tokenizer)
+    text = load_corpus(list(corpus)) if corpus else None
+    loaders = supplies(
+        target,
+        cache_folder=cache_folder(),
+        corpus=text,
+        vectors=vectors,
+        dictionary=words,
+        poor=poor_model,
+        answer=answer,
+    )
+    grafted = graft_model(source, target, chain, loaders, poor=poor_model, seed=seed, settings=settings)
+    return save_graft(grafted, Path(out), force=force, verified=settings.verify)

@@ -1,0 +1,122 @@
+"""What every cell of a comparison shares, made once and kept by content: texts, target tokenizer, poor model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lexigraft.api.adapting import pretrain_model
+from lexigraft.core.corpus import Corpus, load_corpus, split, without
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.fingerprint import hash_of, model_hash
+from lexigraft.core.graft_folder import whole_folder, write_model
+from lexigraft.core.recipe import CompareSettings, PretrainSettings, TokenizerSettings
+from lexigraft.core.tokenizer_files import load_vocabulary
+from lexigraft.core.tokenizer_training import train_tokenizer
+from lexigraft.core.vocabulary import Vocabulary
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of a comparison.
+
+    Attributes:
+        train: Target text to train on; no line of it is held out.
+        heldout: Target text that nothing is trained on.
+        source_heldout: Source text whose retention is measured; may be empty.
+    """
+
+    train: Corpus
+    heldout: Corpus
+    source_heldout: Corpus | None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Paths and hashes that a cell needs; small enough to travel to another process.
+
+    Attributes:
+        target_tokenizer: Folder or file of the target tokenizer.
+        poor_model: Folder or Hub name of the poor model, if there is one.
+        source_hash: Content of the source model.
+        poor_hash: Content of the poor model.
+    """
+
+    target_tokenizer: str
+    poor_model: str | None
+    source_hash: str
+    poor_hash: str | None
+
+
+def load_texts(recipe: CompareSettings) -> Texts:
+    """Read and split the texts of a recipe; the same recipe and files give the same split.
+
+    Raises:
+        LexigraftError: Missing or empty files, or nothing left to hold out.
+    """
+    given = recipe.corpus
+    train = load_corpus(given.train, text_field=given.text_field, limit_lines=given.limit_lines)
+    if given.heldout:
+        heldout = load_corpus(given.heldout, text_field=given.text_field)
+    else:
+        train, heldout = split(train, given.heldout_share, 0)
+    train = without(train, heldout)
+    source = load_corpus(given.source_heldout, text_field=given.text_field) if given.source_heldout else None
+    if not len(train) or not len(heldout):
+        raise LexigraftError("corpus is too small to split", f"{len(train)} training and {len(heldout)} held-out lines")
+    limit = given.heldout_lines
+    return Texts(train, _spread(heldout, limit), _spread(source, limit) if source else None)
+
+
+def _spread(corpus: Corpus, limit: int) -> Corpus:
+    """At most ``limit`` lines, evenly spread over the text."""
+    if len(corpus) <= limit:
+        return corpus
+    lines = [corpus.lines[n * len(corpus) // limit] for n in range(limit)]
+    return Corpus.of(lines, corpus.origin)
+
+
+def prepare(recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lambda text: None) -> Prepared:
+    """Train the tokenizer and the poor model that the recipe asks for, or find them from an earlier start.
+
+    Args:
+        recipe: The recipe.
+        texts: Its texts.
+        folder: Where made things are kept, by content.
+        say: Told what is being made.
+
+    Raises:
+        LexigraftError: Inputs that cannot be used.
+    """
+    tokenizer = recipe.target_tokenizer
+    if isinstance(tokenizer, TokenizerSettings):
+        tokenizer = str(_made_tokenizer(tokenizer, texts.train, folder, say))
+    vocabulary = load_vocabulary(tokenizer)
+    poor = recipe.poor_model
+    if isinstance(poor, PretrainSettings):
+        poor = str(_made_poor(poor, texts.train, vocabulary, folder, say))
+    return Prepared(tokenizer, poor, model_hash(recipe.source), model_hash(poor) if poor else None)
+
+
+def _made_tokenizer(settings: TokenizerSettings, corpus: Corpus, folder: Path, say: Say) -> Path:
+    out = folder / f"tokenizer-{hash_of([settings.model_dump(), corpus.hash])[:12]}"
+    if not out.is_dir():
+        say(f"training a {settings.type} tokenizer of {settings.size:,} tokens")
+        tokenizer = train_tokenizer(settings, corpus)
+        with whole_folder(out, force=False) as draft:
+            tokenizer.save_pretrained(draft)
+    return out
+
+
+def _made_poor(settings: PretrainSettings, corpus: Corpus, vocabulary: Vocabulary, folder: Path, say: Say) -> Path:
+    key = hash_of([settings.model_dump(), corpus.hash, vocabulary.hash])[:12]
+    out = folder / f"poor-{key}"
+    if not out.is_dir():
+        say(f"pre-training the poor model ({settings.preset}, {settings.steps:,} steps)")
+        model = pretrain_model(corpus, vocabulary, settings, work=folder / f"poor-{key}-work")
+        with whole_folder(out, force=False) as draft:
+            write_model(draft, model, vocabulary)
+    return out

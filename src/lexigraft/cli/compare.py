@@ -1,0 +1,86 @@
+"""`lexigraft compare`, `report` and `demo`: strategies head to head."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lexigraft.cli.output import Json, Sets, assignments, print_json, say
+
+if TYPE_CHECKING:
+    from lexigraft.api.comparing import Compared
+
+Jobs = Annotated[int, typer.Option(help="Cells at a time; threads are divided among them.", min=1)]
+
+
+def compare(
+    recipe: Annotated[Path, typer.Argument(help="A YAML recipe; see examples/.")],
+    out: Annotated[Path, typer.Option(help="The folder for results and report; an interrupted run goes on there.")],
+    set_: Sets = None,
+    jobs: Jobs = 1,
+    json: Json = False,
+) -> None:
+    """Compare strategies on one language with the same data and budget."""
+    from lexigraft.api.comparing import compare as run
+
+    _show(run(recipe, out, overrides=assignments(set_), jobs=jobs, say=say, progress=_progress), json)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder for everything.")] = Path("demo"),
+    quick: Annotated[bool, typer.Option(help="One seed and a fraction of the training: a look, not a result.")] = False,
+    jobs: Jobs = 2,
+    json: Json = False,
+) -> None:
+    """Compare strategies on a made language whose right answer is known; needs no network."""
+    from lexigraft.api.demo import demo as run
+
+    _show(run(out, quick=quick, jobs=jobs, say=say, progress=_progress), json)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder that compare wrote.")],
+    json: Json = False,
+) -> None:
+    """Write a comparison's report again from its results."""
+    from lexigraft.core.report import write_report
+
+    paths = write_report(folder)
+    if json:
+        print_json({"html": str(paths.html), "markdown": str(paths.markdown), "csv": str(paths.csv)})
+    else:
+        typer.echo(f"{paths.html}\n{paths.markdown}\n{paths.csv}")
+
+
+def _progress(message: str, done: int, total: int) -> None:
+    bar = "█" * round(20 * done / max(total, 1)) if sys.stderr.isatty() else ""
+    say(f"[{done}/{total}] {bar:<20} {message}" if bar else f"[{done}/{total}] {message}")
+
+
+def _show(done: Compared, as_json: bool) -> None:
+    if as_json:
+        print_json(_summary(done))
+        return
+    from rich.console import Console
+
+    from lexigraft.core.report import read_report, table_text
+
+    Console(width=None if sys.stdout.isatty() else 160).print(table_text(read_report(done.out)))
+    typer.echo(f"report:   {done.report.html}")
+    typer.echo(f"results:  {done.report.csv}")
+    if done.tracking:
+        typer.echo(done.tracking)
+
+
+def _summary(done: Compared) -> dict[str, Any]:
+    return {
+        "out": str(done.out),
+        "report": str(done.report.html),
+        "results": [
+            {"strategy": r.cell.label, "seed": r.cell.seed, "scores": [[s.step, s.metric, s.value] for s in r.scores]}
+            for r in done.results
+        ],
+    }

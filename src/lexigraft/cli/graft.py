@@ -1,0 +1,86 @@
+"""`lexigraft graft`: change a model's vocabulary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lexigraft.cli.output import Json, Sets, assignments, pairs, print_json
+
+
+def graft(
+    source: Annotated[str, typer.Option(help="Source model: a folder or Hub name.")],
+    target_tokenizer: Annotated[str, typer.Option(help="Target tokenizer: a folder, a tokenizer file or a Hub name.")],
+    strategy: Annotated[str, typer.Option(help="A strategy, or several joined by commas, tried in order.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    set_: Sets = None,
+    corpus: Annotated[list[str] | None, typer.Option(help="Target text; repeatable.")] = None,
+    target_vectors: Annotated[str | None, typer.Option(help="Vectors of target tokens: .bin, .vec or .npz.")] = None,
+    vectors_preset: Annotated[str, typer.Option(help="Settings of trained vectors: lexigraft or focus.")] = "lexigraft",
+    vectors_level: Annotated[str, typer.Option(help="What a vectors file holds: token or word vectors.")] = "token",
+    extend_tokenizer: Annotated[str | None, typer.Option(help="FOCUS's extend mode: the language's own tokenizer.")] = None,
+    dictionary: Annotated[str | None, typer.Option(help="Word pairs, source TAB target.")] = None,
+    reverse_dictionary: Annotated[bool, typer.Option(help="The dictionary is target TAB source.")] = False,
+    poor_model: Annotated[str | None, typer.Option(help="A model pre-trained on target text (TEMA).")] = None,
+    donor: Annotated[str | None, typer.Option(help="A model that already uses the target tokenizer.")] = None,
+    answer: Annotated[str | None, typer.Option(help="True word links of a cloned language.")] = None,
+    rule: Annotated[list[str] | None, typer.Option(help="Relaxed match rule: byte_piece, no_space, case_fold, nfc.")] = None,
+    norm_calibration: Annotated[str, typer.Option(help="none, anchors or script.")] = "none",
+    fallback: Annotated[str, typer.Option(help="Rows that nobody covers: normal or mean.")] = "normal",
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    memory_budget: Annotated[str | None, typer.Option(help="Memory for one block of work, such as 2GB.")] = None,
+    force: Annotated[bool, typer.Option(help="Replace the output folder if it exists.")] = False,
+    json: Json = False,
+) -> None:
+    """Change a model's vocabulary and write a folder that plain transformers loads."""
+    from lexigraft.api.grafting import graft as run
+    from lexigraft.core.pipeline import summary
+    from lexigraft.core.recipe import DictionarySettings, GraftSettings, VectorSettings, validate
+
+    vectors = {
+        "file": target_vectors,
+        "preset": vectors_preset,
+        "level": vectors_level,
+        "extend_tokenizer": extend_tokenizer,
+    }
+    settings = {
+        "rules": rule or [],
+        "norm_calibration": norm_calibration,
+        "fallback": fallback,
+        "memory_budget": memory_budget,
+    }
+    facts = run(
+        source,
+        target_tokenizer,
+        strategy,
+        out=out,
+        fields=assignments(set_),
+        corpus=corpus,
+        target_vectors=validate(VectorSettings, vectors, "vectors"),
+        dictionary=DictionarySettings(path=[dictionary], reverse=reverse_dictionary) if dictionary else None,
+        poor_model=poor_model,
+        donor=donor,
+        answer=answer,
+        seed=seed,
+        settings=validate(GraftSettings, settings, "graft"),
+        force=force,
+    )
+    short = summary(facts)
+    if json:
+        print_json(short)
+        return
+    matched = ", ".join(f"{rule} {n:,}" for rule, n in short["matched"].items() if n)
+    pairs(
+        {
+            "strategy": f"{short['strategy']} (body: {short['body']})",
+            "target tokens": f"{short['target_tokens']:,}",
+            "matched": matched or "none",
+            "new": f"{short['new']:,}, of which {short['covered']:,} covered by the strategy",
+            "fallback": f"{short['fallback']:,}",
+            "seconds": ", ".join(f"{stage} {taken:.2f}" for stage, taken in short["seconds"].items()),
+            "peak memory": f"{short['peak_rss_bytes'] / 1e9:.2f} GB",
+            "written to": out,
+        }
+    )

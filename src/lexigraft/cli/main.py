@@ -1,0 +1,80 @@
+"""The `lexigraft` command: its groups, and what every command shares."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from lexigraft.cli import compare, doctor, explain, graft, strategies, train
+from lexigraft.cli.output import guarded
+from lexigraft.core.errors import LexigraftError
+
+app = typer.Typer(
+    name="lexigraft",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Give a pre-trained language model a new vocabulary; compare the ways to do it.",
+)
+app.command("demo")(compare.demo)
+app.command("graft")(graft.graft)
+app.command("tokenizer")(train.tokenizer)
+app.command("adapt")(train.adapt)
+app.command("pretrain")(train.pretrain)
+app.command("evaluate")(train.evaluate)
+app.command("compare")(compare.compare)
+app.command("report")(compare.report)
+app.command("explain")(explain.explain)
+app.command("doctor")(doctor.doctor)
+app.add_typer(strategies.app, name="strategies")
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(version("lexigraft"))
+        raise typer.Exit
+
+
+@app.callback()
+def _everywhere(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Give a pre-trained language model a new vocabulary; compare the ways to do it."""
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    as_json = "--json" in sys.argv[1:]
+    code: list[int] = [0]
+
+    def run() -> None:
+        outcome = _invoke(as_json)
+        code[0] = outcome if isinstance(outcome, int) else 0
+
+    failed = guarded(run, as_json)
+    sys.exit(failed or code[0])
+
+
+def _invoke(as_json: bool) -> Any:
+    """Run typer; its own usage errors become ours when JSON is wanted, and keep their form otherwise."""
+    if not as_json:
+        return _leaving(lambda: app(standalone_mode=True))
+    try:
+        return app(standalone_mode=False)
+    except Exception as fault:
+        if hasattr(fault, "format_message") and hasattr(fault, "exit_code"):
+            raise LexigraftError("the command line is not valid", fault.format_message(), "See --help") from None
+        raise
+
+
+def _leaving(run: Any) -> int:
+    try:
+        run()
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 0
+    return 0

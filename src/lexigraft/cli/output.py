@@ -1,0 +1,101 @@
+"""How the command line speaks: results on standard output, progress and errors on standard error, JSON when asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from lexigraft.core.errors import LexigraftError
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field; repeatable.")]
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def say(text: str) -> None:
+    """A line about what is going on, on standard error."""
+    typer.echo(text, err=True)
+
+
+def assignments(pairs: Sequence[str] | None) -> dict[str, Any]:
+    """``key=value`` pairs; values are read as YAML scalars or lists.
+
+    Raises:
+        LexigraftError: A pair without ``=``.
+    """
+    import yaml
+
+    found: dict[str, Any] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise LexigraftError("--set needs key=value", pair, "For example --set temperature=0.5")
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            found[key] = value
+    return found
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A plain table on standard output."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(*columns, box=box.SIMPLE)
+    for row in rows:
+        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 160).print(shown)
+
+
+def pairs(values: Mapping[str, object]) -> None:
+    """Names and values, aligned."""
+    width = max(map(len, values), default=0)
+    for key, value in values.items():
+        typer.echo(f"{key:<{width}}  {value}")
+
+
+def guarded(run: Callable[[], Any], as_json: bool) -> int:
+    """Run a command; a user's mistake becomes one message and exit code 2, never a traceback.
+
+    Args:
+        run: The command.
+        as_json: Whether errors are printed as JSON.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        run()
+    except LexigraftError as fault:
+        return _fail(fault, as_json)
+    except OSError as fault:
+        if fault.errno not in (28, 30, 13, 122):
+            raise
+        reason = fault.strerror or str(fault)
+        return _fail(LexigraftError("the disk refused", f"{reason}: {fault.filename or ''}", "Free space or choose another folder"), as_json)
+    except KeyboardInterrupt:
+        say("\nInterrupted. Nothing finished is lost; the same command goes on from there.")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0
+
+
+def _fail(fault: LexigraftError, as_json: bool) -> int:
+    if as_json:
+        print_json(fault.as_dict())
+    else:
+        typer.secho(f"error: {fault}", fg=typer.colors.RED if sys.stderr.isatty() else None, err=True)
+    return 2

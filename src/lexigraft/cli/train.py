@@ -1,0 +1,119 @@
+"""`lexigraft tokenizer`, `pretrain`, `adapt` and `evaluate`: what happens before and after a graft."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lexigraft.cli.output import Json, Sets, assignments, pairs, print_json, say
+
+Corpus = Annotated[list[str], typer.Option(help="Text: .txt, .jsonl, .parquet, .gz, a folder or a glob; repeatable.")]
+Out = Annotated[Path, typer.Option(help="The folder to write.")]
+Force = Annotated[bool, typer.Option(help="Replace the output folder if it exists.")]
+Work = Annotated[Path | None, typer.Option(help="Where checkpoints go; an interrupted run goes on from there.")]
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def tokenizer(
+    corpus: Corpus,
+    out: Out,
+    type: Annotated[str, typer.Option(help="unigram, bpe, byte_bpe or wordpiece.")] = "unigram",
+    size: Annotated[int, typer.Option(help="Tokens.")] = 8000,
+    lowercase: Annotated[bool, typer.Option(help="Lower-case the text.")] = False,
+    byte_fallback: Annotated[bool, typer.Option(help="A token for each byte, so that nothing is unknown.")] = False,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Train a target tokenizer on a corpus."""
+    from lexigraft.api.adapting import make_tokenizer
+    from lexigraft.core.recipe import TokenizerSettings, validate
+
+    values = {"type": type, "size": size, "lowercase": lowercase, "byte_fallback": byte_fallback}
+    facts = make_tokenizer(corpus, out, validate(TokenizerSettings, values, "tokenizer"), force=force)
+    print_json(facts) if json else pairs(facts)
+
+
+def pretrain(
+    corpus: Corpus,
+    tokenizer: Annotated[str, typer.Option(help="Tokenizer: a folder, a tokenizer file or a Hub name.")],
+    out: Out,
+    preset: Annotated[str, typer.Option(help="A shape by name, or a config.json.")] = "roberta-tiny",
+    objective: Annotated[str | None, typer.Option(help="masked or causal; by default what suits the shape.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    batch_tokens: Annotated[int | None, typer.Option(help="Tokens a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints; 0 for none.")] = None,
+    work: Work = None,
+    set_: Sets = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Train a model from scratch for a corpus and a tokenizer (TEMA's first act)."""
+    from lexigraft.api.adapting import pretrain as run
+    from lexigraft.core.recipe import PretrainSettings, validate
+
+    given = _given(
+        preset=preset, objective=objective, steps=steps, batch_tokens=batch_tokens, learning_rate=learning_rate,
+        seed=seed, checkpoint_every=checkpoint_every,
+    )  # fmt: skip
+    settings = validate(PretrainSettings, given | assignments(set_), "pretrain")
+    facts = run(corpus, tokenizer, out=out, settings=settings, work=work, force=force, say=say)
+    print_json(facts) if json else pairs(facts)
+
+
+def adapt(
+    model: Annotated[str, typer.Argument(help="The model: a folder or Hub name.")],
+    corpus: Corpus,
+    out: Out,
+    objective: Annotated[str | None, typer.Option(help="masked, causal or span_corruption; by default what suits the model.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    batch_tokens: Annotated[int | None, typer.Option(help="Tokens a step.")] = None,
+    sequence_length: Annotated[int | None, typer.Option(help="Tokens a sequence.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    embeddings: Annotated[str | None, typer.Option(help="full, new_rows, lora or frozen.")] = None,
+    head: Annotated[str | None, typer.Option(help="full, new_rows, lora or frozen.")] = None,
+    body: Annotated[str | None, typer.Option(help="lora, frozen, full or top_bottom:N.")] = None,
+    lora_rank: Annotated[int | None, typer.Option(help="Rank of LoRA.")] = None,
+    heldout: Annotated[list[str] | None, typer.Option(help="Held-out text, measured before and after.")] = None,
+    export: Annotated[str, typer.Option(help="merged, adapter or both.")] = "merged",
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints; 0 for none.")] = None,
+    work: Work = None,
+    set_: Sets = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Continue pre-training on target text: LoRA on the body, embeddings as said."""
+    from lexigraft.api.adapting import adapt as run
+    from lexigraft.core.recipe import AdaptSettings, validate
+
+    given = _given(
+        objective=objective, steps=steps, batch_tokens=batch_tokens, sequence_length=sequence_length,
+        learning_rate=learning_rate, embeddings=embeddings, head=head, body=body, lora_rank=lora_rank, seed=seed,
+        checkpoint_every=checkpoint_every,
+    )  # fmt: skip
+    settings = validate(AdaptSettings, given | assignments(set_), "adapt")
+    facts = run(model, corpus, out=out, settings=settings, heldout=heldout, export=export, work=work, force=force, say=say)
+    print_json(facts) if json else pairs(facts)
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="The model: a folder or Hub name.")],
+    heldout: Annotated[list[str], typer.Option(help="Held-out text; repeatable.")],
+    evaluator: Annotated[list[str] | None, typer.Option(help="Evaluators; bits_per_byte by default.")] = None,
+    max_lines: Annotated[int, typer.Option(help="Lines at most.")] = 200,
+    json: Json = False,
+) -> None:
+    """Measure a model on held-out text."""
+    from lexigraft.api.evaluating import evaluate as run
+    from lexigraft.core.recipe import EvaluationSettings, validate
+
+    values = {"evaluators": evaluator or ["bits_per_byte"], "max_lines": max_lines}
+    found = run(model, heldout, settings=validate(EvaluationSettings, values, "evaluation"))
+    print_json(found) if json else pairs({k: f"{v:.4f}" for k, v in found.items()})

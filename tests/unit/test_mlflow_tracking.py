@@ -1,0 +1,228 @@
+"""MLflow: what is logged, once, on sqlite and on a real server, and what happens when the server dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from fixtures.comparisons import made_cells, made_comparison, made_result, write_made
+from lexigraft.adapters.mlflow_client import connect
+from lexigraft.adapters.mlflow_tracking import MlflowTracker, log_folder, log_single
+from lexigraft.core.cell_store import save_comparison, save_result
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.recipe import TrackingSettings
+from lexigraft.core.report import write_report
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
+SEEDS = (0,)
+
+
+def runs(uri: str, experiment: str = "english-quechua"):
+    client = connect(uri)
+    found = client.get_experiment_by_name(experiment)
+    return client.search_runs([found.experiment_id]) if found else []
+
+
+def children(uri: str):
+    return [r for r in runs(uri) if r.data.tags["lexigraft.kind"] == "cell"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/store/mlflow.db"
+
+
+def test_a_comparison_is_one_parent_with_a_child_for_each_cell(tmp_path: Path, store: str) -> None:
+    out = tmp_path / "out"
+    comparison = write_made(out, SEEDS)
+    (out / "cells" / comparison.cells[0].folder / "provenance.parquet").write_bytes(b"rows")
+    report = write_report(out)
+    tracker = MlflowTracker.open(TrackingSettings(uri=store), comparison.name, out)
+    tracker.start(comparison, "name: x\n")
+    result = made_result(comparison.cells[0])
+    tracker.log_cell(result, out)
+    tracker.log_cell(result, out)
+    assert tracker.finish(out, report) == ""
+
+    logged = runs(store)
+    [parent] = [r for r in logged if r.data.tags["lexigraft.kind"] == "comparison"]
+    assert parent.info.status == "FINISHED"
+    assert parent.data.params["strategies"].startswith("keep, poor, random")
+    client = connect(store)
+    names = {f.path for f in client.list_artifacts(parent.info.run_id)}
+    assert names == {"recipe.yaml", "comparison.json", "report.html", "report.md", "results.csv"}
+    assert len(logged) == 10
+    child = next(r for r in children(store) if r.data.tags["lexigraft.strategy"] == "keep")
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert child.data.tags["lexigraft.cell"] == comparison.cells[0].key
+    assert child.data.tags["lexigraft.corpus_hash"] == comparison.facts["corpus_hash"]
+    assert child.data.tags["lexigraft.version.torch"] == "2.13.0"
+    assert {"lexigraft.code", "lexigraft.dirty", "lexigraft.device"} <= set(child.data.tags)
+    assert child.data.params["source"] == comparison.facts["source"]
+    assert child.data.params["adaptation.steps"] == "400"
+    assert (child.data.params["seed"], child.data.params["label"]) == ("0", "keep")
+    assert child.data.metrics["coverage/target_tokens"] == 8000
+    history = client.get_metric_history(child.info.run_id, "bits_per_byte/heldout")
+    assert {m.step: m.value for m in history} == {
+        s.step: s.value for s in result.scores if s.metric == "bits_per_byte/heldout"
+    }
+    assert {f.path for f in client.list_artifacts(child.info.run_id)} == {"result.json", "provenance.parquet"}
+    artifacts = Path(child.info.artifact_uri.removeprefix("file://"))
+    assert artifacts.is_relative_to(tmp_path / "store" / "mlruns")
+
+
+def test_resuming_logs_nothing_twice_and_replaces_what_was_cut_off(tmp_path: Path, store: str) -> None:
+    out = tmp_path / "out"
+    cells = made_cells(SEEDS)
+    comparison = made_comparison(cells)
+    save_comparison(out, comparison, "r")
+    settings = TrackingSettings(uri=store)
+    first = MlflowTracker.open(settings, comparison.name, out)
+    first.start(comparison, "r")
+    for cell in cells[:3]:
+        save_result(out, made_result(cell))
+        first.log_cell(made_result(cell), out)
+    client = connect(store)
+    cut = next(r for r in children(store) if r.data.tags["lexigraft.strategy"] == "random")
+    client.update_run(cut.info.run_id, status="RUNNING")
+    whole = {r.info.run_id for r in children(store)} - {cut.info.run_id}
+
+    again = MlflowTracker.open(settings, comparison.name, out)
+    again.start(comparison, "r")
+    for cell in cells:
+        save_result(out, made_result(cell))
+        again.log_cell(made_result(cell), out)
+    assert again.finish(out, write_report(out)) == ""
+    after = children(store)
+    assert len(after) == len(cells)
+    assert sorted(r.data.tags["lexigraft.cell"] for r in after) == sorted(c.key for c in cells)
+    assert whole <= {r.info.run_id for r in after}
+    assert cut.info.run_id not in {r.info.run_id for r in after}
+    assert {r.info.status for r in runs(store)} == {"FINISHED"}
+    assert len(runs(store)) == len(cells) + 1
+    before = {r.info.run_id for r in runs(store)}
+    assert log_folder(out, settings) == ""
+    assert {r.info.run_id for r in runs(store)} == before
+
+
+def test_a_store_that_is_down_stops_the_start_only_when_required(tmp_path: Path) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(LexigraftError, match="the MLflow store does not answer"):
+        MlflowTracker.open(TrackingSettings(uri=nobody, required=True), "x", tmp_path)
+    comparison = write_made(tmp_path, SEEDS)
+    tracker = MlflowTracker.open(TrackingSettings(uri=nobody), comparison.name, tmp_path)
+    assert "does not answer" in tracker.warning
+    tracker.start(comparison, "r")
+    assert tracker.finish(tmp_path) == tracker.warning
+    assert len(children(f"sqlite:///{tmp_path}/mlflow.db")) == 9
+
+
+def test_a_single_run(tmp_path: Path, store: str) -> None:
+    file = tmp_path / "lexigraft.json"
+    file.write_text("{}")
+    long = {"note": "n" * 9000, "odd key [1]": True}
+    metrics = [(s, "loss/train", 1.0 / (s + 1)) for s in range(1500)]
+    settings = TrackingSettings(uri=store)
+    assert log_single(settings, "adapt", tmp_path / "run", long, metrics, [file, tmp_path / "absent"]) == ""
+    [run] = runs(store, "adapt")
+    assert run.info.status == "FINISHED"
+    assert run.data.params["odd key _1_"] == "True"
+    assert len(run.data.params["note"]) == 6000
+    assert len(connect(store).get_metric_history(run.info.run_id, "loss/train")) == 1500
+
+
+def test_no_telemetry(tmp_path: Path) -> None:
+    code = (
+        "from lexigraft.adapters.mlflow_client import connect\n"
+        f"connect('sqlite:///{tmp_path}/m.db')\n"
+        "import mlflow.telemetry.utils as t, mlflow.telemetry.client as c\n"
+        "assert t.is_telemetry_disabled() and c.get_telemetry_client() is None\n"
+    )
+    hidden = {"CI", "GITHUB_ACTIONS", "PYTEST_CURRENT_TEST", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"}
+    environment = {k: v for k, v in os.environ.items() if k not in hidden}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination",
+        f"{folder}/artifacts",
+    ]
+    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not alive(port):
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.3)
+        yield process
+    finally:
+        stop(process)
+        log.close()
+
+
+def alive(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+
+
+def test_a_real_server_that_dies_midway_and_comes_back(tmp_path: Path) -> None:
+    port, out = free_port(), tmp_path / "out"
+    uri = f"http://127.0.0.1:{port}"
+    cells = made_cells(SEEDS)
+    comparison = made_comparison(cells)
+    save_comparison(out, comparison, "r")
+    settings = TrackingSettings(uri=uri, required=True)
+    with server(tmp_path / "server", port) as process:
+        tracker = MlflowTracker.open(settings, comparison.name, out)
+        tracker.start(comparison, "r")
+        for i, cell in enumerate(cells):
+            if i == 4:
+                stop(process)
+            save_result(out, made_result(cell))
+            tracker.log_cell(made_result(cell), out)
+        report = write_report(out)
+        message = tracker.finish(out, report)
+    assert "stopped answering" in message
+    assert str(out) in message
+    with server(tmp_path / "server", port):
+        assert len(children(uri)) == 4
+        assert log_folder(out, settings, report) == ""
+        logged = children(uri)
+        assert sorted(r.data.tags["lexigraft.cell"] for r in logged) == sorted(c.key for c in cells)
+        assert {r.info.status for r in runs(uri)} == {"FINISHED"}
+        assert len(runs(uri)) == len(cells) + 1
+        assert {f.path for f in connect(uri).list_artifacts(logged[0].info.run_id)} == {"result.json"}

@@ -1,0 +1,161 @@
+"""Objectives: the fast losses equal the models' own, the noise is what it says, and wrong uses are refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import DistilBertConfig, DistilBertForMaskedLM, Gemma2Config, Gemma2ForCausalLM, PreTrainedModel
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.fixture_models import FIXTURES, fixture
+from lexigraft.core.fixture_text import SOURCE_TEXT
+from lexigraft.core.heads import separable
+from lexigraft.core.objective import Objective, model_kind, refuse_unsuitable
+from lexigraft.core.packing import pack
+from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.plugins.objectives.causal import Causal
+from lexigraft.plugins.objectives.masked import Masked
+from lexigraft.plugins.objectives.span_corruption import SpanCorruption
+
+OBJECTIVES: dict[str, Objective] = {
+    "masked": Masked(),
+    "causal": Causal(logits_per_block=5000),
+    "seq2seq": SpanCorruption(),
+}
+
+
+def _sequences(vocabulary: Vocabulary, kind: str, rows: int = 4, length: int = 32) -> torch.Tensor:
+    packed = pack(vocabulary, SOURCE_TEXT.splitlines(), length, kind=kind)
+    return torch.from_numpy(packed.rows[:rows]).long()
+
+
+def _gradients(model: PreTrainedModel, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    model.zero_grad()
+    loss.backward()
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("name", [f.name for f in FIXTURES if f.dtype == "float32"])
+def test_loss_and_gradients_equal_the_models_own(name: str) -> None:
+    model, tokenizer, _ = fixture(name)
+    vocabulary = Vocabulary.of(tokenizer)
+    kind = model_kind(model.config)
+    objective = OBJECTIVES[kind]
+    batch = objective.batch(_sequences(vocabulary, kind), vocabulary, torch.Generator().manual_seed(1))
+    ours = objective.loss(model, batch)
+    own = model(**batch).loss
+    assert ours.item() == pytest.approx(own.item(), abs=1e-5)
+    fast, whole = _gradients(model, ours), _gradients(model, own)
+    assert fast.keys() == whole.keys()
+    for parameter, gradient in whole.items():
+        torch.testing.assert_close(fast[parameter], gradient, atol=1e-5, rtol=1e-4)
+
+
+def test_soft_caps_and_unusual_heads_are_the_models_own() -> None:
+    _, tokenizer, _ = fixture("gemma-scaled")
+    vocabulary = Vocabulary.of(tokenizer)
+    torch.manual_seed(0)
+    shape = {"vocab_size": vocabulary.size, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    gemma = Gemma2ForCausalLM(
+        Gemma2Config(**shape, num_key_value_heads=1, head_dim=8, intermediate_size=16, final_logit_softcapping=0.5)
+    ).eval()
+    batch = Causal().batch(_sequences(vocabulary, "causal"), vocabulary, torch.Generator())
+    assert separable(gemma, batch["input_ids"])
+    assert Causal().loss(gemma, batch).item() == pytest.approx(gemma(**batch).loss.item(), abs=1e-5)
+
+    _, tokenizer, _ = fixture("bert-tied-bias")
+    vocabulary = Vocabulary.of(tokenizer)
+    distil = DistilBertForMaskedLM(
+        DistilBertConfig(vocab_size=vocabulary.size, dim=16, n_layers=1, n_heads=2, hidden_dim=16, dropout=0.0)
+    ).eval()
+    batch = Masked().batch(_sequences(vocabulary, "masked"), vocabulary, torch.Generator().manual_seed(0))
+    assert separable(distil, batch["input_ids"])
+    assert Masked().loss(distil, batch).item() == pytest.approx(distil(**batch).loss.item(), abs=1e-5)
+
+
+def test_a_head_that_cannot_run_alone_falls_back_to_the_full_logits() -> None:
+    model, tokenizer, _ = fixture("llama-tied")
+    vocabulary = Vocabulary.of(tokenizer)
+    head = model.lm_head.forward
+    model.lm_head.forward = lambda hidden: head(hidden - hidden.mean(1, keepdim=True))
+    batch = Causal().batch(_sequences(vocabulary, "causal"), vocabulary, torch.Generator())
+    assert not separable(model, batch["input_ids"])
+    assert Causal().loss(model, batch).item() == pytest.approx(model(**batch).loss.item(), abs=1e-5)
+
+
+def test_masking_hides_the_share_asked_for_and_never_a_special_token() -> None:
+    _, tokenizer, _ = fixture("bert-tied-bias")
+    vocabulary = Vocabulary.of(tokenizer)
+    sequences = _sequences(vocabulary, "masked").repeat(200, 1)
+    batch = Masked(mask_share=0.3).batch(sequences, vocabulary, torch.Generator().manual_seed(0))
+    chosen = batch["labels"] != -100
+    special = torch.isin(sequences, torch.tensor(sorted(vocabulary.special_ids)))
+    assert not (chosen & special).any()
+    assert chosen.sum() / (~special).sum() == pytest.approx(0.3, abs=0.01)
+    assert torch.equal(batch["labels"][chosen], sequences[chosen])
+    assert torch.equal(batch["input_ids"][~chosen], sequences[~chosen])
+    seen = batch["input_ids"][chosen]
+    mask = seen == vocabulary.specials["mask"]
+    kept = seen == sequences[chosen]
+    assert mask.float().mean() == pytest.approx(0.8, abs=0.02)
+    assert kept.float().mean() == pytest.approx(0.1, abs=0.02)
+    assert not torch.isin(seen[~mask], torch.tensor(sorted(vocabulary.special_ids))).any()
+
+
+def test_a_tiny_share_still_chooses_one_token() -> None:
+    _, tokenizer, _ = fixture("bert-tied-bias")
+    vocabulary = Vocabulary.of(tokenizer)
+    batch = Masked(mask_share=1e-6).batch(_sequences(vocabulary, "masked", rows=1), vocabulary, torch.Generator())
+    assert (batch["labels"] != -100).sum() == 1
+
+
+def test_spans_put_back_into_the_input_give_the_text_again() -> None:
+    _, tokenizer, _ = fixture("t5-tied")
+    vocabulary = Vocabulary.of(tokenizer)
+    sequences = _sequences(vocabulary, "seq2seq", rows=8, length=60)
+    batch = SpanCorruption(density=0.3).batch(sequences, vocabulary, torch.Generator().manual_seed(3))
+    marks = {i for i, t in enumerate(vocabulary.tokens) if t.startswith("<extra_id_")}
+    end = vocabulary.specials["eos"]
+    for row, inputs, labels in zip(sequences, batch["input_ids"].tolist(), batch["labels"].tolist(), strict=True):
+        assert inputs[-1] == end
+        assert labels[-1] == end
+        spans: dict[int, list[int]] = {}
+        for token in labels[:-1]:
+            if token in marks:
+                current = spans.setdefault(token, [])
+            else:
+                current.append(token)
+        assert list(spans) == [token for token in inputs if token in marks]
+        assert next(iter(spans)) == tokenizer.convert_tokens_to_ids("<extra_id_0>")
+        restored = [t for token in inputs[:-1] for t in (spans[token] if token in marks else [token])]
+        assert restored == row.tolist()
+        assert sum(map(len, spans.values())) == 18
+
+
+@pytest.mark.parametrize("name", ["roberta-tied-bias", "t5-tied"])
+def test_noise_depends_on_the_generator_alone(name: str) -> None:
+    model, tokenizer, _ = fixture(name)
+    vocabulary = Vocabulary.of(tokenizer)
+    kind = model_kind(model.config)
+    sequences = _sequences(vocabulary, kind)
+    state = torch.random.get_rng_state()
+    first, again, other = (
+        OBJECTIVES[kind].batch(sequences, vocabulary, torch.Generator().manual_seed(seed)) for seed in (5, 5, 6)
+    )
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert torch.equal(first["input_ids"], again["input_ids"])
+    assert not torch.equal(first["input_ids"], other["input_ids"])
+
+
+def test_wrong_uses_are_refused() -> None:
+    llama, tokenizer, _ = fixture("llama-untied")
+    vocabulary = Vocabulary.of(tokenizer)
+    with pytest.raises(LexigraftError, match="does not suit a causal model"):
+        refuse_unsuitable(Masked(), llama.config)
+    with pytest.raises(LexigraftError, match="no mask token"):
+        Masked().batch(torch.ones(1, 8, dtype=torch.long), vocabulary, torch.Generator())
+    with pytest.raises(LexigraftError, match="no sentinel tokens"):
+        SpanCorruption().batch(torch.ones(1, 8, dtype=torch.long), vocabulary, torch.Generator())
+    for wrong in ({"mask_share": 0.0}, {"mask_token_share": 0.9, "random_token_share": 0.2}):
+        with pytest.raises(ValueError, match="share"):
+            Masked(**wrong)

@@ -1,0 +1,185 @@
+"""The report: self-contained, complete, made of the comparison's own cells, the same bytes from the same results."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from fixtures.comparisons import STRATEGIES, made_cells, made_comparison, made_result, write_made
+from lexigraft.core.cell_store import cell_folder, save_comparison, save_failure, save_result
+from lexigraft.core.comparison import Score
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.report import read_report, table_text, write_report
+
+
+class Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "link", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def shown(folder: Path, width: int = 200) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(table_text(read_report(folder)))
+    return console.export_text()
+
+
+def test_the_page_needs_nothing_else_and_names_every_strategy(tmp_path: Path) -> None:
+    write_made(tmp_path)
+    text = write_report(tmp_path).html.read_text()
+    page = Page(text)
+    assert page.open == []
+    assert {"script", "link", "img", "iframe", "object"}.isdisjoint(tag for tag, _ in page.tags)
+    assert not [a for _, attributes in page.tags for a in attributes if a in ("src", "href", "xlink:href")]
+    assert not re.search(r"https?://|url\(|@import", text)
+    for label in STRATEGIES:
+        assert f"<strong>{label}</strong>" in text
+        assert f"<figcaption>{label}</figcaption>" in text
+    for drawing in re.findall(r"<svg.*?</svg>", text, flags=re.S):
+        ET.fromstring(drawing)
+    assert text.count("<svg") == 9 + 1 + 9 + 9
+    assert "nan" not in text
+    assert "name: english-quechua" in text
+
+
+def test_ranked_by_the_end_and_never_by_step_0(tmp_path: Path) -> None:
+    write_made(tmp_path)
+    report = read_report(tmp_path)
+    finals = [r.final.mean for r in report.rows if r.final]
+    assert finals == sorted(finals)
+    starts = [r.start for r in report.rows]
+    assert starts != sorted(starts, key=lambda s: s or 0)
+    page = (write_report(tmp_path).html).read_text()
+    assert "Best: <strong>tema</strong>" in page, "the oracle is a bound, not a contender"
+
+
+def test_rows_by_hand(tmp_path: Path) -> None:
+    write_made(tmp_path)
+    rows = {r.label: r for r in read_report(tmp_path).rows}
+    at_end = [made_result(c).value("bits_per_byte/heldout") or 0 for c in made_cells() if c.label == "focus"]
+    assert rows["focus"].final is not None
+    assert rows["focus"].final.mean == pytest.approx(sum(at_end) / 3)
+    assert rows["focus"].final.values == tuple(at_end)
+    assert (rows["random"].recovered, rows["oracle"].recovered) == (0.0, 1.0)
+    assert rows["focus"].fallback_share == pytest.approx(1434 / 5120)
+    assert rows["keep"].fallback_share is None
+    assert rows["random"].p is None
+    assert all(0 <= (r.p if r.p is not None else 0) <= 1 for r in rows.values())
+    assert rows["tema"].marks == ("target body",)
+    assert rows["keep"].marks == ("source tokenizer",)
+    assert rows["random"].marks == ("reference",)
+    assert rows["focus"].probe == rows["focus"].curve[50].mean
+
+
+def test_a_cell_of_another_key_never_enters(tmp_path: Path) -> None:
+    write_made(tmp_path)
+    before = {p.name: p.read_bytes() for p in dataclasses.astuple(write_report(tmp_path))}
+    stranger = dataclasses.replace(made_cells()[0], key="f" * 64)
+    save_result(tmp_path, dataclasses.replace(made_result(made_cells()[0]), cell=stranger, notes=("intruder",)))
+    unknown = dataclasses.replace(made_cells()[0], label="unlisted", key="e" * 64)
+    save_result(tmp_path, dataclasses.replace(made_result(made_cells()[0]), cell=unknown))
+    planted = cell_folder(tmp_path, made_cells()[1]) / "result.json"
+    whole = planted.read_text()
+    assert {p.name: p.read_bytes() for p in dataclasses.astuple(write_report(tmp_path))} == before
+    planted.write_text(whole.replace(made_cells()[1].key, "d" * 64))
+    text = write_report(tmp_path).markdown.read_text()
+    assert "keep (seed 1) has not finished" in text
+    assert "keep · source tokenizer · 2 of 3 seeds" in text
+
+
+def test_the_csv_is_long_and_exact(tmp_path: Path) -> None:
+    write_made(tmp_path)
+    with write_report(tmp_path).csv.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["strategy", "seed", "body", "step", "metric", "value"]
+    result = made_result(made_cells()[20])
+    cell = result.cell
+    mine = [r for r in rows if (r["strategy"], r["seed"]) == (cell.label, str(cell.seed))]
+    expected = [(s.step, s.metric, s.value) for s in result.scores]
+    expected += [(step, "loss/train", loss) for step, loss in result.losses]
+    assert [(int(r["step"]), r["metric"], float(r["value"])) for r in mine] == expected
+    assert {r["body"] for r in mine} == {cell.body}
+
+
+def test_one_seed_says_that_it_has_no_interval(tmp_path: Path) -> None:
+    write_made(tmp_path, seeds=(0,))
+    paths = write_report(tmp_path)
+    for text in (paths.html.read_text(), paths.markdown.read_text()):
+        assert "One seed: there are no intervals" in text
+    assert "p vs reference" not in paths.html.read_text()
+    assert "± " not in shown(tmp_path)
+
+
+def test_warnings(tmp_path: Path) -> None:
+    cells = made_cells()
+    comparison = made_comparison(cells)
+    save_comparison(tmp_path, comparison, "r")
+    for cell in cells:
+        result = made_result(cell)
+        if cell.label == "mean":
+            lossy = tuple(s for s in result.scores if not s.metric.startswith("lossless"))
+            result = dataclasses.replace(result, scores=(*lossy, Score(400, "lossless_share/heldout", 0.62)))
+        if cell.label == "tema":
+            result = dataclasses.replace(result, notes=("12 dictionary lines were rejected",))
+        if cell.label == "subword_mean" and cell.seed == 2:
+            result = dataclasses.replace(result, scores=(Score(400, "bits_per_byte/heldout", float("nan")),))
+        if (cell.label, cell.seed) == ("random", 1):
+            save_failure(tmp_path, cell, "Traceback …\nMemoryError: no room")
+        elif (cell.label, cell.seed) != ("poor", 0):
+            save_result(tmp_path, result)
+    report = read_report(tmp_path)
+    text = " ".join(report.warnings)
+    assert "focus: 28% of the new tokens" in text
+    assert "mean: its tokenizer changes 38.0% of the held-out lines" in text
+    assert "tema: 12 dictionary lines were rejected" in text
+    assert "random (seed 1) failed: MemoryError: no room" in text
+    assert "poor (seed 0) has not finished" in text
+    assert "subword_mean: bits per byte is not finite" in text
+    assert report.rows[-1].label == "subword_mean"
+    write_report(tmp_path)
+    assert "2 of 3 seeds" in shown(tmp_path)
+
+
+def test_labels_from_a_recipe_cannot_break_the_page(tmp_path: Path) -> None:
+    cells = [dataclasses.replace(c, label=f"<b>&|[x]{c.label}") for c in made_cells((0,))[:2]]
+    results = [dataclasses.replace(made_result(o), cell=c) for o, c in zip(made_cells((0,))[:2], cells, strict=True)]
+    save_comparison(
+        tmp_path, dataclasses.replace(made_comparison(cells, None), name="</title><i>"), "<script>r</script>"
+    )
+    for result in results:
+        save_result(tmp_path, result)
+    paths = write_report(tmp_path)
+    page = Page(paths.html.read_text())
+    assert {"b", "i", "script"}.isdisjoint(tag for tag, _ in page.tags)
+    assert "\\|[x]keep" in paths.markdown.read_text()
+    assert "<b>&|[x]keep" in shown(tmp_path)
+
+
+def test_a_folder_without_finished_cells_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(LexigraftError, match="no comparison in this folder"):
+        write_report(tmp_path)
+    save_comparison(tmp_path, made_comparison(made_cells()), "r")
+    with pytest.raises(LexigraftError, match="no cell of this comparison is finished"):
+        write_report(tmp_path)
+    assert not (tmp_path / "report.html").exists()
