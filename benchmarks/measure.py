@@ -25,7 +25,8 @@ def machine() -> str:
         if line.startswith("model name")
     ]
     cores = len(os.sched_getaffinity(0))
-    return f"{names[0] if names else platform.machine()}, {cores} cores; Python {platform.python_version()}, torch {torch.__version__}"
+    software = f"Python {platform.python_version()}, torch {torch.__version__}"
+    return f"{names[0] if names else platform.machine()}, {cores} cores; {software}"
 
 
 def fresh(script: Path, request: Mapping[str, Any]) -> dict[str, Any]:

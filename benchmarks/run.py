@@ -1,4 +1,4 @@
-"""`make bench`: alignment and FOCUS beside deepfocus, on 250,002 XLM-R pieces and 50,000 Swahili tokens; one run of each.
+"""`make bench`: alignment and FOCUS beside deepfocus, 250,002 XLM-R pieces to 50,000 Swahili tokens; one run each.
 
 Both sides read the same files, with the same number of threads, each in a process of its own, one after the other.
 """

@@ -31,6 +31,9 @@ def connect(uri: str) -> MlflowClient:
     Args:
         uri: ``sqlite:///PATH``, ``http://…``, or any store MLflow knows. A sqlite file's folder is made when missing.
 
+    Returns:
+        The client.
+
     Raises:
         Exception: Whatever MLflow or its transport raises when the store does not answer.
     """

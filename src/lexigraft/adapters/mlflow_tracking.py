@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from lexigraft.adapters.code_version import code_version
 from lexigraft.adapters.mlflow_client import connect, experiment_id
-from lexigraft.adapters.mlflow_runs import Values, child_values, finished_child, log_values, named_runs, shared_tags
+from lexigraft.adapters.mlflow_runs import (
+    Values,
+    child_values,
+    finished_child,
+    log_values,
+    named_runs,
+    shared_tags,
+)
 from lexigraft.core.cell import CellResult, Comparison
 from lexigraft.core.cell_store import COMPARISON, RECIPE, RESULT, cell_folder, load_comparison, load_results
 from lexigraft.core.errors import LexigraftError
@@ -51,24 +59,29 @@ class MlflowTracker:
     def open(cls, settings: TrackingSettings, name: str, folder: Path) -> MlflowTracker:
         """Connect before anything runs.
 
+        Where the settings leave the store open, ``MLFLOW_TRACKING_URI`` decides, as everywhere in MLflow.
+
         Args:
             settings: The recipe's ``tracking``.
             name: The experiment's name where the settings give none.
             folder: The comparison's folder; its ``mlflow.db`` takes the runs when the store does not answer.
 
+        Returns:
+            A connected tracker.
+
         Raises:
             LexigraftError: The store does not answer and ``required`` is set.
         """
-        experiment = settings.experiment or name
+        experiment, uri = settings.experiment or name, asked_for(settings)
         try:
-            return cls(connect(settings.uri), settings.uri, experiment, folder)
+            return cls(connect(uri), uri, experiment, folder)
         except Exception as fault:
             reason = _short(fault)
             if settings.required:
                 hint = f"{reason}. Start it, set tracking.uri, or set tracking.required to false to log locally"
-                raise LexigraftError("the MLflow store does not answer", settings.uri, hint) from None
+                raise LexigraftError("the MLflow store does not answer", uri, hint) from None
         local = f"sqlite:///{(folder / 'mlflow.db').resolve()}"
-        warning = f"MLflow at {settings.uri} does not answer ({reason}); runs go to {local}"
+        warning = f"MLflow at {uri} does not answer ({reason}); runs go to {local}"
         return cls(connect(local), local, experiment, folder, warning)
 
     def start(self, comparison: Comparison, recipe: str) -> None:
@@ -215,6 +228,13 @@ def log_single(
     tracker._try(log)
     failed = f"MLflow at {tracker.uri} did not take the run ({tracker._fault}); the result is in {folder}"
     return failed if tracker._fault else tracker.warning
+
+
+def asked_for(settings: TrackingSettings) -> str:
+    """The store to use: what the settings say, else ``MLFLOW_TRACKING_URI``, else the settings' default."""
+    if "uri" in settings.model_fields_set:
+        return settings.uri
+    return os.environ.get("MLFLOW_TRACKING_URI") or settings.uri
 
 
 def _text(path: Path) -> str:

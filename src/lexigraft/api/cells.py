@@ -33,8 +33,7 @@ def cells_of(recipe: CompareSettings, prepared: Prepared, texts: Texts, tokenize
         "source": prepared.source_hash,
         "tokenizer": tokenizer_hash,
         "train": texts.train.hash,
-        "heldout": texts.heldout.hash,
-        "source_heldout": texts.source_heldout.hash if texts.source_heldout else None,
+        "measured": {name: text.hash for name, text in texts.measured.items()},
         "graft": recipe.graft.model_dump(mode="json", exclude={"memory_budget", "verify"}),
         "adaptation": recipe.adaptation.model_dump(mode="json", exclude={"seed", "checkpoint_every"}),
         "evaluation": recipe.evaluation.model_dump(mode="json"),
@@ -146,9 +145,7 @@ class CellRunner:
         )
 
     def _measure(self, model: PreTrainedModel, grafted: Grafted, texts: Texts) -> dict[str, float]:
-        named = {"heldout": texts.heldout.lines}
-        if texts.source_heldout:
-            named["source"] = texts.source_heldout.lines
+        named = {name: text.lines for name, text in texts.measured.items()}
         return measure(model, grafted.vocabulary, named, self.recipe.evaluation)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from lexigraft.api.cells import CellRunner, cells_of
 from lexigraft.api.preparing import Prepared, Texts, load_texts, prepare
 from lexigraft.core.cell import CellResult, Comparison
+from lexigraft.core.cell_store import load_results
 from lexigraft.core.comparison import Progress, run_cells
+from lexigraft.core.errors import LexigraftError
 from lexigraft.core.fingerprint import hash_of
 from lexigraft.core.model_files import load_config
 from lexigraft.core.pipeline import make_chain
@@ -110,9 +112,12 @@ def compare(
             comparison=comparison,
             recipe=dump_recipe(settings),
         )
-    finally:
-        if (folder / "comparison.json").exists():
-            report = write_report(folder)
+    except LexigraftError:
+        unfinished = write_report(folder) if load_results(folder, comparison) else None
+        if tracker:
+            tracker.finish(folder, unfinished, failed=True)
+        raise
+    report = write_report(folder)
     message = tracker.finish(folder, report) if tracker else ""
     return Compared(folder, comparison, tuple(results), report, message)
 
@@ -128,7 +133,7 @@ def describe(recipe: CompareSettings, prepared: Prepared, texts: Texts) -> Compa
         "corpus_lines": len(texts.train),
         "corpus_bytes": texts.train.bytes,
         "heldout_lines": len(texts.heldout),
-        "source_heldout_lines": len(texts.source_heldout) if texts.source_heldout else 0,
+        "measured_lines": {name: len(text) for name, text in texts.measured.items()},
         "corpus_hash": texts.train.hash,
         "tokenizer_hash": vocabulary.hash,
         "recipe_hash": hash_of(recipe.model_dump(mode="json")),

@@ -9,10 +9,12 @@ from typing import Any
 from lexigraft.api.places import cache_folder
 from lexigraft.api.supplies import supplies
 from lexigraft.core.corpus import load_corpus
+from lexigraft.core.errors import LexigraftError
 from lexigraft.core.graft_folder import refuse_existing
 from lexigraft.core.pipeline import Links, graft_model, make_chain, needs_of, save_graft
 from lexigraft.core.recipe import DictionarySettings, GraftSettings, VectorSettings
 from lexigraft.core.resources import refuse_missing
+from lexigraft.core.strategy import Need
 from lexigraft.core.tokenizer_files import load_vocabulary
 
 Spec = str | Sequence[str | tuple[str, Mapping[str, Any]]]
@@ -41,6 +43,7 @@ def graft(
     target_vectors: VectorSettings | str | None = None,
     dictionary: DictionarySettings | str | None = None,
     poor_model: str | None = None,
+    donor: str | None = None,
     answer: str | None = None,
     seed: int = 0,
     settings: GraftSettings | None = None,
@@ -58,6 +61,7 @@ def graft(
         target_vectors: How vectors are trained, or a ``.bin``, ``.vec`` or ``.npz`` file.
         dictionary: A TSV of word pairs, or settings.
         poor_model: TEMA's poor model.
+        donor: A model that already uses the target tokenizer; refused where no strategy of the chain leans on one.
         answer: The links file of a cloned language.
         seed: Decides everything random.
         settings: Match rules, norms, fallback, memory.
@@ -72,6 +76,8 @@ def graft(
     refuse_existing(Path(out), force)
     settings = settings or GraftSettings()
     chain = make_chain(links_of(strategy, fields))
+    if donor is not None and Need.DONOR not in needs_of(chain):
+        raise LexigraftError("no strategy of the chain leans on a donor", donor, "Leave --donor out")
     vectors = VectorSettings(file=target_vectors) if isinstance(target_vectors, str) else target_vectors
     words = DictionarySettings(path=[dictionary]) if isinstance(dictionary, str) else dictionary
     given = {

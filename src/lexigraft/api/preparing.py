@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +26,17 @@ class Texts:
     Attributes:
         train: Target text to train on; no line of it is held out.
         heldout: Target text that nothing is trained on.
-        source_heldout: Source text whose retention is measured; may be empty.
+        also: Further texts to measure, by name; ``source`` is the source text whose retention is measured.
     """
 
     train: Corpus
     heldout: Corpus
-    source_heldout: Corpus | None
+    also: Mapping[str, Corpus]
+
+    @property
+    def measured(self) -> dict[str, Corpus]:
+        """Every text that models are measured on, by name."""
+        return {"heldout": self.heldout, **self.also}
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,14 @@ def load_texts(recipe: CompareSettings) -> Texts:
         heldout = load_corpus(given.heldout, text_field=given.text_field)
     else:
         train, heldout = split(train, given.heldout_share, 0)
-    train = without(train, heldout)
-    source = load_corpus(given.source_heldout, text_field=given.text_field) if given.source_heldout else None
+    further = given.also_heldout | ({"source": given.source_heldout} if given.source_heldout else {})
+    also = {name: load_corpus(paths, text_field=given.text_field) for name, paths in further.items()}
+    for text in (heldout, *also.values()):
+        train = without(train, text)
     if not len(train) or not len(heldout):
         raise LexigraftError("corpus is too small to split", f"{len(train)} training and {len(heldout)} held-out lines")
     limit = given.heldout_lines
-    return Texts(train, _spread(heldout, limit), _spread(source, limit) if source else None)
+    return Texts(train, _spread(heldout, limit), {name: _spread(text, limit) for name, text in also.items()})
 
 
 def _spread(corpus: Corpus, limit: int) -> Corpus:

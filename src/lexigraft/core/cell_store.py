@@ -25,6 +25,12 @@ def write_whole(path: Path, text: str) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Keep every other comparison out of the folder; the system drops the lock when the process ends in any way.
 
+    Args:
+        folder: The comparison's folder.
+
+    Yields:
+        Nothing; the folder is this process's own inside the block.
+
     Raises:
         LexigraftError: Another process writes this folder.
     """
@@ -82,6 +88,12 @@ def save_comparison(folder: Path, comparison: Comparison, recipe: str) -> None:
 
 def load_comparison(folder: Path) -> Comparison:
     """The comparison written in a folder.
+
+    Args:
+        folder: The comparison's folder.
+
+    Returns:
+        Its cells, reference and facts.
 
     Raises:
         LexigraftError: The folder holds none.

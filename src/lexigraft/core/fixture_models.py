@@ -70,15 +70,19 @@ def fixture(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, PreTra
     return build(chosen), tiny_tokenizer(chosen.source, "source"), tiny_tokenizer(chosen.target, "target")
 
 
-def build(chosen: FixtureSpec) -> PreTrainedModel:
+def build(chosen: FixtureSpec, tokenizer: PreTrainedTokenizerFast | None = None) -> PreTrainedModel:
     """Make the model of a specification: 2 layers, hidden 16 to 32, in evaluation mode.
 
     The weights are random, but not plain: every dimension of a table has its own mean, every row its own norm, and no
     bias is zero, so that a method that forgets one of these is seen. The global random state is left as it was.
+
+    Args:
+        chosen: The specification.
+        tokenizer: Another tokenizer than the specification's source tokenizer.
     """
     import torch
 
-    tokenizer = tiny_tokenizer(chosen.source, "source")
+    tokenizer = tokenizer or tiny_tokenizer(chosen.source, "source")
     rows = -(-len(tokenizer) // chosen.pad_rows_to) * chosen.pad_rows_to
     ids = {
         f"{role}_token_id": getattr(tokenizer, f"{role}_token_id")

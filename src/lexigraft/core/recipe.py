@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -29,16 +30,26 @@ class Settings(BaseModel):
 
 
 class CorpusSettings(Settings):
-    """Target text to train on, target text held out, and source text whose retention is measured."""
+    """Target text to train on, target text held out, and source text whose retention is measured.
+
+    `heldout` names files; without it a `heldout_share` of the training lines is held out. `also_heldout` names further
+    texts that are measured under their own names.
+    """
 
     train: Paths
     heldout: Paths = []
+    also_heldout: dict[str, Paths] = {}
     heldout_share: float = Field(0.1, ge=0, lt=1)
     heldout_lines: int = Field(200, ge=1)
     source_heldout: Paths = []
-    source_train: Paths = []
     text_field: str = "text"
     limit_lines: int | None = None
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Self:
+        if taken := {"heldout", "source"} & set(self.also_heldout):
+            raise ValueError(f"also_heldout cannot be called '{taken.pop()}'")
+        return self
 
     @model_validator(mode="after")
     def _some_heldout(self) -> Self:
@@ -294,7 +305,7 @@ def _settings_in(annotation: object) -> type[Settings] | None:
 
 
 def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> CompareSettings:
-    """Read a YAML recipe; relative paths in it start from the recipe's folder.
+    """Read a YAML recipe; relative paths in it start from the recipe's folder, ``$NAME`` is taken from the environment.
 
     Args:
         path: The recipe file.
@@ -328,17 +339,20 @@ def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
 
 _PATH_KEYS = {
     "source", "target_tokenizer", "poor_model", "donor", "answer", "train", "heldout", "source_heldout",
-    "source_train", "path", "pivot", "file", "extend_tokenizer",
+    "path", "pivot", "file", "extend_tokenizer",
 }  # fmt: skip
 
 
 def _resolve(value: Any, base: Path, key: str = "") -> Any:
     """Make paths absolute: a value under a path key that exists beside the recipe, or that looks like a local path."""
     if isinstance(value, dict):
-        return {k: _resolve(v, base, k) for k, v in value.items()}
+        return {k: _resolve(v, base, "heldout" if key == "also_heldout" else k) for k, v in value.items()}
     if isinstance(value, list):
         return [_resolve(v, base, key) for v in value]
     if isinstance(value, str) and key in _PATH_KEYS:
+        value = os.path.expandvars(value)
+        if "$" in value:
+            raise LexigraftError("recipe names an environment variable that is not set", value, "Set it, or write the path")
         expanded = Path(value).expanduser()
         local = base / expanded
         if value.startswith((".", "/", "~")) or local.exists():

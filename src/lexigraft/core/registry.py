@@ -97,27 +97,30 @@ def make(kind: str, name: str, fields: dict[str, Any] | None = None) -> Any:
         UnknownName: No such plug-in or no such field.
         LexigraftError: A value that the field cannot take.
     """
-    cls = find(kind, name)
+    return construct(kind, name, find(kind, name), fields)
+
+
+def construct(kind: str, name: str, cls: type[Any], fields: dict[str, Any] | None = None) -> Any:
+    """Configure a plug-in class that is at hand; as :func:`make`."""
     known = {f.name: f for f in dataclasses.fields(cls)}
     for key in fields or {}:
         if key not in known:
             raise UnknownName(f"field of {kind} '{name}'", key, known)
-    values = {key: _read(kind, name, known[key], value) for key, value in (fields or {}).items()}
+    hints = _type_hints(cls) if fields else {}
+    values = {key: _read(f"field '{key}' of {kind} '{name}'", hints[key], value) for key, value in (fields or {}).items()}
     try:
         return cls(**values)
     except (TypeError, ValueError) as fault:
         raise LexigraftError(f"{kind} '{name}' cannot take these values", str(values), str(fault)) from None
 
 
-def _read(kind: str, name: str, field: dataclasses.Field[Any], value: Any) -> Any:
+def _read(what: str, hint: Any, value: Any) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
-    hints = _type_hints(find(kind, name))
     try:
-        return TypeAdapter(hints[field.name]).validate_python(value)
+        return TypeAdapter(hint).validate_python(value)
     except ValidationError as fault:
-        reason = fault.errors()[0]["msg"]
-        raise LexigraftError(f"field '{field.name}' of {kind} '{name}' cannot take this value", value, reason) from None
+        raise LexigraftError(f"{what} cannot take this value", value, fault.errors()[0]["msg"]) from None
 
 
 def _type_hints(cls: type[Any]) -> dict[str, Any]:

@@ -38,6 +38,9 @@ def write_report(folder: Path) -> ReportPaths:
     Args:
         folder: What ``lexigraft compare --out`` wrote: ``comparison.json``, ``recipe.yaml``, ``cells/*/result.json``.
 
+    Returns:
+        Where the three files are.
+
     Raises:
         LexigraftError: The folder holds no comparison, or none of its cells is finished.
     """
@@ -101,11 +104,12 @@ def _markdown_row(values: tuple[str, ...]) -> str:
     return "| " + " | ".join(v.replace("|", "\\|") for v in values) + " |"
 
 
-def table_text(report: Report) -> Table:
-    """The ranking as a table for the terminal."""
+def table_text(of: Report | Path) -> Table:
+    """The ranking as a table for the terminal, from a report or from a comparison's folder."""
     from rich.markup import escape
     from rich.table import Table
 
+    report = read_report(of) if isinstance(of, Path) else of
     source = ranking(report)
     table = Table(
         title=f"{escape(report.comparison.name)}: target bits per byte (lower is better)", title_justify="left"

@@ -104,6 +104,12 @@ class Report:
 def read_report(folder: Path) -> Report:
     """Read a comparison's folder: its list of cells and those cells' results, nothing else that may lie there.
 
+    Args:
+        folder: The comparison's folder.
+
+    Returns:
+        The ranked rows with everything the report says about them.
+
     Raises:
         LexigraftError: There is no comparison, or none of its cells is finished.
     """

@@ -111,6 +111,9 @@ def small_figures(report: Report, what: str) -> dict[str, str]:
     Args:
         report: The report.
         what: ``bits`` for target bits per byte with its interval, ``loss`` for the training loss.
+
+    Returns:
+        Label to SVG; labels with fewer than two points are left out.
     """
     bits = what == "bits"
     lines = {r.label: {s: e.mean for s, e in r.curve.items()} if bits else dict(r.losses) for r in report.rows}

@@ -37,6 +37,9 @@ def estimate(values: Sequence[float]) -> Estimate:
 
     Args:
         values: At least one value.
+
+    Returns:
+        The mean; its interval where there are two values or more.
     """
     from scipy.stats import t
 
@@ -84,6 +87,11 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 def recovered_share(random: float, method: float, oracle: float) -> float | None:
     """How much of the way from random rows to the right rows a method goes: (random − method) / (random − oracle).
+
+    Args:
+        random: Bits per byte with random rows.
+        method: Bits per byte with the method's rows.
+        oracle: Bits per byte with the right rows.
 
     Returns:
         0 as good as random, 1 as good as the oracle, negative worse than random; None where the two ends meet.

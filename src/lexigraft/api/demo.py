@@ -1,0 +1,147 @@
+"""The demo: strategies compared on a made language whose right answer is known, from text that every installation carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lexigraft.api.adapting import pretrain_model
+from lexigraft.api.comparing import Compared, compare
+from lexigraft.core.atomic import replacing
+from lexigraft.core.cloned_language import clone_language
+from lexigraft.core.comparison import Progress
+from lexigraft.core.corpus import Corpus
+from lexigraft.core.documentation_text import documentation_text
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.fingerprint import hash_of
+from lexigraft.core.graft_folder import whole_folder, write_model
+from lexigraft.core.recipe import PretrainSettings, TokenizerSettings
+from lexigraft.core.tokenizer_training import train_tokenizer
+from lexigraft.core.vocabulary import Vocabulary
+
+STRATEGIES = ("keep", "poor", "random", "mean", "subword_mean", "focus", "tema", "oracle")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much the demo does.
+
+    Attributes:
+        rich_chars: English for the rich model, in characters.
+        clone_chars: Text of the made language, in characters.
+        rich_steps: Pre-training steps of the rich model, 4,096 tokens each.
+        poor_steps: Pre-training steps of the poor model.
+        steps: Adaptation steps of each cell, 1,024 tokens each.
+        probe: The early measurement.
+        heldout: Held-out lines of either language.
+        seeds: Seeds of the comparison.
+    """
+
+    rich_chars: int = 2_400_000
+    clone_chars: int = 500_000
+    rich_steps: int = 320
+    poor_steps: int = 100
+    steps: int = 80
+    probe: int = 40
+    heldout: int = 60
+    seeds: tuple[int, ...] = (0, 1)
+
+
+QUICK = Scale(400_000, 150_000, 30, 15, 6, 3, 12, (0,))
+
+
+def demo(
+    out: str | Path,
+    *,
+    quick: bool = False,
+    jobs: int = 2,
+    say: Callable[[str], None] = lambda text: None,
+    progress: Progress = lambda message, done, total: None,
+) -> Compared:
+    """Make a language, train a rich and a poor model, compare strategies; an interrupted demo goes on where it was.
+
+    Args:
+        out: The folder for data, models, recipe, results and report.
+        quick: A fraction of the training and one seed.
+        jobs: Cells at a time.
+        say: Told what is being made.
+        progress: Told about finished cells.
+
+    Raises:
+        LexigraftError: The folder cannot be written, or too little text is installed.
+    """
+    scale = QUICK if quick else Scale()
+    folder = Path(out).resolve()
+    data = folder / f"data-{hash_of([scale.rich_chars, scale.clone_chars, scale.heldout])[:8]}"
+    if not data.is_dir():
+        say("reading English from the documentation of installed packages and making a language of it")
+        with whole_folder(data, force=False) as draft:
+            _write_texts(draft, scale)
+    rich = folder / f"rich-{hash_of([data.name, scale.rich_steps])[:8]}"
+    if not rich.is_dir():
+        say(f"pre-training the rich English model ({scale.rich_steps:,} steps)")
+        _write_rich(rich, data, scale)
+    recipe = folder / "demo.yaml"
+    with replacing(recipe) as draft:
+        draft.write_text(_recipe(data, rich, folder, scale), encoding="utf-8")
+    return compare(recipe, folder / "comparison", jobs=jobs, say=say, progress=progress)
+
+
+def _write_texts(folder: Path, scale: Scale) -> None:
+    """English for the rich model, other English turned into the made language, and lines held out of both."""
+    wanted = scale.rich_chars + scale.clone_chars
+    lines = documentation_text(max_chars=wanted)
+    found = sum(map(len, lines))
+    if found < wanted // 2:
+        raise LexigraftError("too little English documentation is installed", f"{found:,} characters", f"The demo needs {wanted // 2:,}")
+    cut = round(len(lines) * scale.rich_chars / wanted)
+    english, other = lines[:cut], lines[cut:]
+    language = clone_language(other, seed=0)
+    language.write(folder)
+    spoken = list(language.lines)
+    _write_lines(folder / "english.txt", english[scale.heldout :])
+    _write_lines(folder / "english.heldout.txt", english[: scale.heldout])
+    _write_lines(folder / "clone.txt", spoken[2 * scale.heldout :])
+    _write_lines(folder / "clone.heldout.txt", spoken[: 2 * scale.heldout : 2])
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _write_rich(out: Path, data: Path, scale: Scale) -> None:
+    corpus = Corpus.of((data / "english.txt").read_text(encoding="utf-8").splitlines())
+    tokenizer = train_tokenizer(TokenizerSettings(type="unigram", size=4000, lowercase=True), corpus)
+    vocabulary = Vocabulary.of(tokenizer)
+    settings = PretrainSettings(preset="roberta-tiny", steps=scale.rich_steps)
+    model = pretrain_model(corpus, vocabulary, settings, work=out.with_name(out.name + "-work"))
+    with whole_folder(out, force=False) as draft:
+        write_model(draft, model, vocabulary)
+
+
+def _recipe(data: Path, rich: Path, folder: Path, scale: Scale) -> str:
+    """The demo as a recipe: `lexigraft compare demo.yaml` does the same."""
+    import yaml
+
+    values: dict[str, Any] = {
+        "name": "cloned language",
+        "source": f"./{rich.name}",
+        "target_tokenizer": {"type": "unigram", "size": 3000, "lowercase": True},
+        "corpus": {
+            "train": [f"./{data.name}/clone.txt"],
+            "heldout": [f"./{data.name}/clone.heldout.txt"],
+            "source_heldout": [f"./{data.name}/english.heldout.txt"],
+            "heldout_lines": scale.heldout,
+        },
+        "dictionary": {"path": [f"./{data.name}/dictionary.tsv"]},
+        "answer": f"./{data.name}/links.tsv",
+        "poor_model": {"preset": "roberta-tiny", "steps": scale.poor_steps},
+        "strategies": list(STRATEGIES),
+        "reference": "random",
+        "seeds": list(scale.seeds),
+        "adaptation": {"steps": scale.steps, "probe_step": scale.probe, "batch_tokens": 1024},
+        "tracking": {"uri": f"sqlite:///{folder / 'mlflow.db'}"},
+    }
+    return yaml.safe_dump(values, sort_keys=False)

@@ -1,0 +1,144 @@
+"""Made inputs for the contract suite: a fixture model and everything a strategy may need for it, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lexigraft.core.alignment import NEW, Alignment, align
+from lexigraft.core.dictionary import Dictionary
+from lexigraft.core.fixture_models import FixtureSpec, build, spec
+from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
+from lexigraft.core.fixture_tokenizers import tiny_tokenizer
+from lexigraft.core.law_folders import Folders
+from lexigraft.core.model_files import Tables, tables_of
+from lexigraft.core.resources import Loader, PoorModel, StaticVectors
+from lexigraft.core.strategy import Need, Role
+from lexigraft.core.surface import Kind
+from lexigraft.core.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+REPEATS = 10
+PAIRS = 60
+DIM = 12
+EXTRA_TOKENS = ("qhatukuna", "wasikunapaq", "ñawinchanqa", "yvytu", "水边")
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """One fixture model with a target vocabulary, and the made inputs that strategies may ask for.
+
+    Attributes:
+        spec: The fixture.
+        model: Its model.
+        source: The model's vocabulary.
+        target: The vocabulary to graft.
+        alignment: Who matches whom.
+    """
+
+    spec: FixtureSpec
+    model: PreTrainedModel
+    source: Vocabulary
+    target: Vocabulary
+    alignment: Alignment
+
+    @classmethod
+    def of(cls, name: str) -> Ground:
+        """The ground of a fixture by name; raises ``UnknownName`` for an unknown one."""
+        chosen = spec(name)
+        source = Vocabulary.of(tiny_tokenizer(chosen.source, "source"))
+        target = Vocabulary.of(tiny_tokenizer(chosen.target, "target"))
+        return cls(chosen, build(chosen), source, target, align(source, target))
+
+    @property
+    def name(self) -> str:
+        """The fixture's name."""
+        return self.spec.name
+
+    @cached_property
+    def same(self) -> Ground:
+        """The same model with its own tokenizer as the target."""
+        return replace(self, target=self.source, alignment=align(self.source, self.source))
+
+    @cached_property
+    def extended(self) -> Ground:
+        """The same model with its own tokenizer and some tokens more as the target."""
+        tokenizer = tiny_tokenizer(self.spec.source, "source")
+        tokenizer.add_tokens(list(EXTRA_TOKENS))
+        target = Vocabulary.of(tokenizer)
+        return replace(self, target=target, alignment=align(self.source, target))
+
+    @cached_property
+    def strangers(self) -> Ground:
+        """The same vocabularies with no match at all, not even a special token."""
+        size = self.target.size
+        nobody = Alignment(np.full(size, -1, np.int64), np.zeros(size, np.int8), (NEW, *self.alignment.rules[1:]))
+        return replace(self, alignment=nobody)
+
+    @cached_property
+    def live(self) -> Tables:
+        """The model's own tables, in its own dtype."""
+        return tables_of(self.model)
+
+    @cached_property
+    def tables(self) -> Mapping[Role, torch.Tensor]:
+        """The source tables in float32."""
+        return {role: table.detach().float() for role, table in self.live.by_role.items()}
+
+    @cached_property
+    def poor(self) -> PreTrainedModel:
+        """A model of the same kind with the target tokenizer and other weights."""
+        return build(replace(self.spec, seed=self.spec.seed + 1), self.target.tokenizer)
+
+    @cached_property
+    def supplies(self) -> Mapping[Need, Loader]:
+        """A loader for each need that can be made up."""
+        made = {
+            Need.TARGET_VECTORS: target_vectors(self.target),
+            Need.DICTIONARY: Dictionary.of(word_pairs(self.target)),
+            Need.POOR_MODEL: self._poor_model(),
+            Need.ANSWER: Dictionary.of(pairs := word_pairs(self.target), [1.0 + n % 3 for n in range(len(pairs))]),
+        }
+        return {need: _giving(value) for need, value in made.items()}
+
+    def _poor_model(self) -> PoorModel:
+        counts = np.zeros(self.target.size, np.int64)
+        for ids in self.target.encode(TARGET_TEXT.splitlines()):
+            np.add.at(counts, ids, REPEATS)
+        tables = {role: table.detach().float() for role, table in tables_of(self.poor).by_role.items()}
+        return PoorModel(tables, self.target, counts)
+
+    @cached_property
+    def folders(self) -> Folders:
+        """The models on disk, for the laws that go the whole way; removed with the ground."""
+        return Folders(self.model, self.source, self.poor, self.target)
+
+
+def _giving(value: object) -> Loader:
+    return lambda: value
+
+
+def target_vectors(target: Vocabulary) -> StaticVectors:
+    """Seeded vectors for the text tokens of a vocabulary; every seventh token has none."""
+    import torch
+
+    present = np.isin(target.surfaces.kinds, (Kind.TEXT, Kind.BYTE)) & (np.arange(target.size) % 7 != 3)
+    vectors = torch.randn(target.size, DIM, generator=torch.Generator().manual_seed(11))
+    vectors[torch.from_numpy(~present)] = 0
+    return StaticVectors(vectors, present, {"made": True})
+
+
+def word_pairs(target: Vocabulary) -> list[tuple[str, str]]:
+    """Source words of the sample text, each beside a word that is one token of the target vocabulary."""
+    words = [w.strip(".,;:!?()\"'") for w in TARGET_TEXT.split()]
+    texts = [t.decode(errors="ignore") for t, s in zip(target.surfaces.texts, target.starts, strict=True) if s]
+    single = [w for w in dict.fromkeys([*words, *texts]) if w and w.isalpha() and target.single_token(w) is not None]
+    english = list(dict.fromkeys(w.strip('.,;:!?()"').lower() for w in SOURCE_TEXT.split()))
+    return list(zip(english[:PAIRS], single, strict=False))

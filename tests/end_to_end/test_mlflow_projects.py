@@ -1,0 +1,93 @@
+"""The MLproject folders run with `mlflow run`, and their commands are ones that the CLI has."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lexigraft.adapters.mlflow_client import connect
+from lexigraft.core.fixture_models import fixture
+
+PROJECTS = Path(__file__).parents[2] / "mlflow_projects"
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A source model, a target tokenizer, target text and a recipe, all tiny."""
+    model, source, target = fixture("roberta-tied-bias")
+    model.save_pretrained(tmp_path / "source")
+    source.save_pretrained(tmp_path / "source")
+    target.save_pretrained(tmp_path / "target")
+    lines = [f"wasi {i} ñan mayu {i * 7} qillqa runa simi {i % 13} killa" for i in range(400)]
+    (tmp_path / "text.txt").write_text("\n".join(lines), encoding="utf-8")
+    adaptation = {"steps": 2, "batch_tokens": 128, "sequence_length": 32, "probe_step": 1}
+    recipe = {
+        "name": "tiny",
+        "source": "source",
+        "target_tokenizer": "target",
+        "corpus": {"train": "text.txt", "heldout_lines": 4},
+        "strategies": ["random", "mean"],
+        "reference": "random",
+        "seeds": [0],
+        "adaptation": adaptation,
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    return tmp_path
+
+
+def mlflow_run(project: str, place: Path, *parameters: str) -> str:
+    binaries = Path(sys.executable).parent
+    environment = os.environ | {
+        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{place}/mlflow.db",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "mlflow", "run", str(PROJECTS / project), "--env-manager", "local"]
+    for parameter in parameters:
+        command += ["-P", parameter]
+    done = subprocess.run(command, env=environment, cwd=place, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_compare_runs_as_a_project(place: Path) -> None:
+    mlflow_run("compare", place, "recipe=recipe.yaml", f"out={place / 'out'}")
+    assert (place / "out" / "report.html").exists()
+    assert len((place / "out" / "results.csv").read_text().splitlines()) > 8
+    client = connect(f"sqlite:///{place}/mlflow.db")
+    found = client.get_experiment_by_name("tiny")
+    assert found is not None
+    runs = client.search_runs([found.experiment_id])
+    assert sorted(r.data.tags["lexigraft.kind"] for r in runs) == ["cell", "cell", "comparison"]
+    assert not list(PROJECTS.rglob("mlflow.db"))
+
+
+def test_pretrain_and_adapt_run_as_projects(place: Path) -> None:
+    made, adapted = place / "made", place / "adapted"
+    given = ("corpus=text.txt", "steps=2", "batch-tokens=256")
+    mlflow_run("pretrain", place, *given, f"tokenizer={place / 'target'}", f"out={made}")
+    assert (made / "model.safetensors").exists()
+    mlflow_run("adapt", place, *given, f"model={made}", f"out={adapted}")
+    assert (adapted / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("name", ["compare", "adapt", "pretrain"])
+def test_every_option_of_a_project_is_one_of_the_command(name: str) -> None:
+    project = yaml.safe_load((PROJECTS / name / "MLproject").read_text(encoding="utf-8"))
+    entry = project["entry_points"]["main"]
+    program, command, *rest = shlex.split(entry["command"])
+    assert (program, command) == ("lexigraft", name)
+    binary = Path(sys.executable).with_name("lexigraft")
+    shown = subprocess.run([str(binary), name, "--help"], capture_output=True, text=True, check=True)
+    assert all(option in shown.stdout for option in rest if option.startswith("--"))
+    assert set(re.findall(r"\{(\w+)\}", entry["command"])) == set(entry["parameters"])
+    assert not [p for p in entry["parameters"].values() if isinstance(p, dict) and "default" in p]
