@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.adapters.peft_warnings import expected_peft_warnings
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.graft_folder import whole_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -33,7 +29,7 @@ def save_merged(adapted: Adapted, tokenizer: Any, out: Path) -> None:
     Raises:
         LexigraftError: The folder exists, or cannot be written.
     """
-    with _new_folder(out) as partial:
+    with whole_folder(Path(out), force=False) as partial:
         adapted.model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
 
@@ -51,7 +47,7 @@ def save_adapter(adapted: Adapted, out: Path) -> None:
     from safetensors.torch import save_file
 
     own = dict(adapted.model.named_parameters())
-    with _new_folder(out) as partial:
+    with whole_folder(Path(out), force=False) as partial:
         if adapted.lora_config is not None:
             adapted.lora_config.inference_mode = True
             adapted.lora_config.save_pretrained(partial)
@@ -103,26 +99,3 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         for name, value in trained.items():
             own[name].copy_(value)
     return model.eval()
-
-
-@contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """A temporary sibling that becomes ``out`` when the block ends well."""
-    from lexigraft.adapters.packed_trainer import sync_tree
-
-    out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise LexigraftError("output folder exists", out, "Name another one, or remove it")
-    partial: Path | None = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-        yield partial
-        partial.chmod(0o755)
-        sync_tree(partial)
-        os.replace(partial, out)
-    except OSError as fault:
-        raise LexigraftError("cannot write the folder", out, fault.strerror or str(fault)) from fault
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)

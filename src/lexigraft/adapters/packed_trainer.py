@@ -12,6 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import Trainer
 
+from lexigraft.core.atomic import sync_tree
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -127,13 +129,3 @@ def load_trained(module: torch.nn.Module, path: Path) -> None:
     with torch.no_grad():
         for name, value in load_file(path).items():
             parameters[name].copy_(value)
-
-
-def sync_tree(folder: Path) -> None:
-    """Flush every file under a folder, and the folder, to the disk."""
-    for path in [p for p in folder.rglob("*") if p.is_file()] + [folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -71,7 +71,8 @@ def stretch(
     """
     from safetensors.torch import save_file
 
-    from lexigraft.adapters.packed_trainer import WEIGHTS, load_trained, sync_tree, trained_state
+    from lexigraft.adapters.packed_trainer import WEIGHTS, load_trained, trained_state
+    from lexigraft.core.atomic import sync_tree
 
     done = folder / "done" if folder is not None and loop.checkpoint_every else None
     if done is not None and done.is_dir():

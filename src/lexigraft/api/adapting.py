@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from lexigraft.api.evaluating import measure
 from lexigraft.core.corpus import Corpus, load_corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.graft_folder import FACTS, refuse_existing, whole_folder, write_model
 from lexigraft.core.model_files import check_tables, load_model, tables_of
-from lexigraft.core.objective import Objective, model_kind
-from lexigraft.core.recipe import AdaptSettings, EvaluationSettings, PretrainSettings, TokenizerSettings
+from lexigraft.core.objective import DEFAULT_OBJECTIVE, Objective, model_kind
+from lexigraft.core.recipe import AdaptSettings, EvaluationSettings, Phase, PretrainSettings, TokenizerSettings
 from lexigraft.core.registry import make
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.versions import versions
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Paths = Sequence[str | Path]
 Say = Callable[[str], None]
-DEFAULT_OBJECTIVE = {"masked": "masked", "causal": "causal", "seq2seq": "span_corruption"}
 
 
 def objective_for(config: PretrainedConfig, name: str | None, options: Mapping[str, Any]) -> Objective:
@@ -87,7 +86,7 @@ def adapt(
     out: str | Path,
     settings: AdaptSettings | None = None,
     heldout: Paths | None = None,
-    export: Literal["merged", "adapter", "both"] = "merged",
+    export: str = "merged",
     work: Path | None = None,
     force: bool = False,
     say: Say = lambda text: None,
@@ -100,7 +99,7 @@ def adapt(
         out: The folder to write.
         settings: What trains, how long, how.
         heldout: Files measured before and after.
-        export: The merged model, the adapter only (in ``adapter/`` when both), or both.
+        export: ``merged``, ``adapter`` or ``both`` (the adapter then lies in ``adapter/``).
         work: Where checkpoints go; an interrupted run goes on from there.
         force: Whether an existing folder is replaced.
         say: Told what is going on.
@@ -145,14 +144,19 @@ def adapt(
             adapted_files.save_adapter(adapted, folder)
         elif export == "both":
             adapted_files.save_adapter(adapted, folder / "adapter")
-        record = {**facts, "settings": settings.model_dump(mode="json"), "losses": adapted.losses, "versions": versions()}
+        record = {
+            **facts,
+            "settings": settings.model_dump(mode="json"),
+            "losses": adapted.losses,
+            "versions": versions(),
+        }
         (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return facts | {"out": str(target)}
 
 
 def _new_rows(model: str, settings: AdaptSettings) -> list[int] | None:
     """Which rows are new, from the provenance that the graft left; needed only where ``new_rows`` trains."""
-    wishes = [settings, *settings.phases]
+    wishes: list[AdaptSettings | Phase] = [settings, *settings.phases]
     if all("new_rows" not in (w.embeddings, w.head) for w in wishes):
         return None
     from lexigraft.core.provenance import new_rows

@@ -13,7 +13,7 @@ from lexigraft.api.evaluating import measure
 from lexigraft.api.preparing import Prepared, Texts, load_texts
 from lexigraft.api.supplies import supplies
 from lexigraft.core.cell import Cell, CellResult, Score
-from lexigraft.core.fingerprint import flat, hash_of
+from lexigraft.core.fingerprint import flat, hash_of, model_hash
 from lexigraft.core.graft_folder import write_model, write_provenance
 from lexigraft.core.pipeline import Grafted, graft_model, make_chain, needs_of, peak_rss_bytes
 from lexigraft.core.recipe import CompareSettings, StrategySettings
@@ -54,9 +54,19 @@ def _cell(
         own["dictionary"] = recipe.dictionary.model_dump(mode="json")
     if Need.POOR_MODEL in needs:
         own["poor"] = prepared.poor_hash
+    if Need.DONOR in needs and recipe.donor:
+        own["donor"] = model_hash(recipe.donor)
     if Need.ANSWER in needs:
         own["answer"] = recipe.answer
-    parameters = flat({**shared, "seed": seed, "strategy": {s.name: s.parameters() for s in chain}, **_named(own)})
+    described = {
+        **shared,
+        "seed": seed,
+        "strategy": "+".join(s.name for s in chain),
+        "keeps_tokenizer": any(s.keeps_tokenizer for s in chain),
+        "fields": {s.name: s.parameters() for s in chain},
+        **_named(own),
+    }
+    parameters = flat(described)
     return Cell(strategy.label, seed, chain[0].body.value, hash_of([shared, own]), parameters)
 
 
@@ -132,6 +142,7 @@ class CellRunner:
             vectors=self.recipe.target_vectors,
             dictionary=self.recipe.dictionary,
             poor=self.prepared.poor_model,
+            donor=self.recipe.donor,
             answer=self.recipe.answer,
         )
         return graft_model(

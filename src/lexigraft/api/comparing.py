@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from lexigraft.core.comparison import Progress, run_cells
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.fingerprint import hash_of
 from lexigraft.core.model_files import load_config
-from lexigraft.core.pipeline import make_chain
+from lexigraft.core.pipeline import make_chain, needs_of
 from lexigraft.core.recipe import CompareSettings, dump_recipe, read_recipe
 from lexigraft.core.registry import make
 from lexigraft.core.report import ReportPaths, write_report
 from lexigraft.core.resources import refuse_missing
-from lexigraft.core.strategy import Need
+from lexigraft.core.strategy import Need, Strategy
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.versions import versions
 
@@ -50,21 +50,30 @@ def check_recipe(recipe: CompareSettings) -> None:
     Raises:
         LexigraftError: Unknown strategies or fields, missing needs, an unreadable source model.
     """
-    chains = {s.label: make_chain(s.chain) for s in recipe.strategies}
-    given = {
-        Need.TARGET_VECTORS: True,
-        Need.TRAINING: True,
-        Need.DICTIONARY: recipe.dictionary is not None,
-        Need.POOR_MODEL: recipe.poor_model is not None,
-        Need.ANSWER: recipe.answer is not None,
-    }
-    needs = {label: frozenset().union(*(s.effective_needs() for s in chain)) for label, chain in chains.items()}
-    refuse_missing(needs, {need: True for need, here in given.items() if here})
+    refuse_unmet(recipe, {s.label: make_chain(s.chain) for s in recipe.strategies})
     for name in recipe.evaluation.evaluators:
         make("evaluator", name, recipe.evaluation.options.get(name, {}))
     if recipe.adaptation.objective:
         make("objective", recipe.adaptation.objective, recipe.adaptation.objective_options)
     load_config(recipe.source)
+
+
+def refuse_unmet(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]]) -> None:
+    """Refuse strategies whose needs the recipe does not meet.
+
+    Raises:
+        LexigraftError: Which strategy misses what, and how to supply it.
+    """
+    given = {
+        Need.TARGET_VECTORS: True,
+        Need.TRAINING: True,
+        Need.DICTIONARY: recipe.dictionary is not None,
+        Need.POOR_MODEL: recipe.poor_model is not None,
+        Need.DONOR: recipe.donor is not None,
+        Need.ANSWER: recipe.answer is not None,
+    }
+    needs = {label: needs_of(chain) for label, chain in chains.items()}
+    refuse_missing(needs, {need: True for need, here in given.items() if here})
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""The demo: strategies compared on a made language whose right answer is known, from text that every installation carries."""
+"""The demo: strategies on a made language whose right answer is known, from text found in every installation."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ def _write_texts(folder: Path, scale: Scale) -> None:
     lines = documentation_text(max_chars=wanted)
     found = sum(map(len, lines))
     if found < wanted // 2:
-        raise LexigraftError("too little English documentation is installed", f"{found:,} characters", f"The demo needs {wanted // 2:,}")
+        raise LexigraftError(
+            "too little English documentation is installed", f"{found:,} characters", f"The demo needs {wanted // 2:,}"
+        )
     cut = round(len(lines) * scale.rich_chars / wanted)
     english, other = lines[:cut], lines[cut:]
     language = clone_language(other, seed=0)

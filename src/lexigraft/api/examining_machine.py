@@ -28,7 +28,7 @@ def _versions(notebook: Notebook) -> None:
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
-    wanted = SpecifierSet(metadata("lexigraft").get("Requires-Python") or "")
+    wanted = SpecifierSet(metadata("lexigraft")["Requires-Python"])
     python = platform.python_version()
     (notebook.good if wanted.contains(python) else notebook.bad)(f"Python {python} (wanted: {wanted})")
     fitting: list[str] = []

@@ -84,6 +84,7 @@ def graft(
         "target_vectors": bool(corpus) or bool(vectors and vectors.file),
         "dictionary": words is not None,
         "poor_model": bool(poor_model and corpus),
+        "donor": donor is not None,
         "answer": answer is not None,
         "training": bool(corpus),
     }
@@ -97,6 +98,7 @@ def graft(
         vectors=vectors,
         dictionary=words,
         poor=poor_model,
+        donor=donor,
         answer=answer,
     )
     grafted = graft_model(source, target, chain, loaders, poor=poor_model, seed=seed, settings=settings)

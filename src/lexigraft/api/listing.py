@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from typing import Any
 
+from lexigraft.core.errors import UnknownName
 from lexigraft.core.registry import Plugin, discover
 
 
 def strategies() -> list[dict[str, Any]]:
     """Every strategy found: name, summary, needs, scope, body, convex, source, file; broken ones with the reason."""
     return [describe(plugin) for plugin in discover("strategy").values()]
+
+
+def details(name: str) -> dict[str, Any]:
+    """One strategy in full: its record, and ``documentation`` (the whole docstring) and ``fields`` beside it.
+
+    Raises:
+        UnknownName: No strategy has this name.
+    """
+    plugins = discover("strategy")
+    if name not in plugins:
+        raise UnknownName("strategy", name, plugins)
+    plugin = plugins[name]
+    documentation = inspect.getdoc(plugin.cls) if plugin.cls else f"This strategy is broken: {plugin.broken}"
+    return {**describe(plugin), "documentation": documentation or "", "fields": fields(plugin), "record": plugin.record.fields}
 
 
 def describe(plugin: Plugin) -> dict[str, Any]:

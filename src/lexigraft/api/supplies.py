@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lexigraft.core.corpus import Corpus
 from lexigraft.core.dictionary import Dictionary, load_dictionary
-from lexigraft.core.pipeline import poor_model_loader
+from lexigraft.core.pipeline import donor_loader, poor_model_loader
 from lexigraft.core.recipe import DictionarySettings, VectorSettings
 from lexigraft.core.resources import Loader, StaticVectors
 from lexigraft.core.strategy import Need
@@ -27,6 +27,7 @@ def supplies(
     vectors: VectorSettings | None = None,
     dictionary: DictionarySettings | None = None,
     poor: str | None = None,
+    donor: str | None = None,
     answer: str | None = None,
 ) -> dict[Need, Loader]:
     """A loader, run on first use, for each need that the given inputs can meet.
@@ -38,6 +39,7 @@ def supplies(
         vectors: How vectors are trained, or the file they are in.
         dictionary: Where the word list is.
         poor: The poor model.
+        donor: The donor model.
         answer: The links file of a cloned language.
     """
     settings = vectors or VectorSettings()
@@ -48,6 +50,8 @@ def supplies(
         found[Need.DICTIONARY] = lambda: load_dictionary(dictionary)
     if poor is not None and corpus is not None:
         found[Need.POOR_MODEL] = lambda: poor_model_loader(poor, target, token_counts(target, corpus))
+    if donor is not None:
+        found[Need.DONOR] = lambda: donor_loader(donor)
     if answer is not None:
         found[Need.ANSWER] = lambda: load_answer(answer)
     if corpus is not None:

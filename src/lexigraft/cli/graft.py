@@ -20,13 +20,17 @@ def graft(
     target_vectors: Annotated[str | None, typer.Option(help="Vectors of target tokens: .bin, .vec or .npz.")] = None,
     vectors_preset: Annotated[str, typer.Option(help="Settings of trained vectors: lexigraft or focus.")] = "lexigraft",
     vectors_level: Annotated[str, typer.Option(help="What a vectors file holds: token or word vectors.")] = "token",
-    extend_tokenizer: Annotated[str | None, typer.Option(help="FOCUS's extend mode: the language's own tokenizer.")] = None,
+    extend_tokenizer: Annotated[
+        str | None, typer.Option(help="FOCUS's extend mode: the language's own tokenizer.")
+    ] = None,
     dictionary: Annotated[str | None, typer.Option(help="Word pairs, source TAB target.")] = None,
     reverse_dictionary: Annotated[bool, typer.Option(help="The dictionary is target TAB source.")] = False,
     poor_model: Annotated[str | None, typer.Option(help="A model pre-trained on target text (TEMA).")] = None,
     donor: Annotated[str | None, typer.Option(help="A model that already uses the target tokenizer.")] = None,
     answer: Annotated[str | None, typer.Option(help="True word links of a cloned language.")] = None,
-    rule: Annotated[list[str] | None, typer.Option(help="Relaxed match rule: byte_piece, no_space, case_fold, nfc.")] = None,
+    rule: Annotated[
+        list[str] | None, typer.Option(help="Relaxed match rule: byte_piece, no_space, case_fold, nfc.")
+    ] = None,
     norm_calibration: Annotated[str, typer.Option(help="none, anchors or script.")] = "none",
     fallback: Annotated[str, typer.Option(help="Rows that nobody covers: normal or mean.")] = "normal",
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,

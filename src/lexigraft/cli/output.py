@@ -83,7 +83,12 @@ def guarded(run: Callable[[], Any], as_json: bool) -> int:
         if fault.errno not in (28, 30, 13, 122):
             raise
         reason = fault.strerror or str(fault)
-        return _fail(LexigraftError("the disk refused", f"{reason}: {fault.filename or ''}", "Free space or choose another folder"), as_json)
+        return _fail(
+            LexigraftError(
+                "the disk refused", f"{reason}: {fault.filename or ''}", "Free space or choose another folder"
+            ),
+            as_json,
+        )
     except KeyboardInterrupt:
         say("\nInterrupted. Nothing finished is lost; the same command goes on from there.")
         return 130

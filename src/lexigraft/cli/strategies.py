@@ -22,7 +22,15 @@ def list_(json: Json = False) -> None:
     if json:
         print_json(found)
         return
-    rows = [[s["name"], ", ".join(s.get("needs", [])) or "-", s.get("body", ""), s["summary"] or f"BROKEN: {s.get('broken')}"] for s in found]
+    rows = [
+        [
+            s["name"],
+            ", ".join(s.get("needs", [])) or "-",
+            s.get("body", ""),
+            s["summary"] or f"BROKEN: {s.get('broken')}",
+        ]
+        for s in found
+    ]
     table(("strategy", "needs", "body", "what it does"), rows)
 
 

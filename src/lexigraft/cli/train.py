@@ -71,7 +71,9 @@ def adapt(
     model: Annotated[str, typer.Argument(help="The model: a folder or Hub name.")],
     corpus: Corpus,
     out: Out,
-    objective: Annotated[str | None, typer.Option(help="masked, causal or span_corruption; by default what suits the model.")] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="masked, causal or span_corruption; by default what suits the model.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
     batch_tokens: Annotated[int | None, typer.Option(help="Tokens a step.")] = None,
     sequence_length: Annotated[int | None, typer.Option(help="Tokens a sequence.")] = None,
@@ -99,7 +101,9 @@ def adapt(
         checkpoint_every=checkpoint_every,
     )  # fmt: skip
     settings = validate(AdaptSettings, given | assignments(set_), "adapt")
-    facts = run(model, corpus, out=out, settings=settings, heldout=heldout, export=export, work=work, force=force, say=say)
+    facts = run(
+        model, corpus, out=out, settings=settings, heldout=heldout, export=export, work=work, force=force, say=say
+    )
     print_json(facts) if json else pairs(facts)
 
 

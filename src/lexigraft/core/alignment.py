@@ -15,7 +15,7 @@ from lexigraft.core.surface import Kind, Surfaces
 from lexigraft.core.vocabulary import Vocabulary
 
 NEW = "new"
-DEFAULT_RULES = ("special_role", "bytes", "isolated")
+DEFAULT_RULES = ("special_role", "bytes", "isolated", "unusable")
 RELAXED_RULES = ("byte_piece", "no_space", "case_fold", "nfc")
 
 
@@ -58,9 +58,10 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
 
     Rules in order: ``special_role``; ``bytes`` (same bytes, same word start, same kind); ``isolated`` (a token that its
     pre-tokenizer always splits off, such as BERT's punctuation, says nothing about word starts and matches the same
-    bytes); then, only if asked for, ``byte_piece`` (``<0x41>`` with ``A``), ``no_space``, ``case_fold`` and ``nfc``.
+    bytes); ``unusable`` (a token that can never occur, such as BERT's ``[unused0]`` or ``##,``, matches its own string, so
+    that an extended vocabulary keeps every old row); then, only if asked for, ``byte_piece`` (``<0x41>`` with ``A``), ``no_space``, ``case_fold`` and ``nfc``.
     A fragment of a UTF-8 character matches the same bytes and nothing else. Several source tokens with one surface:
-    the lowest id wins.
+    the one with the same string wins, else the lowest id.
 
     Args:
         source: The source vocabulary.
@@ -81,13 +82,32 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
     ours, theirs = target.surfaces, source.surfaces
     usable = np.isin(ours.kinds, (Kind.TEXT, Kind.BYTE))
     for number, rule in enumerate(rules[2:], start=2):
-        open_ids = np.flatnonzero(usable & (source_ids < 0))
-        if not len(open_ids):
-            break
-        found = _RULES[rule](theirs, ours, open_ids)
+        candidates = ours.kinds == Kind.UNUSABLE if rule == "unusable" else usable
+        open_ids = np.flatnonzero(candidates & (source_ids < 0))
+        found = _same_strings(source, target, open_ids) if rule == "unusable" else _RULES[rule](theirs, ours, open_ids)
         source_ids[open_ids] = found
         rule_ids[open_ids[found >= 0]] = number
+    _prefer_same_string(source, target, source_ids, np.flatnonzero(rule_ids == rules.index("bytes")))
     return Alignment(source_ids, rule_ids, rules)
+
+
+def _same_strings(source: Vocabulary, target: Vocabulary, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    twins = [source.id_of(target.tokens[i]) for i in open_ids.tolist()]
+    kept = [j if j is not None and source.surfaces.kinds[j] == Kind.UNUSABLE else -1 for j in twins]
+    return np.array(kept, np.int64)
+
+
+def _prefer_same_string(
+    source: Vocabulary, target: Vocabulary, source_ids: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]
+) -> None:
+    """Where several source tokens share a surface, take the one with the target token's own string."""
+    seen = source.surfaces
+    for i, j in zip(ids.tolist(), source_ids[ids].tolist(), strict=True):
+        if source.tokens[j] == target.tokens[i] or (twin := source.id_of(target.tokens[i])) is None:
+            continue
+        same = seen.texts[twin] == seen.texts[j] and seen.starts[twin] == seen.starts[j]
+        if same and seen.kinds[twin] == seen.kinds[j]:
+            source_ids[i] = twin
 
 
 def _special_pairs(source: Vocabulary, target: Vocabulary) -> dict[int, int]:

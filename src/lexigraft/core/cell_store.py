@@ -8,17 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lexigraft.core.atomic import replacing
+from lexigraft.core.atomic import write_whole
 from lexigraft.core.cell import Cell, CellResult, Comparison
 from lexigraft.core.errors import LexigraftError
 
 RESULT, FAILURE, COMPARISON, RECIPE = "result.json", "error.txt", "comparison.json", "recipe.yaml"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that a reader, a crash or a full disk meets the old file or the new one, never a part."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager

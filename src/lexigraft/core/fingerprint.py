@@ -38,7 +38,15 @@ def model_hash(path: str) -> str:
     folder = Path(path).expanduser()
     if not folder.is_dir():
         return hash_of({"hub": path})
-    wanted = ("*.safetensors", "config.json", "generation_config.json", "tokenizer*.json", "*.model", "vocab.*", "merges.txt")
+    wanted = (
+        "*.safetensors",
+        "config.json",
+        "generation_config.json",
+        "tokenizer*.json",
+        "*.model",
+        "vocab.*",
+        "merges.txt",
+    )
     files = sorted({f for pattern in wanted for f in folder.glob(pattern)})
     return hash_of({f.name: file_hash(f) for f in files})
 
@@ -50,5 +58,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | f
         if isinstance(value, Mapping):
             found |= flat(value, f"{prefix}{key}.")
         else:
-            found[prefix + key] = value if isinstance(value, str | int | float | bool) else json.dumps(value, default=str)
+            found[prefix + key] = (
+                value if isinstance(value, str | int | float | bool) else json.dumps(value, default=str)
+            )
     return found

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lexigraft.core.atomic import sync_tree
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.model_files import load_model, tables_of
 from lexigraft.core.rows import Provenance
+from lexigraft.core.scoring import context_length
 from lexigraft.core.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def whole_folder(out: Path, force: bool) -> Iterator[Path]:
     try:
         yield draft
         os.chmod(draft, 0o755)
+        sync_tree(draft)
         if out.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
             os.replace(out, old / "folder")
@@ -74,22 +77,14 @@ def _is_disk_fault(fault: Exception) -> bool:
 
 def write_model(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
     """Save a model and its tokenizer as any transformers user expects them."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
     tokenizer = vocabulary.tokenizer
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
-    if (longest := context_length(model)) and tokenizer.model_max_length > longest:
-        tokenizer.model_max_length = longest
+    tokenizer.model_max_length = min(tokenizer.model_max_length, context_length(model, tokenizer.model_max_length))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-def context_length(model: PreTrainedModel) -> int | None:
-    """How many tokens the body's positions allow, special tokens included; ``None`` where nothing limits it."""
-    config = model.config.get_text_config()
-    positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-    if positions is None or getattr(config, "is_encoder_decoder", False) and not hasattr(config, "max_position_embeddings"):
-        return None
-    offset = next((m.padding_idx + 1 for m in model.modules() if hasattr(m, "create_position_ids_from_input_ids") and hasattr(m, "position_embeddings")), 0)
-    return int(positions) - offset
 
 
 def verify(folder: Path, model: PreTrainedModel) -> None:
@@ -154,7 +149,8 @@ tags: [lexigraft, vocabulary-transfer]
 ---
 # {facts["source"]["model"]} with a new vocabulary
 
-Grafted with Lexigraft {facts["versions"]["lexigraft"]}, strategy **{facts["strategy"]}** (body: {facts["body"]}, seed {facts["seed"]}).
+Grafted with Lexigraft {facts["versions"]["lexigraft"]}, strategy **{facts["strategy"]}**
+(body: {facts["body"]}, seed {facts["seed"]}).
 The rows are first estimates: adapt the model on target text before use (`lexigraft adapt`).
 
 | tokens | matched | new | covered by the strategy | fallback |

@@ -185,4 +185,6 @@ def finished(part: Mix | Dense, table: torch.Tensor) -> torch.Tensor:
 def materialised(trial: Trial, plan: Plan) -> dict[Role, torch.Tensor]:
     """The rows of a plan for every table of the trial's body."""
     ctx = trial.context()
-    return {role: finished(part, ctx.tables[role]) for role, part in parts(plan, ctx.roles).items() if role in ctx.tables}
+    return {
+        role: finished(part, ctx.tables[role]) for role, part in parts(plan, ctx.roles).items() if role in ctx.tables
+    }

@@ -43,13 +43,17 @@ def load_config(path: str | Path, *, trust_remote_code: bool = False) -> Pretrai
     elif local.exists() or str(path).startswith((".", "/", "~")) or str(path).count("/") > 1:
         raise LexigraftError("model not found", path, "Give a folder written by save_pretrained, or a Hub name")
     try:
-        config = AutoConfig.from_pretrained(str(local) if local.is_dir() else str(path), trust_remote_code=trust_remote_code)
+        config = AutoConfig.from_pretrained(
+            str(local) if local.is_dir() else str(path), trust_remote_code=trust_remote_code
+        )
     except Exception as fault:  # transformers raises OSError, ValueError, JSONDecodeError, … for a bad configuration
         reason = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
         raise LexigraftError("model configuration cannot be read", path, reason) from None
     if getattr(config, "quantization_config", None):
         raise LexigraftError(
-            "model is quantised", path, "Its tables are not plain numbers; load and save it in bfloat16 or float32 first"
+            "model is quantised",
+            path,
+            "Its tables are not plain numbers; load and save it in bfloat16 or float32 first",
         )
     return config
 
@@ -58,12 +62,16 @@ def _check_folder(folder: Path) -> None:
     import json
 
     if not (folder / "config.json").is_file():
-        raise LexigraftError("folder holds no model (no config.json)", folder, "Give a folder written by save_pretrained")
+        raise LexigraftError(
+            "folder holds no model (no config.json)", folder, "Give a folder written by save_pretrained"
+        )
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         shards = set(json.loads(index.read_text())["weight_map"].values())
         if missing := sorted(s for s in shards if not (folder / s).is_file()):
-            raise LexigraftError("checkpoint shards are missing", ", ".join(missing), f"Complete the download of {folder}")
+            raise LexigraftError(
+                "checkpoint shards are missing", ", ".join(missing), f"Complete the download of {folder}"
+            )
     elif not (folder / "model.safetensors").is_file():
         if pickled := sorted(p.name for p in folder.glob("*.bin")):
             raise LexigraftError(
@@ -84,7 +92,9 @@ def model_class(config: PretrainedConfig) -> Any:
     cls = getattr(transformers, names[0], None) if names else None
     if cls is None:
         raise LexigraftError(
-            "model class is not known", ", ".join(names) or "none named in config.json", "Set config.architectures to a transformers class"
+            "model class is not known",
+            ", ".join(names) or "none named in config.json",
+            "Set config.architectures to a transformers class",
         )
     return cls
 
@@ -103,7 +113,9 @@ def load_model(path: str | Path, *, trust_remote_code: bool = False, dtype: str 
     transformers_logging.set_verbosity_error()
     try:
         model: PreTrainedModel = cls.from_pretrained(
-            str(Path(path).expanduser()) if Path(path).expanduser().is_dir() else str(path), dtype=dtype, use_safetensors=True
+            str(Path(path).expanduser()) if Path(path).expanduser().is_dir() else str(path),
+            dtype=dtype,
+            use_safetensors=True,
         )
     except Exception as fault:  # safetensors, hub and transformers each raise their own kinds
         reason = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
@@ -125,7 +137,11 @@ def tables_of(model: PreTrainedModel) -> Tables:
         if bias is not None:
             found[Role.BIAS] = bias
         elif (late := getattr(model, "final_logits_bias", None)) is not None:
-            raise LexigraftError("model adds a logits bias outside its head", type(model).__name__, f"Shape {tuple(late.shape)} is not handled")
+            raise LexigraftError(
+                "model adds a logits bias outside its head",
+                type(model).__name__,
+                f"Shape {tuple(late.shape)} is not handled",
+            )
     return Tables(found, tied)
 
 
@@ -147,5 +163,7 @@ def check_tables(tables: Tables, vocabulary: Vocabulary, where: str | Path) -> N
             bad = (~finite).nonzero().flatten().tolist()
             shown = ", ".join(map(str, bad[:5])) + (", …" if len(bad) > 5 else "")
             raise LexigraftError(
-                f"the {role} table of {where} holds NaN or infinite values", f"{len(bad)} rows: {shown}", "The checkpoint is damaged"
+                f"the {role} table of {where} holds NaN or infinite values",
+                f"{len(bad)} rows: {shown}",
+                "The checkpoint is damaged",
             )

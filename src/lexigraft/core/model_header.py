@@ -57,17 +57,18 @@ def read_header(folder: Path, config: PretrainedConfig) -> Header:
         tensors |= _tensors(path)
     with torch.device("meta"):
         model = model_class(config)(config)
-    names = {id(p): name for name, p in model.named_parameters(remove_duplicate=False)}
-    table = _stored(tensors, model, names.get(id(model.get_input_embeddings().weight), ""))
+    head = model.get_output_embeddings()
+    inputs = _names(model, model.get_input_embeddings())
+    table = next(filter(None, (_stored(tensors, model, name) for name in inputs)), None)
     if table is None:
         raise LexigraftError("checkpoint holds no input table", folder, "Give a complete checkpoint")
-    head = model.get_output_embeddings()
-    own = {name for name, p in model.named_parameters(remove_duplicate=False) if head is not None and p is head.weight}
-    outputs = own | {f"{name}.weight" for name, m in model.named_modules() if m is head}
-    inputs = {f"{name}.weight" for name, m in model.named_modules() if m is model.get_input_embeddings()}
-    tied = head is None or not any(_stored(tensors, model, name) for name in outputs - inputs)
+    tied = head is None or not any(_stored(tensors, model, name) for name in _names(model, head))
     rows, hidden = table["shape"]
     return Header(rows, hidden, table["dtype"], tied, sum(math.prod(t["shape"]) for t in tensors.values()))
+
+
+def _names(model: Any, table: Any) -> list[str]:
+    return [f"{name}.weight" for name, module in model.named_modules(remove_duplicate=False) if module is table]
 
 
 def _stored(tensors: Mapping[str, Any], model: Any, name: str) -> Any:

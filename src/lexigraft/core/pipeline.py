@@ -17,7 +17,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.model_files import check_tables, load_config, load_model, tables_of
 from lexigraft.core.recipe import GraftSettings
 from lexigraft.core.registry import make
-from lexigraft.core.resources import Loader, PoorModel, Resources, refuse_missing
+from lexigraft.core.resources import Donor, Loader, PoorModel, Resources, refuse_missing
 from lexigraft.core.rows import Rows, build_rows
 from lexigraft.core.similarity import default_memory_budget
 from lexigraft.core.sizes import parse_size
@@ -105,7 +105,7 @@ def graft_model(
             target = source_vocabulary
         else:
             check_usable(target)
-            _refuse_same(source_vocabulary, target)
+            refuse_same(source_vocabulary, target)
         source_model = load_model(source)
         source_tables = tables_of(source_model)
         check_tables(source_tables, source_vocabulary, source)
@@ -155,19 +155,30 @@ def graft_model(
     return Grafted(body_model, target, rows, alignment, facts)
 
 
-def _refuse_same(source: Vocabulary, target: Vocabulary) -> None:
+def refuse_same(source: Vocabulary, target: Vocabulary) -> None:
+    """Refuse a target tokenizer that is the source's own.
+
+    Raises:
+        LexigraftError: Both make the same ids of every text.
+    """
     if source.hash == target.hash:
         raise LexigraftError(
-            "target tokenizer equals the source tokenizer", f"{target.size} tokens", "There is nothing to graft; use strategy 'keep' as a control"
+            "target tokenizer equals the source tokenizer",
+            f"{target.size} tokens",
+            "There is nothing to graft; use strategy 'keep' as a control",
         )
 
 
 def _poor_body(poor: str | None, target: Vocabulary) -> tuple[PreTrainedModel, Vocabulary]:
     if poor is None:
-        raise LexigraftError("this strategy keeps the poor model's body, and no poor model is given", hint="Give --poor-model")
+        raise LexigraftError(
+            "this strategy keeps the poor model's body, and no poor model is given", hint="Give --poor-model"
+        )
     vocabulary = load_vocabulary(poor)
     if vocabulary.hash != target.hash and vocabulary.tokens != target.tokens:
-        raise LexigraftError("the poor model has another tokenizer than the target", poor, "Pre-train it with the target tokenizer")
+        raise LexigraftError(
+            "the poor model has another tokenizer than the target", poor, "Pre-train it with the target tokenizer"
+        )
     model = load_model(poor)
     check_tables(tables_of(model), vocabulary, poor)
     return model, vocabulary
@@ -184,6 +195,18 @@ def poor_model_loader(poor: str, target: Vocabulary, counts: Any) -> PoorModel:
     model, vocabulary = _poor_body(poor, target)
     tables = {role: table.detach().float() for role, table in tables_of(model).by_role.items()}
     return PoorModel(tables, vocabulary, counts)
+
+
+def donor_loader(donor: str) -> Donor:
+    """The donor's tables in float32 with its vocabulary.
+
+    Args:
+        donor: Folder or Hub name.
+    """
+    vocabulary = load_vocabulary(donor)
+    tables = tables_of(load_model(donor))
+    check_tables(tables, vocabulary, donor)
+    return Donor({role: table.detach().float() for role, table in tables.by_role.items()}, vocabulary)
 
 
 def save_graft(grafted: Grafted, out: Path, *, force: bool = False, verified: bool = True) -> dict[str, Any]:

@@ -352,7 +352,9 @@ def _resolve(value: Any, base: Path, key: str = "") -> Any:
     if isinstance(value, str) and key in _PATH_KEYS:
         value = os.path.expandvars(value)
         if "$" in value:
-            raise LexigraftError("recipe names an environment variable that is not set", value, "Set it, or write the path")
+            raise LexigraftError(
+                "recipe names an environment variable that is not set", value, "Set it, or write the path"
+            )
         expanded = Path(value).expanduser()
         local = base / expanded
         if value.startswith((".", "/", "~")) or local.exists():

@@ -69,7 +69,9 @@ def discover(kind: str) -> dict[str, Plugin]:
     found: dict[str, Plugin] = {}
     for plugin in [*_from_files(kind), *_from_entry_points(kind)]:
         if (other := found.get(plugin.name)) is not None and other.file != plugin.file:
-            raise LexigraftError(f"two {kind} plug-ins share a name", plugin.name, f"See {other.file} and {plugin.file}")
+            raise LexigraftError(
+                f"two {kind} plug-ins share a name", plugin.name, f"See {other.file} and {plugin.file}"
+            )
         found[plugin.name] = plugin
     return dict(sorted(found.items()))
 
@@ -107,7 +109,9 @@ def construct(kind: str, name: str, cls: type[Any], fields: dict[str, Any] | Non
         if key not in known:
             raise UnknownName(f"field of {kind} '{name}'", key, known)
     hints = _type_hints(cls) if fields else {}
-    values = {key: _read(f"field '{key}' of {kind} '{name}'", hints[key], value) for key, value in (fields or {}).items()}
+    values = {
+        key: _read(f"field '{key}' of {kind} '{name}'", hints[key], value) for key, value in (fields or {}).items()
+    }
     try:
         return cls(**values)
     except (TypeError, ValueError) as fault:
@@ -126,7 +130,7 @@ def _read(what: str, hint: Any, value: Any) -> Any:
 def _type_hints(cls: type[Any]) -> dict[str, Any]:
     import typing
 
-    return typing.get_type_hints(cls, vars(sys.modules[cls.__module__]), include_extras=True)
+    return typing.get_type_hints(cls, include_extras=True)
 
 
 def _from_files(kind: str) -> Iterator[Plugin]:
@@ -181,7 +185,11 @@ def _base(kind: str) -> type[Any]:
 
 def _class_in(kind: str, module: ModuleType) -> type[Any]:
     base = _base(kind)
-    own = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, base) and c.__module__ == module.__name__]
+    own = [
+        c
+        for c in vars(module).values()
+        if isinstance(c, type) and issubclass(c, base) and c.__module__ == module.__name__
+    ]
     named = [c for c in own if "name" in vars(c)]
     if len(named) != 1:
         raise LexigraftError(f"the file must define one {base.__name__} with a name", len(named))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lexigraft.core.cell_store import write_whole
+from lexigraft.core.atomic import write_whole
 from lexigraft.core.report_data import Report, read_report
 from lexigraft.core.report_html import page
 from lexigraft.core.report_tables import NOTHING, TextTable, cost, coverage, facts, measures, ranking, standing

@@ -83,6 +83,19 @@ class PoorModel:
     counts: npt.NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Donor:
+    """A second model that already uses the target tokenizer.
+
+    Attributes:
+        tables: Its tables by role, float32, ``(donor, hidden)``; its width may differ from the source's.
+        vocabulary: Its vocabulary.
+    """
+
+    tables: Mapping[Role, torch.Tensor]
+    vocabulary: Vocabulary
+
+
 Loader = Callable[[], Any]
 
 
@@ -96,11 +109,15 @@ class Resources:
 
     def __init__(self, declared: frozenset[Need], loaders: Mapping[Need, Loader]) -> None:
         self.declared = declared
-        self._loaders = {need: loader if hasattr(loader, "cache_info") else cache(loader) for need, loader in loaders.items()}
+        self._loaders = {
+            need: loader if hasattr(loader, "cache_info") else cache(loader) for need, loader in loaders.items()
+        }
 
     def _get(self, need: Need) -> Any:
         if need not in self.declared:
-            raise LexigraftError("the strategy used a need it does not declare", need.value, f"Add Need.{need.name} to its needs")
+            raise LexigraftError(
+                "the strategy used a need it does not declare", need.value, f"Add Need.{need.name} to its needs"
+            )
         refuse_missing({"this strategy": frozenset({need})}, self._loaders)
         return self._loaders[need]()
 
@@ -118,6 +135,11 @@ class Resources:
         """The poor target-language model's tables and counts."""
         poor: PoorModel = self._get(Need.POOR_MODEL)
         return poor
+
+    def donor(self) -> Donor:
+        """The donor's tables and vocabulary."""
+        donor: Donor = self._get(Need.DONOR)
+        return donor
 
     def answer(self) -> Dictionary:
         """The true, counted word links of a cloned language."""

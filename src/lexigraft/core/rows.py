@@ -140,10 +140,14 @@ class _Draft:
         covered = None
         for role, part in plans.items():
             if len(part) != len(ids):
-                raise BrokenContract(f"strategy '{strategy.name}' answered the wrong number of rows", f"{len(part)} for {len(ids)}")
+                raise BrokenContract(
+                    f"strategy '{strategy.name}' answered the wrong number of rows", f"{len(part)} for {len(ids)}"
+                )
             rows, here = self._rows(strategy, role, part)
             if covered is not None and not np.array_equal(covered, here):
-                raise BrokenContract(f"strategy '{strategy.name}' covers different rows in different tables", role.value)
+                raise BrokenContract(
+                    f"strategy '{strategy.name}' covers different rows in different tables", role.value
+                )
             covered = here
             self.tables[role][ids[here]] = rows[here]
         assert covered is not None
@@ -153,7 +157,9 @@ class _Draft:
         if isinstance(part, Mix):
             source = self._ctx.table(role)
             if len(part.indices) and (part.indices.min() < 0 or part.indices.max() >= self._ctx.source.size):
-                raise BrokenContract(f"strategy '{strategy.name}' names source ids out of range", int(part.indices.max()))
+                raise BrokenContract(
+                    f"strategy '{strategy.name}' names source ids out of range", int(part.indices.max())
+                )
             rows, covered = combine(part, source), part.covered
         else:
             rows = part.rows.float()

@@ -37,7 +37,12 @@ def unit_rows(matrix: torch.Tensor) -> torch.Tensor:
 
 
 def sparsemax_mix(
-    queries: torch.Tensor, anchors: torch.Tensor, anchor_source_ids: npt.NDArray[np.int64], *, temperature: float, budget: int
+    queries: torch.Tensor,
+    anchors: torch.Tensor,
+    anchor_source_ids: npt.NDArray[np.int64],
+    *,
+    temperature: float,
+    budget: int,
 ) -> Mix:
     """Each query as a sparsemax mixture of source rows, by cosine to the anchors.
 

@@ -18,7 +18,10 @@ def roles_of(tokenizer: Any) -> dict[str, int]:
 
 
 def match_specials(
-    source: Mapping[str, int], target: Mapping[str, int], source_strings: Mapping[str, int], target_strings: Mapping[str, int]
+    source: Mapping[str, int],
+    target: Mapping[str, int],
+    source_strings: Mapping[str, int],
+    target_strings: Mapping[str, int],
 ) -> dict[int, int]:
     """Match special tokens: by role, then by the stand-in role (bos and cls, eos and sep), then by the same string.
 

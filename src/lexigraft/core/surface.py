@@ -44,7 +44,7 @@ class Surfaces:
     Attributes:
         texts: Bytes without the word-start mark, one entry for each id.
         starts: Whether the token starts a word, bool, shape ``(size,)``.
-        isolated: Whether the pre-tokenizer always splits the token off, so that ``starts`` says nothing, shape ``(size,)``.
+        isolated: Whether the pre-tokenizer always splits the token off, so that ``starts`` says nothing, as ``starts``.
         kinds: :class:`Kind` of each token, int8, shape ``(size,)``.
     """
 

@@ -33,7 +33,9 @@ def install(model: PreTrainedModel, rows: Rows, before: Vocabulary, after: Vocab
     model.resize_token_embeddings(after.size, mean_resizing=False)
     new = tables_of(model)
     if new.tied != old.tied or set(new.by_role) != set(old.by_role):
-        raise RuntimeError(f"{type(model).__name__} changed its tables on resizing: {set(old.by_role)} to {set(new.by_role)}")
+        raise RuntimeError(
+            f"{type(model).__name__} changed its tables on resizing: {set(old.by_role)} to {set(new.by_role)}"
+        )
     with torch.no_grad():
         for role, table in new.by_role.items():
             if table.shape != rows.tables[role].shape:
@@ -46,8 +48,8 @@ def install(model: PreTrainedModel, rows: Rows, before: Vocabulary, after: Vocab
 def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
     """Keep RoBERTa's positions when the padding id changes.
 
-    RoBERTa-like bodies number positions from ``padding id + 1``; with another padding id every token would silently read
-    another position's embedding, so the position table moves along.
+    RoBERTa-like bodies number positions from ``padding id + 1``; with another padding id every token would silently
+    read another position's embedding, so the position table moves along.
     """
     import torch
 
@@ -108,15 +110,19 @@ def check_usable(vocabulary: Vocabulary) -> None:
     """Refuse a target tokenizer that cannot encode every text or cannot pad.
 
     Raises:
-        LexigraftError: No unknown token although some bytes have no token; no padding token and no end token to stand in.
+        LexigraftError: No unknown token although some bytes have no token; or no padding token.
     """
     if "unk" not in vocabulary.specials and not vocabulary.byte_complete:
         raise LexigraftError(
-            "target tokenizer has no unknown token", vocabulary.family.value, "Add unk_token, or train it with byte fallback"
+            "target tokenizer has no unknown token",
+            vocabulary.family.value,
+            "Add unk_token, or train it with byte fallback",
         )
     if "pad" not in vocabulary.specials:
         if "eos" not in vocabulary.specials:
-            raise LexigraftError("target tokenizer has no padding token", vocabulary.family.value, "Add pad_token to it")
+            raise LexigraftError(
+                "target tokenizer has no padding token", vocabulary.family.value, "Add pad_token to it"
+            )
         raise LexigraftError(
             "target tokenizer has no padding token",
             f"eos is {vocabulary.tokens[vocabulary.specials['eos']]}",

@@ -39,7 +39,9 @@ def load_vocabulary(path: str | Path, *, trust_remote_code: bool = False) -> Voc
     except LexigraftError:
         raise
     except Exception as fault:  # every tokenizer library raises its own kinds for a broken file
-        raise LexigraftError("tokenizer cannot be loaded", path, f"{type(fault).__name__}: {_first_line(fault)}") from fault
+        raise LexigraftError(
+            "tokenizer cannot be loaded", path, f"{type(fault).__name__}: {_first_line(fault)}"
+        ) from fault
     return Vocabulary.of(tokenizer)
 
 
@@ -48,7 +50,7 @@ def _first_line(fault: Exception) -> str:
 
 
 def _from_folder_or_hub(name: str, local: Path, trust_remote_code: bool) -> Any:
-    """Read ``tokenizer.json`` as it stands; model-specific classes rebuild it and drop or refuse what they don't know."""
+    """Read ``tokenizer.json`` as it stands; model-specific classes rebuild it and drop what they don't know."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     if local.is_dir():
@@ -57,7 +59,11 @@ def _from_folder_or_hub(name: str, local: Path, trust_remote_code: bool) -> Any:
             for bare in ("tokenizer.model", "vocab.json", "vocab.txt"):
                 if bare in names:
                     return _from_file(local / bare)
-            raise LexigraftError("folder holds no tokenizer", local, "Expected tokenizer.json, a .model, vocab.txt or vocab.json")
+            raise LexigraftError(
+                "folder holds no tokenizer", local, "Expected tokenizer.json, a .model, vocab.txt or vocab.json"
+            )
+        if "tokenizer.json" in names and not names & {"tokenizer_config.json", "special_tokens_map.json"}:
+            return _from_file(local / "tokenizer.json")
         if "tokenizer.json" in names:
             return PreTrainedTokenizerFast.from_pretrained(str(local))
         return AutoTokenizer.from_pretrained(str(local), trust_remote_code=trust_remote_code)
@@ -128,7 +134,8 @@ def _sentencepiece(path: Path) -> Any:
     if charsmap:
         tokenizer.normalizer = normalizers.Precompiled(charsmap)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
-        prepend_scheme="always" if proto.normalizer_spec.add_dummy_prefix else "never", split=proto.trainer_spec.model_type != 2
+        prepend_scheme="always" if proto.normalizer_spec.add_dummy_prefix else "never",
+        split=proto.trainer_spec.model_type != 2,
     )
     byte_parts = [decoders.ByteFallback(), decoders.Fuse()] if fallback else []
     tokenizer.decoder = decoders.Sequence([*byte_parts, decoders.Metaspace()])

@@ -58,7 +58,13 @@ class Geometry(Protocol):
 
 
 def link_tokens(
-    source: Vocabulary, target: Vocabulary, dictionary: Dictionary, alignment: Alignment, *, single_only: bool, shared: bool
+    source: Vocabulary,
+    target: Vocabulary,
+    dictionary: Dictionary,
+    alignment: Alignment,
+    *,
+    single_only: bool,
+    shared: bool,
 ) -> Links:
     """Link every target token that is a whole dictionary word with its translations.
 

@@ -6,7 +6,17 @@ import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("lexigraft", "torch", "transformers", "peft", "tokenizers", "fasttext-community", "entmax", "mlflow", "numpy")
+PACKAGES = (
+    "lexigraft",
+    "torch",
+    "transformers",
+    "peft",
+    "tokenizers",
+    "fasttext-community",
+    "entmax",
+    "mlflow",
+    "numpy",
+)
 
 
 @cache

@@ -48,12 +48,16 @@ class Vocabulary:
         """
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if backend is None:
-            raise LexigraftError("tokenizer has no fast backend", type(tokenizer).__name__, "Convert it to a tokenizer.json first")
+            raise LexigraftError(
+                "tokenizer has no fast backend", type(tokenizer).__name__, "Convert it to a tokenizer.json first"
+            )
         backend.no_truncation()
         backend.no_padding()
         by_token = tokenizer.get_vocab()
         if not by_token:
-            raise LexigraftError("tokenizer holds no tokens", type(tokenizer).__name__, "Check the files it was loaded from")
+            raise LexigraftError(
+                "tokenizer holds no tokens", type(tokenizer).__name__, "Check the files it was loaded from"
+            )
         tokens = [""] * (max(by_token.values()) + 1)
         for token, i in by_token.items():
             tokens[i] = token

@@ -14,12 +14,12 @@ from lexigraft.core.surface import Kind
 
 @dataclass(frozen=True)
 class Focus(Strategy):
-    """Each new row is a sparsemax mixture of the shared tokens' rows, weighted by similarity in a static vector space.
+    """Each new row is a sparsemax mixture of the shared tokens' rows, by similarity in a static vector space.
 
-    ``w = sparsemax(cos(v_new, v_anchor) / temperature)``, ``row = sum_a w_a E_source[twin(a)]``; anchors are the matched
-    tokens that have a vector. New tokens without a vector stay uncovered. Overlap is decided on bytes, not on decoded
-    text, so fragments of characters never collide as U+FFFD (where this differs from the reference code, it follows the
-    paper). Token-level, word-level and extend modes differ only in where the vectors come from.
+    ``w = sparsemax(cos(v_new, v_anchor) / temperature)``, ``row = sum_a w_a E_source[twin(a)]``; anchors are the
+    matched tokens that have a vector. New tokens without a vector stay uncovered. Overlap is decided on bytes, not on
+    decoded text, so fragments of characters never collide as U+FFFD (where this differs from the reference code, it
+    follows the paper). Token-level, word-level and extend modes differ only in where the vectors come from.
 
     Source: Dobler & de Melo, "FOCUS: Effective Embedding Initialization for Monolingual Specialization of Multilingual
     Models", EMNLP 2023, section 3.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HfMeanResizing(Strategy):
-    """The rows of transformers' `resize_token_embeddings(mean_resizing=True)`: the mean with a trace of covariance noise.
+    """The rows of transformers' `resize_token_embeddings(mean_resizing=True)`: the mean with a trace of noise.
 
     Rows are drawn from N(mean, 1e-9 covariance) when that covariance is positive definite, else they are the mean; a
     head bias is drawn from N(mean, 1e-9 deviation). All rows of the table count, padding rows included.

@@ -15,13 +15,13 @@ from lexigraft.core.translation import Links, link_tokens, place, spread
 
 @dataclass(frozen=True)
 class Tema(Strategy):
-    """TEMA: a rare target token is placed, relative to a well-trained neighbour, where its translation lies in the rich model.
+    """TEMA: a rare token is placed, relative to a trained neighbour, where its translation lies in the rich model.
 
     ``u' = v_y - proj(v_x - w_m)``: w_m is the rich model's row of the token's translation, v_x the row of a reference
     translation near it, v_y the reference's own row in the poor model, proj a map from the rich space to the poor one.
-    Reconstructed from the authors' figure; the choice of references, of proj, of the words that move and of the handling
-    of translations of several tokens are this project's, and are fields. `placement` holds the controls: `mapped` drops
-    the reference (the projected rich row itself), `random_offset` replaces the offset by a random one of the same
+    Reconstructed from the authors' figure; the choice of references, of proj, of the words that move and of the
+    handling of translations of several tokens are this project's, and are fields. `placement` holds the controls:
+    `mapped` drops the reference (the projected rich row itself), `random_offset` replaces the offset by a random one of the same
     length, `no_offset` puts the token on its reference. The poor model's body, head bias and other rows stay.
 
     Source: Zevallos, Bel & Farrús, "TEMA: Token Embeddings Mapping for Enriching Low-Resource Language Models",
@@ -79,7 +79,9 @@ class Tema(Strategy):
                 rich = ctx.tables.get(role, ctx.tables[Role.INPUT])
                 placed = place(self, rich, poor.tables[role], links, trained, moving, ctx)
                 if self.move == "all":
-                    moved_ids, placed = spread(poor.tables[role], moved_ids, placed, ctx.target_ids, self.neighbours, ctx.memory_budget)
+                    moved_ids, placed = spread(
+                        poor.tables[role], moved_ids, placed, ctx.target_ids, self.neighbours, ctx.memory_budget
+                    )
                 kept = [n for n, i in enumerate(moved_ids.tolist()) if i in at]
                 rows[[at[int(moved_ids[n])] for n in kept]] = placed[kept]
             elif self.move == "all":

@@ -1,0 +1,101 @@
+"""The public contract suite: every law, on every strategy, on every kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from lexigraft.core import laws_conduct, laws_form, laws_needs, laws_plan, laws_rows, laws_surgery
+from lexigraft.core.fixture_models import FIXTURES
+from lexigraft.core.law_resources import Ground
+from lexigraft.core.law_trial import Law, LawBroken, NotApplicable, Trial
+from lexigraft.core.registry import Plugin
+
+LAWS: tuple[Law, ...] = (
+    *laws_form.LAWS,
+    *laws_needs.LAWS,
+    *laws_plan.LAWS,
+    *laws_conduct.LAWS,
+    *laws_rows.LAWS,
+    *laws_surgery.LAWS,
+)
+GROUPS: tuple[str, ...] = tuple(dict.fromkeys(law.group for law in LAWS))
+FIXTURE_NAMES: tuple[str, ...] = tuple(f.name for f in FIXTURES)
+NO_FIXTURE = "-"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one law went.
+
+    Attributes:
+        law: The law's name.
+        fixture: The fixture model's name; ``-`` for laws that need none.
+        outcome: Passed, failed, or not applicable.
+        reason: Why it failed or does not apply; empty where it passed.
+    """
+
+    law: str
+    fixture: str
+    outcome: Literal["passed", "failed", "not applicable"]
+    reason: str = ""
+
+
+@cache
+def ground(name: str) -> Ground:
+    """The ground of a fixture, made once in a process; raises ``UnknownName`` for an unknown name."""
+    return Ground.of(name)
+
+
+def run_checks(plugin: Plugin, fixtures: Iterable[str] = FIXTURE_NAMES, laws: Sequence[Law] = LAWS) -> list[Outcome]:
+    """Check laws on a strategy with its default fields.
+
+    Args:
+        plugin: What the registry found.
+        fixtures: Names of fixture models.
+        laws: The laws to check.
+
+    Returns:
+        One outcome for each law of form, and one for each other law on each fixture.
+
+    Raises:
+        UnknownName: A fixture that does not exist.
+    """
+    if plugin.cls is None:
+        return [Outcome("the file loads", NO_FIXTURE, "failed", str(plugin.broken))]
+    found = [_outcome(law, NO_FIXTURE, law.check, plugin) for law in laws if not law.on_fixtures]
+    on_fixtures = [law for law in laws if law.on_fixtures]
+    for name in fixtures if on_fixtures else ():
+        found += _on_fixture(plugin, ground(name), on_fixtures)
+    return found
+
+
+def _on_fixture(plugin: Plugin, where: Ground, laws: Sequence[Law]) -> list[Outcome]:
+    assert plugin.cls is not None
+    try:
+        trial = Trial(plugin, plugin.cls(), where)
+    except Exception as fault:  # a strategy may fail in any way
+        return [Outcome(law.name, where.name, "failed", f"cannot be built with its defaults: {fault}") for law in laws]
+    if trial.unmet:
+        reason = f"there is no made input for {', '.join(trial.unmet)}"
+        return [Outcome(law.name, where.name, "not applicable", reason) for law in laws]
+    return [_outcome(law, where.name, law.check, trial) for law in laws]
+
+
+def _outcome(law: Law, fixture: str, check: Callable[[Any], None], subject: Plugin | Trial) -> Outcome:
+    try:
+        check(subject)
+    except NotApplicable as reason:
+        return Outcome(law.name, fixture, "not applicable", str(reason))
+    except LawBroken as reason:
+        return Outcome(law.name, fixture, "failed", str(reason))
+    except Exception as fault:  # whatever a strategy raises is its failure, not the suite's
+        return Outcome(law.name, fixture, "failed", f"{type(fault).__name__}: {fault}")
+    return Outcome(law.name, fixture, "passed")
+
+
+def laws_of(group: str) -> tuple[Law, ...]:
+    """The laws of one group."""
+    return tuple(law for law in LAWS if law.group == group)

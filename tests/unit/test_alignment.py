@@ -1,0 +1,205 @@
+"""Alignment: who matches whom, by which rule, and what must never match."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import product
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lexigraft.core.alignment import DEFAULT_RULES, NEW, RELAXED_RULES, align
+from lexigraft.core.errors import UnknownName
+from lexigraft.core.fixture_tokenizers import Family, Variant, tiny_tokenizer
+from lexigraft.core.surface import Kind, to_byte_level
+from lexigraft.core.vocabulary import Vocabulary
+
+PAIRS = list(product(get_args(Family), get_args(Family)))
+
+
+@cache
+def vocabulary(family: Family, variant: Variant) -> Vocabulary:
+    return Vocabulary.of(tiny_tokenizer(family, variant))
+
+
+def is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def wordpiece(*tokens: str) -> Vocabulary:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.WordPiece({t: i for i, t in enumerate(["[UNK]", *tokens])}, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]"))
+
+
+def sentencepiece(*tokens: str) -> Vocabulary:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.Unigram([(t, -float(i)) for i, t in enumerate(["<unk>", *tokens])], unk_id=0))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>"))
+
+
+def byte_level(*tokens: bytes) -> Vocabulary:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE({"<unk>": 0} | {to_byte_level(t): i for i, t in enumerate(tokens, 1)}, []))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>"))
+
+
+def matches(source: Vocabulary, target: Vocabulary, *relaxed: str) -> dict[str, tuple[str, str]]:
+    """Target token to (source token, rule), special tokens left out."""
+    found = align(source, target, relaxed)
+    return {
+        target.tokens[i]: (source.tokens[found.source_ids[i]], found.rule_of(i))
+        for i in found.matched.tolist()
+        if i not in target.special_ids
+    }
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_matches_by_bytes_have_the_same_bytes_word_start_and_kind(source: Family, target: Family) -> None:
+    a, b = vocabulary(source, "source"), vocabulary(target, "target")
+    found = align(a, b)
+    for i in np.flatnonzero(found.rule_ids == found.rules.index("bytes")).tolist():
+        j = int(found.source_ids[i])
+        assert a.surfaces.texts[j] == b.surfaces.texts[i]
+        assert a.starts[j] == b.starts[i]
+        assert a.surfaces.kinds[j] == b.surfaces.kinds[i]
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_everything_is_matched_once_or_new(source: Family, target: Family) -> None:
+    a, b = vocabulary(source, "source"), vocabulary(target, "target")
+    found = align(a, b, RELAXED_RULES)
+    assert found.rules == (NEW, *DEFAULT_RULES, *RELAXED_RULES)
+    assert sorted([*found.matched.tolist(), *found.new.tolist()]) == list(range(b.size))
+    assert sum(found.counts().values()) == len(found.matched)
+    assert set(found.counts()) == {*DEFAULT_RULES, *RELAXED_RULES}
+    assert ((found.rule_ids == 0) == (found.source_ids < 0)).all()
+    assert found.source_ids.max() < a.size
+    strict = align(a, b)
+    assert (found.source_ids[strict.matched] == strict.source_ids[strict.matched]).all()
+
+
+@pytest.mark.parametrize("family", get_args(Family))
+def test_a_vocabulary_matches_itself_token_by_token(family: Family) -> None:
+    v = vocabulary(family, "target")
+    found = align(v, v)
+    usable = np.isin(v.surfaces.kinds, (Kind.TEXT, Kind.BYTE, Kind.SPECIAL))
+    assert (found.source_ids[usable] == np.flatnonzero(usable)).all()
+    assert (found.source_ids[~usable] == -1).all()
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_no_relaxed_rule_lets_a_fragment_match_other_bytes(source: Family, target: Family) -> None:
+    a, b = vocabulary(source, "source"), vocabulary(target, "target")
+    found = align(a, b, RELAXED_RULES)
+    for i in found.matched.tolist():
+        if i in b.special_ids:
+            continue
+        ours, theirs = b.surfaces.texts[i], a.surfaces.texts[int(found.source_ids[i])]
+        if not (is_text(ours) and is_text(theirs)):
+            assert ours == theirs
+
+
+FRAGMENTS = st.binary(min_size=1, max_size=4).filter(lambda data: not is_text(data))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(FRAGMENTS, min_size=1, max_size=6, unique=True), st.lists(FRAGMENTS, min_size=1, max_size=6, unique=True)
+)
+def test_made_fragments_match_the_same_bytes_and_nothing_else(ours: list[bytes], theirs: list[bytes]) -> None:
+    source, target = byte_level(*theirs, b"a", "�".encode()), byte_level(*ours, b"A", "�".encode())
+    found = align(source, target, RELAXED_RULES)
+    for i, data in enumerate(ours, 1):
+        expected = theirs.index(data) + 1 if data in theirs else -1
+        assert found.source_ids[i] == expected
+
+
+def test_specials_match_by_role_then_stand_in_then_string() -> None:
+    roberta, bert = vocabulary("byte_bpe", "source"), vocabulary("wordpiece", "target")
+    found = align(roberta, bert)
+    for role in ("pad", "unk", "cls", "sep", "mask"):
+        assert found.source_ids[bert.specials[role]] == roberta.specials[role]
+        assert found.rule_of(bert.specials[role]) == "special_role"
+    llama = vocabulary("bpe_byte_fallback", "target")
+    found = align(bert, llama)
+    assert found.source_ids[llama.specials["bos"]] == bert.specials["cls"]
+    assert found.source_ids[llama.specials["eos"]] == bert.specials["sep"]
+    t5 = vocabulary("unigram_sentinels", "target")
+    found = align(vocabulary("unigram_sentinels", "source"), t5)
+    extra = t5.id_of("<extra_id_7>")
+    assert extra is not None
+    assert vocabulary("unigram_sentinels", "source").tokens[found.source_ids[extra]] == "<extra_id_7>"
+
+
+def test_special_tokens_match_no_text_of_the_same_string() -> None:
+    source, target = sentencepiece("[UNK]", "▁[UNK]", "▁a"), wordpiece("a")
+    found = align(source, target, RELAXED_RULES)
+    assert found.source_ids[target.specials["unk"]] == source.specials["unk"]
+
+
+def test_isolated_punctuation_matches_whatever_its_word_start() -> None:
+    assert matches(wordpiece(",", "a"), sentencepiece(",", "▁,", "a", "▁a")) == {
+        ",": (",", "isolated"),
+        "▁,": (",", "bytes"),
+        "▁a": ("a", "bytes"),
+    }
+    assert matches(sentencepiece(",", "a"), wordpiece(",", "a", "##a")) == {
+        ",": (",", "isolated"),
+        "##a": ("a", "bytes"),
+    }
+
+
+def test_each_relaxed_rule_finds_what_its_name_says() -> None:
+    source = sentencepiece("a", "▁House", "▁cafe\u0301", "▁tree")
+    target = sentencepiece("▁a", "▁house", "▁café", "tree")
+    assert matches(source, target) == {}
+    assert matches(source, target, "no_space") == {"▁a": ("a", "no_space"), "tree": ("▁tree", "no_space")}
+    assert matches(source, target, "case_fold") == {"▁house": ("▁House", "case_fold")}
+    assert matches(source, target, "nfc") == {"▁café": ("▁cafe\u0301", "nfc")}
+    assert len(matches(source, target, *RELAXED_RULES)) == 4
+
+
+def test_byte_pieces_match_letters_only_when_asked() -> None:
+    source, target = sentencepiece("<0x41>", "<0xC3>", "x"), byte_level(b"A", b"\xc3", b"\xc3\xb1", b"x")
+    assert matches(source, target) == {"x": ("x", "bytes")}
+    assert matches(source, target, "byte_piece") == {
+        "A": ("<0x41>", "byte_piece"),
+        "Ã": ("<0xC3>", "byte_piece"),
+        "x": ("x", "bytes"),
+    }
+
+
+def test_the_lowest_id_wins_among_equal_surfaces() -> None:
+    assert matches(wordpiece("b", "a", ","), sentencepiece("▁a"))["▁a"] == ("a", "bytes")
+    source = sentencepiece("▁ab", "▁Ab", "▁aB")
+    assert matches(source, sentencepiece("▁AB"), "case_fold") == {"▁AB": ("▁ab", "case_fold")}
+
+
+def test_rules_apply_in_their_own_order_whatever_the_order_given() -> None:
+    source, target = sentencepiece("a", "▁A"), sentencepiece("▁a")
+    assert matches(source, target, "case_fold", "no_space") == {"▁a": ("a", "no_space")}
+
+
+def test_no_overlap_is_all_new_and_an_unknown_rule_is_refused() -> None:
+    found = align(sentencepiece("x"), sentencepiece("y", "▁z"))
+    assert found.new.tolist() == [1, 2]
+    assert found.rule_of(1) == NEW
+    with pytest.raises(UnknownName, match="case_fold"):
+        align(sentencepiece("x"), sentencepiece("y"), ["case_flod"])
