@@ -99,9 +99,16 @@ def test_everything_is_matched_once_or_new(source: Family, target: Family) -> No
 def test_a_vocabulary_matches_itself_token_by_token(family: Family) -> None:
     v = vocabulary(family, "target")
     found = align(v, v)
-    usable = np.isin(v.surfaces.kinds, (Kind.TEXT, Kind.BYTE, Kind.SPECIAL))
-    assert (found.source_ids[usable] == np.flatnonzero(usable)).all()
-    assert (found.source_ids[~usable] == -1).all()
+    named = np.array([bool(token) for token in v.tokens])
+    assert (found.source_ids[named] == np.flatnonzero(named)).all()
+    never = np.flatnonzero(v.surfaces.kinds == Kind.UNUSABLE)
+    assert {found.rule_of(i) for i in never.tolist() if named[i]} <= {"unusable"}
+
+
+def test_a_token_that_can_never_occur_matches_its_own_string_only() -> None:
+    source, target = wordpiece("##,", "[unused1]", "a"), wordpiece("[unused1]", "[unused2]", "##,", ",", "##a")
+    assert matches(source, target) == {"[unused1]": ("[unused1]", "unusable"), "##,": ("##,", "unusable")}
+    assert matches(source, sentencepiece(",", "[unused1]")) == {}
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)

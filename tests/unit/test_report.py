@@ -151,7 +151,7 @@ def test_warnings(tmp_path: Path) -> None:
     report = read_report(tmp_path)
     text = " ".join(report.warnings)
     assert "focus: 28% of the new tokens" in text
-    assert "mean: its tokenizer changes 38.0% of the held-out lines" in text
+    assert "The tokenizer of mean changes 38.0% of the held-out lines" in text
     assert "tema: 12 dictionary lines were rejected" in text
     assert "random (seed 1) failed: MemoryError: no room" in text
     assert "poor (seed 0) has not finished" in text

@@ -39,13 +39,13 @@ class Scale:
         seeds: Seeds of the comparison.
     """
 
-    rich_chars: int = 2_400_000
+    rich_chars: int = 2_000_000
     clone_chars: int = 500_000
-    rich_steps: int = 320
-    poor_steps: int = 100
-    steps: int = 80
-    probe: int = 40
-    heldout: int = 60
+    rich_steps: int = 180
+    poor_steps: int = 50
+    steps: int = 40
+    probe: int = 20
+    heldout: int = 50
     seeds: tuple[int, ...] = (0, 1)
 
 
@@ -115,7 +115,7 @@ def _write_lines(path: Path, lines: list[str]) -> None:
 
 def _write_rich(out: Path, data: Path, scale: Scale) -> None:
     corpus = Corpus.of((data / "english.txt").read_text(encoding="utf-8").splitlines())
-    tokenizer = train_tokenizer(TokenizerSettings(type="unigram", size=4000, lowercase=True), corpus)
+    tokenizer = train_tokenizer(TokenizerSettings(type="unigram", size=4000, byte_fallback=True), corpus)
     vocabulary = Vocabulary.of(tokenizer)
     settings = PretrainSettings(preset="roberta-tiny", steps=scale.rich_steps)
     model = pretrain_model(corpus, vocabulary, settings, work=out.with_name(out.name + "-work"))
@@ -130,7 +130,7 @@ def _recipe(data: Path, rich: Path, folder: Path, scale: Scale) -> str:
     values: dict[str, Any] = {
         "name": "cloned language",
         "source": f"./{rich.name}",
-        "target_tokenizer": {"type": "unigram", "size": 3000, "lowercase": True},
+        "target_tokenizer": {"type": "unigram", "size": 3000, "byte_fallback": True},
         "corpus": {
             "train": [f"./{data.name}/clone.txt"],
             "heldout": [f"./{data.name}/clone.heldout.txt"],

@@ -75,10 +75,13 @@ def graft(
     if json:
         print_json(short)
         return
+    before = facts["source"]
+    padding = before["rows"] - before["tokens"]
     matched = ", ".join(f"{rule} {n:,}" for rule, n in short["matched"].items() if n)
     pairs(
         {
             "strategy": f"{short['strategy']} (body: {short['body']})",
+            "source rows": f"{before['rows']:,}" + (f", {padding:,} of them padding, left out" if padding else ""),
             "target tokens": f"{short['target_tokens']:,}",
             "matched": matched or "none",
             "new": f"{short['new']:,}, of which {short['covered']:,} covered by the strategy",

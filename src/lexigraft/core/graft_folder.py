@@ -70,13 +70,16 @@ def whole_folder(out: Path, force: bool) -> Iterator[Path]:
 
 
 def _is_disk_fault(fault: Exception) -> bool:
-    """Whether an error is the disk's: safetensors wraps ENOSPC in its own exception."""
+    """Whether an error is the disk's: safetensors wraps the system's in an exception of its own."""
     text = str(fault).lower()
-    return isinstance(fault, OSError) or "no space left" in text or "os error 28" in text
+    return isinstance(fault, OSError) or "no space left" in text or "(os error " in text
 
 
 def write_model(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
     """Save a model and its tokenizer as any transformers user expects them."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()

@@ -144,7 +144,12 @@ def graft_model(
         "seed": seed,
         "counts": rows.counts,
         "fallback_share": rows.counts["fallback"] / rows.counts["target_tokens"],
-        "source": {"model": source, "tokenizer_hash": source_vocabulary.hash, "rows": len(tables[Role.INPUT])},
+        "source": {
+            "model": source,
+            "tokenizer_hash": source_vocabulary.hash,
+            "tokens": source_vocabulary.size,
+            "rows": len(tables[Role.INPUT]),
+        },
         "target": {"tokenizer_hash": target.hash, "tokens": target.size},
         "poor_model": poor if chain[0].body is Body.TARGET else None,
         "settings": settings.model_dump(mode="json"),

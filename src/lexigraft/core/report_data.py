@@ -239,13 +239,21 @@ def _warnings(comparison: Comparison, rows: Sequence[Row]) -> list[str]:
             lines.append(f"{row.label}: bits per byte is not finite or was not measured; the row is ranked last.")
         if (share := row.fallback_share) is not None and share > MUCH_FALLBACK:
             lines.append(f"{row.label}: {share:.0%} of the new tokens were covered by no method and got fallback rows.")
-        if (kept := row.measures.get(LOSSLESS)) is not None and kept < 1:
-            lines.append(
-                f"{row.label}: its tokenizer changes {1 - kept:.1%} of the held-out lines (case, accents, unknown "
-                "characters), and what it drops costs it no bits."
-            )
         lines.extend(f"{row.label}: {note}" for note in row.notes)
-    return lines
+    return lines + _lossy(rows)
+
+
+def _lossy(rows: Sequence[Row]) -> list[str]:
+    """One warning for each tokenizer that drops something, with the strategies that use it."""
+    users: dict[float, list[str]] = {}
+    for row in rows:
+        if (kept := row.measures.get(LOSSLESS)) is not None and kept < 1:
+            users.setdefault(kept, []).append(row.label)
+    return [
+        f"The tokenizer of {', '.join(labels)} changes {1 - kept:.1%} of the held-out lines (case, accents, unknown "
+        "characters); what it drops costs it no bits."
+        for kept, labels in users.items()
+    ]
 
 
 def _remarks(rows: Sequence[Row]) -> list[str]:

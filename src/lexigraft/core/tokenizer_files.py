@@ -112,7 +112,7 @@ def _wordpiece(path: Path) -> Any:
 def _sentencepiece(path: Path) -> Any:
     """Rebuild a SentencePiece model (Unigram or BPE) with its own pieces, scores and normaliser."""
     from sentencepiece import sentencepiece_model_pb2 as schema
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     proto = schema.ModelProto.FromString(path.read_bytes())
     pieces = [(p.piece, p.score) for p in proto.pieces]
@@ -130,9 +130,13 @@ def _sentencepiece(path: Path) -> Any:
     else:
         model = models.Unigram(pieces, unk_id=unknown, byte_fallback=fallback)
     tokenizer = Tokenizer(model)
-    charsmap = proto.normalizer_spec.precompiled_charsmap
-    if charsmap:
-        tokenizer.normalizer = normalizers.Precompiled(charsmap)
+    steps: list[Any] = []
+    if charsmap := proto.normalizer_spec.precompiled_charsmap:
+        steps.append(normalizers.Precompiled(charsmap))
+    if proto.normalizer_spec.remove_extra_whitespaces:
+        steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
+    if steps:
+        tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
         prepend_scheme="always" if proto.normalizer_spec.add_dummy_prefix else "never",
         split=proto.trainer_spec.model_type != 2,

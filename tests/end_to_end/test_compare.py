@@ -1,0 +1,114 @@
+"""A comparison as a user runs it: from a recipe to results, report and tracked runs; killed and resumed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from fixtures.recipes import STRATEGIES, tiny_recipe
+
+pytestmark = pytest.mark.slow
+COMMAND = [sys.executable, "-c", "from lexigraft.cli.main import main; main()", "compare"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "src"}
+
+
+def started(recipe: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+    command = [*COMMAND, str(recipe), "--out", str(out), *more]
+    return subprocess.Popen(command, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def finished(recipe: Path, out: Path, *more: str) -> str:
+    process = started(recipe, out, *more)
+    text, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, text
+    return text
+
+
+def results(out: Path) -> dict[tuple[str, ...], float]:
+    with (out / "results.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["strategy", "seed", "body", "step", "metric", "value"]
+    return {tuple(r[k] for k in ("strategy", "seed", "body", "step", "metric")): float(r["value"]) for r in rows}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+    folder = tmp_path_factory.mktemp("whole")
+    recipe = tiny_recipe(folder)
+    return recipe, folder / "out", finished(recipe, folder / "out")
+
+
+def test_every_strategy_is_measured_at_every_point(whole: tuple[Path, Path, str]) -> None:
+    _, out, text = whole
+    found = results(out)
+    for name in STRATEGIES:
+        for seed in "01":
+            steps = {k[3] for k in found if k[0] == name and k[1] == seed and k[4] == "bits_per_byte/heldout"}
+            assert steps == {"0", "2", "4"}, name
+            assert any(k[0] == name and k[4] == "bits_per_byte/source" for k in found)
+        assert name in text
+        assert name in (out / "report.html").read_text(encoding="utf-8")
+    bodies = {k[0]: k[2] for k in found}
+    assert bodies["tema"] == bodies["poor"] == "target"
+    assert bodies["focus"] == bodies["keep"] == "source"
+
+
+def test_runs_are_tracked_once(whole: tuple[Path, Path, str]) -> None:
+    recipe, out, _ = whole
+    finished(recipe, out)
+    runs = tracked(recipe.parent)
+    kinds = Counter(run["kind"] for run in runs)
+    assert kinds == {"comparison": 1, "cell": len(STRATEGIES) * 2}
+    focus = next(r for r in runs if r["params"].get("strategy") == "focus")
+    assert focus["params"]["fields.focus.temperature"] == "1.0"
+    assert "bits_per_byte/heldout" in focus["metrics"]
+    assert {r["status"] for r in runs} == {"FINISHED"}
+
+
+def tracked(folder: Path) -> list[dict[str, object]]:
+    code = """
+import json, os, sys
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+from mlflow.tracking import MlflowClient
+client = MlflowClient(sys.argv[1])
+found = [r for e in client.search_experiments() for r in client.search_runs([e.experiment_id], max_results=500)]
+print(json.dumps([{"kind": r.data.tags.get("lexigraft.kind"), "params": r.data.params, "metrics": r.data.metrics,
+                   "status": r.info.status} for r in found]))
+"""
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    done = subprocess.run([sys.executable, "-c", code, uri], capture_output=True, text=True, check=True)
+    found: list[dict[str, object]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_killed_and_resumed_it_ends_with_the_same_numbers(whole: tuple[Path, Path, str], tmp_path: Path) -> None:
+    recipe, reference, _ = whole
+    out = tmp_path / "out"
+    process = started(recipe, out)
+    deadline = time.time() + 300
+    while len(list(out.glob("cells/*/result.json"))) < 3:
+        assert process.poll() is None
+        assert time.time() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    before = {p: p.stat().st_mtime_ns for p in out.glob("cells/*/result.json")}
+    text = finished(recipe, out)
+    assert "finished before" in text
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert results(out) == results(reference)
+
+
+def test_two_jobs_give_the_same_numbers(whole: tuple[Path, Path, str], tmp_path: Path) -> None:
+    recipe, reference, _ = whole
+    finished(recipe, tmp_path / "out", "--jobs", "2", "--set", "tracking.enabled=false")
+    assert results(tmp_path / "out") == pytest.approx(results(reference), abs=1e-6)

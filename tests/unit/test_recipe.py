@@ -1,0 +1,132 @@
+"""Recipes: validated whole, unknown keys answered with the closest, relative paths, and back to YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.recipe import AdaptSettings, CompareSettings, dump_recipe, read_recipe, validate
+
+BASE: dict[str, Any] = {
+    "source": "bert-base-uncased",
+    "target_tokenizer": {"type": "unigram", "size": 4000},
+    "corpus": {"train": "text.txt"},
+    "strategies": ["mean"],
+}
+
+
+def write(folder: Path, **changed: object) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(BASE | changed, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def problem(folder: Path, **changed: object) -> str:
+    with pytest.raises(LexigraftError) as caught:
+        read_recipe(write(folder, **changed))
+    return str(caught.value)
+
+
+def test_strategies_may_be_names_fields_or_chains(tmp_path: Path) -> None:
+    strategies = [
+        "mean",
+        {"name": "focus", "temperature": 0.5},
+        {"name": "focus", "label": "warm", "temperature": 2.0},
+        {"chain": ["focus", {"name": "subword_mean"}, "random"]},
+        {"chain": ["focus", "random"], "label": "short"},
+    ]
+    found = read_recipe(write(tmp_path, strategies=strategies)).strategies
+    assert [s.label for s in found] == ["mean", "focus[temperature=0.5]", "warm", "focus+subword_mean+random", "short"]
+    assert found[1].chain == [("focus", {"temperature": 0.5})]
+    assert found[3].chain == [("focus", {}), ("subword_mean", {}), ("random", {})]
+
+
+def test_a_recipe_survives_the_way_to_yaml_and_back(tmp_path: Path) -> None:
+    strategies = ["mean", {"name": "focus", "temperature": 0.5}, {"chain": ["focus", "random"], "label": "ñan"}]
+    more = {
+        "dictionary": {"pivot": ["a.tsv", "b.tsv"]},
+        "poor_model": {"steps": 5},
+        "seeds": [3, 1],
+        "reference": "mean",
+    }
+    recipe = read_recipe(write(tmp_path, strategies=strategies, **more))
+    again = tmp_path / "again.yaml"
+    again.write_text(dump_recipe(recipe), encoding="utf-8")
+    assert read_recipe(again) == recipe
+
+
+def test_every_fault_is_told_at_once_with_what_was_meant(tmp_path: Path) -> None:
+    said = problem(tmp_path, sorce="x", adaptation={"learning_rat": 1, "steps": -2}, corpus={"trein": "x"})
+    assert "unknown key 'sorce'. Did you mean 'source'?" in said
+    assert "unknown key 'adaptation.learning_rat'. Did you mean 'learning_rate'?" in said
+    assert "adaptation.steps" in said
+    assert "unknown key 'corpus.trein'. Did you mean 'train'?" in said
+    assert "corpus.train: Field required" in said
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"strategies": []}, "at least one strategy"),
+        ({"strategies": [3]}, "a strategy is a name"),
+        ({"strategies": ["mean", "mean"]}, "share the label 'mean'"),
+        ({"strategies": [{"chain": ["mean"], "temperature": 1}]}, "'temperature' beside 'chain'"),
+        ({"reference": "focus"}, "reference 'focus' is not among"),
+        ({"seeds": [1, 1]}, "seeds repeat"),
+        ({"seeds": []}, "seeds"),
+        ({"dictionary": {}}, "either path or pivot"),
+        ({"target_vectors": {"level": "word"}}, "need a file"),
+        ({"corpus": {"train": "a", "heldout_share": 0}}, "heldout_share above 0"),
+        ({"adaptation": {"body": "half"}}, "adaptation.body"),
+        ({"adaptation": {"steps": 5, "phases": [{"steps": 4}]}}, "must add up"),
+        ({"target_tokenizer": {"type": "unigrm"}}, "target_tokenizer"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path: Path, changed: dict[str, Any], expected: str) -> None:
+    assert expected in problem(tmp_path, **changed)
+
+
+def test_relative_paths_start_from_the_recipe_and_hub_names_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "recipes"
+    home.mkdir()
+    (home / "text.txt").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    recipe = read_recipe(write(home, corpus={"train": ["text.txt", "../other.txt", "hub:wiki"], "heldout": "./*.gz"}))
+    assert recipe.corpus.train == [str(home / "text.txt"), str(tmp_path / "other.txt"), "hub:wiki"]
+    assert recipe.corpus.heldout == [str(home / "*.gz")]
+    assert recipe.source == "bert-base-uncased"
+
+
+def test_dotted_overrides_replace_values_before_validation(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    recipe = read_recipe(path, {"adaptation.steps": 7, "seeds": [5], "target_tokenizer.size": 500})
+    assert (recipe.adaptation.steps, recipe.seeds) == (7, [5])
+    assert recipe.target_tokenizer.size == 500  # type: ignore[union-attr]
+    with pytest.raises(LexigraftError, match="Did you mean 'steps'"):
+        read_recipe(path, {"adaptation.step": 7})
+    with pytest.raises(LexigraftError, match="holds a value, not a group"):
+        read_recipe(path, {"source.name": "x"})
+
+
+def test_files_that_are_no_recipe_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(LexigraftError, match="recipe not found"):
+        read_recipe(tmp_path / "no.yaml")
+    for content, expected in ((b"a: [", "not readable YAML"), (b"\xff\xfe", "not readable YAML"), (b"- a", "mapping")):
+        (tmp_path / "r.yaml").write_bytes(content)
+        with pytest.raises(LexigraftError, match=expected):
+            read_recipe(tmp_path / "r.yaml")
+    with pytest.raises(LexigraftError):
+        read_recipe(tmp_path)
+
+
+def test_settings_are_frozen() -> None:
+    settings = validate(AdaptSettings, {"steps": 3}, "adapt")
+    with pytest.raises(Exception, match="frozen"):
+        settings.steps = 4  # type: ignore[misc]
+    assert CompareSettings.model_validate(BASE).model_config["frozen"]
