@@ -38,10 +38,10 @@ demo: $(INSTALLED)  ## Compare strategies on a made language, without network, i
 	$(BIN)/lexigraft demo --out demo
 
 test: $(INSTALLED)  ## Run every test but the parity tests
-	$(BIN)/python -m pytest -m "not parity"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not parity"
 
 test-fast: $(INSTALLED)  ## Run the tests that take less than a few seconds each
-	$(BIN)/python -m pytest -m "not parity and not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not parity and not slow"
 
 check: $(INSTALLED)  ## Check style, types, imports between the parts, and docstrings
 	$(BIN)/ruff check .

@@ -86,8 +86,9 @@ def test_explain_names_the_source_tokens_behind_a_row(grafted: Path) -> None:
     assert row["rule"] == "subword_mean"
     assert sum(s["weight"] for s in row["sources"]) == pytest.approx(1, abs=1e-5) or row["more"]
     plain = lexigraft("explain", grafted, "--token", "wasi")
-    assert "▁wasi" in plain.out
-    assert "subword_mean" in plain.out
+    assert "wasi  (id" in plain.out
+    assert "made by: subword_mean" in plain.out
+    assert len(lexigraft("explain", grafted, "--token", "wasi mayu house", "--json").json) >= 3
     assert lexigraft("explain", grafted, "--token", "🜚").code == 2
 
 

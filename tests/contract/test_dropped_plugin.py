@@ -89,7 +89,8 @@ def test_its_fields_are_mlflow_parameters_of_its_cells(folder: Path) -> None:
     texts = Texts(Corpus.of(["a line"]), Corpus.of(["another"]), {})
     cells = cells_of(recipe, Prepared("elsewhere", None, "hash", None), texts, "hash")
     mine = [cell for cell in cells if cell.label.startswith(NAME)]
-    assert [cell.parameters[f"strategy.{NAME}.power"] for cell in mine] == [0.5, 0.5]
+    assert [cell.parameters[f"fields.{NAME}.power"] for cell in mine] == [0.5, 0.5]
+    assert {cell.parameters["strategy"] for cell in mine} == {NAME}
     assert len({cell.key for cell in cells}) == 4
 
 

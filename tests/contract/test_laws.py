@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 
-from lexigraft.core.checks import FIXTURE_NAMES, GROUPS, NO_FIXTURE, LAWS, Outcome, ground, laws_of, run_checks
-from lexigraft.core.law_resources import EXTRA_TOKENS
+from lexigraft.core.checks import FIXTURE_NAMES, GROUPS, LAWS, NO_FIXTURE, Outcome, ground, laws_of, run_checks
+from lexigraft.core.law_resources import EXTRA_TOKENS, Ground
 from lexigraft.core.registry import discover
 from lexigraft.core.strategy import Need
 
@@ -31,7 +32,9 @@ def outcomes(strategy: str, fixture: str) -> list[Outcome]:
 
 def failures(found: list[Outcome], group: str) -> list[str]:
     names = {law.name for law in laws_of(group)}
-    return [f"{o.law}: {o.reason}" for o in found if o.outcome == "failed" and (o.law in names or o.law == "the file loads")]
+    return [
+        f"{o.law}: {o.reason}" for o in found if o.outcome == "failed" and (o.law in names or o.law == "the file loads")
+    ]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -71,13 +74,9 @@ def test_the_made_inputs_put_every_strategy_to_work(fixture: str) -> None:
 
 
 def test_what_the_laws_write_is_removed() -> None:
-    from lexigraft.core.law_resources import Ground
-
     passing = Ground.of("llama-tied")
     root: Path = passing.folders.root
     assert Path(passing.folders.source).is_dir()
     del passing
-    import gc
-
     gc.collect()
     assert not root.exists()

@@ -73,7 +73,10 @@ def test_hf_mean_resizing_does_what_transformers_does(tied: bool) -> None:
     theirs = {Role.INPUT: model.get_input_embeddings().weight, Role.OUTPUT: model.get_output_embeddings().weight}
     strategy = make("strategy", "hf_mean_resizing")
     ctx = replace(
-        context(SOURCE, TARGET, {Role.INPUT: TABLE}), tables=tables, roles=frozenset(tables), target_ids=np.arange(added)
+        context(SOURCE, TARGET, {Role.INPUT: TABLE}),
+        tables=tables,
+        roles=frozenset(tables),
+        target_ids=np.arange(added),
     )
     ours, centre = strategy.plan(ctx), replace(strategy, epsilon=0.0).plan(ctx)
     for role in tables:
@@ -116,7 +119,7 @@ ANCHORS = {2: [1, 0, 0], 3: [0, 2, 0], 4: [0, 0, 5]}
 @pytest.mark.parametrize(
     ("temperature", "weights", "row"),
     [
-        # Cosines of (8, 6, 0) with the anchors: 0.8, 0.6, 0. Threshold over two: (1.4 - 1) / 2 = 0.2; the third is below.
+        # Cosines of (8, 6, 0) with the anchors: 0.8, 0.6, 0. Threshold over two: (1.4 - 1) / 2 = 0.2; 0 is below it.
         (1.0, [0.6, 0.4], [1.8, 0.8]),
         # Scores 1.6, 1.2, 0: threshold (2.8 - 1) / 2 = 0.9.
         (0.5, [0.7, 0.3], [1.6, 1.1]),
@@ -262,6 +265,10 @@ def test_tema_averages_several_translations() -> None:
 def test_tema_maps_centred_points_between_the_means() -> None:
     # References sun, moon have mean (2,1); inti, killa have mean (-0.5,2). (3,1) - (2,1) + (-0.5,2) = (0.5,2).
     close(tema(placement="mapped", centre=True)[0][4], [0.5, 2])
+
+
+def test_tema_with_nothing_rare_to_move_leaves_the_poor_model_as_it_is() -> None:
+    close(tema(PAIRS[:2])[0], POOR)
 
 
 def test_tema_says_what_it_lacks() -> None:

@@ -30,6 +30,9 @@ def with_table(text: str, where: str | Path) -> str:
         text: The document.
         where: Its name, for the message.
 
+    Returns:
+        The document as it should be.
+
     Raises:
         LexigraftError: The markers are missing or in the wrong order.
     """
@@ -41,7 +44,13 @@ def with_table(text: str, where: str | Path) -> str:
 
 
 def rewrite(path: Path) -> bool:
-    """Bring a document's strategy table up to date; says whether anything changed.
+    """Bring a document's strategy table up to date.
+
+    Args:
+        path: The document.
+
+    Returns:
+        Whether anything changed.
 
     Raises:
         LexigraftError: No such document, or no markers in it.

@@ -16,7 +16,13 @@ def strategies() -> list[dict[str, Any]]:
 
 
 def details(name: str) -> dict[str, Any]:
-    """One strategy in full: its record, and ``documentation`` (the whole docstring) and ``fields`` beside it.
+    """One strategy in full.
+
+    Args:
+        name: The strategy's name.
+
+    Returns:
+        What :func:`describe` says, and ``documentation`` (the whole docstring), ``fields`` and ``record`` beside it.
 
     Raises:
         UnknownName: No strategy has this name.
@@ -26,7 +32,8 @@ def details(name: str) -> dict[str, Any]:
         raise UnknownName("strategy", name, plugins)
     plugin = plugins[name]
     documentation = inspect.getdoc(plugin.cls) if plugin.cls else f"This strategy is broken: {plugin.broken}"
-    return {**describe(plugin), "documentation": documentation or "", "fields": fields(plugin), "record": plugin.record.fields}
+    in_full = {"documentation": documentation or "", "fields": fields(plugin), "record": plugin.record.fields}
+    return {**describe(plugin), **in_full}
 
 
 def describe(plugin: Plugin) -> dict[str, Any]:

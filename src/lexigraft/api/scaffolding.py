@@ -61,7 +61,9 @@ def new_strategy(name: str, folder: Path) -> Path:
         LexigraftError: A name that cannot be one or is taken, a file that exists, or a folder that cannot be written.
     """
     if not (name.isidentifier() and name.isascii() and name == name.lower()) or keyword.iskeyword(name):
-        raise LexigraftError("this cannot be a strategy's name", name, "Use lower-case letters, digits and _, as in my_method")
+        raise LexigraftError(
+            "this cannot be a strategy's name", name, "Use lower-case letters, digits and _, as in my_method"
+        )
     if name.startswith("_"):
         raise LexigraftError("a strategy's name cannot begin with _", name, "Files that begin with _ are not read")
     if (taken := discover("strategy").get(name)) is not None:

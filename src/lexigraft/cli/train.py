@@ -12,11 +12,19 @@ from lexigraft.cli.output import Json, Sets, assignments, pairs, print_json, say
 Corpus = Annotated[list[str], typer.Option(help="Text: .txt, .jsonl, .parquet, .gz, a folder or a glob; repeatable.")]
 Out = Annotated[Path, typer.Option(help="The folder to write.")]
 Force = Annotated[bool, typer.Option(help="Replace the output folder if it exists.")]
+Track = Annotated[bool, typer.Option("--track", help="Log the run in MLflow: MLFLOW_TRACKING_URI, or ./mlflow.db.")]
 Work = Annotated[Path | None, typer.Option(help="Where checkpoints go; an interrupted run goes on from there.")]
 
 
 def _given(**values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _track(kind: str, out: Path, parameters: dict[str, Any], facts: dict[str, Any]) -> None:
+    from lexigraft.api.tracking import track
+
+    if message := track(kind, out, parameters, facts):
+        say(message)
 
 
 def tokenizer(
@@ -51,6 +59,7 @@ def pretrain(
     checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints; 0 for none.")] = None,
     work: Work = None,
     set_: Sets = None,
+    track: Track = False,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -64,6 +73,8 @@ def pretrain(
     )  # fmt: skip
     settings = validate(PretrainSettings, given | assignments(set_), "pretrain")
     facts = run(corpus, tokenizer, out=out, settings=settings, work=work, force=force, say=say)
+    if track:
+        _track("pretrain", out, settings.model_dump(mode="json"), facts)
     print_json(facts) if json else pairs(facts)
 
 
@@ -88,6 +99,7 @@ def adapt(
     checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints; 0 for none.")] = None,
     work: Work = None,
     set_: Sets = None,
+    track: Track = False,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -104,6 +116,8 @@ def adapt(
     facts = run(
         model, corpus, out=out, settings=settings, heldout=heldout, export=export, work=work, force=force, say=say
     )
+    if track:
+        _track("adapt", out, settings.model_dump(mode="json"), facts)
     print_json(facts) if json else pairs(facts)
 
 

@@ -58,8 +58,9 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
 
     Rules in order: ``special_role``; ``bytes`` (same bytes, same word start, same kind); ``isolated`` (a token that its
     pre-tokenizer always splits off, such as BERT's punctuation, says nothing about word starts and matches the same
-    bytes); ``unusable`` (a token that can never occur, such as BERT's ``[unused0]`` or ``##,``, matches its own string, so
-    that an extended vocabulary keeps every old row); then, only if asked for, ``byte_piece`` (``<0x41>`` with ``A``), ``no_space``, ``case_fold`` and ``nfc``.
+    bytes); ``unusable`` (a token that can never occur, such as BERT's ``[unused0]`` or ``##,``, matches its own string,
+    so that an extended vocabulary keeps every old row); then, only if asked for, ``byte_piece`` (``<0x41>`` with
+    ``A``), ``no_space``, ``case_fold`` and ``nfc``.
     A fragment of a UTF-8 character matches the same bytes and nothing else. Several source tokens with one surface:
     the one with the same string wins, else the lowest id.
 

@@ -16,7 +16,7 @@ from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
 from lexigraft.core.fixture_tokenizers import tiny_tokenizer
 from lexigraft.core.law_folders import Folders
 from lexigraft.core.model_files import Tables, tables_of
-from lexigraft.core.resources import Loader, PoorModel, StaticVectors
+from lexigraft.core.resources import Donor, Loader, PoorModel, StaticVectors
 from lexigraft.core.strategy import Need, Role
 from lexigraft.core.surface import Kind
 from lexigraft.core.vocabulary import Vocabulary
@@ -104,6 +104,7 @@ class Ground:
             Need.TARGET_VECTORS: target_vectors(self.target),
             Need.DICTIONARY: Dictionary.of(word_pairs(self.target)),
             Need.POOR_MODEL: self._poor_model(),
+            Need.DONOR: Donor(self._poor_model().tables, self.target),
             Need.ANSWER: Dictionary.of(pairs := word_pairs(self.target), [1.0 + n % 3 for n in range(len(pairs))]),
         }
         return {need: _giving(value) for need, value in made.items()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lexigraft.core.law_trial import Law, NotApplicable, Trial, covered, demand, materialised, only_if, parts
-from lexigraft.core.resources import PoorModel, Resources, StaticVectors
+from lexigraft.core.resources import Donor, PoorModel, Resources, StaticVectors
 from lexigraft.core.strategy import Dense, Mix, Plan, Role
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ def _contents(trial: Trial, tables: dict[Role, torch.Tensor], ids: Any) -> dict[
             found |= {"target vectors": value.vectors.numpy(), "present": value.present}
         elif isinstance(value, PoorModel):
             found |= {f"poor {role}": table.numpy() for role, table in value.tables.items()} | {"counts": value.counts}
+        elif isinstance(value, Donor):
+            found |= {f"donor {role}": table.numpy() for role, table in value.tables.items()}
     return found
 
 

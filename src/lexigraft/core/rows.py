@@ -143,32 +143,32 @@ class _Draft:
                 raise BrokenContract(
                     f"strategy '{strategy.name}' answered the wrong number of rows", f"{len(part)} for {len(ids)}"
                 )
-            rows, here = self._rows(strategy, role, part)
+            here = _covered(part)
             if covered is not None and not np.array_equal(covered, here):
                 raise BrokenContract(
                     f"strategy '{strategy.name}' covers different rows in different tables", role.value
                 )
             covered = here
-            self.tables[role][ids[here]] = rows[here]
+            if here.any():
+                self.tables[role][ids[here]] = self._rows(strategy, role, part)[here]
         assert covered is not None
         self._remember(strategy, plans[Role.INPUT], ids, covered)
 
-    def _rows(self, strategy: Strategy, role: Role, part: Mix | Dense) -> tuple[torch.Tensor, npt.NDArray[np.bool_]]:
+    def _rows(self, strategy: Strategy, role: Role, part: Mix | Dense) -> torch.Tensor:
         if isinstance(part, Mix):
             source = self._ctx.table(role)
-            if len(part.indices) and (part.indices.min() < 0 or part.indices.max() >= self._ctx.source.size):
+            if part.indices.min() < 0 or part.indices.max() >= self._ctx.source.size:
                 raise BrokenContract(
                     f"strategy '{strategy.name}' names source ids out of range", int(part.indices.max())
                 )
-            rows, covered = combine(part, source), part.covered
+            rows = combine(part, source)
         else:
             rows = part.rows.float()
-            covered = np.ones(len(part), np.bool_) if part.covered is None else part.covered
-            if rows.shape[1:] != self.tables[role].shape[1:]:
-                raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(rows.shape))
-        if not bool(rows[covered].isfinite().all()):
+        if rows.shape[1:] != self.tables[role].shape[1:]:
+            raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(rows.shape))
+        if not bool(rows[_covered(part)].isfinite().all()):
             raise BrokenContract(f"strategy '{strategy.name}' returned values that are not finite", role.value)
-        return rows, covered
+        return rows
 
     def _remember(
         self, strategy: Strategy, part: Mix | Dense, ids: npt.NDArray[np.int64], covered: npt.NDArray[np.bool_]
@@ -201,6 +201,12 @@ class _Draft:
             "unusable": self.rules.count(UNUSABLE),
         }
         return Rows(self.tables, provenance, counts, plan_seconds)
+
+
+def _covered(part: Mix | Dense) -> npt.NDArray[np.bool_]:
+    if isinstance(part, Mix):
+        return part.covered
+    return np.ones(len(part), np.bool_) if part.covered is None else part.covered
 
 
 def _per_role(strategy: Strategy, plan: Plan, roles: frozenset[Role]) -> dict[Role, Mix | Dense]:

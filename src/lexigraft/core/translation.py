@@ -139,7 +139,7 @@ def place(
     own = references[near] == torch.from_numpy(movers).unsqueeze(1)
     weights = torch.softmax((cosines / how.temperature).masked_fill(own, float("-inf")), dim=1)
     weights = _keep_k(weights, how.k)
-    offsets = mapping.offsets((x[near] - w.unsqueeze(1)).reshape(-1, x.shape[1])).reshape(*near.shape, -1)
+    offsets = mapping.offsets((x[near] - w.unsqueeze(1)).reshape(-1, x.shape[1])).reshape(*near.shape, y.shape[1])
     if how.scale == "norm":
         offsets = offsets * _typical_ratio(mapping, x, y)
     if how.placement == "random_offset":

@@ -1,0 +1,173 @@
+"""Grafted folders: whole or not there at all, loadable, verified, with provenance."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lexigraft.core import graft_folder, provenance
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.fixture_models import FIXTURES, fixture
+from lexigraft.core.graft_folder import verify, whole_folder, write_model
+from lexigraft.core.model_files import load_model, tables_of
+from lexigraft.core.pipeline import Grafted, graft_model, make_chain, save_graft
+from lexigraft.core.recipe import GraftSettings
+from lexigraft.core.vocabulary import Vocabulary
+
+
+def saved_source(name: str, folder: Path) -> Path:
+    model, tokenizer, _ = fixture(name)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def grafted(name: str, folder: Path, *chain: str) -> Grafted:
+    source = saved_source(name, folder)
+    target = Vocabulary.of(fixture(name)[2])
+    return graft_model(str(source), target, make_chain([(c, {}) for c in chain or ("subword_mean",)]), {})
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    with whole_folder(out, force=False) as draft:
+        (draft / "a").write_text("1")
+        assert not out.exists()
+        assert draft.parent == out.parent
+    assert [p.name for p in out.parent.iterdir()] == ["out"]
+    assert (out / "a").read_text() == "1"
+
+
+def fill_and_fail(out: Path, fault: BaseException) -> None:
+    with whole_folder(out, force=False) as draft:
+        (draft / "a").write_text("1")
+        raise fault
+
+
+@pytest.mark.parametrize("fault", [ValueError("ours"), KeyboardInterrupt()])
+def test_a_folder_that_fails_is_not_there(tmp_path: Path, fault: BaseException) -> None:
+    with pytest.raises(type(fault)):
+        fill_and_fail(tmp_path / "out", fault)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), RuntimeError("I/O error (os error 27)")])
+def test_a_fault_of_the_disk_is_told_as_one(tmp_path: Path, fault: Exception) -> None:
+    with pytest.raises(LexigraftError, match="nothing was left behind"):
+        fill_and_fail(tmp_path / "out", fault)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_exists_is_kept_unless_forced_and_then_replaced_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "old").write_text("old")
+    with pytest.raises(LexigraftError, match="--force"), whole_folder(out, force=False):
+        pass
+    with pytest.raises(ValueError, match="ours"), whole_folder(out, force=True):
+        raise ValueError("ours")
+    assert [p.name for p in out.iterdir()] == ["old"]
+    with whole_folder(out, force=True) as draft:
+        (draft / "new").write_text("new")
+    assert [p.name for p in out.iterdir()] == ["new"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_empty_folder_is_filled_and_a_file_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with whole_folder(tmp_path / "empty", force=False) as draft:
+        (draft / "a").write_text("1")
+    assert (tmp_path / "empty" / "a").exists()
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(LexigraftError, match="is a file"), whole_folder(tmp_path / "file", force=True):
+        pass
+    assert (tmp_path / "file").read_text() == "mine"
+    with pytest.raises(LexigraftError, match="cannot write"), whole_folder(tmp_path / "file" / "x", force=False):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [s.name for s in FIXTURES])
+def test_a_saved_graft_is_what_was_in_memory(name: str, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    made = grafted(name, tmp_path / "source")
+    save_graft(made, tmp_path / "out")
+    again = load_model(tmp_path / "out")
+    theirs, ours = tables_of(again), tables_of(made.model)
+    assert theirs.tied is ours.tied
+    assert all(torch.equal(theirs.by_role[role], table) for role, table in ours.by_role.items())
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert Vocabulary.of(tokenizer).tokens == made.vocabulary.tokens
+    assert Vocabulary.of(tokenizer).specials == made.vocabulary.specials
+    encoded = tokenizer("Mayu wasikunap ladunta purin.")
+    assert set(encoded) <= {"input_ids", "attention_mask"}
+
+
+def test_provenance_names_the_rows_behind_each_token(tmp_path: Path) -> None:
+    made = grafted("roberta-tied-bias", tmp_path / "source")
+    facts = save_graft(made, tmp_path / "out")
+    columns = provenance.read(tmp_path / "out")
+    assert columns["target_id"] == list(range(made.vocabulary.size))
+    assert columns["token"] == list(made.vocabulary.tokens)
+    copied = [i for i, rule in enumerate(columns["rule"]) if rule in facts["counts"]["matched"]]
+    assert copied == made.alignment.matched.tolist()
+    assert all(columns["weights"][i] == [1.0] for i in copied)
+    assert [columns["source_ids"][i][0] for i in copied] == made.alignment.source_ids[copied].tolist()
+    assert provenance.new_rows(tmp_path / "out") == made.alignment.new.tolist()
+    source = load_model(tmp_path / "source").get_input_embeddings().weight.detach()
+    table = made.model.get_input_embeddings().weight.detach()
+    for i in made.alignment.new.tolist()[:40]:
+        weights = torch.tensor(columns["weights"][i])
+        if len(weights):
+            torch.testing.assert_close(weights @ source[columns["source_ids"][i]], table[i])
+
+
+def test_the_facts_tell_what_was_done(tmp_path: Path) -> None:
+    made = grafted("llama-tied", tmp_path / "source", "mean", "random")
+    save_graft(made, tmp_path / "out")
+    facts = json.loads((tmp_path / "out" / graft_folder.FACTS).read_text())
+    assert facts["strategy"] == "mean+random"
+    assert facts["fallback_share"] == facts["counts"]["fallback"] / facts["counts"]["target_tokens"]
+    assert set(facts["seconds"]) == {"load", "align", "vectors", "plan", "rows", "surgery", "save"}
+    assert facts["source"]["tokenizer_hash"] != facts["target"]["tokenizer_hash"] == made.vocabulary.hash
+    assert facts["versions"]["torch"] == torch.__version__.split("+")[0] or facts["versions"]["torch"]
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: transformers")
+    assert "mean+random" in card
+
+
+def test_a_model_that_does_not_survive_saving_is_found_out(tmp_path: Path) -> None:
+    model, tokenizer, _ = fixture("roberta-tied-bias")
+    write_model(tmp_path, model, Vocabulary.of(tokenizer))
+    verify(tmp_path, model)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[5] += 1
+    with pytest.raises(RuntimeError, match="other logits"):
+        verify(tmp_path, model)
+
+
+def test_a_graft_that_fails_its_verification_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = grafted("roberta-tied-bias", tmp_path / "source")
+    write = graft_folder.write_model
+
+    def careless(folder: Path, model: Any, vocabulary: Vocabulary) -> None:
+        write(folder, model, vocabulary)
+        with torch.no_grad():
+            model.get_input_embeddings().weight[5] += 1
+
+    monkeypatch.setattr(graft_folder, "write_model", careless)
+    with pytest.raises(RuntimeError, match="other logits"):
+        save_graft(made, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["source"]
+
+
+def test_no_verification_when_not_asked_for(tmp_path: Path) -> None:
+    made = grafted("roberta-tied-bias", tmp_path / "source")
+    assert GraftSettings().verify
+    assert Path(save_graft(made, tmp_path / "out", verified=False)["out"]).is_dir()

@@ -1,0 +1,165 @@
+"""Surgery: tables, ties, special ids, and positions that hang on the padding id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from lexigraft.core.alignment import align
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.fixture_models import FIXTURES, fixture
+from lexigraft.core.model_files import tables_of
+from lexigraft.core.rows import Provenance, Rows
+from lexigraft.core.strategy import Mix, Role
+from lexigraft.core.surgery import check_usable, install, set_special_ids
+from lexigraft.core.vocabulary import Vocabulary
+
+
+def rows_of(tables: dict[Role, torch.Tensor]) -> Rows:
+    size = len(tables[Role.INPUT])
+    return Rows(tables, Provenance(("new",) * size, Mix.from_rows(([], []) for _ in range(size))), {}, 0.0)
+
+
+def drawn(model: Any, size: int) -> dict[Role, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    found = tables_of(model).by_role
+    return {role: torch.randn(size, *table.shape[1:], generator=generator) for role, table in found.items()}
+
+
+def loaded(name: str) -> tuple[Any, Vocabulary, Vocabulary]:
+    model, source, target = fixture(name)
+    return model, Vocabulary.of(source), Vocabulary.of(target)
+
+
+@pytest.mark.parametrize("name", [s.name for s in FIXTURES])
+def test_new_tables_take_their_places_and_ties_stay(name: str) -> None:
+    model, before, after = loaded(name)
+    tied, dtype = tables_of(model).tied, model.dtype
+    made = drawn(model, after.size)
+    install(model, rows_of(made), before, after)
+    new = tables_of(model)
+    assert new.tied is tied
+    assert set(new.by_role) == set(made)
+    for role, table in new.by_role.items():
+        assert table.dtype == dtype
+        assert torch.equal(table, made[role].to(dtype))
+    assert model.config.get_text_config().vocab_size == after.size
+    ids = torch.tensor([[1, after.size - 1]])
+    inputs = {"input_ids": ids} | ({"decoder_input_ids": ids} if model.config.is_encoder_decoder else {})
+    with torch.no_grad():
+        assert model(**inputs).logits.shape[-1] == after.size
+
+
+def test_mt5_stays_untied_whatever_its_configuration_says() -> None:
+    model, before, after = loaded("mt5-untied")
+    install(model, rows_of(drawn(model, after.size)), before, after)
+    table, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+    assert table.data_ptr() != head.data_ptr()
+    assert not torch.equal(table, head)
+    assert model.config.tie_word_embeddings is False
+
+
+def with_pad_at(place: int) -> tuple[Any, Vocabulary]:
+    """The source tokenizer of the RoBERTa fixture with its padding token at another id."""
+    import json
+
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    _, source, _ = fixture("roberta-tied-bias")
+    state = json.loads(source.backend_tokenizer.to_str())
+    by_id = sorted(state["model"]["vocab"], key=state["model"]["vocab"].get)
+    by_id.insert(place, by_id.pop(by_id.index("<pad>")))
+    ids = {token: i for i, token in enumerate(by_id)}
+    state["model"]["vocab"] = ids
+    for added in state["added_tokens"]:
+        added["id"] = ids[added["content"]]
+    for token, entry in state["post_processor"]["special_tokens"].items():
+        entry["ids"] = [ids[token]]
+    roles = {f"{r}_token": getattr(source, f"{r}_token") for r in ("bos", "eos", "pad", "unk", "cls", "sep", "mask")}
+    moved = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(state)), **roles)
+    assert moved.pad_token_id == place
+    return moved, Vocabulary.of(moved)
+
+
+@pytest.mark.parametrize("place", [0, 3, 9])
+def test_robertas_positions_move_with_the_padding_id(place: int) -> None:
+    model, tokenizer, _ = fixture("roberta-tied-bias")
+    assert tokenizer.pad_token_id == 1
+    before = Vocabulary.of(tokenizer)
+    moved, after = with_pad_at(place)
+    found = align(before, after)
+    assert not len(found.new)
+    twins = torch.from_numpy(found.source_ids)
+    tables = {role: table.detach()[twins].clone() for role, table in tables_of(model).by_role.items()}
+    texts = ["The river runs past the old house.", "The market"]
+    with torch.no_grad():
+        expected = model(**tokenizer(texts, padding=True, return_tensors="pt")).logits
+        install(model, rows_of(tables), before, after)
+        inputs = moved(texts, padding=True, return_tensors="pt")
+        logits = model(**inputs).logits
+    real = inputs["attention_mask"].bool()
+    assert torch.equal(logits[real], expected[real][:, twins])
+    assert model.config.pad_token_id == place
+    longest = model.config.max_position_embeddings - place - 1
+    with torch.no_grad():
+        assert model(input_ids=torch.full((1, longest), 20)).logits.shape[1] == longest
+
+
+@pytest.mark.parametrize("name", [s.name for s in FIXTURES])
+def test_every_special_id_is_the_new_vocabularys(name: str) -> None:
+    model, before, after = loaded(name)
+    install(model, rows_of(drawn(model, after.size)), before, after)
+    for config in filter(None, (model.config, getattr(model, "generation_config", None))):
+        for role in ("bos", "eos", "pad"):
+            assert getattr(config, f"{role}_token_id") == after.specials.get(role)
+
+
+def test_generation_settings_that_name_ids_are_translated_or_dropped() -> None:
+    model, before, after = loaded("t5-tied")
+    model.generation_config.forced_eos_token_id = before.specials["eos"]
+    model.generation_config.suppress_tokens = [5, 6]
+    model.generation_config.bad_words_ids = [[7]]
+    install(model, rows_of(drawn(model, after.size)), before, after)
+    assert model.config.decoder_start_token_id == after.specials["pad"]
+    assert model.generation_config.decoder_start_token_id in (None, after.specials["pad"])
+    assert model.generation_config.forced_eos_token_id == after.specials["eos"]
+    assert model.generation_config.suppress_tokens is None
+    assert model.generation_config.bad_words_ids is None
+
+
+def test_a_role_that_the_new_vocabulary_lacks_is_emptied() -> None:
+    model, before, _ = loaded("llama-tied")
+    after = loaded("bert-tied-bias")[2]
+    assert "bos" not in after.specials
+    set_special_ids(model, before, after)
+    assert model.config.bos_token_id is None
+    assert model.config.eos_token_id is None
+    assert model.config.pad_token_id == after.specials["pad"]
+
+
+def made_vocabulary(unk: bool = True, pad: bool = True, eos: bool = False, byte_pieces: bool = False) -> Vocabulary:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    pieces = [("<unk>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("▁", -1.0), ("a", -2.0)]
+    pieces += [(f"<0x{b:02X}>", -9.0) for b in range(256)] if byte_pieces else []
+    backend = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=byte_pieces))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    given = {"unk": unk, "pad": pad, "eos": eos}
+    strings = {"unk": "<unk>", "pad": "<pad>", "eos": "</s>"}
+    roles = {f"{role}_token": strings[role] for role, wanted in given.items() if wanted}
+    return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend, **roles))
+
+
+def test_only_tokenizers_that_encode_everything_and_can_pad_are_usable() -> None:
+    check_usable(made_vocabulary())
+    check_usable(made_vocabulary(unk=False, byte_pieces=True))
+    with pytest.raises(LexigraftError, match="no unknown token"):
+        check_usable(made_vocabulary(unk=False))
+    with pytest.raises(LexigraftError, match="Add pad_token"):
+        check_usable(made_vocabulary(pad=False))
+    with pytest.raises(LexigraftError, match="its end token will do"):
+        check_usable(made_vocabulary(pad=False, eos=True))
