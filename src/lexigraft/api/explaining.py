@@ -53,7 +53,8 @@ def explain(folder: str | Path, token: str, *, top: int = 10) -> list[dict[str, 
 def _ids(vocabulary: Vocabulary, token: str) -> list[int]:
     exact = vocabulary.id_of(token)
     ids = [exact] if exact is not None else vocabulary.pieces(token.strip().encode(), True)
-    if not ids:
+    unknown = exact is None and vocabulary.specials.get("unk") in vocabulary.encode([token.strip()])[0]
+    if unknown or not ids:
         raise UnknownName("token", token, [t for t in vocabulary.tokens if t and t[0] == token[:1]][:200])
     return ids
 

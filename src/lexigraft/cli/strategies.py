@@ -54,13 +54,15 @@ def check(name: Name, json: Json = False) -> None:
     from lexigraft.api.checking import check as run
 
     outcomes = run(name)
+    count = {kind: sum(o["outcome"] == kind for o in outcomes) for kind in ("passed", "failed", "not applicable")}
     failed = [o for o in outcomes if o["outcome"] == "failed"]
     if json:
-        print_json({"strategy": name, "passed": len(outcomes) - len(failed), "failed": failed})
+        found = {"passed": count["passed"], "not_applicable": count["not applicable"], "failed": failed}
+        print_json({"strategy": name, **found})
     else:
         for outcome in failed:
             typer.echo(f"failed: {outcome['law']} on {outcome['fixture']}: {outcome['reason']}")
-        typer.echo(f"{name}: {len(outcomes) - len(failed)} of {len(outcomes)} checks passed")
+        typer.echo(f"{name}: " + ", ".join(f"{n} {kind}" for kind, n in count.items()))
     if failed:
         raise typer.Exit(1)
 

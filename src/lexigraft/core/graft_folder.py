@@ -52,7 +52,7 @@ def whole_folder(out: Path, force: bool) -> Iterator[Path]:
         raise LexigraftError("cannot write the output folder", out, fault.strerror or str(fault)) from fault
     try:
         yield draft
-        os.chmod(draft, 0o755)
+        _readable(draft)
         sync_tree(draft)
         if out.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
@@ -67,6 +67,14 @@ def whole_folder(out: Path, force: bool) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _readable(folder: Path) -> None:
+    """Give everything the permissions of ordinary files; some libraries write for the owner alone."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
 def _is_disk_fault(fault: Exception) -> bool:
