@@ -1,10 +1,10 @@
 """TEMA's open choices on one language: bits on the tokens that move, before any adaptation, for each variant.
 
-    LEXIGRAFT_DATA=… LEXIGRAFT_MODELS=… python benchmarks/tema_choices.py RECIPE.yaml COMPARISON_FOLDER
+    LEXIGRAFT_DATA=… LEXIGRAFT_MODELS=… python benchmarks/tema_choices.py RECIPE.yaml COMPARISON_FOLDER [MIN_COUNT]
 
 Takes the tokenizer and the poor model that `lexigraft compare RECIPE.yaml --out COMPARISON_FOLDER` made. Every variant
 changes only embedding rows, so each is measured on the same masked positions of the recipe's held-out text: all
-occurrences of linked tokens that occur fewer than 15 times in training ("rare"), one masked word at a time, and a fixed
+occurrences of linked tokens that occur fewer than MIN_COUNT times in training ("rare"), one masked word at a time, and a fixed
 sample of other words ("others", which should not get worse).
 """
 
@@ -23,10 +23,11 @@ from lexigraft.core.corpus import load_corpus, split, without
 from lexigraft.core.pipeline import graft_model, make_chain
 from lexigraft.core.recipe import read_recipe
 from lexigraft.core.scoring import Item, total_bits
+from lexigraft.core.strategy import Need
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.translation import link_tokens
 
-MIN_COUNT, MAX_RARE, OTHERS = 15, 600, 600
+MAX_RARE, OTHERS = 600, 600
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("poor model", {}),
     *[(f"{p}, k={k}", {"projection": p, "k": k}) for p in ("ridge", "procrustes") for k in (1, 5, 20)],
@@ -44,7 +45,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def main(recipe_file: str, folder: str) -> None:
+def main(recipe_file: str, folder: str, min_count: str = "15") -> None:
     """Print one line for each variant."""
     recipe = read_recipe(Path(recipe_file))
     texts = load_texts(recipe)
@@ -58,12 +59,10 @@ def main(recipe_file: str, folder: str) -> None:
         dictionary=recipe.dictionary,
         poor=prepared.poor_model,
     )
-    from lexigraft.core.strategy import Need
-
     dictionary = loaders[Need.DICTIONARY]()
     links = link_tokens(source, target, dictionary, align(source, target), single_only=False, shared=False)
     counts = token_counts(target, texts.train)
-    rare = set(links.target_ids[counts[links.target_ids] < MIN_COUNT].tolist())
+    rare = set(links.target_ids[counts[links.target_ids] < int(min_count)].tolist())
     everything = load_corpus(recipe.corpus.train)
     heldout = without(split(everything, recipe.corpus.heldout_share, 0)[1], texts.train).lines
     rare_items, other_items = _items(target, heldout, rare)
@@ -71,10 +70,8 @@ def main(recipe_file: str, folder: str) -> None:
     print(f"held-out occurrences: {len(rare_items)} of rare linked tokens, {len(other_items)} others\n")
     print("| variant | bits per rare linked token | bits per other token |\n|---|--:|--:|")
     for label, fields in VARIANTS:
-        name = "tema" if fields else "poor"
-        grafted = graft_model(
-            recipe.source, target, make_chain([(name, fields)]), loaders, poor=prepared.poor_model, seed=0
-        )
+        chain = [("tema", {"min_count": int(min_count), **fields})] if fields else [("poor", {})]
+        grafted = graft_model(recipe.source, target, make_chain(chain), loaders, poor=prepared.poor_model, seed=0)
         figures = [total_bits(grafted.model, items, 8192) / len(items) for items in (rare_items, other_items)]
         print(f"| {label} | {figures[0]:.3f} | {figures[1]:.3f} |", flush=True)
 
@@ -103,4 +100,4 @@ def _ends(target: Any, framed: Any, n: int) -> bool:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])

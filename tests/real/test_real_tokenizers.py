@@ -65,7 +65,7 @@ def test_a_published_tokenizer_is_read_as_its_family(name: str, load) -> None:
         assert spelled.strip() == text.encode()
 
 
-@pytest.mark.parametrize(("source", "target"), BY_BYTES, ids=" to ".join)
+@pytest.mark.parametrize(("source", "target"), BY_BYTES)
 def test_how_much_matches_by_bytes(source: str, target: str, load) -> None:
     assert align(load(source), load(target)).counts()["bytes"] == BY_BYTES[source, target]
 
@@ -87,9 +87,7 @@ def unequal(source: Vocabulary, target: Vocabulary, found: Alignment) -> list[tu
     return [(ours, theirs) for ours, theirs in both if ours != theirs]
 
 
-@pytest.mark.parametrize(
-    ("source", "target"), [*product(("XLM-R", "mBERT", "GPT-2", "Mistral"), TARGETS[:2])], ids=" to ".join
-)
+@pytest.mark.parametrize(("source", "target"), [*product(("XLM-R", "mBERT", "GPT-2", "Mistral"), TARGETS[:2])])
 def test_every_match_has_identical_bytes(source: str, target: str, load) -> None:
     a, b = load(source), load(target)
     found = align(a, b)

@@ -69,6 +69,9 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
         target: The target vocabulary.
         relaxed: Names of the relaxed rules to try as well, in their fixed order.
 
+    Returns:
+        The twin of each target token, with the rule that found it.
+
     Raises:
         UnknownName: A relaxed rule that does not exist.
     """
@@ -116,23 +119,27 @@ def _special_pairs(source: Vocabulary, target: Vocabulary) -> dict[int, int]:
     return match_specials(source.specials, target.specials, *strings)
 
 
-Key = Callable[[Surfaces, int], object]
+_BYTE, _TEXT = int(Kind.BYTE), int(Kind.TEXT)
+Key = Callable[[bytes, bool, int], object]
+
+
+def _keys(surfaces: Surfaces, ids: npt.NDArray[np.int64], key: Key) -> list[object]:
+    """The key of each of some tokens, from its bytes, word start and kind."""
+    texts = surfaces.texts
+    columns = zip(ids.tolist(), surfaces.starts[ids].tolist(), surfaces.kinds[ids].tolist(), strict=True)
+    return [key(texts[i], start, kind) for i, start, kind in columns]
 
 
 def _first_ids(surfaces: Surfaces, ids: npt.NDArray[np.int64], key: Key) -> dict[object, int]:
-    """Key to lowest id; keys that are ``None`` are left out."""
-    table = {key(surfaces, i): i for i in reversed(ids.tolist())}
+    """Key to the first of the ids that has it; keys that are ``None`` are left out."""
+    table = dict(zip(reversed(_keys(surfaces, ids, key)), reversed(ids.tolist()), strict=True))
     table.pop(None, None)
     return table
 
 
 def _look_up(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64], key: Key) -> npt.NDArray[np.int64]:
-    candidates = np.flatnonzero(np.isin(source.kinds, (Kind.TEXT, Kind.BYTE)))
-    table = _first_ids(source, candidates, key)
-    return np.fromiter((table.get(key(target, i), -1) for i in open_ids.tolist()), np.int64, len(open_ids))
-
-
-_BYTE, _TEXT = int(Kind.BYTE), int(Kind.TEXT)
+    table = _first_ids(source, np.flatnonzero(np.isin(source.kinds, (_TEXT, _BYTE))), key)
+    return np.fromiter((table.get(k, -1) for k in _keys(target, open_ids, key)), np.int64, len(open_ids))
 
 
 def _by_bytes(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -151,43 +158,46 @@ def _exact_keys(surfaces: Surfaces) -> list[bytes]:
 
 
 def _by_isolation(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    alone = _first_ids(source, np.flatnonzero(source.isolated), lambda s, i: s.texts[i])
+    alone = _first_ids(source, np.flatnonzero(source.isolated), _key_bytes)
     found = np.fromiter((alone.get(target.texts[i], -1) for i in open_ids.tolist()), np.int64, len(open_ids))
     if target.isolated[open_ids].any():
-        loose = np.flatnonzero(source.kinds == Kind.TEXT)
+        loose = np.flatnonzero(source.kinds == _TEXT)
         order = loose[np.argsort(source.starts[loose], kind="stable")]
-        anywhere = _first_ids(source, order, lambda s, i: s.texts[i])
+        anywhere = _first_ids(source, order, _key_bytes)
         ours = target.isolated[open_ids]
         found[ours] = [anywhere.get(target.texts[i], -1) for i in open_ids[ours].tolist()]
     return found
 
 
-def _text(surfaces: Surfaces, i: int) -> str | None:
-    if surfaces.kinds[i] != Kind.TEXT:
+def _text(data: bytes, kind: int) -> str | None:
+    if kind != _TEXT:
         return None
     try:
-        return surfaces.texts[i].decode()
+        return data.decode()
     except UnicodeDecodeError:
         return None
 
 
-def _key_byte_piece(surfaces: Surfaces, i: int) -> object:
-    text = surfaces.texts[i]
-    return text if len(text) == 1 and not surfaces.starts[i] else None
+def _key_bytes(data: bytes, starts: bool, kind: int) -> object:
+    return data
 
 
-def _key_no_space(surfaces: Surfaces, i: int) -> object:
-    return _text(surfaces, i) or None
+def _key_byte_piece(data: bytes, starts: bool, kind: int) -> object:
+    return data if len(data) == 1 and not starts else None
 
 
-def _key_case_fold(surfaces: Surfaces, i: int) -> object:
-    text = _text(surfaces, i)
-    return None if text is None else (bool(surfaces.starts[i]), text.casefold())
+def _key_no_space(data: bytes, starts: bool, kind: int) -> object:
+    return _text(data, kind) or None
 
 
-def _key_nfc(surfaces: Surfaces, i: int) -> object:
-    text = _text(surfaces, i)
-    return None if text is None else (bool(surfaces.starts[i]), unicodedata.normalize("NFC", text))
+def _key_case_fold(data: bytes, starts: bool, kind: int) -> object:
+    text = _text(data, kind)
+    return None if text is None else (starts, text.casefold())
+
+
+def _key_nfc(data: bytes, starts: bool, kind: int) -> object:
+    text = _text(data, kind)
+    return None if text is None else (starts, unicodedata.normalize("NFC", text))
 
 
 Rule = Callable[[Surfaces, Surfaces, npt.NDArray[np.int64]], npt.NDArray[np.int64]]

@@ -47,6 +47,13 @@ class Header:
 def read_header(folder: Path, config: PretrainedConfig) -> Header:
     """Read the sizes of a local checkpoint.
 
+    Args:
+        folder: What ``save_pretrained`` wrote, sharded or not.
+        config: Its configuration.
+
+    Returns:
+        Rows, width, dtype, tie and parameters.
+
     Raises:
         LexigraftError: A damaged file, or no input table in it.
     """
