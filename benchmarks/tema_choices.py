@@ -4,8 +4,8 @@
 
 Takes the tokenizer and the poor model that `lexigraft compare RECIPE.yaml --out COMPARISON_FOLDER` made. Every variant
 changes only embedding rows, so each is measured on the same masked positions of the recipe's held-out text: all
-occurrences of linked tokens that occur fewer than MIN_COUNT times in training ("rare"), one masked word at a time, and a fixed
-sample of other words ("others", which should not get worse).
+occurrences of linked tokens that occur fewer than MIN_COUNT times in training ("rare"), one masked word at a time, and
+a fixed sample of other words ("others", which should not get worse).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def main(recipe_file: str, folder: str, min_count: str = "15") -> None:
 
 
 def _items(target: Any, lines: tuple[str, ...], rare: set[int]) -> tuple[list[Item], list[Item]]:
-    """Sequences with one word masked: every rare linked one-token word, and a seeded sample of other one-token words."""
+    """Sequences with one word masked: the rare linked one-token words, and a seeded sample of other one-token words."""
     left, right, mask = target.specials["cls"], target.specials["sep"], target.specials["mask"]
     rng = np.random.default_rng(0)
     found: tuple[list[Item], list[Item]] = ([], [])

@@ -21,8 +21,8 @@ class Tema(Strategy):
     translation near it, v_y the reference's own row in the poor model, proj a map from the rich space to the poor one.
     Reconstructed from the authors' figure; the choice of references, of proj, of the words that move and of the
     handling of translations of several tokens are this project's, and are fields. `placement` holds the controls:
-    `mapped` drops the reference (the projected rich row itself), `random_offset` replaces the offset by a random one of the same
-    length, `no_offset` puts the token on its reference. The poor model's body, head bias and other rows stay.
+    `mapped` drops the reference (the projected rich row itself), `random_offset` replaces the offset by a random one of
+    the same length, `no_offset` puts the token on its reference. The poor model's body, head bias and other rows stay.
 
     Source: Zevallos, Bel & Farrús, "TEMA: Token Embeddings Mapping for Enriching Low-Resource Language Models",
     EMNLP 2024, figure 1.
