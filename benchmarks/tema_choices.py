@@ -21,7 +21,7 @@ from lexigraft.api.supplies import supplies, token_counts
 from lexigraft.core.alignment import align
 from lexigraft.core.corpus import load_corpus, split, without
 from lexigraft.core.pipeline import graft_model, make_chain
-from lexigraft.core.recipe import read_recipe
+from lexigraft.core.recipe_files import read_recipe
 from lexigraft.core.scoring import Item, total_bits
 from lexigraft.core.strategy import Need
 from lexigraft.core.tokenizer_files import load_vocabulary

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import entmax
 import numpy as np
 import pytest
 import torch
 
 from lexigraft.core.procrustes import identity, procrustes, ridge
 from lexigraft.core.rows import combine
-from lexigraft.core.similarity import nearest, sparsemax_mix
+from lexigraft.core.similarity import nearest, sparse_mix
 from lexigraft.core.sparsemax import sparsemax_rows
 from lexigraft.core.strategy import Mix
 
@@ -42,11 +43,23 @@ def test_sparsemax_keeps_every_entry_where_all_are_alike_and_one_where_one_leads
     assert found[1, 299] == 1
 
 
-def test_sparsemax_mix_is_the_same_in_blocks_of_any_size() -> None:
+def test_entmax15_mixes_with_entmaxs_weights() -> None:
+    generator = torch.Generator().manual_seed(1)
+    queries, anchors = torch.randn(5, 6, generator=generator), torch.randn(20, 6, generator=generator)
+    mix = sparse_mix(queries, anchors, np.arange(20), temperature=0.2, budget=2**20, weights="entmax15")
+    cosines = torch.nn.functional.cosine_similarity(queries[:, None], anchors[None], dim=2)
+    expected = entmax.entmax15(cosines / 0.2, dim=1)
+    for n in range(5):
+        ids, weights = mix.row(n)
+        assert ids.tolist() == expected[n].nonzero().flatten().tolist()
+        assert weights.tolist() == pytest.approx(expected[n][ids].tolist(), abs=1e-5)
+
+
+def test_sparse_mix_is_the_same_in_blocks_of_any_size() -> None:
     generator = torch.Generator().manual_seed(0)
     queries, anchors = torch.randn(30, 5, generator=generator), torch.randn(20, 5, generator=generator)
     ids = np.arange(100, 120)
-    one, many = (sparsemax_mix(queries, anchors, ids, temperature=0.3, budget=b) for b in (2**30, 1))
+    one, many = (sparse_mix(queries, anchors, ids, temperature=0.3, budget=b) for b in (2**30, 1))
     assert np.array_equal(one.indptr, many.indptr)
     assert np.array_equal(one.indices, many.indices)
     np.testing.assert_allclose(one.weights, many.weights, atol=1e-6)

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.recipe import AdaptSettings, CompareSettings, dump_recipe, read_recipe, validate
+from lexigraft.core.recipe import AdaptSettings, CompareSettings, validate
+from lexigraft.core.recipe_files import dump_recipe, read_recipe
 
 BASE: dict[str, Any] = {
     "source": "bert-base-uncased",

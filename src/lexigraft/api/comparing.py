@@ -16,7 +16,8 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.fingerprint import hash_of
 from lexigraft.core.model_files import load_config
 from lexigraft.core.pipeline import make_chain, needs_of
-from lexigraft.core.recipe import CompareSettings, dump_recipe, read_recipe
+from lexigraft.core.recipe import CompareSettings
+from lexigraft.core.recipe_files import dump_recipe, read_recipe
 from lexigraft.core.registry import make
 from lexigraft.core.report import ReportPaths, write_report
 from lexigraft.core.resources import refuse_missing

@@ -15,7 +15,8 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.model_files import load_config
 from lexigraft.core.model_header import Header, read_header
 from lexigraft.core.pipeline import make_chain, needs_of, refuse_same
-from lexigraft.core.recipe import CompareSettings, PretrainSettings, TokenizerSettings, read_recipe
+from lexigraft.core.recipe import CompareSettings, PretrainSettings, TokenizerSettings
+from lexigraft.core.recipe_files import read_recipe
 from lexigraft.core.registry import make
 from lexigraft.core.strategy import Strategy
 from lexigraft.core.surgery import check_usable
@@ -60,7 +61,7 @@ def _plugins(notebook: Notebook, recipe: CompareSettings) -> None:
             make("objective", recipe.adaptation.objective, recipe.adaptation.objective_options)
     with notebook.looking():
         refuse_unmet(recipe, chains)
-        needs = ", ".join(sorted(need.value for chain in chains.values() for need in needs_of(chain)))
+        needs = ", ".join(sorted({need.value for chain in chains.values() for need in needs_of(chain)}))
         notebook.good(f"needs met: {needs or 'none'}")
 
 

@@ -36,15 +36,16 @@ def unit_rows(matrix: torch.Tensor) -> torch.Tensor:
     return matrix / matrix.norm(dim=1, keepdim=True).clamp_min(1e-12)
 
 
-def sparsemax_mix(
+def sparse_mix(
     queries: torch.Tensor,
     anchors: torch.Tensor,
     anchor_source_ids: npt.NDArray[np.int64],
     *,
     temperature: float,
     budget: int,
+    weights: str = "sparsemax",
 ) -> Mix:
-    """Each query as a sparsemax mixture of source rows, by cosine to the anchors.
+    """Each query as a sparse mixture of source rows, by cosine to the anchors.
 
     ``w = sparsemax(cos(q, a) / temperature)``; one ``(block, anchors)`` array at a time.
 
@@ -54,19 +55,30 @@ def sparsemax_mix(
         anchor_source_ids: The source row that each anchor stands for, shape ``(anchors,)``.
         temperature: Above 1 spreads the weights, below 1 sharpens them.
         budget: Bytes for one block.
+        weights: ``sparsemax``, or ``entmax15`` (Peters, Niculae & Martins 2019), which keeps more anchors.
 
     Returns:
         A Mix with one row for each query.
     """
     q, a = unit_rows(queries), unit_rows(anchors)
+    solve = sparsemax_rows if weights == "sparsemax" else _entmax15_rows
     blocks = []
-    for span in row_blocks(len(q), 3 * 4 * len(a), budget):
+    for span in row_blocks(len(q), 4 * 4 * len(a), budget):
         scores = q[span] @ a.T
-        pointers, ids, weights = sparsemax_rows(scores / temperature if temperature != 1 else scores)
-        blocks.append(
-            Mix(pointers.numpy(), anchor_source_ids[ids.numpy()].astype(np.int32), weights.numpy().astype(np.float32))
-        )
+        pointers, ids, values = solve(scores / temperature if temperature != 1 else scores)
+        blocks.append(Mix(pointers.numpy(), anchor_source_ids[ids.numpy()].astype(np.int32), values.numpy()))
     return Mix.stack(blocks)
+
+
+def _entmax15_rows(scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    import torch
+    from entmax import entmax15
+
+    dense = entmax15(scores, dim=1)
+    rows, columns = dense.nonzero(as_tuple=True)
+    pointers = torch.zeros(len(dense) + 1, dtype=torch.int64)
+    pointers[1:] = rows.bincount(minlength=len(dense)).cumsum(0)
+    return pointers, columns, dense[rows, columns]
 
 
 def nearest(queries: torch.Tensor, anchors: torch.Tensor, k: int, budget: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from lexigraft.core.similarity import sparsemax_mix
+from lexigraft.core.similarity import sparse_mix
 from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Strategy
 from lexigraft.core.surface import Kind
 
@@ -19,7 +19,8 @@ class Focus(Strategy):
     ``w = sparsemax(cos(v_new, v_anchor) / temperature)``, ``row = sum_a w_a E_source[twin(a)]``; anchors are the
     matched tokens that have a vector. New tokens without a vector stay uncovered. Overlap is decided on bytes, not on
     decoded text, so fragments of characters never collide as U+FFFD (where this differs from the reference code, it
-    follows the paper). Token-level, word-level and extend modes differ only in where the vectors come from.
+    follows the paper). `weights: entmax15` is a softer alternative of this project. Token-level, word-level and extend
+    modes differ only in where the vectors come from.
 
     Source: Dobler & de Melo, "FOCUS: Effective Embedding Initialization for Monolingual Specialization of Multilingual
     Models", EMNLP 2023, section 3.
@@ -31,6 +32,7 @@ class Focus(Strategy):
     needs: ClassVar[frozenset[Need]] = frozenset({Need.TARGET_VECTORS})
     convex: ClassVar[bool] = True
     temperature: float = 1.0
+    weights: Literal["sparsemax", "entmax15"] = "sparsemax"
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:
@@ -45,11 +47,12 @@ class Focus(Strategy):
         wanted = ctx.target_ids[static.present[ctx.target_ids]]
         if not len(anchors) or not len(wanted):
             return Mix.from_rows([([], [])] * len(ctx.target_ids))
-        found = sparsemax_mix(
+        found = sparse_mix(
             static.vectors[wanted],
             static.vectors[anchors],
             ctx.alignment.source_ids[anchors],
             temperature=self.temperature,
+            weights=self.weights,
             budget=ctx.memory_budget,
         )
         lengths = np.zeros(len(ctx.target_ids), np.int64)
