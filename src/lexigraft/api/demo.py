@@ -41,7 +41,7 @@ class Scale:
 
     rich_chars: int = 2_000_000
     clone_chars: int = 500_000
-    rich_steps: int = 180
+    rich_steps: int = 240
     poor_steps: int = 50
     steps: int = 40
     probe: int = 20
@@ -98,15 +98,17 @@ def _write_texts(folder: Path, scale: Scale) -> None:
         raise LexigraftError(
             "too little English documentation is installed", f"{found:,} characters", f"The demo needs {wanted // 2:,}"
         )
-    cut = round(len(lines) * scale.rich_chars / wanted)
-    english, other = lines[:cut], lines[cut:]
+    every = round(wanted / scale.clone_chars)
+    other = lines[::every]
+    english = [line for n, line in enumerate(lines) if n % every]
     language = clone_language(other, seed=0)
     language.write(folder)
     spoken = list(language.lines)
-    _write_lines(folder / "english.txt", english[scale.heldout :])
-    _write_lines(folder / "english.heldout.txt", english[: scale.heldout])
-    _write_lines(folder / "clone.txt", spoken[2 * scale.heldout :])
-    _write_lines(folder / "clone.heldout.txt", spoken[: 2 * scale.heldout : 2])
+    for name, text in (("english", english), ("clone", spoken)):
+        held = text[:: max(1, len(text) // scale.heldout)][: scale.heldout]
+        kept = set(held)
+        _write_lines(folder / f"{name}.heldout.txt", held)
+        _write_lines(folder / f"{name}.txt", [line for line in text if line not in kept])
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:
@@ -117,7 +119,7 @@ def _write_rich(out: Path, data: Path, scale: Scale) -> None:
     corpus = Corpus.of((data / "english.txt").read_text(encoding="utf-8").splitlines())
     tokenizer = train_tokenizer(TokenizerSettings(type="unigram", size=4000, byte_fallback=True), corpus)
     vocabulary = Vocabulary.of(tokenizer)
-    settings = PretrainSettings(preset="roberta-tiny", steps=scale.rich_steps)
+    settings = PretrainSettings(preset="llama-tiny", steps=scale.rich_steps)
     model = pretrain_model(corpus, vocabulary, settings, work=out.with_name(out.name + "-work"))
     with whole_folder(out, force=False) as draft:
         write_model(draft, model, vocabulary)
@@ -139,11 +141,11 @@ def _recipe(data: Path, rich: Path, folder: Path, scale: Scale) -> str:
         },
         "dictionary": {"path": [f"./{data.name}/dictionary.tsv"]},
         "answer": f"./{data.name}/links.tsv",
-        "poor_model": {"preset": "roberta-tiny", "steps": scale.poor_steps},
+        "poor_model": {"preset": "llama-tiny", "steps": scale.poor_steps},
         "strategies": list(STRATEGIES),
         "reference": "random",
         "seeds": list(scale.seeds),
-        "adaptation": {"steps": scale.steps, "probe_step": scale.probe, "batch_tokens": 1024},
+        "adaptation": {"steps": scale.steps, "probe_step": scale.probe, "batch_tokens": 1024, "learning_rate": 1.0e-3},
         "tracking": {"uri": f"sqlite:///{folder / 'mlflow.db'}"},
     }
     return yaml.safe_dump(values, sort_keys=False)

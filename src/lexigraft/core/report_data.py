@@ -36,7 +36,7 @@ class Row:
         probe: Mean at the probe.
         source: Source-language bits per byte at the end.
         p: Holm-corrected p-value against the reference.
-        recovered: Recovered share between random and oracle.
+        recovered: Recovered share between random and oracle; only for rows on their body and tokenizer.
         curve: Step to target bits per byte.
         losses: Step to mean training loss.
         measures: Every metric at the end, mean over seeds.
@@ -140,17 +140,19 @@ def _rows(comparison: Comparison, results: Sequence[CellResult]) -> tuple[Row, .
     rows = []
     for label, found in by_label.items():
         final = _finite_estimate(finals[label].values())
-        recovered = None
-        if final is not None and len(ends) == 2 and ends[0] is not None and ends[1] is not None:
-            recovered = recovered_share(ends[0].mean, final.mean, ends[1].mean)
         cell = found[0].cell
+        keeps = bool(cell.parameters.get("keeps_tokenizer", label == "keep"))
+        recovered = None
+        same_model = cell.body == "source" and not keeps
+        if same_model and final is not None and len(ends) == 2 and ends[0] is not None and ends[1] is not None:
+            recovered = recovered_share(ends[0].mean, final.mean, ends[1].mean)
         curve = _curve(found)
         metrics = sorted({s.metric for r in found for s in r.scores})
         rows.append(
             Row(
                 label=label,
                 body=cell.body,
-                keeps_tokenizer=bool(cell.parameters.get("keeps_tokenizer", label == "keep")),
+                keeps_tokenizer=keeps,
                 is_reference=label == comparison.reference,
                 is_bound=label == oracle,
                 seeds=tuple(r.cell.seed for r in found),

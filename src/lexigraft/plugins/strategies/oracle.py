@@ -8,6 +8,9 @@ from typing import ClassVar
 
 from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Strategy
 
+CAPITALISED = 0.05
+"""How often a word is taken to stand with a capital; it matters only for tokens that both forms share."""
+
 
 @dataclass(frozen=True)
 class Oracle(Strategy):
@@ -30,10 +33,11 @@ class Oracle(Strategy):
         links = ctx.resources.answer()
         behind: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
         for (source_word, target_word), count in zip(links.pairs, links.weights or [1.0] * len(links), strict=True):
-            pieces = ctx.source.pieces(source_word.encode(), True)
-            for token in ctx.target.pieces(target_word.encode(), True):
-                for piece in pieces:
-                    behind[token][piece] += count / len(pieces)
+            for cased, share in ((str, 1.0), (str.capitalize, CAPITALISED)):
+                pieces = ctx.source.pieces(cased(source_word).encode(), True)
+                for token in ctx.target.pieces(cased(target_word).encode(), True):
+                    for piece in pieces:
+                        behind[token][piece] += share * count / len(pieces)
         return Mix.from_rows(_shares(behind.get(i, {})) for i in ctx.target_ids.tolist())
 
 

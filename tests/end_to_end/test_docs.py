@@ -1,0 +1,84 @@
+"""What the documents say is run: example strategies, recipes, commands and options, the generated table."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from lexigraft.api.docs import strategy_table
+from lexigraft.core.checks import run_checks
+from lexigraft.core.recipe import CompareSettings, validate
+from lexigraft.core.recipe_files import read_recipe
+from lexigraft.core.registry import discover
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "examples/README.md"]
+IMPORTS = """from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lexigraft.core.strategy import InitContext, Mix, Plan, Strategy
+
+
+"""
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)
+
+
+def test_the_strategy_table_of_the_readme_is_current() -> None:
+    assert strategy_table().strip() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("page", "name"), [("README.md", "shortest"), ("CONTRIBUTING.md", "same_length")])
+def test_example_strategies_keep_the_contract(
+    page: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = next(b for b in blocks(page, "python") if f'"{name}"' in b)
+    if "import" not in code:
+        code = f'"""An example."""\n\n{IMPORTS}{code}'
+    (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path))
+    outcomes = run_checks(discover("strategy")[name], fixtures=("roberta-tied-bias", "llama-untied"))
+    assert [o for o in outcomes if o.outcome == "failed"] == []
+    assert sum(o.outcome == "passed" for o in outcomes) > 20
+
+
+def test_the_recipe_of_the_guide_is_valid() -> None:
+    recipe = validate(CompareSettings, yaml.safe_load(blocks("docs/guides/recipes.md", "yaml")[0]), "guide")
+    assert [s.label for s in recipe.strategies][3:5] == ["sharper", "both"]
+
+
+@pytest.mark.parametrize("recipe", sorted(ROOT.glob("examples/*.yaml")), ids=lambda p: p.stem)
+def test_example_recipes_are_valid(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEXIGRAFT_DATA", "/data")
+    monkeypatch.setenv("LEXIGRAFT_MODELS", "/models")
+    read = read_recipe(recipe)
+    assert read.source.startswith("/models/")
+    assert len(read.seeds) == 3
+
+
+def commands() -> list[str]:
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        found += re.findall(r"^ {4}(?:\w+=\S+ )*(?:\.venv/bin/)?lexigraft ([^#\n]+)", text, re.M)
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_and_options_exist(command: str) -> None:
+    from lexigraft.cli.main import app
+
+    words = shlex.split(command)
+    group = 2 if words[0] == "strategies" else 1
+    shown = CliRunner().invoke(app, [*words[:group], "--help"])
+    assert shown.exit_code == 0, shown.output
+    for option in (w for w in words if w.startswith("--")):
+        assert option in shown.output
