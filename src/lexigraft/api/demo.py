@@ -41,8 +41,8 @@ class Scale:
 
     rich_chars: int = 2_000_000
     clone_chars: int = 500_000
-    rich_steps: int = 240
-    poor_steps: int = 50
+    rich_steps: int = 110
+    poor_steps: int = 25
     steps: int = 40
     probe: int = 20
     heldout: int = 50
