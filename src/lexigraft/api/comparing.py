@@ -35,6 +35,7 @@ class Compared:
         comparison: What was compared on what.
         results: One result for each cell.
         report: Where the report is.
+        store: The MLflow store that holds the runs; empty when tracking is off.
         tracking: What a person should know about the tracked runs; empty when all is well.
     """
 
@@ -42,6 +43,7 @@ class Compared:
     comparison: Comparison
     results: tuple[CellResult, ...]
     report: ReportPaths
+    store: str
     tracking: str
 
 
@@ -129,7 +131,7 @@ def compare(
         raise
     report = write_report(folder)
     message = tracker.finish(folder, report) if tracker else ""
-    return Compared(folder, comparison, tuple(results), report, message)
+    return Compared(folder, comparison, tuple(results), report, tracker.uri if tracker else "", message)
 
 
 def describe(recipe: CompareSettings, prepared: Prepared, texts: Texts) -> Comparison:

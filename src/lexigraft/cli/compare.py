@@ -69,8 +69,10 @@ def _show(done: Compared, as_json: bool) -> None:
     from lexigraft.core.report import read_report, table_text
 
     Console(width=None if sys.stdout.isatty() else 160).print(table_text(read_report(done.out)))
-    typer.echo(f"report:   {done.report.html}")
+    typer.echo(f"report:   {done.report.html} (open it in a browser)")
     typer.echo(f"results:  {done.report.csv}")
+    if done.store:
+        typer.echo(f"runs:     mlflow ui --backend-store-uri {done.store}")
     if done.tracking:
         typer.echo(done.tracking)
 
