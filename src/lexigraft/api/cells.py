@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from lexigraft.api.adapting import adapt_model
 from lexigraft.api.evaluating import measure
 from lexigraft.api.preparing import Prepared, Texts, load_texts
-from lexigraft.api.supplies import supplies
+from lexigraft.api.supplies import load_answer, supplies
 from lexigraft.core.cell import Cell, CellResult, Score
-from lexigraft.core.fingerprint import flat, hash_of, model_hash
+from lexigraft.core.dictionary import load_dictionary
+from lexigraft.core.fingerprint import file_hash, flat, hash_of, model_hash
 from lexigraft.core.graft_folder import write_model, write_provenance
 from lexigraft.core.pipeline import Grafted, graft_model, make_chain, needs_of, peak_rss_bytes
 from lexigraft.core.recipe import CompareSettings, StrategySettings
-from lexigraft.core.strategy import Need
+from lexigraft.core.strategy import Need, Strategy
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.versions import versions
 
@@ -39,39 +40,46 @@ def cells_of(recipe: CompareSettings, prepared: Prepared, texts: Texts, tokenize
         "evaluation": recipe.evaluation.model_dump(mode="json"),
         "versions": {name: versions()[name] for name in _CODE},
     }
-    return tuple(_cell(s, seed, shared, recipe, prepared) for s in recipe.strategies for seed in recipe.seeds)
+    chains = [(s.label, make_chain(s.chain)) for s in recipe.strategies]
+    inputs = _inputs(recipe, prepared, frozenset().union(*(needs_of(chain) for _, chain in chains)))
+    return tuple(_cell(label, chain, seed, shared, inputs) for label, chain in chains for seed in recipe.seeds)
+
+
+def _inputs(recipe: CompareSettings, prepared: Prepared, needs: frozenset[Need]) -> dict[Need, Any]:
+    """The content of what strategies lean on, by need; never a path."""
+    found: dict[Need, Any] = {}
+    if Need.TARGET_VECTORS in needs:
+        vectors = recipe.target_vectors
+        found[Need.TARGET_VECTORS] = vectors.model_dump(mode="json") | {
+            "file": file_hash(Path(vectors.file)) if vectors.file else None,
+            "extend_tokenizer": load_vocabulary(vectors.extend_tokenizer).hash if vectors.extend_tokenizer else None,
+        }
+    if Need.DICTIONARY in needs and recipe.dictionary:
+        found[Need.DICTIONARY] = load_dictionary(recipe.dictionary).hash
+    if Need.POOR_MODEL in needs:
+        found[Need.POOR_MODEL] = prepared.poor_hash
+    if Need.DONOR in needs and recipe.donor:
+        found[Need.DONOR] = model_hash(recipe.donor)
+    if Need.ANSWER in needs and recipe.answer:
+        found[Need.ANSWER] = load_answer(recipe.answer).hash
+    return found
 
 
 def _cell(
-    strategy: StrategySettings, seed: int, shared: dict[str, Any], recipe: CompareSettings, prepared: Prepared
+    label: str, chain: Sequence[Strategy], seed: int, shared: Mapping[str, Any], inputs: Mapping[Need, Any]
 ) -> Cell:
-    chain = make_chain(strategy.chain)
     needs = needs_of(chain)
-    own: dict[str, Any] = {"chain": [[s.name, s.parameters()] for s in chain], "seed": seed}
-    if Need.TARGET_VECTORS in needs:
-        own["vectors"] = recipe.target_vectors.model_dump(mode="json")
-    if Need.DICTIONARY in needs and recipe.dictionary:
-        own["dictionary"] = recipe.dictionary.model_dump(mode="json")
-    if Need.POOR_MODEL in needs:
-        own["poor"] = prepared.poor_hash
-    if Need.DONOR in needs and recipe.donor:
-        own["donor"] = model_hash(recipe.donor)
-    if Need.ANSWER in needs:
-        own["answer"] = recipe.answer
+    leans_on = {need.value: content for need, content in inputs.items() if need in needs}
+    made_by = {"chain": [[s.name, s.parameters()] for s in chain], "seed": seed, **leans_on}
     described = {
         **shared,
+        **leans_on,
         "seed": seed,
         "strategy": "+".join(s.name for s in chain),
         "keeps_tokenizer": any(s.keeps_tokenizer for s in chain),
         "fields": {s.name: s.parameters() for s in chain},
-        **_named(own),
     }
-    parameters = flat(described)
-    return Cell(strategy.label, seed, chain[0].body.value, hash_of([shared, own]), parameters)
-
-
-def _named(own: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in own.items() if key not in ("chain", "seed")}
+    return Cell(label, seed, chain[0].body.value, hash_of([shared, made_by]), flat(described))
 
 
 @dataclass(frozen=True)

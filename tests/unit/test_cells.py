@@ -1,0 +1,55 @@
+"""A cell is known by the content of what makes it: never by paths, always by what is in the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lexigraft.api.cells import cells_of
+from lexigraft.api.preparing import Prepared, load_texts
+from lexigraft.core.fingerprint import model_hash
+from lexigraft.core.fixture_tokenizers import tiny_tokenizer
+from lexigraft.core.recipe_files import read_recipe
+from lexigraft.core.tokenizer_files import load_vocabulary
+
+from fixtures.recipes import tiny_recipe
+
+
+def keys(folder: Path, **overrides: object) -> dict[str, str]:
+    recipe = read_recipe(folder / "recipe.yaml", overrides)
+    prepared = Prepared(str(folder / "target"), None, model_hash(recipe.source), None)
+    cells = cells_of(recipe, prepared, load_texts(recipe), load_vocabulary(folder / "target").hash)
+    return {cell.label: cell.key for cell in cells if cell.seed == 0}
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    tiny_recipe(folder, strategies=["random", "focus", "oracle"], poor_model=None)
+    tiny_tokenizer("unigram", "target").save_pretrained(folder / "target")
+    return folder
+
+
+def test_the_same_content_in_another_folder_is_the_same_cell(tmp_path: Path) -> None:
+    assert keys(made(tmp_path / "a")) == keys(made(tmp_path / "b"))
+
+
+def test_other_links_are_another_oracle_and_nothing_else(tmp_path: Path) -> None:
+    folder = made(tmp_path / "a")
+    before = keys(folder)
+    with (folder / "links.tsv").open("a", encoding="utf-8") as file:
+        file.write("new\tword\t3\n")
+    after = keys(folder)
+    assert after["oracle"] != before["oracle"]
+    assert {n: after[n] for n in ("random", "focus")} == {n: before[n] for n in ("random", "focus")}
+
+
+def test_other_vector_settings_are_another_focus_and_nothing_else(tmp_path: Path) -> None:
+    folder = made(tmp_path / "a")
+    before, after = keys(folder), keys(folder, **{"target_vectors.dim": 20})
+    assert [n for n in before if before[n] != after[n]] == ["focus"]
+
+
+def test_another_budget_is_another_cell_but_another_name_is_not(tmp_path: Path) -> None:
+    folder = made(tmp_path / "a")
+    before = keys(folder)
+    assert keys(folder, name="renamed") == before
+    assert not set(keys(folder, **{"adaptation.steps": 5}).values()) & set(before.values())
