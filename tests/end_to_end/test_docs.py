@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
+
 from lexigraft.api.docs import strategy_table
 from lexigraft.core.checks import run_checks
 from lexigraft.core.recipe import CompareSettings, validate
 from lexigraft.core.recipe_files import read_recipe
 from lexigraft.core.registry import discover
-from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fixtures.recipes import tiny_recipe
 from lexigraft.api.cells import cells_of
 from lexigraft.api.preparing import Prepared, load_texts
 from lexigraft.core.fingerprint import model_hash
 from lexigraft.core.fixture_tokenizers import tiny_tokenizer
 from lexigraft.core.recipe_files import read_recipe
 from lexigraft.core.tokenizer_files import load_vocabulary
-
-from fixtures.recipes import tiny_recipe
 
 
 def keys(folder: Path, **overrides: object) -> dict[str, str]:
