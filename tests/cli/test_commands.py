@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -253,13 +253,19 @@ def environment() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
+def processor_seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_help_comes_at_once() -> None:
+    """Under 0.3 s of processor time: what a person waits on an idle machine, whatever else this one does."""
     program = Path(sys.executable).with_name("lexigraft")
     taken = []
     for _ in range(5):
-        started = time.perf_counter()
+        before = processor_seconds_of_children()
         subprocess.run([str(program), "--help"], check=True, capture_output=True, env=environment())
-        taken.append(time.perf_counter() - started)
+        taken.append(processor_seconds_of_children() - before)
     assert min(taken) < 0.3, taken
 
 
