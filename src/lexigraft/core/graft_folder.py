@@ -16,6 +16,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.model_files import load_model, tables_of
 from lexigraft.core.rows import Provenance
 from lexigraft.core.scoring import context_length
+from lexigraft.core.strategy import Role
 from lexigraft.core.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def verify(folder: Path, model: PreTrainedModel) -> None:
     if tables_of(again).tied != tables_of(model).tied:
         raise RuntimeError("tied tables did not survive saving")
     generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(len(tables_of(model).by_role["input"]), (2, 8), generator=generator)  # type: ignore[index]
+    ids = torch.randint(len(tables_of(model).by_role[Role.INPUT]), (2, 8), generator=generator)
     inputs: dict[str, Any] = {"input_ids": ids}
     if model.config.is_encoder_decoder:
         inputs["decoder_input_ids"] = ids
