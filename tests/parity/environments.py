@@ -57,6 +57,21 @@ DEEPFOCUS = Peer(
 )
 
 
+MERGEKIT = Peer(
+    "mergekit",
+    packages=(
+        "torch==2.13.0",
+        "transformers==5.23.0",
+        "numpy==2.4.6",
+        "accelerate==1.15.0",
+        "peft==0.21.2",
+        "tokenizers==0.23.3",
+        "safetensors==0.8.0",
+        "mergekit==0.1.5",
+    ),
+)
+
+
 def ready(peer: Peer) -> Path:
     """Make the environment of a peer unless it is there, and return its interpreter.
 
