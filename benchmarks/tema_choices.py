@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from lexigraft.api.preparing import load_texts, prepare
-from lexigraft.api.supplies import supplies, token_counts
+from lexigraft.api.preparing import given_in, load_texts, prepare
+from lexigraft.api.supplies import token_counts
 from lexigraft.core.alignment import align
 from lexigraft.core.corpus import load_corpus, split, without
 from lexigraft.core.pipeline import graft_model, make_chain
@@ -52,13 +52,7 @@ def main(recipe_file: str, folder: str, min_count: str = "15") -> None:
     prepared = prepare(recipe, texts, Path(folder) / "prepared")
     target = load_vocabulary(prepared.target_tokenizer)
     source = load_vocabulary(recipe.source)
-    loaders = supplies(
-        target,
-        cache_folder=Path(folder) / "prepared" / "vectors",
-        corpus=texts.train,
-        dictionary=recipe.dictionary,
-        poor=prepared.poor_model,
-    )
+    loaders = given_in(recipe, prepared.poor_model, texts).loaders(target, Path(folder) / "prepared" / "vectors")
     dictionary = loaders[Need.DICTIONARY]()
     links = link_tokens(source, target, dictionary, align(source, target), single_only=False, shared=False)
     counts = token_counts(target, texts.train)

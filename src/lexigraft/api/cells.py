@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.api.adapting import adapt_model
 from lexigraft.api.evaluating import measure
-from lexigraft.api.preparing import Prepared, Texts, load_texts
-from lexigraft.api.supplies import load_answer, supplies
+from lexigraft.api.preparing import Prepared, Texts, given_in, load_texts
 from lexigraft.core.cell import Cell, CellResult, Score
-from lexigraft.core.dictionary import load_dictionary
-from lexigraft.core.fingerprint import file_hash, flat, hash_of, model_hash
+from lexigraft.core.fingerprint import flat, hash_of
 from lexigraft.core.graft_folder import write_model, write_provenance
 from lexigraft.core.pipeline import Grafted, graft_model, make_chain, needs_of, peak_rss_bytes
 from lexigraft.core.recipe import CompareSettings, StrategySettings
@@ -40,46 +38,29 @@ def cells_of(recipe: CompareSettings, prepared: Prepared, texts: Texts, tokenize
         "evaluation": recipe.evaluation.model_dump(mode="json"),
         "versions": {name: versions()[name] for name in _CODE},
     }
-    chains = [(s.label, make_chain(s.chain)) for s in recipe.strategies]
-    inputs = _inputs(recipe, prepared, frozenset().union(*(needs_of(chain) for _, chain in chains)))
-    return tuple(_cell(label, chain, seed, shared, inputs) for label, chain in chains for seed in recipe.seeds)
-
-
-def _inputs(recipe: CompareSettings, prepared: Prepared, needs: frozenset[Need]) -> dict[Need, Any]:
-    """The content of what strategies lean on, by need; never a path."""
-    found: dict[Need, Any] = {}
-    if Need.TARGET_VECTORS in needs:
-        vectors = recipe.target_vectors
-        found[Need.TARGET_VECTORS] = vectors.model_dump(mode="json") | {
-            "file": file_hash(Path(vectors.file)) if vectors.file else None,
-            "extend_tokenizer": load_vocabulary(vectors.extend_tokenizer).hash if vectors.extend_tokenizer else None,
-        }
-    if Need.DICTIONARY in needs and recipe.dictionary:
-        found[Need.DICTIONARY] = load_dictionary(recipe.dictionary).hash
-    if Need.POOR_MODEL in needs:
-        found[Need.POOR_MODEL] = prepared.poor_hash
-    if Need.DONOR in needs and recipe.donor:
-        found[Need.DONOR] = model_hash(recipe.donor)
-    if Need.ANSWER in needs and recipe.answer:
-        found[Need.ANSWER] = load_answer(recipe.answer).hash
-    return found
+    lines = [(s, make_chain(s.chain)) for s in recipe.strategies]
+    needs = frozenset[Need]().union(*(needs_of(chain) for _, chain in lines))
+    inputs = given_in(recipe, prepared.poor_model, texts).contents(needs)
+    return tuple(_cell(line, chain, seed, shared, inputs) for line, chain in lines for seed in recipe.seeds)
 
 
 def _cell(
-    label: str, chain: Sequence[Strategy], seed: int, shared: Mapping[str, Any], inputs: Mapping[Need, Any]
+    line: StrategySettings, chain: Sequence[Strategy], seed: int, shared: Mapping[str, Any], inputs: Mapping[Need, Any]
 ) -> Cell:
     needs = needs_of(chain)
-    leans_on = {need.value: content for need, content in inputs.items() if need in needs}
-    made_by = {"chain": [[s.name, s.parameters()] for s in chain], "seed": seed, **leans_on}
+    own = {need.value: content for need, content in inputs.items() if need in needs}
+    if line.norm_calibration is not None:
+        own["norm_calibration"] = line.norm_calibration
+    made_by = {"chain": [[s.name, s.parameters()] for s in chain], "seed": seed, **own}
     described = {
         **shared,
-        **leans_on,
+        **own,
         "seed": seed,
         "strategy": "+".join(s.name for s in chain),
         "keeps_tokenizer": any(s.keeps_tokenizer for s in chain),
         "fields": {s.name: s.parameters() for s in chain},
     }
-    return Cell(label, seed, chain[0].body.value, hash_of([shared, made_by]), flat(described))
+    return Cell(line.label, seed, chain[0].body.value, hash_of([shared, made_by]), flat(described))
 
 
 @dataclass(frozen=True)
@@ -131,10 +112,12 @@ class CellRunner:
         cost |= {
             "seconds": time.perf_counter() - started,
             "graft_seconds": grafted_at - started,
+            "plan_seconds": grafted.rows.plan_seconds,
+            "learned_tokens": grafted.rows.counts["learned_tokens"],
             "peak_rss_bytes": peak_rss_bytes(),
         }
         write_provenance(self._home(cell), grafted.rows.provenance, grafted.vocabulary)
-        return CellResult(cell, tuple(scores), losses, _coverage(grafted), cost)
+        return CellResult(cell, tuple(scores), losses, _coverage(grafted), cost, grafted.rows.notes)
 
     def _home(self, cell: Cell) -> Path:
         home = self.out / "cells" / cell.folder
@@ -143,24 +126,18 @@ class CellRunner:
 
     def _graft(self, strategy: StrategySettings, seed: int, texts: Texts) -> Grafted:
         target = load_vocabulary(self.prepared.target_tokenizer)
-        loaders = supplies(
-            target,
-            cache_folder=self.out / "prepared" / "vectors",
-            corpus=texts.train,
-            vectors=self.recipe.target_vectors,
-            dictionary=self.recipe.dictionary,
-            poor=self.prepared.poor_model,
-            donor=self.recipe.donor,
-            answer=self.recipe.answer,
-        )
+        given = given_in(self.recipe, self.prepared.poor_model, texts)
+        settings = self.recipe.graft
+        if strategy.norm_calibration is not None:
+            settings = settings.model_copy(update={"norm_calibration": strategy.norm_calibration})
         return graft_model(
             self.recipe.source,
             target,
             make_chain(strategy.chain),
-            loaders,
+            given.loaders(target, self.out / "prepared" / "vectors"),
             poor=self.prepared.poor_model,
             seed=seed,
-            settings=self.recipe.graft,
+            settings=settings,
         )
 
     def _measure(self, model: PreTrainedModel, grafted: Grafted, texts: Texts) -> dict[str, float]:

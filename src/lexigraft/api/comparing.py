@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.api.cells import CellRunner, cells_of
-from lexigraft.api.preparing import Prepared, Texts, load_texts, prepare
+from lexigraft.api.preparing import Prepared, Texts, given_in, load_texts, prepare
 from lexigraft.core.cell import CellResult, Comparison
 from lexigraft.core.cell_store import load_results
 from lexigraft.core.comparison import Progress, run_cells
@@ -21,7 +21,7 @@ from lexigraft.core.recipe_files import dump_recipe, read_recipe
 from lexigraft.core.registry import make
 from lexigraft.core.report import ReportPaths, write_report
 from lexigraft.core.resources import refuse_missing
-from lexigraft.core.strategy import Need, Strategy
+from lexigraft.core.strategy import Strategy
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.versions import versions
 
@@ -67,16 +67,8 @@ def refuse_unmet(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy
     Raises:
         LexigraftError: Which strategy misses what, and how to supply it.
     """
-    given = {
-        Need.TARGET_VECTORS: True,
-        Need.TRAINING: True,
-        Need.DICTIONARY: recipe.dictionary is not None,
-        Need.POOR_MODEL: recipe.poor_model is not None,
-        Need.DONOR: recipe.donor is not None,
-        Need.ANSWER: recipe.answer is not None,
-    }
-    needs = {label: needs_of(chain) for label, chain in chains.items()}
-    refuse_missing(needs, {need: True for need, here in given.items() if here})
+    given = given_in(recipe, poor="the recipe's" if recipe.poor_model else None)
+    refuse_missing({label: needs_of(chain) for label, chain in chains.items()}, given.met())
 
 
 def compare(

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lexigraft.api.places import cache_folder
-from lexigraft.api.supplies import supplies
+from lexigraft.api.supplies import Given
 from lexigraft.core.corpus import load_corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.graft_folder import refuse_existing
 from lexigraft.core.pipeline import Links, graft_model, make_chain, needs_of, save_graft
-from lexigraft.core.recipe import DictionarySettings, GraftSettings, VectorSettings
+from lexigraft.core.recipe import (
+    DictionarySettings,
+    GraftSettings,
+    ParallelSettings,
+    VectorSettings,
+    WordVectorSettings,
+)
 from lexigraft.core.resources import refuse_missing
 from lexigraft.core.strategy import Need
 from lexigraft.core.tokenizer_files import load_vocabulary
@@ -41,7 +48,10 @@ def graft(
     fields: Mapping[str, Any] | None = None,
     corpus: Sequence[str | Path] | None = None,
     target_vectors: VectorSettings | str | None = None,
+    source_corpus: Sequence[str | Path] | None = None,
+    word_vectors: WordVectorSettings | None = None,
     dictionary: DictionarySettings | str | None = None,
+    parallel: ParallelSettings | None = None,
     poor_model: str | None = None,
     donor: str | None = None,
     answer: str | None = None,
@@ -59,7 +69,10 @@ def graft(
         fields: Strategy fields.
         corpus: Files of target text.
         target_vectors: How vectors are trained, or a ``.bin``, ``.vec`` or ``.npz`` file.
+        source_corpus: Files of source-language text, for word vectors of both languages.
+        word_vectors: How word vectors of both languages are trained, or the files they are in.
         dictionary: A TSV of word pairs, or settings.
+        parallel: Sentences of both languages, line by line.
         poor_model: TEMA's poor model.
         donor: A model that already uses the target tokenizer; refused where no strategy of the chain leans on one.
         answer: The links file of a cloned language.
@@ -78,28 +91,20 @@ def graft(
     chain = make_chain(links_of(strategy, fields))
     if donor is not None and Need.DONOR not in needs_of(chain):
         raise LexigraftError("no strategy of the chain leans on a donor", donor, "Leave --donor out")
-    vectors = VectorSettings(file=target_vectors) if isinstance(target_vectors, str) else target_vectors
-    words = DictionarySettings(path=[dictionary]) if isinstance(dictionary, str) else dictionary
-    given = {
-        "target_vectors": bool(corpus) or bool(vectors and vectors.file),
-        "dictionary": words is not None,
-        "poor_model": bool(poor_model and corpus),
-        "donor": donor is not None,
-        "answer": answer is not None,
-        "training": bool(corpus),
-    }
-    refuse_missing({s.name: s.effective_needs() for s in chain}, {n: 1 for n in needs_of(chain) if given.get(n.value)})
-    target = load_vocabulary(target_tokenizer)
-    text = load_corpus(list(corpus)) if corpus else None
-    loaders = supplies(
-        target,
-        cache_folder=cache_folder(),
-        corpus=text,
-        vectors=vectors,
-        dictionary=words,
+    vectors = VectorSettings() if target_vectors is None else target_vectors
+    given = Given(
+        corpus=cache(lambda: load_corpus(list(corpus))) if corpus else None,
+        source_text=cache(lambda: load_corpus(list(source_corpus))) if source_corpus else None,
+        vectors=VectorSettings(file=vectors) if isinstance(vectors, str) else vectors,
+        word_vectors=word_vectors or WordVectorSettings(),
+        dictionary=DictionarySettings(path=[dictionary]) if isinstance(dictionary, str) else dictionary,
+        parallel=parallel,
         poor=poor_model,
         donor=donor,
         answer=answer,
     )
+    refuse_missing({s.name: s.effective_needs() for s in chain}, given.met())
+    target = load_vocabulary(target_tokenizer)
+    loaders = given.loaders(target, cache_folder())
     grafted = graft_model(source, target, chain, loaders, poor=poor_model, seed=seed, settings=settings)
     return save_graft(grafted, Path(out), force=force, verified=settings.verify)

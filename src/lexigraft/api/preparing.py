@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lexigraft.api.adapting import pretrain_model
+from lexigraft.api.supplies import Given
 from lexigraft.core.corpus import Corpus, load_corpus, split, without
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.fingerprint import hash_of, model_hash
 from lexigraft.core.graft_folder import whole_folder, write_model
-from lexigraft.core.recipe import CompareSettings, PretrainSettings, TokenizerSettings
+from lexigraft.core.recipe import CompareSettings, CorpusSettings, PretrainSettings, TokenizerSettings
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.tokenizer_training import train_tokenizer
 from lexigraft.core.vocabulary import Vocabulary
 
 Say = Callable[[str], None]
+POOR_AS_DONOR = "poor_model"
+"""The recipe's ``donor`` that means its own poor model, which uses the target tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,13 @@ class Texts:
         train: Target text to train on; no line of it is held out.
         heldout: Target text that nothing is trained on.
         also: Further texts to measure, by name; ``source`` is the source text whose retention is measured.
+        source_train: Source-language text for word vectors of both languages.
     """
 
     train: Corpus
     heldout: Corpus
     also: Mapping[str, Corpus]
+    source_train: Corpus | None = None
 
     @property
     def measured(self) -> dict[str, Corpus]:
@@ -47,13 +53,11 @@ class Prepared:
         target_tokenizer: Folder or file of the target tokenizer.
         poor_model: Folder or Hub name of the poor model, if there is one.
         source_hash: Content of the source model.
-        poor_hash: Content of the poor model.
     """
 
     target_tokenizer: str
     poor_model: str | None
     source_hash: str
-    poor_hash: str | None
 
 
 def load_texts(recipe: CompareSettings) -> Texts:
@@ -75,7 +79,42 @@ def load_texts(recipe: CompareSettings) -> Texts:
     if not len(train) or not len(heldout):
         raise LexigraftError("corpus is too small to split", f"{len(train)} training and {len(heldout)} held-out lines")
     limit = given.heldout_lines
-    return Texts(train, _spread(heldout, limit), {name: _spread(text, limit) for name, text in also.items()})
+    measured = {name: _spread(text, limit) for name, text in also.items()}
+    return Texts(train, _spread(heldout, limit), measured, _source_text(given, also.get("source")))
+
+
+def _source_text(given: CorpusSettings, heldout: Corpus | None) -> Corpus | None:
+    if not given.source_train:
+        return None
+    text = load_corpus(given.source_train, text_field=given.text_field)
+    return without(text, heldout) if heldout is not None else text
+
+
+def given_in(recipe: CompareSettings, poor: str | None, texts: Texts | None = None) -> Given:
+    """What a recipe gives to strategies.
+
+    Args:
+        recipe: The recipe.
+        poor: The prepared poor model; it is the donor too where the recipe says ``donor: poor_model``.
+        texts: The recipe's texts, read again when they are asked for and not given.
+    """
+    read = cache(lambda: texts or load_texts(recipe))
+    return Given(
+        corpus=lambda: read().train,
+        source_text=(lambda: _present(read().source_train)) if recipe.corpus.source_train else None,
+        vectors=recipe.target_vectors,
+        word_vectors=recipe.word_vectors,
+        dictionary=recipe.dictionary,
+        parallel=recipe.parallel,
+        poor=poor,
+        donor=poor if recipe.donor == POOR_AS_DONOR else recipe.donor,
+        answer=recipe.answer,
+    )
+
+
+def _present(text: Corpus | None) -> Corpus:
+    assert text is not None
+    return text
 
 
 def _spread(corpus: Corpus, limit: int) -> Corpus:
@@ -105,7 +144,7 @@ def prepare(recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lamb
     poor = recipe.poor_model
     if isinstance(poor, PretrainSettings):
         poor = str(_made_poor(poor, texts.train, vocabulary, folder, say))
-    return Prepared(tokenizer, poor, model_hash(recipe.source), model_hash(poor) if poor else None)
+    return Prepared(tokenizer, poor, model_hash(recipe.source))
 
 
 def _made_tokenizer(settings: TokenizerSettings, corpus: Corpus, folder: Path, say: Say) -> Path:

@@ -1,62 +1,110 @@
-"""Loaders for what strategies need, made from what the user gave."""
+"""What a user gave for strategies to lean on: which needs it meets, loaders for them, and the content behind each."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.corpus import Corpus
 from lexigraft.core.dictionary import Dictionary, load_dictionary
+from lexigraft.core.fingerprint import file_hash, model_hash
+from lexigraft.core.parallel import load_parallel
 from lexigraft.core.pipeline import donor_loader, poor_model_loader
-from lexigraft.core.recipe import DictionarySettings, VectorSettings
+from lexigraft.core.recipe import DictionarySettings, ParallelSettings, VectorSettings, WordVectorSettings
 from lexigraft.core.resources import Loader, StaticVectors
 from lexigraft.core.strategy import Need
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.vocabulary import Vocabulary
 
+T = TypeVar("T")
+Text = Callable[[], Corpus]
 
-def supplies(
-    target: Vocabulary,
-    *,
-    cache_folder: Path,
-    corpus: Corpus | None = None,
-    vectors: VectorSettings | None = None,
-    dictionary: DictionarySettings | None = None,
-    poor: str | None = None,
-    donor: str | None = None,
-    answer: str | None = None,
-) -> dict[Need, Loader]:
-    """A loader, run on first use, for each need that the given inputs can meet.
 
-    Args:
-        target: The target vocabulary.
-        cache_folder: Where trained vectors are kept, by content.
+@dataclass(frozen=True)
+class Given:
+    """What strategies may lean on; everything may be missing, nothing is loaded before it is asked for.
+
+    Attributes:
         corpus: Target text.
-        vectors: How vectors are trained, or the file they are in.
+        source_text: Source-language text.
+        vectors: How vectors of the target tokens are trained, or the file they are in.
+        word_vectors: How word vectors of both languages are trained, or the files they are in.
         dictionary: Where the word list is.
+        parallel: Where the sentences of both languages are.
         poor: The poor model.
         donor: The donor model.
         answer: The links file of a cloned language.
     """
-    settings = vectors or VectorSettings()
-    found: dict[Need, Any] = {}
-    if corpus is not None or settings.file:
-        found[Need.TARGET_VECTORS] = lambda: _vectors(target, corpus, settings, cache_folder)
-    if dictionary is not None:
-        found[Need.DICTIONARY] = lambda: load_dictionary(dictionary)
-    if poor is not None and corpus is not None:
-        found[Need.POOR_MODEL] = lambda: poor_model_loader(poor, target, token_counts(target, corpus))
-    if donor is not None:
-        found[Need.DONOR] = lambda: donor_loader(donor)
-    if answer is not None:
-        found[Need.ANSWER] = lambda: load_answer(answer)
-    if corpus is not None:
-        found[Need.TRAINING] = lambda: corpus
-    return {need: cache(loader) for need, loader in found.items()}
+
+    corpus: Text | None = None
+    source_text: Text | None = None
+    vectors: VectorSettings = field(default_factory=VectorSettings)
+    word_vectors: WordVectorSettings = field(default_factory=WordVectorSettings)
+    dictionary: DictionarySettings | None = None
+    parallel: ParallelSettings | None = None
+    poor: str | None = None
+    donor: str | None = None
+    answer: str | None = None
+
+    def met(self) -> frozenset[Need]:
+        """The needs that this meets."""
+        text = self.corpus is not None
+        both = text and self.source_text is not None
+        here = {
+            Need.TARGET_VECTORS: text or self.vectors.file is not None,
+            Need.WORD_VECTORS: both or self.word_vectors.source is not None,
+            Need.COMPASS: text,
+            Need.DICTIONARY: self.dictionary is not None,
+            Need.PARALLEL: self.parallel is not None,
+            Need.DONOR: self.donor is not None,
+            Need.POOR_MODEL: text and self.poor is not None,
+            Need.TRAINING: text,
+            Need.ANSWER: self.answer is not None,
+        }
+        return frozenset(need for need, is_here in here.items() if is_here)
+
+    def loaders(self, target: Vocabulary, cache_folder: Path) -> dict[Need, Loader]:
+        """A loader, run once and on first use, for each need that this meets.
+
+        Args:
+            target: The target vocabulary.
+            cache_folder: Where trained vectors are kept, by content.
+        """
+        made: dict[Need, Callable[[], Any]] = {
+            Need.TARGET_VECTORS: lambda: _vectors(target, self.corpus, self.vectors, cache_folder),
+            Need.DICTIONARY: lambda: load_dictionary(_there(self.dictionary)),
+            Need.DONOR: lambda: donor_loader(_there(self.donor)),
+            Need.POOR_MODEL: lambda: poor_model_loader(
+                _there(self.poor), target, token_counts(target, _there(self.corpus)())
+            ),
+            Need.TRAINING: lambda: _there(self.corpus)(),
+            Need.ANSWER: lambda: load_answer(_there(self.answer)),
+        }
+        return {need: cache(made[need]) for need in sorted(self.met()) if need in made}
+
+    def contents(self, needs: frozenset[Need]) -> dict[Need, Any]:
+        """The content behind each of some needs, as plain values: never a path. Target text has a hash of its own."""
+        made: dict[Need, Callable[[], Any]] = {
+            Need.TARGET_VECTORS: lambda: _vectors_content(self.vectors),
+            Need.WORD_VECTORS: lambda: _word_vectors_content(self.word_vectors, self.source_text),
+            Need.DICTIONARY: lambda: load_dictionary(_there(self.dictionary)).hash,
+            Need.PARALLEL: lambda: load_parallel(_there(self.parallel)).hash,
+            Need.DONOR: lambda: model_hash(_there(self.donor)),
+            Need.POOR_MODEL: lambda: model_hash(_there(self.poor)),
+            Need.ANSWER: lambda: load_answer(_there(self.answer)).hash,
+        }
+        return {need: made[need]() for need in sorted(needs & self.met()) if need in made}
+
+
+def _there(value: T | None) -> T:
+    assert value is not None
+    return value
 
 
 def load_answer(path: str) -> Dictionary:
@@ -74,16 +122,16 @@ def token_counts(vocabulary: Vocabulary, corpus: Corpus) -> npt.NDArray[np.int64
     return counts
 
 
-def _vectors(target: Vocabulary, corpus: Corpus | None, settings: VectorSettings, cache_folder: Path) -> StaticVectors:
+def _vectors(target: Vocabulary, corpus: Text | None, settings: VectorSettings, cache_folder: Path) -> StaticVectors:
     from lexigraft.adapters.fasttext_vectors import load_vectors, train_target_vectors
 
     if settings.file:
         return load_vectors(Path(settings.file), target, settings.level)
-    assert corpus is not None
+    text = _there(corpus)()
     if settings.extend_tokenizer is None:
-        return train_target_vectors(corpus, target, settings, cache_folder)
+        return train_target_vectors(text, target, settings, cache_folder)
     language = load_vocabulary(settings.extend_tokenizer)
-    return _carried_over(train_target_vectors(corpus, language, settings, cache_folder), language, target)
+    return _carried_over(train_target_vectors(text, language, settings, cache_folder), language, target)
 
 
 def _carried_over(vectors: StaticVectors, language: Vocabulary, target: Vocabulary) -> StaticVectors:
@@ -96,3 +144,18 @@ def _carried_over(vectors: StaticVectors, language: Vocabulary, target: Vocabula
     kept = [i for i, here in zip(ids, present, strict=True) if here]
     rows[torch.from_numpy(np.flatnonzero(present))] = vectors.vectors[kept]
     return StaticVectors(rows, present, {**vectors.origin, "extend": True})
+
+
+def _vectors_content(settings: VectorSettings) -> dict[str, Any]:
+    extend = settings.extend_tokenizer
+    return settings.model_dump(mode="json") | {
+        "file": file_hash(Path(settings.file)) if settings.file else None,
+        "extend_tokenizer": load_vocabulary(extend).hash if extend else None,
+    }
+
+
+def _word_vectors_content(settings: WordVectorSettings, source_text: Text | None) -> dict[str, Any]:
+    files = {side: getattr(settings, side) for side in ("source", "target")}
+    hashes = {side: file_hash(Path(file)) if file else None for side, file in files.items()}
+    text = source_text().hash if source_text is not None and settings.source is None else None
+    return settings.model_dump(mode="json") | hashes | {"source_text": text}

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lexigraft.cli.output import Json, Sets, assignments, pairs, print_json
+from lexigraft.core.errors import LexigraftError
 
 
 def graft(
@@ -23,8 +24,20 @@ def graft(
     extend_tokenizer: Annotated[
         str | None, typer.Option(help="FOCUS's extend mode: the language's own tokenizer.")
     ] = None,
+    source_corpus: Annotated[
+        list[str] | None, typer.Option(help="Source-language text, to train word vectors on; repeatable.")
+    ] = None,
+    word_vectors: Annotated[
+        str | None, typer.Option(help="Word vectors of the target language: .bin, .vec or .npz; with --source-vectors.")
+    ] = None,
+    source_vectors: Annotated[str | None, typer.Option(help="Word vectors of the source language.")] = None,
+    shared_space: Annotated[bool, typer.Option(help="The two files of word vectors already lie in one space.")] = False,
     dictionary: Annotated[str | None, typer.Option(help="Word pairs, source TAB target.")] = None,
     reverse_dictionary: Annotated[bool, typer.Option(help="The dictionary is target TAB source.")] = False,
+    parallel_source: Annotated[
+        list[str] | None, typer.Option(help="Source sentences; line n is translated by line n of --parallel-target.")
+    ] = None,
+    parallel_target: Annotated[list[str] | None, typer.Option(help="Target sentences, line by line.")] = None,
     poor_model: Annotated[str | None, typer.Option(help="A model pre-trained on target text (TEMA).")] = None,
     donor: Annotated[str | None, typer.Option(help="A model that already uses the target tokenizer.")] = None,
     answer: Annotated[str | None, typer.Option(help="True word links of a cloned language.")] = None,
@@ -41,7 +54,14 @@ def graft(
     """Change a model's vocabulary and write a folder that plain transformers loads."""
     from lexigraft.api.grafting import graft as run
     from lexigraft.core.pipeline import summary
-    from lexigraft.core.recipe import DictionarySettings, GraftSettings, VectorSettings, validate
+    from lexigraft.core.recipe import (
+        DictionarySettings,
+        GraftSettings,
+        ParallelSettings,
+        VectorSettings,
+        WordVectorSettings,
+        validate,
+    )
 
     vectors = {
         "file": target_vectors,
@@ -55,6 +75,14 @@ def graft(
         "fallback": fallback,
         "memory_budget": memory_budget,
     }
+    words = {"source": source_vectors, "target": word_vectors, "shared": shared_space}
+    sides = {"source": parallel_source or [], "target": parallel_target or []}
+    if bool(parallel_source) != bool(parallel_target):
+        raise LexigraftError(
+            "parallel text needs both sides",
+            ", ".join(sides["source"] + sides["target"]),
+            "Give --parallel-source and --parallel-target",
+        )
     facts = run(
         source,
         target_tokenizer,
@@ -63,7 +91,10 @@ def graft(
         fields=assignments(set_),
         corpus=corpus,
         target_vectors=validate(VectorSettings, vectors, "vectors"),
+        source_corpus=source_corpus,
+        word_vectors=validate(WordVectorSettings, words, "word vectors"),
         dictionary=DictionarySettings(path=[dictionary], reverse=reverse_dictionary) if dictionary else None,
+        parallel=validate(ParallelSettings, sides, "parallel text") if parallel_source else None,
         poor_model=poor_model,
         donor=donor,
         answer=answer,
@@ -86,8 +117,11 @@ def graft(
             "matched": matched or "none",
             "new": f"{short['new']:,}, of which {short['covered']:,} covered by the strategy",
             "fallback": f"{short['fallback']:,}",
+            **({"learned on": f"{short['learned_tokens']:,} tokens"} if short["learned_tokens"] else {}),
             "seconds": ", ".join(f"{stage} {taken:.2f}" for stage, taken in short["seconds"].items()),
             "peak memory": f"{short['peak_rss_bytes'] / 1e9:.2f} GB",
             "written to": out,
         }
     )
+    for sentence in short["notes"]:
+        typer.echo(f"note: {sentence}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,13 +11,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lexigraft.core.alignment import NEW, Alignment, align
+from lexigraft.core.corpus import Corpus
 from lexigraft.core.dictionary import Dictionary
 from lexigraft.core.fixture_models import FixtureSpec, build, spec
 from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
 from lexigraft.core.fixture_tokenizers import tiny_tokenizer
 from lexigraft.core.law_folders import Folders
 from lexigraft.core.model_files import Tables, tables_of
-from lexigraft.core.resources import Donor, Loader, PoorModel, StaticVectors
+from lexigraft.core.resources import (
+    Compass,
+    Donor,
+    Loader,
+    ParallelText,
+    PoorModel,
+    StaticVectors,
+    Words,
+    WordSpace,
+    WordVectors,
+)
 from lexigraft.core.strategy import Need, Role
 from lexigraft.core.surface import Kind
 from lexigraft.core.vocabulary import Vocabulary
@@ -106,6 +118,11 @@ class Ground:
             Need.POOR_MODEL: self._poor_model(),
             Need.DONOR: Donor(self._poor_model().tables, self.target),
             Need.ANSWER: Dictionary.of(pairs := word_pairs(self.target), [1.0 + n % 3 for n in range(len(pairs))]),
+            Need.WORD_VECTORS: word_vectors(),
+            Need.COMPASS: Compass(target_vectors(self.source, 12), target_vectors(self.target, 13)),
+            Need.PARALLEL: parallel_text(),
+            Need.MODEL: self.model,
+            Need.TRAINING: Corpus.of(TARGET_TEXT.splitlines()),
         }
         return {need: _giving(value) for need, value in made.items()}
 
@@ -126,19 +143,48 @@ def _giving(value: object) -> Loader:
     return lambda: value
 
 
-def target_vectors(target: Vocabulary) -> StaticVectors:
+def target_vectors(target: Vocabulary, seed: int = 11) -> StaticVectors:
     """Seeded vectors for the text tokens of a vocabulary; every seventh token has none."""
     import torch
 
     present = np.isin(target.surfaces.kinds, (Kind.TEXT, Kind.BYTE)) & (np.arange(target.size) % 7 != 3)
-    vectors = torch.randn(target.size, DIM, generator=torch.Generator().manual_seed(11))
+    vectors = torch.randn(target.size, DIM, generator=torch.Generator().manual_seed(seed))
     vectors[torch.from_numpy(~present)] = 0
     return StaticVectors(vectors, present, {"made": True})
 
 
+def word_vectors() -> WordVectors:
+    """Seeded vectors of the words of both sample texts, each language in a space of its own."""
+    return WordVectors(_space(SOURCE_TEXT, 21, DIM), _space(TARGET_TEXT, 22, DIM), False, {"made": True})
+
+
+def _space(text: str, seed: int, dim: int) -> WordSpace:
+    import torch
+
+    counted = Counter(_words(text)).most_common()
+    vectors = torch.randn(len(counted), dim, generator=torch.Generator().manual_seed(seed))
+    return WordSpace(tuple(w for w, _ in counted), vectors, np.array([n for _, n in counted], np.int64))
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in (w.strip(".,;:!?()\"'") for w in text.split()) if word]
+
+
+def parallel_text() -> ParallelText:
+    """The sample texts side by side, with an aligner that links units by their place in the sentence."""
+    pairs = list(zip(SOURCE_TEXT.splitlines(), TARGET_TEXT.splitlines(), strict=False))
+
+    def align_units(source: Words, target: Words) -> list[list[tuple[int, int]]]:
+        return [
+            [(n * len(s) // len(t), n) for n in range(len(t))] if s else [] for s, t in zip(source, target, strict=True)
+        ]
+
+    return ParallelText(tuple(s for s, _ in pairs), tuple(t for _, t in pairs), align_units, {"made": True})
+
+
 def word_pairs(target: Vocabulary) -> list[tuple[str, str]]:
     """Source words of the sample text, each beside a word that is one token of the target vocabulary."""
-    words = [w.strip(".,;:!?()\"'") for w in TARGET_TEXT.split()]
+    words = _words(TARGET_TEXT)
     texts = [t.decode(errors="ignore") for t, s in zip(target.surfaces.texts, target.starts, strict=True) if s]
     single = [w for w in dict.fromkeys([*words, *texts]) if w and w.isalpha() and target.single_token(w) is not None]
     english = list(dict.fromkeys(w.strip('.,;:!?()"').lower() for w in SOURCE_TEXT.split()))

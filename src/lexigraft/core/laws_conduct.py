@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lexigraft.core.law_trial import Law, NotApplicable, Trial, covered, demand, materialised, only_if, parts
-from lexigraft.core.resources import Donor, PoorModel, Resources, StaticVectors
-from lexigraft.core.strategy import Dense, Mix, Plan, Role
+from lexigraft.core.resources import Compass, Donor, PoorModel, Resources, StaticVectors, WordVectors
+from lexigraft.core.strategy import Dense, Mix, Need, Plan, Role
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +90,20 @@ def _contents(trial: Trial, tables: dict[Role, torch.Tensor], ids: Any) -> dict[
             found |= {f"poor {role}": table.numpy() for role, table in value.tables.items()} | {"counts": value.counts}
         elif isinstance(value, Donor):
             found |= {f"donor {role}": table.numpy() for role, table in value.tables.items()}
+        elif isinstance(value, WordVectors):
+            found |= {"source words": value.source.vectors.numpy(), "target words": value.target.vectors.numpy()}
+        elif isinstance(value, Compass):
+            found |= {"compass, source": value.source.vectors.numpy(), "compass, target": value.target.vectors.numpy()}
+        elif need is Need.MODEL:
+            found |= {f"model {name}": _bits(p) for name, p in value.named_parameters()}
     return found
+
+
+def _bits(parameter: torch.Tensor) -> Any:
+    import torch
+
+    raw = parameter.detach()
+    return (raw.view(torch.int16) if raw.dtype == torch.bfloat16 else raw).numpy()
 
 
 def _inputs_are_not_mutated(trial: Trial) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.law_trial import Law, LawBroken, Trial, demand, only_if
 from lexigraft.core.pipeline import graft_model
-from lexigraft.core.resources import Loader, Resources
+from lexigraft.core.resources import SUPPLIED_BY_CORE, Loader, Resources
 from lexigraft.core.rows import build_rows
 from lexigraft.core.strategy import Need
 
@@ -37,8 +37,8 @@ def _watched(need: Need, loader: Loader, used: set[Need]) -> Callable[[], Any]:
 
 
 def _missing_need_is_refused_before_weights_load(trial: Trial) -> None:
-    needs = sorted(trial.strategy.effective_needs())
-    only_if(bool(needs), "the strategy needs nothing")
+    needs = sorted(trial.strategy.effective_needs() - SUPPLIED_BY_CORE)
+    only_if(bool(needs), "the strategy needs nothing that a user supplies")
     for need in needs:
         supplies = {n: loader for n, loader in trial.ground.supplies.items() if n != need}
         try:

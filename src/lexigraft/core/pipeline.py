@@ -115,7 +115,7 @@ def graft_model(
             body_model, body_vocabulary = _poor_body(poor, target)
     with _timed(seconds, "align"):
         alignment = align(source_vocabulary, target, settings.rules)
-    resources = Resources(needs_of(chain), supplies)
+    resources = Resources(needs_of(chain), {**supplies, Need.MODEL: lambda: source_model})
     with _timed(seconds, "vectors"):
         if Need.TARGET_VECTORS in resources.declared:
             resources.target_vectors()
@@ -152,6 +152,7 @@ def graft_model(
         },
         "target": {"tokenizer_hash": target.hash, "tokens": target.size},
         "poor_model": poor if chain[0].body is Body.TARGET else None,
+        "notes": list(rows.notes),
         "settings": settings.model_dump(mode="json"),
         "versions": versions(),
         "seconds": seconds,
@@ -241,6 +242,8 @@ def summary(facts: Mapping[str, Any]) -> dict[str, Any]:
         "strategy": facts["strategy"],
         "body": facts["body"],
         **{key: counts[key] for key in ("target_tokens", "matched", "new", "covered", "fallback")},
+        "learned_tokens": counts["learned_tokens"],
+        "notes": facts["notes"],
         "seconds": facts["seconds"],
         "peak_rss_bytes": facts["peak_rss_bytes"],
         "out": facts.get("out"),

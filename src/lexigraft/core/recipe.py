@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from lexigraft.core.errors import LexigraftError, did_you_mean
 
 Trains = Literal["full", "new_rows", "lora", "frozen"]
+Calibration = Literal["none", "anchors", "script"]
 S = TypeVar("S", bound="Settings")
 
 
@@ -31,7 +32,8 @@ class CorpusSettings(Settings):
     """Target text to train on, target text held out, and source text whose retention is measured.
 
     `heldout` names files; without it a `heldout_share` of the training lines is held out. `also_heldout` names further
-    texts that are measured under their own names.
+    texts that are measured under their own names. `source_train` is source-language text for strategies that lean on
+    word vectors of both languages; no model trains on it.
     """
 
     train: Paths
@@ -40,6 +42,7 @@ class CorpusSettings(Settings):
     heldout_share: float = Field(0.1, ge=0, lt=1)
     heldout_lines: int = Field(200, ge=1)
     source_heldout: Paths = []
+    source_train: Paths = []
     text_field: str = "text"
     limit_lines: int | None = None
 
@@ -101,6 +104,38 @@ class VectorSettings(Settings):
         if self.level == "word" and not self.file:
             raise ValueError("word-level vectors need a file")
         return self
+
+
+class WordVectorSettings(Settings):
+    """Word vectors of both languages: two files (.bin, .vec, .npz), one file that holds both in one space, or trained.
+
+    Without files they are trained with fastText (CBOW, character n-grams of 5) on `corpus.train` and
+    `corpus.source_train`. `shared: true` says that the two files' vectors already lie in one space.
+    """
+
+    source: str | None = None
+    target: str | None = None
+    shared: bool = False
+    dim: int = Field(100, ge=2)
+    epochs: int = Field(5, ge=1)
+    min_count: int = Field(3, ge=1)
+    threads: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.source is None) != (self.target is None):
+            raise ValueError("give word vectors of both languages, source and target, or of neither to train them")
+        if self.shared and self.source is None:
+            raise ValueError("vectors that are trained here are not in one space; shared needs files")
+        return self
+
+
+class ParallelSettings(Settings):
+    """Sentences of both languages: two files, aligned line by line."""
+
+    source: Paths
+    target: Paths
+    limit_lines: int | None = None
 
 
 class PretrainSettings(Settings):
@@ -175,7 +210,7 @@ class GraftSettings(Settings):
     """How rows become a model: relaxed match rules, norms, fallback, blocks."""
 
     rules: list[str] = []
-    norm_calibration: Literal["none", "anchors", "script"] = "none"
+    norm_calibration: Calibration = "none"
     fallback: Literal["normal", "mean"] = "normal"
     memory_budget: str | None = None
     verify: bool = True
@@ -191,10 +226,14 @@ class TrackingSettings(Settings):
 
 
 class StrategySettings(Settings):
-    """One line of the comparison: a strategy (or a chain) with its fields, under a label."""
+    """One line of the comparison: a strategy (or a chain) with its fields, under a label.
+
+    `norm_calibration` is this line's own; without it the recipe's `graft.norm_calibration` holds.
+    """
 
     label: str
     chain: list[tuple[str, dict[str, Any]]]
+    norm_calibration: Calibration | None = None
 
 
 def _strategies(value: object) -> object:
@@ -203,29 +242,37 @@ def _strategies(value: object) -> object:
     return [_strategy(v) for v in value]
 
 
+_OF_THE_LINE = ("name", "label", "norm_calibration")
+
+
 def _link(value: object) -> tuple[str, dict[str, Any]]:
     if isinstance(value, str):
         return value, {}
     if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[1], dict):
         return str(value[0]), dict(value[1])
     if isinstance(value, Mapping) and "name" in value:
-        return str(value["name"]), {str(k): v for k, v in value.items() if k not in ("name", "label")}
+        return str(value["name"]), {str(k): v for k, v in value.items() if k not in _OF_THE_LINE}
     raise ValueError(f"a strategy is a name, or a mapping with 'name' and its fields, not {value!r}")
 
 
 def _strategy(value: object) -> object:
     if isinstance(value, StrategySettings):
         return value
-    if isinstance(value, Mapping) and "chain" in value:
-        links = [_link(v) for v in value["chain"]]
+    given = value if isinstance(value, Mapping) else {}
+    calibration = given.get("norm_calibration")
+    if "chain" in given:
+        links = [_link(v) for v in given["chain"]]
         default = "+".join(n for n, _ in links)
-        if unknown := set(value) - {"chain", "label"}:
+        if unknown := set(given) - {"chain", *_OF_THE_LINE[1:]}:
             raise ValueError(f"unknown key '{unknown.pop()}' beside 'chain'; fields belong to the chain's members")
-        return {"label": value.get("label", default), "chain": links}
-    name, fields = _link(value)
-    label = value.get("label") if isinstance(value, Mapping) else None
-    shown = ",".join(f"{k}={v}" for k, v in fields.items())
-    return {"label": label or (f"{name}[{shown}]" if shown else name), "chain": [(name, fields)]}
+    else:
+        links = [_link(value)]
+        name, fields = links[0]
+        shown = ",".join(f"{k}={v}" for k, v in fields.items())
+        default = f"{name}[{shown}]" if shown else name
+    if calibration is not None:
+        default += f", norms by {calibration}"
+    return {"label": given.get("label") or default, "chain": links, "norm_calibration": calibration}
 
 
 class CompareSettings(Settings):
@@ -241,6 +288,8 @@ class CompareSettings(Settings):
     dictionary: DictionarySettings | None = None
     target_vectors: VectorSettings = VectorSettings()
     poor_model: str | PretrainSettings | None = None
+    word_vectors: WordVectorSettings = WordVectorSettings()
+    parallel: ParallelSettings | None = None
     donor: str | None = None
     answer: str | None = None
     graft: GraftSettings = GraftSettings()

@@ -49,8 +49,8 @@ def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
 
 
 _PATH_KEYS = {
-    "source", "target_tokenizer", "poor_model", "donor", "answer", "train", "heldout", "source_heldout",
-    "path", "pivot", "file", "extend_tokenizer",
+    "source", "target", "target_tokenizer", "poor_model", "donor", "answer", "train", "heldout", "source_heldout",
+    "source_train", "path", "pivot", "file", "extend_tokenizer",
 }  # fmt: skip
 
 
@@ -77,6 +77,8 @@ def dump_recipe(recipe: CompareSettings) -> str:
     """The recipe as YAML that reads back to the same settings."""
     values = recipe.model_dump(mode="json", exclude_defaults=True)
     values["strategies"] = [
-        {"label": s.label, "chain": [{"name": n, **f} for n, f in s.chain]} for s in recipe.strategies
+        {"label": s.label, "chain": [{"name": n, **f} for n, f in s.chain]}
+        | ({"norm_calibration": s.norm_calibration} if s.norm_calibration else {})
+        for s in recipe.strategies
     ]
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +15,9 @@ from lexigraft.core.strategy import Need, Role
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedModel
 
+    from lexigraft.core.corpus import Corpus
     from lexigraft.core.dictionary import Dictionary
     from lexigraft.core.vocabulary import Vocabulary
 
@@ -34,13 +36,22 @@ SUPPLY: Mapping[Need, Supply] = {
         "--corpus F or --target-vectors F",
         "static vectors of the target tokens: give target text to train them on, or a .bin, .vec or .npz file",
     ),
-    Need.ALIGNED_VECTORS: Supply(
-        "aligned_vectors", "--aligned-vectors F", "word vectors of both languages in one space"
+    Need.WORD_VECTORS: Supply(
+        "word_vectors (or corpus.train and corpus.source_train)",
+        "--source-vectors F --word-vectors F (or --corpus F --source-corpus F)",
+        "word vectors of both languages: give a .bin or .vec file of each, or text of both to train them on",
+    ),
+    Need.COMPASS: Supply(
+        "corpus.train", "--corpus F", "target text, on which vectors of both vocabularies' tokens are learned"
     ),
     Need.DICTIONARY: Supply(
         "dictionary.path", "--dictionary TSV", "a bilingual word list, one source TAB target pair a line"
     ),
-    Need.PARALLEL: Supply("parallel", "--parallel F", "sentences of both languages, line by line"),
+    Need.PARALLEL: Supply(
+        "parallel",
+        "--parallel-source F --parallel-target F",
+        "sentences of both languages: two files, aligned line by line",
+    ),
     Need.DONOR: Supply("donor", "--donor M", "a second model that already uses the target tokenizer"),
     Need.POOR_MODEL: Supply(
         "poor_model",
@@ -49,6 +60,7 @@ SUPPLY: Mapping[Need, Supply] = {
     ),
     Need.MODEL: Supply("source", "--source M", "the source model itself"),
     Need.TRAINING: Supply("corpus.train", "--corpus F", "target text to learn rows on"),
+    Need.PROBE: Supply("corpus.train", "--corpus F", "target text to try candidates on"),
     Need.ANSWER: Supply("answer", "--answer F", "the true word links of a cloned language (see `lexigraft demo`)"),
 }
 
@@ -96,6 +108,76 @@ class Donor:
     vocabulary: Vocabulary
 
 
+@dataclass(frozen=True)
+class WordSpace:
+    """Word vectors of one language.
+
+    Attributes:
+        words: The words, most frequent first.
+        vectors: float32, shape ``(words, dim)``.
+        counts: How often each word occurs, int64, shape ``(words,)``; ``None`` when the file does not say.
+        spell: The vector of any string from its character n-grams, ``(dim,)``, or ``None`` for a string without one;
+            the field itself is ``None`` where the vectors cannot do that (text files).
+    """
+
+    words: tuple[str, ...]
+    vectors: torch.Tensor
+    counts: npt.NDArray[np.int64] | None = None
+    spell: Callable[[str], npt.NDArray[np.float32] | None] | None = None
+
+
+@dataclass(frozen=True)
+class WordVectors:
+    """Word vectors of both languages, each in its own space unless ``shared``.
+
+    Attributes:
+        source: The source language's.
+        target: The target language's.
+        shared: Whether both already lie in one space (then no dictionary is needed to bring them together).
+        origin: Where they came from.
+    """
+
+    source: WordSpace
+    target: WordSpace
+    shared: bool
+    origin: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Compass:
+    """Vectors of both vocabularies' tokens in one space, learned on the same target text.
+
+    Attributes:
+        source: Of the source tokens that occur in it, ``(source, dim)``.
+        target: Of the target tokens that occur in it, ``(target, dim)``.
+    """
+
+    source: StaticVectors
+    target: StaticVectors
+
+
+Words = Sequence[Sequence[str]]
+Aligner = Callable[[Words, Words], list[list[tuple[int, int]]]]
+
+
+@dataclass(frozen=True)
+class ParallelText:
+    """Sentences of both languages, line by line, and a word aligner.
+
+    Attributes:
+        source: Sentences of the source language.
+        target: Their translations, as many.
+        align: Given both sides as lists of units (words or tokens), answers for each sentence pair the linked positions
+            ``(source, target)``.
+        origin: Where they came from, and which aligner.
+    """
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    align: Aligner
+    origin: Mapping[str, Any]
+
+
 Loader = Callable[[], Any]
 
 
@@ -141,6 +223,31 @@ class Resources:
         donor: Donor = self._get(Need.DONOR)
         return donor
 
+    def word_vectors(self) -> WordVectors:
+        """Word vectors of both languages."""
+        words: WordVectors = self._get(Need.WORD_VECTORS)
+        return words
+
+    def compass(self) -> Compass:
+        """Vectors of both vocabularies' tokens in one space."""
+        compass: Compass = self._get(Need.COMPASS)
+        return compass
+
+    def parallel(self) -> ParallelText:
+        """Sentences of both languages with an aligner."""
+        parallel: ParallelText = self._get(Need.PARALLEL)
+        return parallel
+
+    def model(self) -> PreTrainedModel:
+        """The source model, in evaluation mode. Never change it: call it with ``torch.func.functional_call``."""
+        model: PreTrainedModel = self._get(Need.MODEL)
+        return model
+
+    def training(self) -> Corpus:
+        """Target text to learn on."""
+        corpus: Corpus = self._get(Need.TRAINING)
+        return corpus
+
     def answer(self) -> Dictionary:
         """The true, counted word links of a cloned language."""
         links: Dictionary = self._get(Need.ANSWER)
@@ -151,13 +258,18 @@ class Resources:
         return Resources(declared, self._loaders)
 
 
-def refuse_missing(needs: Mapping[str, frozenset[Need]], supplied: Mapping[Need, Any]) -> None:
+SUPPLIED_BY_CORE = frozenset({Need.MODEL})
+"""Needs that the graft meets by itself."""
+
+
+def refuse_missing(needs: Mapping[str, frozenset[Need]], supplied: Collection[Need]) -> None:
     """Refuse strategies whose needs nobody supplies; called before any weights load.
 
     Raises:
         LexigraftError: Which strategy misses what, and how to supply it.
     """
-    missing = [(who, need) for who, wanted in needs.items() for need in sorted(wanted) if need not in supplied]
+    met = SUPPLIED_BY_CORE.union(supplied)
+    missing = [(who, need) for who, wanted in needs.items() for need in sorted(wanted - met)]
     if missing:
         who = "; ".join(f"{name} needs {need.value}" for name, need in missing)
         how = "; ".join(

@@ -48,14 +48,17 @@ class Rows:
     Attributes:
         tables: float32 by role, ``(target, hidden)``; the bias ``(target,)``.
         provenance: Where each row came from.
-        counts: ``target_tokens``, ``matched`` by rule, ``new``, ``covered``, ``fallback``, ``unusable``.
+        counts: ``target_tokens``, ``matched`` by rule, ``new``, ``covered``, ``fallback``, ``unusable``, and
+            ``learned_tokens``: the text that strategies learned on, repetitions included.
         plan_seconds: Time that the strategies themselves took.
+        notes: Sentences that a person should read.
     """
 
     tables: Mapping[Role, torch.Tensor]
     provenance: Provenance
     counts: Mapping[str, Any]
     plan_seconds: float
+    notes: tuple[str, ...] = ()
 
 
 def build_rows(
@@ -199,8 +202,9 @@ class _Draft:
             "covered": int(self.filled_by_strategy.sum()),
             "fallback": self.rules.count(FALLBACK),
             "unusable": self.rules.count(UNUSABLE),
+            "learned_tokens": self._ctx.journal.tokens,
         }
-        return Rows(self.tables, provenance, counts, plan_seconds)
+        return Rows(self.tables, provenance, counts, plan_seconds, tuple(self._ctx.journal.notes))
 
 
 def _covered(part: Mix | Dense) -> npt.NDArray[np.bool_]:

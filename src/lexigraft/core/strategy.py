@@ -46,13 +46,15 @@ class Need(StrEnum):
     """What a strategy may ask for beyond the two vocabularies; ``resources.SUPPLY`` says how to supply each."""
 
     TARGET_VECTORS = "target_vectors"
-    ALIGNED_VECTORS = "aligned_vectors"
+    WORD_VECTORS = "word_vectors"
+    COMPASS = "compass"
     DICTIONARY = "dictionary"
     PARALLEL = "parallel"
     DONOR = "donor"
     POOR_MODEL = "poor_model"
     MODEL = "model"
     TRAINING = "training"
+    PROBE = "probe"
     ANSWER = "answer"
 
 
@@ -136,6 +138,28 @@ class Dense:
 Plan = Mix | Dense | Mapping[Role, Mix | Dense]
 
 
+@dataclass
+class Journal:
+    """What strategies spent and what a person should know about how they went; the one mutable part of a context.
+
+    Attributes:
+        tokens: Tokens of text that strategies learned on, repetitions included (what a comparison counts as cost).
+        notes: Sentences for the graft's facts and the report.
+    """
+
+    tokens: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def spend(self, tokens: int) -> None:
+        """Count tokens of text that a model saw while rows were being made."""
+        self.tokens += tokens
+
+    def note(self, sentence: str) -> None:
+        """Keep a sentence, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+
 @dataclass(frozen=True)
 class InitContext:
     """Everything a strategy may look at. Frozen; no paths, no globals, no model unless ``Need.MODEL`` is declared.
@@ -151,7 +175,8 @@ class InitContext:
         generator: Seeded; the only source of randomness a strategy may use.
         device: Where to compute.
         memory_budget: Bytes that one block of work may take.
-        logger: For progress and notes.
+        logger: For progress.
+        journal: For tokens spent and sentences that belong into the report.
     """
 
     source: Vocabulary
@@ -165,6 +190,7 @@ class InitContext:
     device: str = "cpu"
     memory_budget: int = 2**30
     logger: logging.Logger = field(default=logging.getLogger("lexigraft"))
+    journal: Journal = field(default_factory=Journal)
 
     def table(self, role: Role) -> torch.Tensor:
         """The source table of a role in float32, ``(source, hidden)``. Read only: never write into it."""
@@ -195,7 +221,10 @@ class Strategy:
         raise NotImplementedError(f"{type(self).__name__} has no plan()")
 
     def effective_needs(self) -> frozenset[Need]:
-        """The needs of this configuration; override when a field decides (never more than ``needs``)."""
+        """The needs of this configuration; override when a field decides.
+
+        Never more than ``needs``, but for what a strategy named in a field (such as ``start``) needs itself.
+        """
         return self.needs
 
     def parameters(self) -> dict[str, Any]:
