@@ -228,9 +228,9 @@ def test_a_strategy_that_claims_scope_and_body_gets_other_laws() -> None:
 
 
 def test_needs_without_made_inputs_are_said() -> None:
-    outcome, reason = outcome_of(made(honest, needs=frozenset({Need.PARALLEL})), "values are finite")
+    outcome, reason = outcome_of(made(honest, needs=frozenset({Need.PROBE})), "values are finite")
     assert outcome == "not applicable"
-    assert "parallel" in reason
+    assert "probe" in reason
 
 
 HEAD = '"""A strategy of the tests."""\nfrom __future__ import annotations\n'

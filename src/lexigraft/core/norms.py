@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from lexigraft.core.scripts import script
 from lexigraft.core.strategy import InitContext, Role
 from lexigraft.core.surface import Kind
-from lexigraft.core.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import torch
@@ -27,9 +26,29 @@ def calibrate(tables: Mapping[Role, torch.Tensor], ctx: InitContext, ids: npt.ND
         return
     for role in (Role.INPUT, Role.OUTPUT):
         if role in tables:
-            wanted = _anchor_norms(ctx, role, ids) if kind == "anchors" else _script_norms(ctx, role, ids)
-            rows = tables[role][ids]
-            tables[role][ids] = rows * (wanted / rows.norm(dim=1).clamp_min(1e-12)).unsqueeze(1)
+            wanted = _anchor_norms(ctx, role, ids) if kind == "anchors" else script_norms(ctx, role, ids)
+            tables[role][ids] = rescaled(tables[role][ids], wanted)
+
+
+def rescaled(rows: torch.Tensor, norms: torch.Tensor) -> torch.Tensor:
+    """Rows of shape ``(n, hidden)`` brought to L2 norms of shape ``(n,)``; rows of zeros stay zeros."""
+    return rows * (norms / rows.norm(dim=1).clamp_min(1e-12)).unsqueeze(1)
+
+
+def script_norms(ctx: InitContext, role: Role, ids: npt.NDArray[np.int64]) -> torch.Tensor:
+    """The median L2 norm of the source's text tokens of each target token's script, float32 ``(ids,)``.
+
+    A script that the source lacks gets the median over all its tokens.
+    """
+    import torch
+
+    norms = ctx.table(role)[: ctx.source.size].norm(dim=1).numpy()
+    by_script: dict[str, list[int]] = {}
+    for i in np.flatnonzero(ctx.source.surfaces.kinds == Kind.TEXT).tolist():
+        by_script.setdefault(script(ctx.source, i), []).append(i)
+    medians = {name: float(np.median(norms[members])) for name, members in by_script.items()}
+    overall = float(np.median(norms))
+    return torch.tensor([medians.get(script(ctx.target, i), overall) for i in ids.tolist()], dtype=torch.float32)
 
 
 def _anchor_norms(ctx: InitContext, role: Role, ids: npt.NDArray[np.int64]) -> torch.Tensor:
@@ -39,22 +58,3 @@ def _anchor_norms(ctx: InitContext, role: Role, ids: npt.NDArray[np.int64]) -> t
     text = matched[ctx.target.surfaces.kinds[matched] == Kind.TEXT]
     twins = ctx.alignment.source_ids[text] if len(text) else np.arange(ctx.source.size)
     return torch.full((len(ids),), float(ctx.table(role)[twins].norm(dim=1).mean()))
-
-
-def _script_norms(ctx: InitContext, role: Role, ids: npt.NDArray[np.int64]) -> torch.Tensor:
-    import torch
-
-    norms = ctx.table(role)[: ctx.source.size].norm(dim=1)
-    by_script: dict[str, list[int]] = {}
-    for i in np.flatnonzero(ctx.source.surfaces.kinds == Kind.TEXT).tolist():
-        by_script.setdefault(script(ctx.source, i), []).append(i)
-    medians = {name: float(norms[members].median()) for name, members in by_script.items()}
-    overall = float(norms.median())
-    return torch.tensor([medians.get(script(ctx.target, i), overall) for i in ids.tolist()])
-
-
-def script(vocabulary: Vocabulary, i: int) -> str:
-    """The script of a token's first letter, as the first word of its Unicode name; ``""`` without a letter."""
-    text = vocabulary.surfaces.texts[i].decode(errors="ignore")
-    letter = next((c for c in text if c.isalpha()), None)
-    return unicodedata.name(letter, "").split(" ")[0] if letter else ""
