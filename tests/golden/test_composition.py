@@ -1,0 +1,80 @@
+"""Strategies inside strategies, and a comparison line's own norm calibration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from fixtures.small_worlds import context, vectors, words
+from lexigraft.core.composition import named_chain, named_needs, start_rows
+from lexigraft.core.errors import UnknownName
+from lexigraft.core.recipe import CompareSettings, validate
+from lexigraft.core.recipe_files import dump_recipe
+from lexigraft.core.strategy import Need, Role
+
+SOURCE = words("sun", "moon", "star", "##s")
+TARGET = words("sun", "moon", "star", "inti", "suns", "killa")
+INTI, SUNS, KILLA = 5, 6, 7
+TABLE = [[0, 1], [2, 0], [1, 2], [3, -1], [0, 5], [6, -1]]
+
+
+def test_start_rows_are_the_chains_rows_for_the_ids_asked_for_in_their_order() -> None:
+    # suns = (sun + ##s) / 2 = (3.5, 0.5); inti by FOCUS: cosines 0.8 and 0.6, weights 0.6 and 0.4, row (1.8, 0.8).
+    static = vectors(TARGET.size, {2: [1, 0], 3: [0, 1], INTI: [8, 6]})
+    ctx = context(SOURCE, TARGET, {Role.INPUT: TABLE}, {Need.TARGET_VECTORS: static}).asking(np.array([SUNS, INTI]))
+    rows = start_rows("focus, subword_mean", ctx)
+    torch.testing.assert_close(rows[Role.INPUT], torch.tensor([[3.5, 0.5], [1.8, 0.8]]))
+
+
+def test_what_a_start_leaves_gets_the_fallback() -> None:
+    ctx = context(SOURCE, TARGET, {Role.INPUT: TABLE}).asking(np.array([KILLA]))
+    row = start_rows("subword_mean", ctx)[Role.INPUT][0]
+    assert bool(row.isfinite().all())
+    assert float(row.abs().sum()) > 0
+
+
+def test_a_start_never_gives_the_source_table_away() -> None:
+    ctx = context(SOURCE, TARGET, {Role.INPUT: TABLE})
+    start_rows("mean", ctx)[Role.INPUT].zero_()
+    assert ctx.table(Role.INPUT).tolist() == TABLE
+
+
+def test_needs_are_those_of_the_named_strategies() -> None:
+    assert named_needs("focus,subword_mean") == {Need.TARGET_VECTORS}
+    assert [s.name for s in named_chain("focus, mean")] == ["focus", "mean"]
+
+
+def test_impossible_starts_are_refused() -> None:
+    with pytest.raises(UnknownName, match="focus"):
+        named_chain("focsu")
+    with pytest.raises(ValueError, match="poor model's body"):
+        named_chain("poor")
+    with pytest.raises(ValueError, match="at least one"):
+        named_chain(" , ")
+
+
+def recipe(strategies: list[object]) -> CompareSettings:
+    values = {"source": "x", "target_tokenizer": "y", "corpus": {"train": "z"}, "strategies": strategies}
+    return validate(CompareSettings, values, "recipe")
+
+
+def test_a_line_calibrates_norms_of_its_own() -> None:
+    found = recipe([
+        "mean",
+        {"name": "mean", "norm_calibration": "script"},
+        {"chain": ["focus", "mean"], "norm_calibration": "anchors"},
+    ]).strategies  # fmt: skip
+    assert [(s.label, s.norm_calibration) for s in found] == [
+        ("mean", None),
+        ("mean, norms by script", "script"),
+        ("focus+mean, norms by anchors", "anchors"),
+    ]
+    assert all("norm_calibration" not in fields for s in found for _, fields in s.chain)
+
+
+def test_a_dumped_recipe_keeps_a_lines_calibration(tmp_path: object) -> None:
+    import yaml
+
+    before = recipe([{"name": "mean", "label": "m", "norm_calibration": "script"}, "random"])
+    assert validate(CompareSettings, yaml.safe_load(dump_recipe(before)), "recipe") == before
