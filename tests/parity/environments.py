@@ -57,6 +57,25 @@ DEEPFOCUS = Peer(
 )
 
 
+WECHSEL = Peer(
+    "wechsel",
+    packages=(
+        "transformers==5.23.0",
+        "tokenizers==0.23.3",
+        "numpy==2.4.6",
+        "scipy==1.17.1",
+        "scikit-learn==1.9.1",
+        "gensim==4.4.0",
+        "nltk==3.10.4",
+        "datasets==5.2.0",
+        "requests==2.34.2",
+        "tqdm==4.70.1",
+        "fasttext-community==0.11.9",
+    ),
+    alone=("wechsel==0.0.4",),
+)
+
+
 MERGEKIT = Peer(
     "mergekit",
     packages=(
