@@ -56,7 +56,7 @@ def _frozen_dataclass(plugin: Plugin) -> None:
     )
     made = cls()
     names = [f.name for f in dataclasses.fields(made)]
-    declared = {"name", "needs", "scope", "body", "convex", "keeps_tokenizer"} & set(names)
+    declared = {"name", "aliases", "needs", "scope", "body", "convex", "keeps_tokenizer", "zero_rows"} & set(names)
     demand(not declared, f"{sorted(declared)} must be ClassVar, not fields")
     demand(hash(made) == hash(cls()), "two instances of the defaults have different hashes")
 
@@ -93,6 +93,10 @@ def _default_construction(plugin: Plugin) -> None:
     demand(made == class_of(plugin)(), "two instances of the defaults are not equal")
     extra = sorted(made.effective_needs() - made.needs)
     demand(not extra, f"effective_needs() goes beyond needs: {', '.join(extra)}")
+    for alias, preset in class_of(plugin).aliases.items():
+        sound = alias.isidentifier() and alias == alias.lower() and alias != plugin.name
+        demand(sound, f"alias '{alias}' is not another lower-case identifier")
+        construct("strategy", alias, class_of(plugin), dict(preset))
 
 
 def _recipe_round_trip(plugin: Plugin) -> None:

@@ -67,12 +67,18 @@ def _values_are_finite(trial: Trial) -> None:
 
 
 def _no_covered_row_is_zero(trial: Trial) -> None:
+    """A control that claims zero rows has nothing else."""
+    control = trial.strategy.zero_rows
     for role, part in _parts(trial):
         if role == Role.BIAS or (isinstance(part, Mix) and role not in trial.ground.tables):
             continue
         table = trial.ground.tables.get(Role(role), trial.ground.tables[Role.INPUT])
         zero = (finished(part, table)[covered(part)] == 0).all(dim=1)
-        demand(not bool(zero.any()), f"{role}: {int(zero.sum())} covered rows are zero; leave them uncovered instead")
+        demand(bool(zero.all()) or not control, f"{role}: {int((~zero).sum())} rows are not the zeros it claims")
+        demand(
+            not bool(zero.any()) or control,
+            f"{role}: {int(zero.sum())} covered rows are zero; leave them uncovered instead",
+        )
 
 
 def _single_precision(trial: Trial) -> None:

@@ -10,7 +10,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -59,47 +59,83 @@ class Plugin:
         """What its docstring says."""
         return Record.of((self.cls.__doc__ if self.cls else "") or "")
 
+    @property
+    def aliases(self) -> Mapping[str, Mapping[str, Any]]:
+        """Its other names, each with the fields that it stands for."""
+        found: Mapping[str, Mapping[str, Any]] = getattr(self.cls, "aliases", {})
+        return found
+
 
 def discover(kind: str) -> dict[str, Plugin]:
     """Every plug-in of a kind by name, sorted. A broken file is listed as broken and breaks nothing else.
 
     Raises:
-        LexigraftError: Two plug-ins share a name.
+        LexigraftError: Two plug-ins share a name or an alias.
     """
     found: dict[str, Plugin] = {}
     for plugin in [*_from_files(kind), *_from_entry_points(kind)]:
-        if (other := found.get(plugin.name)) is not None and other.file != plugin.file:
-            raise LexigraftError(
-                f"two {kind} plug-ins share a name", plugin.name, f"See {other.file} and {plugin.file}"
-            )
+        if (other := found.get(plugin.name)) is not None:
+            _refuse_shared(kind, plugin.name, other, plugin)
         found[plugin.name] = plugin
+    _by_any_name(kind, found)
     return dict(sorted(found.items()))
 
 
+def _by_any_name(kind: str, plugins: Mapping[str, Plugin]) -> dict[str, Plugin]:
+    """The plug-ins by name and by alias."""
+    found = dict(plugins)
+    for plugin in plugins.values():
+        for alias in plugin.aliases:
+            if (other := found.get(alias)) is not None:
+                _refuse_shared(kind, alias, other, plugin)
+            found[alias] = plugin
+    return found
+
+
+def _refuse_shared(kind: str, name: str, one: Plugin, two: Plugin) -> None:
+    if one.file != two.file:
+        raise LexigraftError(f"two {kind} plug-ins share a name", name, f"See {one.file} and {two.file}")
+
+
+def resolve(kind: str, name: str) -> tuple[Plugin, dict[str, Any]]:
+    """A plug-in by its name or an alias, broken or not, with the fields that the alias stands for.
+
+    Raises:
+        UnknownName: Nothing has this name; the message holds the closest one.
+    """
+    plugins = _by_any_name(kind, discover(kind))
+    if name not in plugins:
+        raise UnknownName(kind, name, plugins)
+    return plugins[name], dict(plugins[name].aliases.get(name, {}))
+
+
 def find(kind: str, name: str) -> type[Any]:
-    """The class of a plug-in.
+    """The class of a plug-in, by its name or an alias.
 
     Raises:
         UnknownName: Nothing has this name; the message holds the closest one.
         LexigraftError: The plug-in is broken.
     """
-    plugins = discover(kind)
-    if name not in plugins:
-        raise UnknownName(kind, name, plugins)
-    plugin = plugins[name]
+    return _working(resolve(kind, name)[0], name)
+
+
+def _working(plugin: Plugin, name: str) -> type[Any]:
     if plugin.cls is None:
-        raise LexigraftError(f"{kind} is broken", name, f"{plugin.file}: {plugin.broken}")
+        raise LexigraftError(f"{plugin.kind} is broken", name, f"{plugin.file}: {plugin.broken}")
     return plugin.cls
 
 
 def make(kind: str, name: str, fields: dict[str, Any] | None = None) -> Any:
     """Build a configured plug-in; fields given as text are read as the type that the field declares.
 
+    Fields that are given win over those that an alias stands for.
+
     Raises:
         UnknownName: No such plug-in or no such field.
         LexigraftError: A value that the field cannot take.
     """
-    return construct(kind, name, find(kind, name), fields)
+    plugin, preset = resolve(kind, name)
+    return construct(kind, name, _working(plugin, name), {**preset, **(fields or {})})
 
 
 def construct(kind: str, name: str, cls: type[Any], fields: dict[str, Any] | None = None) -> Any:
@@ -193,6 +229,8 @@ def _class_in(kind: str, module: ModuleType) -> type[Any]:
     named = [c for c in own if "name" in vars(c)]
     if len(named) != 1:
         raise LexigraftError(f"the file must define one {base.__name__} with a name", len(named))
+    if not isinstance(aliases := getattr(named[0], "aliases", {}), Mapping):
+        raise LexigraftError("aliases must map each other name to the fields it stands for", aliases)
     return named[0]
 
 

@@ -207,14 +207,20 @@ class Strategy:
 
     A subclass lives in its own file, named after the method, and declares the class attributes below. Its docstring is
     its record: one line of summary, then ``Source:``, ``Needs:`` and ``Relations:``.
+
+    Two of them are rarely set. ``aliases``: other names under which the method is known, each with the fields that it
+    stands for. ``zero_rows``: that every row is zero on purpose; elsewhere a zero row is a mistake (its token is unseen
+    by the body and its logit is a constant), so the laws forbid it unless a control claims it, and then demand it.
     """
 
     name: ClassVar[str]
+    aliases: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     needs: ClassVar[frozenset[Need]] = frozenset()
     scope: ClassVar[Scope] = Scope.NEW
     body: ClassVar[Body] = Body.SOURCE
     convex: ClassVar[bool] = False
     keeps_tokenizer: ClassVar[bool] = False
+    zero_rows: ClassVar[bool] = False
 
     def plan(self, ctx: InitContext) -> Plan:
         """Say how each row of ``ctx.target_ids`` is made, in that order."""

@@ -18,9 +18,6 @@ from lexigraft.core.surface import SPACE_MARK, Family, Kind, Surfaces, component
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-UNMARKED = (Family.SUFFIX, Family.PLAIN)
-"""Families whose token strings do not say where words start."""
-
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
@@ -139,50 +136,16 @@ class Vocabulary:
                 words = text.decode()
             except UnicodeDecodeError:
                 return self._byte_pieces(text)
-            found = self._text_pieces(self._normalised(words), starts, model)
+            found = self._text_pieces(self.normalised(words), starts, model)
         unknown = self.specials.get("unk")
         return [i for i in found if i != unknown and i not in self.special_ids]
-
-    def spelling(self, text: bytes, starts: bool) -> bytes:
-        """The bytes as this vocabulary's tokens spell them one after the other, for splitting them by hand.
-
-        Normalised as the tokenizer does; a word start is a space in front, also where BERT's pre-tokenizer begins a new
-        word inside the text. Tokenizers that do not mark word starts get none.
-
-        Args:
-            text: The bytes, without the word-start space.
-            starts: Whether they start a word.
-        """
-        if self.family is Family.BYTE_LEVEL:
-            return b" " * starts + text
-        try:
-            words = self._normalised(text.decode())
-        except UnicodeDecodeError:
-            return b" " * starts + text
-        if self.family is Family.WORDPIECE:
-            pre = self.tokenizer.backend_tokenizer.pre_tokenizer
-            words = " ".join(w for w, _ in pre.pre_tokenize_str(words)) if pre is not None else words
-        marked = starts and self.family not in UNMARKED
-        return b" " * marked + words.replace(SPACE_MARK, " ").encode()
-
-    @cached_property
-    def by_spelling(self) -> Mapping[bytes, int]:
-        """The first usable token (no special, no unknown one) of each spelling; text comes before byte pieces."""
-        found: dict[bytes, int] = {}
-        kinds, unknown = self.surfaces.kinds, self.specials.get("unk")
-        for i in [*np.flatnonzero(kinds == Kind.TEXT).tolist(), *np.flatnonzero(kinds == Kind.BYTE).tolist()]:
-            if i != unknown:
-                marked = bool(self.starts[i]) and self.family not in UNMARKED
-                found.setdefault(b" " * marked + self.surfaces.texts[i], i)
-        for i in np.flatnonzero(self.surfaces.isolated).tolist():
-            found.setdefault(self.surfaces.texts[i], i)
-        return found
 
     def _byte_pieces(self, data: bytes) -> list[int]:
         by_token = [self._ids.get(f"<0x{b:02X}>") for b in data]
         return [i for i in by_token if i is not None] if None not in by_token else []
 
-    def _normalised(self, text: str) -> str:
+    def normalised(self, text: str) -> str:
+        """Text as the tokenizer's normalizer leaves it, without a word-start mark that it may add in front."""
         normalizer = self.tokenizer.backend_tokenizer.normalizer
         return normalizer.normalize_str(text).removeprefix(SPACE_MARK) if normalizer is not None else text
 
@@ -228,7 +191,7 @@ class Vocabulary:
         if len(found) != 1:
             return None
         text = self.surfaces.texts[found[0]]
-        return found[0] if text == self._normalised(word).encode() or self.family is Family.SUFFIX else None
+        return found[0] if text == self.normalised(word).encode() or self.family is Family.SUFFIX else None
 
 
 def _names(description: Any, name: str) -> bool:

@@ -1,0 +1,94 @@
+"""Mean, deviation and covariance of a table's rows, by blocks, summed in double precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.similarity import row_blocks
+
+if TYPE_CHECKING:
+    import torch
+
+
+def mean_and_deviation(
+    table: torch.Tensor, ids: npt.NDArray[np.int64], budget: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and sample deviation of some rows, per dimension; one row alone deviates by 0.
+
+    Args:
+        table: float32, ``(source, hidden)``.
+        ids: Which rows count, at least one.
+        budget: Bytes for one block.
+
+    Returns:
+        Both float32, ``(hidden,)``.
+    """
+    import torch
+
+    mean = _mean(table, ids, budget)
+    squares = torch.zeros_like(mean)
+    for block in _blocks(table, ids, budget):
+        squares += (block - mean).square().sum(0)
+    deviation = (squares / max(1, len(ids) - 1)).sqrt()
+    return mean.float(), deviation.float()
+
+
+def mean_and_covariance(table: torch.Tensor, budget: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and covariance of all rows, the latter over their number (not one less).
+
+    Args:
+        table: float32, ``(source, hidden)``.
+        budget: Bytes for one block.
+
+    Returns:
+        float64, ``(hidden,)`` and ``(hidden, hidden)``.
+    """
+    import torch
+
+    ids = np.arange(len(table))
+    mean = _mean(table, ids, budget)
+    total = torch.zeros(table.shape[1], table.shape[1], dtype=torch.float64)
+    for block in _blocks(table, ids, budget):
+        centred = (block - mean).float()
+        total += (centred.T @ centred).double()
+    return mean, total / len(table)
+
+
+def factor(covariance: torch.Tensor) -> torch.Tensor:
+    """``L`` with ``L @ L.T`` equal to a covariance, whatever its rank.
+
+    Cholesky's where it exists; else, for a covariance without full rank, from the eigenvalues, those that rounding made
+    negative set to 0.
+
+    Args:
+        covariance: float64, ``(hidden, hidden)``, symmetric.
+
+    Returns:
+        float64, ``(hidden, hidden)``.
+    """
+    import torch
+
+    lower, failed = torch.linalg.cholesky_ex(covariance)
+    if not int(failed):
+        return lower
+    values, vectors = torch.linalg.eigh(covariance)
+    root: torch.Tensor = vectors * values.clamp_min(0).sqrt()
+    return root
+
+
+def _blocks(table: torch.Tensor, ids: npt.NDArray[np.int64], budget: int) -> Iterator[torch.Tensor]:
+    for span in row_blocks(len(ids), 2 * 8 * table.shape[1], budget):
+        yield table[ids[span]].double()
+
+
+def _mean(table: torch.Tensor, ids: npt.NDArray[np.int64], budget: int) -> torch.Tensor:
+    import torch
+
+    total = torch.zeros(table.shape[1], dtype=torch.float64)
+    for block in _blocks(table, ids, budget):
+        total += block.sum(0)
+    return total / len(ids)

@@ -1,0 +1,36 @@
+"""Input rows of a known length, output rows weighted by characters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lexigraft.core.norms import rescaled, script_norms
+from lexigraft.core.piece_mixes import by_role, characters, evenly, pieces_of, weighted_mix
+from lexigraft.core.rows import combine
+from lexigraft.core.strategy import Dense, InitContext, Plan, Role, Strategy
+
+
+@dataclass(frozen=True)
+class Bil(Strategy):
+    """The input row is the mean of the token's pieces at the usual norm of its script; the output row weighs by length.
+
+    Input: ``m = mean_i E[p_i]``, ``row = m * median_norm(script) / |m|``, where the median is over the source's text
+    tokens of the same script. Output: ``sum_i len(p_i) U[p_i] / sum_i len(p_i)``, norm left as it is, since a long
+    output row wins logits by its length alone; ``len`` as in `char_length`. Tied tables have one table and follow the
+    input rule; the bias follows the weights of the row it is added to.
+
+    Source: Joshi et al., "Beyond Initialization Loss", 2026, arXiv 2608.03494.
+    Needs: nothing.
+    Relations: `subword_mean` with the graft's `norm_calibration: script` rescales the head as well.
+    """
+
+    name: ClassVar[str] = "bil"
+
+    def plan(self, ctx: InitContext) -> Plan:
+        """Split each token; a rescaled mean in, a mean weighted by characters out."""
+        pieces = pieces_of(ctx)
+        mean = weighted_mix(pieces, evenly)
+        rows = combine(mean, ctx.table(Role.INPUT))
+        read = Dense(rescaled(rows, script_norms(ctx, Role.INPUT, ctx.target_ids)), mean.covered, mean)
+        return {**by_role(ctx.roles, mean, weighted_mix(pieces, characters(ctx.source))), Role.INPUT: read}

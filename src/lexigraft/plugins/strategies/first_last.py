@@ -1,0 +1,34 @@
+"""The input row from all pieces or the last, the output row from the first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from lexigraft.core.piece_mixes import by_role, evenly, pieces_of, weighted_mix
+from lexigraft.core.strategy import InitContext, Mix, Plan, Strategy
+
+
+@dataclass(frozen=True)
+class FirstLast(Strategy):
+    """The input row is the mean of the token's pieces (or the last piece's row), the output row the first piece's.
+
+    To say the new token, the head must say what used to begin it; to read it, the body should see all of it
+    (`input: mean`, EEVE) or what it saw at its end (`input: last`, mergekit's `first_last`). Tied tables have one table
+    and follow the input rule; the bias follows the row it is added to.
+
+    Source: Kim et al., "Efficient and Effective Vocabulary Expansion Towards Multilingual Large Language Models"
+    (EEVE), 2024, section 3.
+    Needs: nothing.
+    Relations: `position_exponential` goes there by degrees; `subword_mean` uses one rule for both.
+    """
+
+    name: ClassVar[str] = "first_last"
+    convex: ClassVar[bool] = True
+    input: Literal["mean", "last"] = "mean"
+
+    def plan(self, ctx: InitContext) -> Plan:
+        """Split each token; mean or last piece in, first piece out."""
+        pieces = pieces_of(ctx)
+        read = weighted_mix(pieces, evenly) if self.input == "mean" else Mix.mean_of(ids[-1:] for ids in pieces)
+        return by_role(ctx.roles, read, Mix.mean_of(ids[:1] for ids in pieces))

@@ -1,0 +1,34 @@
+"""Each new row is the mean of the two tokens that the target tokenizer merges into it, and so on down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lexigraft.core.merge_trees import shares_of_leaves
+from lexigraft.core.strategy import InitContext, Mix, Plan, Strategy
+
+
+@dataclass(frozen=True)
+class MergeTree(Strategy):
+    """Each new row is the mean of its two parents in the target tokenizer's merges, recursively.
+
+    ``row(t) = mean over merges (a, b) of t of (row(a) + row(b)) / 2``, down to tokens with a source twin, which are
+    the twin's row: parts that were merged late weigh more than in a flat mean. A merge of which one parent cannot be
+    made does not count. A token that no merge makes (Unigram, WordPiece, added tokens) takes all splits into two tokens
+    of the target vocabulary for merges, word start kept (this project's extension; the paper has BPE only). The weights
+    are over source rows, so every table gets its own rows; the reference code mixes input rows into an untied head.
+
+    Source: Yamaguchi et al., "How can we effectively expand the vocabulary of LLMs with 0.01GB of target language
+    text?", Computational Linguistics, 2026 ("Merge").
+    Needs: nothing.
+    Relations: `subword_mean` asks the source tokenizer for the pieces and weighs them alike.
+    """
+
+    name: ClassVar[str] = "merge_tree"
+    convex: ClassVar[bool] = True
+
+    def plan(self, ctx: InitContext) -> Plan:
+        """Flatten each token's tree to weights over source rows."""
+        shares = shares_of_leaves(ctx.target, ctx.alignment.source_ids)
+        return Mix.from_rows((list(shares[i]), list(shares[i].values())) for i in ctx.target_ids.tolist())
