@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from lexigraft.core import laws_conduct, laws_form, laws_needs, laws_plan, laws_rows, laws_surgery
+from lexigraft.core import laws_conduct, laws_form, laws_greedy, laws_needs, laws_plan, laws_rows, laws_surgery
 from lexigraft.core.fixture_models import FIXTURES
 from lexigraft.core.law_resources import Ground
 from lexigraft.core.law_trial import Law, LawBroken, NotApplicable, Trial
@@ -19,6 +19,7 @@ LAWS: tuple[Law, ...] = (
     *laws_plan.LAWS,
     *laws_conduct.LAWS,
     *laws_rows.LAWS,
+    *laws_greedy.LAWS,
     *laws_surgery.LAWS,
 )
 GROUPS: tuple[str, ...] = tuple(dict.fromkeys(law.group for law in LAWS))
