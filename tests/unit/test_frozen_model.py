@@ -105,6 +105,20 @@ def test_states_are_those_of_the_layer_asked_for(name: str) -> None:
         torch.testing.assert_close(found[shown], wanted[shown], atol=1e-5, rtol=1e-5)
 
 
+def test_states_and_logits_come_in_one_pass_and_the_head_alone_can_learn() -> None:
+    where = ground("llama-untied")
+    ids, mask = batch(where)
+    ids[:, 2] = where.source.size
+    rows, frozen, at = new_rows(where, trained=True), FrozenModel.of(where.model, where.source.size), mask.bool()
+    for layer in (1, None):
+        states, logits = frozen.states_and_logits(ids, mask, rows, layer, at=at, head_only=True)
+        torch.testing.assert_close(states, frozen.states(ids, mask, rows, layer))
+        torch.testing.assert_close(logits, frozen.logits(ids, mask, rows, at=at))
+        (states.sum() * 0 + logits.square().sum()).backward()
+        assert rows[Role.OUTPUT].grad.abs().sum() > 0
+        assert rows[Role.INPUT].grad.abs().sum() == 0
+
+
 @pytest.mark.parametrize("name", FIXTURE_NAMES)
 def test_gradients_reach_the_new_rows_that_are_read_and_nothing_else(name: str) -> None:
     where = ground(name)

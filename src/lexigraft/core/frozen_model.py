@@ -106,9 +106,10 @@ class FrozenModel:
 
         module: Any = self.model.get_input_embeddings()
         flat = ids.to(self.device).flatten()
-        picked = self._weight(module, "weight")[flat.clamp(max=self.size - 1)]
+        picked = self._weights_of(module)["weight"][flat.clamp(max=self.size - 1)]
         if rows is not None and len(rows[Role.INPUT]):
-            new = rows[Role.INPUT][(flat - self.size).clamp(min=0)]
+            # Not by indexing: its backward adds in no fixed order.
+            new = torch.nn.functional.embedding((flat - self.size).clamp(min=0), rows[Role.INPUT])
             picked = torch.where((flat >= self.size).unsqueeze(1), new, picked)
         bare = copy.copy(module)  # some models scale inside this module; its padding_idx would stop a row's gradient
         bare.padding_idx = None
@@ -132,8 +133,7 @@ class FrozenModel:
         """
         inputs = {"inputs_embeds": self.embed(ids, rows), "attention_mask": mask.to(self.device)}
         if layer is None:
-            states: torch.Tensor = self._call(self.stack, inputs)[0]
-            return states
+            return _states_in(self._call(self.stack, inputs))
         try:
             with _hooked(self.blocks[layer - 1].register_forward_hook, _stop):
                 self._call(self.stack, inputs)
@@ -149,6 +149,7 @@ class FrozenModel:
         *,
         at: torch.Tensor | None = None,
         decoder_ids: torch.Tensor | None = None,
+        head_only: bool = False,
     ) -> torch.Tensor:
         """Logits over the combined table: the source's ids, then the new ones.
 
@@ -162,6 +163,7 @@ class FrozenModel:
             at: Positions to compute, bool, ``(batch, length)``; all by default.
             decoder_ids: What the decoder of an encoder-decoder reads, ``(batch, decoder length)``; ``at`` then counts
                 on its positions.
+            head_only: Let gradients reach the new output rows (and bias) only.
 
         Returns:
             float32, ``(positions, size + new)``; without ``at`` ``(batch, length, size + new)``.
@@ -171,14 +173,38 @@ class FrozenModel:
             inputs["decoder_inputs_embeds"] = self.embed(decoder_ids, rows)
         head: Any = self.model.get_output_embeddings()
         with ExitStack() as hooks:
-            if at is not None:
-                chosen = at.to(self.device)
-                hooks.enter_context(
-                    _hooked(head.register_forward_pre_hook, lambda _module, args: (args[0][chosen], *args[1:]))
-                )
+            hooks.enter_context(_hooked(head.register_forward_pre_hook, self._narrowed(at, head_only)))
             hooks.enter_context(_hooked(head.register_forward_hook, self._widened(rows)))
             logits: torch.Tensor = self._call(self.model, inputs).logits
         return logits
+
+    def states_and_logits(
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor,
+        rows: Rows | None = None,
+        layer: int | None = None,
+        *,
+        at: torch.Tensor | None = None,
+        head_only: bool = False,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What :meth:`states` and :meth:`logits` give, in one pass."""
+        seen: list[torch.Tensor] = []
+        module = self.stack if layer is None else self.blocks[layer - 1]
+        with _hooked(module.register_forward_hook, lambda _module, _args, output: seen.append(_states_in(output))):
+            logits = self.logits(ids, mask, rows, at=at, head_only=head_only)
+        return seen[0], logits
+
+    @staticmethod
+    def _narrowed(at: torch.Tensor | None, head_only: bool) -> Callable[..., tuple[Any, ...]]:
+        def narrow(_module: Any, args: tuple[torch.Tensor, ...]) -> tuple[Any, ...]:
+            states = args[0].detach() if head_only else args[0]
+            if at is not None:
+                chosen = at.flatten().nonzero().flatten().to(states.device)
+                states = states.flatten(0, 1).index_select(0, chosen)
+            return (states, *args[1:])
+
+        return narrow
 
     def _widened(self, rows: Rows | None) -> Callable[..., torch.Tensor]:
         import torch
@@ -199,15 +225,9 @@ class FrozenModel:
         return functional_call(module, self._weights_of(module), (), {**inputs, **uncached}, tie_weights=False)
 
     def _weights_of(self, module: Any) -> dict[str, torch.Tensor]:
-        prefix = self._prefix(module)
-        return {name.removeprefix(prefix): w for name, w in self.weights.items() if name.startswith(prefix)}
-
-    def _weight(self, module: Any, name: str) -> torch.Tensor:
-        return self.weights[self._prefix(module) + name]
-
-    def _prefix(self, module: Any) -> str:
         name = next(n for n, m in self.model.named_modules() if m is module)
-        return f"{name}." if name else ""
+        prefix = f"{name}." if name else ""
+        return {name.removeprefix(prefix): w for name, w in self.weights.items() if name.startswith(prefix)}
 
 
 class _Reached(Exception):
@@ -219,7 +239,15 @@ class _Reached(Exception):
 
 
 def _stop(_module: Any, _args: Any, output: Any) -> None:
-    raise _Reached(output[0] if isinstance(output, tuple) else output)
+    raise _Reached(_states_in(output))
+
+
+def _states_in(output: Any) -> torch.Tensor:
+    """A layer gives a tensor or a tuple, a whole body an output object; the states come first in each."""
+    import torch
+
+    states: torch.Tensor = output if isinstance(output, torch.Tensor) else output[0]
+    return states
 
 
 @contextmanager
