@@ -7,8 +7,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from lexigraft.core.mixes import spread_out, uncovered
 from lexigraft.core.similarity import sparse_mix
-from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Strategy
+from lexigraft.core.strategy import InitContext, Need, Plan, Strategy
 from lexigraft.core.surface import Kind
 
 
@@ -44,17 +45,15 @@ class Focus(Strategy):
         matched = ctx.alignment.matched
         text = np.isin(ctx.target.surfaces.kinds[matched], (Kind.TEXT, Kind.BYTE))
         anchors = matched[text & static.present[matched]]
-        wanted = ctx.target_ids[static.present[ctx.target_ids]]
-        if not len(anchors) or not len(wanted):
-            return Mix.from_rows([([], [])] * len(ctx.target_ids))
+        at = static.present[ctx.target_ids]
+        if not len(anchors) or not at.any():
+            return uncovered(len(ctx.target_ids))
         found = sparse_mix(
-            static.vectors[wanted],
+            static.vectors[ctx.target_ids[at]],
             static.vectors[anchors],
             ctx.alignment.source_ids[anchors],
             temperature=self.temperature,
             weights=self.weights,
             budget=ctx.memory_budget,
         )
-        lengths = np.zeros(len(ctx.target_ids), np.int64)
-        lengths[static.present[ctx.target_ids]] = np.diff(found.indptr)
-        return Mix(np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]), found.indices, found.weights)
+        return spread_out(found, at)

@@ -1,0 +1,104 @@
+"""Mixes out of what strategies find: nearest neighbours, counted links, rows for some of the tokens asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.similarity import nearest
+from lexigraft.core.strategy import Mix
+
+if TYPE_CHECKING:
+    import torch
+
+
+def softmax_mix(
+    queries: torch.Tensor,
+    anchors: torch.Tensor,
+    anchor_source_ids: npt.NDArray[np.int64],
+    *,
+    k: int,
+    temperature: float,
+    budget: int,
+) -> Mix:
+    """Each query as a mixture of its k nearest anchors: ``w = softmax(cos(q, a) / temperature)`` over those k.
+
+    Args:
+        queries: float32, shape ``(rows, dim)``.
+        anchors: float32, shape ``(anchors, dim)``.
+        anchor_source_ids: The source row that each anchor stands for, shape ``(anchors,)``.
+        k: How many anchors share a row; all where there are fewer.
+        temperature: Below 1 sharpens the weights.
+        budget: Bytes for one block.
+
+    Returns:
+        A Mix with one row for each query.
+    """
+    import torch
+
+    k = min(k, len(anchors))
+    cosines, places = nearest(queries, anchors, k, budget)
+    weights = torch.softmax(cosines / temperature, dim=1)
+    pointers = np.arange(0, len(queries) * k + 1, k, dtype=np.int64)
+    ids = anchor_source_ids[places.numpy().ravel()]
+    return Mix(pointers, ids.astype(np.int32), weights.numpy().ravel())
+
+
+def spread_out(found: Mix, at: npt.NDArray[np.bool_]) -> Mix:
+    """Rows for the tokens asked for out of rows for some of them: the others stay uncovered.
+
+    Args:
+        found: One row for each place that is true.
+        at: Which of the rows asked for have one, shape ``(asked,)``.
+    """
+    lengths = np.zeros(len(at), np.int64)
+    lengths[at] = np.diff(found.indptr)
+    return Mix(np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]), found.indices, found.weights)
+
+
+def uncovered(rows: int) -> Mix:
+    """Rows that nobody covers."""
+    return Mix.from_rows([([], [])] * rows)
+
+
+def pair_counts(
+    links: Sequence[Sequence[tuple[int, int]]],
+    source_ids: Sequence[Sequence[int]],
+    target_ids: Sequence[Sequence[int]],
+    shape: tuple[int, int],
+) -> Any:
+    """How often each target token is linked with each source token: a float64 CSR matrix, ``(target, source)``.
+
+    Args:
+        links: Linked positions ``(source, target)`` of each sentence pair.
+        source_ids: Token ids of each source sentence.
+        target_ids: Token ids of each target sentence.
+        shape: Sizes of the target and of the source vocabulary.
+    """
+    from scipy.sparse import csr_matrix
+
+    pairs = [
+        (ours[j], theirs[i])
+        for linked, theirs, ours in zip(links, source_ids, target_ids, strict=True)
+        for i, j in linked
+    ]
+    rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
+    counts = csr_matrix((np.ones(len(pairs)), (rows, columns)), shape=shape)
+    counts.sum_duplicates()
+    return counts
+
+
+def normalised_rows(counts: Any, ids: npt.NDArray[np.int64]) -> Mix:
+    """Some rows of a CSR matrix of counts, each divided by its sum; rows without a count stay uncovered.
+
+    Args:
+        counts: Not negative, no zero stored, ``(target, source)``.
+        ids: The rows, in order.
+    """
+    chosen = counts[ids]
+    totals = np.asarray(chosen.sum(axis=1)).ravel()
+    weights = chosen.data / np.repeat(totals, np.diff(chosen.indptr))
+    return Mix(chosen.indptr.astype(np.int64), chosen.indices.astype(np.int32), weights.astype(np.float32))
