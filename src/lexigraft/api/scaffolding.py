@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lexigraft.core.atomic import replacing
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.registry import discover
+from lexigraft.core.registry import by_any_name
 
 _TEMPLATE = '''"""{title}: new rows as means of a token's pieces, longer pieces counting more."""
 
@@ -66,7 +66,7 @@ def new_strategy(name: str, folder: Path) -> Path:
         )
     if name.startswith("_"):
         raise LexigraftError("a strategy's name cannot begin with _", name, "Files that begin with _ are not read")
-    if (taken := discover("strategy").get(name)) is not None:
+    if (taken := by_any_name("strategy").get(name)) is not None:
         raise LexigraftError("a strategy has this name already", name, f"See {taken.file}; choose another name")
     path = folder / "strategies" / f"{name}.py"
     if path.exists():

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from lexigraft.cli.output import Json, print_json, table
+from lexigraft.cli.output import Json, pairs, print_json, table
 
 app = typer.Typer(no_args_is_help=True, help="The initialisation strategies.", rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(help="The strategy's name.")]
 
 
 @app.command("list")
-def list_(json: Json = False) -> None:
-    """List every strategy found."""
-    from lexigraft.api.listing import strategies
+def list_(
+    have: Annotated[
+        str | None, typer.Option(help="What you have, such as corpus,dictionary: which strategies can run?")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List every strategy found, by what it needs."""
+    from lexigraft.api.listing import by_needs, missing, strategies
 
-    found = strategies()
+    given = None if have is None else [word.strip() for word in have.split(",") if word.strip()]
+    found = strategies(given)
     if json:
         print_json(found)
         return
-    rows = [
-        [
-            s["name"],
-            ", ".join(s.get("needs", [])) or "-",
-            s.get("body", ""),
-            s["summary"] or f"BROKEN: {s.get('broken')}",
-        ]
-        for s in found
-    ]
-    table(("strategy", "needs", "body", "what it does"), rows)
+    for heading, members in by_needs([one for one in found if one["usable"] is not False or "broken" in one]).items():
+        _group(heading, {_names(one): one["summary"] or f"BROKEN: {one.get('broken')}" for one in members})
+    if given is not None and (others := [one for one in found if not one["usable"] and "broken" not in one]):
+        _group("would need more", {_names(one): missing(one, given) for one in others})
+
+
+def _names(one: Mapping[str, Any]) -> str:
+    also = ", ".join(one.get("aliases", {}))
+    return f"{one['name']} ({also})" if also else str(one["name"])
+
+
+def _group(heading: str, members: Mapping[str, str]) -> None:
+    typer.secho(heading, bold=sys.stdout.isatty())
+    pairs({f"  {name}": line for name, line in members.items()})
+    typer.echo("")
 
 
 @app.command()
@@ -45,6 +58,9 @@ def show(name: Name, json: Json = False) -> None:
         return
     typer.echo(found["documentation"])
     typer.echo("")
+    for alias, preset in found.get("aliases", {}).items():
+        fields = ", ".join(f"{key}={value}" for key, value in preset.items())
+        typer.echo(f"{alias}: {found['name']} with {fields or 'its defaults'}")
     table(("field", "type", "default"), [[f["name"], f["type"], f["default"]] for f in found["fields"]])
 
 

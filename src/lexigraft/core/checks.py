@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from lexigraft.core import laws_conduct, laws_form, laws_greedy, laws_needs, law
 from lexigraft.core.fixture_models import FIXTURES
 from lexigraft.core.law_resources import Ground
 from lexigraft.core.law_trial import Law, LawBroken, NotApplicable, Trial
-from lexigraft.core.registry import Plugin
+from lexigraft.core.registry import Plugin, construct
 
 LAWS: tuple[Law, ...] = (
     *laws_form.LAWS,
@@ -50,13 +50,19 @@ def ground(name: str) -> Ground:
     return Ground.of(name)
 
 
-def run_checks(plugin: Plugin, fixtures: Iterable[str] = FIXTURE_NAMES, laws: Sequence[Law] = LAWS) -> list[Outcome]:
-    """Check laws on a strategy with its default fields.
+def run_checks(
+    plugin: Plugin,
+    fixtures: Iterable[str] = FIXTURE_NAMES,
+    laws: Sequence[Law] = LAWS,
+    fields: Mapping[str, Any] | None = None,
+) -> list[Outcome]:
+    """Check laws on a strategy.
 
     Args:
         plugin: What the registry found.
         fixtures: Names of fixture models.
         laws: The laws to check.
+        fields: Fields that differ from the defaults (laws of form look at the file and leave them aside).
 
     Returns:
         One outcome for each law of form, and one for each other law on each fixture.
@@ -69,16 +75,17 @@ def run_checks(plugin: Plugin, fixtures: Iterable[str] = FIXTURE_NAMES, laws: Se
     found = [_outcome(law, NO_FIXTURE, law.check, plugin) for law in laws if not law.on_fixtures]
     on_fixtures = [law for law in laws if law.on_fixtures]
     for name in fixtures if on_fixtures else ():
-        found += _on_fixture(plugin, ground(name), on_fixtures)
+        found += _on_fixture(plugin, dict(fields or {}), ground(name), on_fixtures)
     return found
 
 
-def _on_fixture(plugin: Plugin, where: Ground, laws: Sequence[Law]) -> list[Outcome]:
+def _on_fixture(plugin: Plugin, fields: dict[str, Any], where: Ground, laws: Sequence[Law]) -> list[Outcome]:
     assert plugin.cls is not None
     try:
-        trial = Trial(plugin, plugin.cls(), where)
+        trial = Trial(plugin, construct("strategy", plugin.name, plugin.cls, fields), where)
     except Exception as fault:  # a strategy may fail in any way
-        return [Outcome(law.name, where.name, "failed", f"cannot be built with its defaults: {fault}") for law in laws]
+        with_what = fields or "its defaults"
+        return [Outcome(law.name, where.name, "failed", f"cannot be built with {with_what}: {fault}") for law in laws]
     if trial.unmet:
         reason = f"there is no made input for {', '.join(trial.unmet)}"
         return [Outcome(law.name, where.name, "not applicable", reason) for law in laws]

@@ -77,12 +77,16 @@ def discover(kind: str) -> dict[str, Plugin]:
         if (other := found.get(plugin.name)) is not None:
             _refuse_shared(kind, plugin.name, other, plugin)
         found[plugin.name] = plugin
-    _by_any_name(kind, found)
+    _with_aliases(kind, found)
     return dict(sorted(found.items()))
 
 
-def _by_any_name(kind: str, plugins: Mapping[str, Plugin]) -> dict[str, Plugin]:
-    """The plug-ins by name and by alias."""
+def by_any_name(kind: str) -> dict[str, Plugin]:
+    """Every plug-in of a kind by its name and by each of its aliases; raises as :func:`discover`."""
+    return _with_aliases(kind, discover(kind))
+
+
+def _with_aliases(kind: str, plugins: Mapping[str, Plugin]) -> dict[str, Plugin]:
     found = dict(plugins)
     for plugin in plugins.values():
         for alias in plugin.aliases:
@@ -103,7 +107,7 @@ def resolve(kind: str, name: str) -> tuple[Plugin, dict[str, Any]]:
     Raises:
         UnknownName: Nothing has this name; the message holds the closest one.
     """
-    plugins = _by_any_name(kind, discover(kind))
+    plugins = by_any_name(kind)
     if name not in plugins:
         raise UnknownName(kind, name, plugins)
     return plugins[name], dict(plugins[name].aliases.get(name, {}))
