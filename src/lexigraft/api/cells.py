@@ -14,7 +14,7 @@ from lexigraft.api.preparing import Prepared, Texts, given_in, load_texts
 from lexigraft.core.cell import Cell, CellResult, Score
 from lexigraft.core.fingerprint import flat, hash_of
 from lexigraft.core.graft_folder import write_model, write_provenance
-from lexigraft.core.pipeline import Grafted, graft_model, make_chain, needs_of, peak_rss_bytes
+from lexigraft.core.pipeline import Grafted, graft_model, make_chain, peak_rss_bytes, uses_of
 from lexigraft.core.recipe import CompareSettings, StrategySettings
 from lexigraft.core.strategy import Need, Strategy
 from lexigraft.core.tokenizer_files import load_vocabulary
@@ -39,7 +39,7 @@ def cells_of(recipe: CompareSettings, prepared: Prepared, texts: Texts, tokenize
         "versions": {name: versions()[name] for name in _CODE},
     }
     lines = [(s, make_chain(s.chain)) for s in recipe.strategies]
-    needs = frozenset[Need]().union(*(needs_of(chain) for _, chain in lines))
+    needs = frozenset[Need]().union(*(uses_of(chain) for _, chain in lines))
     inputs = given_in(recipe, prepared.poor_model, texts).contents(needs)
     return tuple(_cell(line, chain, seed, shared, inputs) for line, chain in lines for seed in recipe.seeds)
 
@@ -47,7 +47,7 @@ def cells_of(recipe: CompareSettings, prepared: Prepared, texts: Texts, tokenize
 def _cell(
     line: StrategySettings, chain: Sequence[Strategy], seed: int, shared: Mapping[str, Any], inputs: Mapping[Need, Any]
 ) -> Cell:
-    needs = needs_of(chain)
+    needs = uses_of(chain)
     own = {need.value: content for need, content in inputs.items() if need in needs}
     if line.norm_calibration is not None:
         own["norm_calibration"] = line.norm_calibration

@@ -12,7 +12,7 @@ from lexigraft.api.supplies import Given
 from lexigraft.core.corpus import load_corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.graft_folder import refuse_existing
-from lexigraft.core.pipeline import Links, graft_model, make_chain, needs_of, save_graft
+from lexigraft.core.pipeline import Links, graft_model, make_chain, save_graft, uses_of
 from lexigraft.core.recipe import (
     DictionarySettings,
     GraftSettings,
@@ -89,7 +89,7 @@ def graft(
     refuse_existing(Path(out), force)
     settings = settings or GraftSettings()
     chain = make_chain(links_of(strategy, fields))
-    if donor is not None and Need.DONOR not in needs_of(chain):
+    if donor is not None and Need.DONOR not in uses_of(chain):
         raise LexigraftError("no strategy of the chain leans on a donor", donor, "Leave --donor out")
     vectors = VectorSettings() if target_vectors is None else target_vectors
     given = Given(

@@ -119,7 +119,7 @@ class Trial:
             target_ids=self.asked.copy(),
             roles=frozenset(tables_of(self.body).by_role),
             tables=dict(ground.tables),
-            resources=Resources(self.strategy.effective_needs(), ground.supplies),
+            resources=Resources(self.strategy.may_use(), ground.supplies),
             generator=torch.Generator().manual_seed(seed),
             memory_budget=BUDGET,
         )

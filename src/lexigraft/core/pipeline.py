@@ -68,6 +68,11 @@ def needs_of(chain: Sequence[Strategy]) -> frozenset[Need]:
     return frozenset().union(*(s.effective_needs() for s in chain))
 
 
+def uses_of(chain: Sequence[Strategy]) -> frozenset[Need]:
+    """Everything a chain uses where it is met: its needs and the optional ones."""
+    return frozenset().union(*(s.may_use() for s in chain))
+
+
 def graft_model(
     source: str,
     target: Vocabulary,
@@ -115,9 +120,9 @@ def graft_model(
             body_model, body_vocabulary = _poor_body(poor, target)
     with _timed(seconds, "align"):
         alignment = align(source_vocabulary, target, settings.rules)
-    resources = Resources(needs_of(chain), {**supplies, Need.MODEL: lambda: source_model})
+    resources = Resources(uses_of(chain), {**supplies, Need.MODEL: lambda: source_model})
     with _timed(seconds, "vectors"):
-        if Need.TARGET_VECTORS in resources.declared:
+        if Need.TARGET_VECTORS in resources.declared and Need.TARGET_VECTORS in supplies:
             resources.target_vectors()
     budget = parse_size(settings.memory_budget) if settings.memory_budget else default_memory_budget()
     ctx = InitContext(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.strategy import Need, Role
+from lexigraft.core.strategy import Need, Role, Strategy
 
 if TYPE_CHECKING:
     import torch
@@ -178,6 +178,38 @@ class ParallelText:
     origin: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class ProbeRun:
+    """One short adaptation of a candidate, measured on lines held out of the training text.
+
+    Attributes:
+        bits: What the model needs for each line, float64, shape ``(lines,)``; lower is better.
+        bytes: The UTF-8 bytes of each line, the same for every candidate, int64, shape ``(lines,)``.
+        tokens: Tokens of text that the candidate and its adaptation learned on, repetitions included.
+    """
+
+    bits: npt.NDArray[np.float64]
+    bytes: npt.NDArray[np.int64]
+    tokens: int
+
+
+class Probe(Protocol):
+    """Tries a chain of strategies: grafts the source model with it, adapts it shortly, measures it."""
+
+    def __call__(self, chain: Sequence[Strategy], *, steps: int, seed: int) -> ProbeRun:
+        """Try a chain.
+
+        Args:
+            chain: Configured strategies, in the order of a graft.
+            steps: How long the adaptation is.
+            seed: Decides everything random in the graft and the adaptation; the held-out lines are always the same.
+
+        Raises:
+            LexigraftError: The chain cannot be grafted or adapted.
+        """
+        ...
+
+
 Loader = Callable[[], Any]
 
 
@@ -247,6 +279,15 @@ class Resources:
         """Target text to learn on."""
         corpus: Corpus = self._get(Need.TRAINING)
         return corpus
+
+    def probe(self) -> Probe:
+        """What tries candidates on target text."""
+        probe: Probe = self._get(Need.PROBE)
+        return probe
+
+    def missing(self, needs: frozenset[Need]) -> list[Need]:
+        """Which of some needs are not to be had here, because nobody supplies them or because they are undeclared."""
+        return sorted(need for need in needs if need not in self.declared or need not in self._loaders)
 
     def answer(self) -> Dictionary:
         """The true, counted word links of a cloned language."""

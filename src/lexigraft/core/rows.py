@@ -90,9 +90,7 @@ def build_rows(
             open_rows &= ctx.alignment.source_ids < 0
         ids = np.flatnonzero(usable & open_rows).astype(np.int64)
         if len(ids):
-            inner = dataclasses.replace(
-                ctx, target_ids=ids, resources=ctx.resources.restricted_to(strategy.effective_needs())
-            )
+            inner = dataclasses.replace(ctx, target_ids=ids, resources=ctx.resources.restricted_to(strategy.may_use()))
             started = time.perf_counter()
             plan = strategy.plan(inner)
             seconds += time.perf_counter() - started

@@ -211,6 +211,10 @@ class Strategy:
     Two of them are rarely set. ``aliases``: other names under which the method is known, each with the fields that it
     stands for. ``zero_rows``: that every row is zero on purpose; elsewhere a zero row is a mistake (its token is unseen
     by the body and its logit is a constant), so the laws forbid it unless a control claims it, and then demand it.
+
+    ``convex``: every row is one convex combination of source rows, the same one in the output table and the head bias.
+    Rows that are only added then keep greedy behaviour: a new logit is that combination of old logits, never above the
+    largest, so what the model said of old text it still says (Mundra et al. 2024, CW2V; a law checks it).
     """
 
     name: ClassVar[str]
@@ -232,6 +236,14 @@ class Strategy:
         Never more than ``needs``, but for what a strategy named in a field (such as ``start``) needs itself.
         """
         return self.needs
+
+    def optional_needs(self) -> frozenset[Need]:
+        """Further needs that this configuration uses where they are met, and does without where they are not."""
+        return frozenset()
+
+    def may_use(self) -> frozenset[Need]:
+        """Everything that this configuration is given where it is met: the needs and the optional ones."""
+        return self.effective_needs() | self.optional_needs()
 
     def parameters(self) -> dict[str, Any]:
         """The hyper-parameters as plain values, for recipes and MLflow."""
