@@ -11,6 +11,7 @@ from lexigraft.api.examining_store import look_at_store
 from lexigraft.api.findings import Notebook
 from lexigraft.core.alignment import align
 from lexigraft.core.dictionary import Dictionary, load_dictionary
+from lexigraft.core.digits import digit_warning
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.model_files import load_config
 from lexigraft.core.model_header import Header, read_header
@@ -140,6 +141,8 @@ def _alignment(notebook: Notebook, recipe: CompareSettings, source: Vocabulary, 
         found = align(source, target, recipe.graft.rules)
         counts = ", ".join(f"{rule} {n:,}" for rule, n in found.counts().items())
         notebook.good(f"alignment: {counts}, new {len(found.new):,}")
+        if (warning := digit_warning(source, target)) is not None:
+            notebook.note(warning)
 
 
 def _supplies(notebook: Notebook, recipe: CompareSettings, target: Vocabulary | None) -> None:

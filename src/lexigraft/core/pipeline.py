@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.core import graft_folder
 from lexigraft.core.alignment import Alignment, align
+from lexigraft.core.digits import digit_warning
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.model_files import check_tables, load_config, load_model, tables_of
 from lexigraft.core.recipe import GraftSettings
@@ -136,6 +137,8 @@ def graft_model(
         generator=torch.Generator().manual_seed(seed),
         memory_budget=budget,
     )
+    if target is not source_vocabulary and (warning := digit_warning(source_vocabulary, target)) is not None:
+        ctx.journal.note(warning)
     with _timed(seconds, "rows"):
         rows = build_rows(chain, ctx, fallback=settings.fallback, calibration=settings.norm_calibration)
     seconds["plan"] = round(rows.plan_seconds, 4)
