@@ -25,6 +25,11 @@ def test_a_pair_goes_as_a_pair(tmp_path: Path) -> None:
     assert found.dropped == 2
 
 
+def test_held_out_lines_are_never_read_with_their_translations(tmp_path: Path) -> None:
+    found = load_parallel(written(tmp_path, ["a", "b", "c"], ["x", "y", "z"]), unseen=["y", "c"])
+    assert list(zip(found.source, found.target, strict=True)) == [("a", "x")]
+
+
 @pytest.mark.parametrize("short", ["source", "target"])
 def test_sides_of_different_length_are_refused(tmp_path: Path, short: str) -> None:
     settings = written(tmp_path, ["a", "b"], ["c", "d"])

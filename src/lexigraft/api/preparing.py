@@ -109,6 +109,7 @@ def given_in(recipe: CompareSettings, poor: str | None, texts: Texts | None = No
         poor=poor,
         donor=poor if recipe.donor == POOR_AS_DONOR else recipe.donor,
         answer=recipe.answer,
+        unseen=lambda: frozenset(line for text in read().measured.values() for line in text.lines),
     )
 
 

@@ -40,6 +40,7 @@ class Given:
         poor: The poor model.
         donor: The donor model.
         answer: The links file of a cloned language.
+        unseen: Lines that models are measured on; parallel text goes without them.
     """
 
     corpus: Text | None = None
@@ -51,6 +52,7 @@ class Given:
     poor: str | None = None
     donor: str | None = None
     answer: str | None = None
+    unseen: Callable[[], frozenset[str]] = frozenset
 
     def met(self) -> frozenset[Need]:
         """The needs that this meets."""
@@ -94,7 +96,7 @@ class Given:
             Need.TARGET_VECTORS: lambda: _vectors_content(self.vectors),
             Need.WORD_VECTORS: lambda: _word_vectors_content(self.word_vectors, self.source_text),
             Need.DICTIONARY: lambda: load_dictionary(_there(self.dictionary)).hash,
-            Need.PARALLEL: lambda: load_parallel(_there(self.parallel)).hash,
+            Need.PARALLEL: lambda: load_parallel(_there(self.parallel), self.unseen()).hash,
             Need.DONOR: lambda: model_hash(_there(self.donor)),
             Need.POOR_MODEL: lambda: model_hash(_there(self.poor)),
             Need.ANSWER: lambda: load_answer(_there(self.answer)).hash,

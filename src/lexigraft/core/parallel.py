@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -19,7 +19,7 @@ class SentencePairs:
     Attributes:
         source: Sentences of the source language.
         target: Their translations.
-        dropped: Pairs left out because a side was empty or the pair was a repetition.
+        dropped: Pairs left out because a side was empty or held out, or the pair was a repetition.
         hash: SHA-256 (hex) over the pairs in order.
     """
 
@@ -32,11 +32,12 @@ class SentencePairs:
         return len(self.source)
 
 
-def load_parallel(settings: ParallelSettings) -> SentencePairs:
+def load_parallel(settings: ParallelSettings, unseen: Collection[str] = ()) -> SentencePairs:
     """Read two files (or lists of files) line by line.
 
     Args:
         settings: The files of both sides, and how many lines to read at most.
+        unseen: Lines (of either side) that models are measured on: pairs that hold one are left out.
 
     Returns:
         The pairs.
@@ -45,6 +46,7 @@ def load_parallel(settings: ParallelSettings) -> SentencePairs:
         LexigraftError: The sides have different numbers of lines, no pair is left, or a file cannot be read.
     """
     pairs: dict[tuple[str, str], None] = {}
+    hidden = frozenset(unseen)
     seen = 0
     for left, right in zip_longest(read_lines(settings.source), read_lines(settings.target)):
         if left is None or right is None:
@@ -58,7 +60,7 @@ def load_parallel(settings: ParallelSettings) -> SentencePairs:
             break
         seen += 1
         pair = (left.strip(), right.strip())
-        if all(pair):
+        if all(pair) and hidden.isdisjoint(pair):
             pairs[pair] = None
     if not pairs:
         raise LexigraftError("parallel text has no usable pair", _names(settings), "Give two files of sentences")
