@@ -110,8 +110,9 @@ class WordVectorSettings(Settings):
     """Word vectors of both languages: two files (.bin, .vec, .npz), one file that holds both in one space, or trained.
 
     A file that holds several languages is named once for each, as `FILE#eng` and `FILE#swh`. `limit_words` reads only
-    the most frequent words, the first of a file. Without files they are trained with fastText (CBOW, character n-grams of 5) on `corpus.train` and
-    `corpus.source_train`. `shared: true` says that the two files' vectors already lie in one space.
+    the most frequent words, the first of a file. Without files they are trained with fastText (CBOW, character n-grams
+    of 5) on `corpus.train` and `corpus.source_train`. `shared: true` says that the two files' vectors already lie in
+    one space.
     """
 
     source: str | None = None
