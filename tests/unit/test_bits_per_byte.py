@@ -65,6 +65,21 @@ def test_batches_do_not_matter_and_the_model_is_left_as_it_was(name: str) -> Non
         assert other == pytest.approx(figures[0], abs=1e-5)
 
 
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("bos", ["auto", "never"])
+def test_bits_by_line_are_those_of_each_line_alone_and_add_up_to_the_figure(name: str, bos: str) -> None:
+    model, vocabulary = _load(name)
+    yardstick = BitsPerByte(bos=bos, stripes=3, max_length=40)
+    lines = [*LINES[:6], "", LONG, "数"]
+    bits = yardstick.line_bits(model, vocabulary, lines)
+    assert bits.shape == (len(lines),)
+    size = sum(len(line.encode()) for line in lines)
+    assert bits.sum() / size == pytest.approx(yardstick.evaluate(model, vocabulary, lines)["bits_per_byte"])
+    for line, found in zip(lines, bits, strict=True):
+        alone = yardstick.evaluate(model, vocabulary, [line])["bits_per_byte"] * len(line.encode()) if line else 0.0
+        assert found == pytest.approx(alone, rel=1e-5)
+
+
 @pytest.mark.parametrize("name", MASKED)
 def test_masked_bits_equal_masking_by_hand(name: str) -> None:
     model, vocabulary = _load(name)

@@ -36,8 +36,8 @@ class Item(NamedTuple):
     decoder: Ids | None = None
 
 
-def total_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int) -> float:
-    """Sum of −log2 p over all scored tokens.
+def item_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int) -> npt.NDArray[np.float64]:
+    """The sum of −log2 p over the scored tokens of each item.
 
     Args:
         model: The model; it is run in evaluation mode without gradients and left as it was.
@@ -45,15 +45,15 @@ def total_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int)
         batch_tokens: Most input tokens in one batch, padding included (a longer single sequence goes alone).
 
     Returns:
-        Bits.
+        Bits, shape ``(items,)``.
     """
     import torch
 
-    total = 0.0
+    nats = np.zeros(len(items))
     with _evaluating(model), torch.no_grad():
-        for batch in _batches(items, batch_tokens, model):
-            total += _batch_nats(model, batch)
-    return total / math.log(2)
+        for places in _batches(items, batch_tokens, model):
+            nats[places] = _batch_nats(model, [items[i] for i in places])
+    return nats / math.log(2)
 
 
 def context_length(model: PreTrainedModel, otherwise: int = 512) -> int:
@@ -79,25 +79,27 @@ def context_length(model: PreTrainedModel, otherwise: int = 512) -> int:
     return limit
 
 
-def _batches(items: Sequence[Item], batch_tokens: int, model: PreTrainedModel) -> Iterator[list[Item]]:
+def _batches(items: Sequence[Item], batch_tokens: int, model: PreTrainedModel) -> Iterator[list[int]]:
+    """Places of items of similar length that fit one batch."""
     table = model.get_output_embeddings()
     most_scored = max(1, _LOGITS_AT_ONCE // (table.weight.shape[0] if table is not None else model.config.vocab_size))
     bounded = model.config.is_encoder_decoder or model.base_model is model
-    batch: list[Item] = []
+    batch: list[int] = []
     longest = scored = 0
-    for item in sorted(items, key=lambda i: -len(i.inputs)):
+    for place in sorted(range(len(items)), key=lambda i: -len(items[i].inputs)):
+        item = items[place]
         length = max(longest, len(item.inputs), 0 if item.decoder is None else len(item.decoder))
         too_long = length * (len(batch) + 1) > batch_tokens
         if batch and (too_long or (bounded and scored + len(item.targets) > most_scored)):
             yield batch
             batch, scored, length = [], 0, len(item.inputs)
-        batch.append(item)
+        batch.append(place)
         longest, scored = length, scored + len(item.targets)
     if batch:
         yield batch
 
 
-def _batch_nats(model: PreTrainedModel, batch: list[Item]) -> float:
+def _batch_nats(model: PreTrainedModel, batch: list[Item]) -> npt.NDArray[np.float64]:
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -106,20 +108,22 @@ def _batch_nats(model: PreTrainedModel, batch: list[Item]) -> float:
     rows = torch.from_numpy(np.repeat(np.arange(len(batch)), [len(i.positions) for i in batch])).to(device)
     positions = torch.from_numpy(np.concatenate([i.positions for i in batch])).to(device)
     targets = torch.from_numpy(np.concatenate([i.targets for i in batch])).to(device)
-    nats = torch.zeros((), dtype=torch.float64, device=device)
     if batch[0].decoder is not None:
         decoder = _padded(model, [i.decoder for i in batch if i.decoder is not None])
         logits = _decoder_logits(model, inputs, decoder["input_ids"], rows, positions)
-        nats += cross_entropy(logits.float(), targets, reduction="none").double().sum()
+        nats = cross_entropy(logits.float(), targets, reduction="none")
     elif separable(model, inputs["input_ids"][:, : int(min(len(i.inputs) for i in batch))]):
         hidden = hidden_states(model, **inputs)[rows, positions]
         size = max(1, _LOGITS_AT_ONCE // model.get_output_embeddings().weight.shape[0])
-        for states, wanted in zip(hidden.split(size), targets.split(size), strict=True):
-            nats += cross_entropy(head_logits(model, states).float(), wanted, reduction="none").double().sum()
+        parts = zip(hidden.split(size), targets.split(size), strict=True)
+        nats = torch.cat([cross_entropy(head_logits(model, h).float(), w, reduction="none") for h, w in parts])
     else:
         logits = model(**inputs).logits[rows, positions]
-        nats += cross_entropy(logits.float(), targets, reduction="none").double().sum()
-    return nats.item()
+        nats = cross_entropy(logits.float(), targets, reduction="none")
+    # Summed on the CPU: sums by index on a GPU come out in any order.
+    summed: npt.NDArray[np.float64] = np.zeros(len(batch))
+    np.add.at(summed, rows.cpu().numpy(), nats.double().cpu().numpy())
+    return summed
 
 
 def _decoder_logits(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluator import Evaluator
 from lexigraft.core.objective import model_kind
 from lexigraft.core.score_items import causal_items, masked_items, span_items
-from lexigraft.core.scoring import Ids, Item, context_length, total_bits
+from lexigraft.core.scoring import Ids, Item, context_length, item_bits
 from lexigraft.core.sentinels import sentinel_ids
 from lexigraft.core.word_spans import LineTokens, tokenize_lines
 
@@ -85,49 +86,70 @@ class BitsPerByte(Evaluator):
         if size == 0:
             raise LexigraftError("there is no text to evaluate on", hint="Give at least one line that is not empty")
         read = tokenize_lines(vocabulary, lines)
-        rows = model.get_input_embeddings().weight.shape[0]
-        if (highest := max((int(line.ids.max()) for line in read if len(line.ids)), default=0)) >= rows:
-            hint = f"The table has {rows} rows; the tokenizer does not belong to this model"
-            raise LexigraftError("a token id lies beyond the model's table", highest, hint)
-        items, free_bits = self._items(model, vocabulary, [line for line in read if len(line.ids)])
         hidden = sum(line.hidden_bytes for line in read)
         tokens = sum(len(line.ids) for line in read)
-        bits = total_bits(model, items, self.batch_tokens) + free_bits + 8.0 * hidden
         return {
-            "bits_per_byte": bits / size,
+            "bits_per_byte": math.fsum(self._bits(model, vocabulary, read)) / size,
             "unknown_share": hidden / size,
             "tokens_per_word": tokens / max(1, sum(line.word_count for line in read)),
             "tokens": float(tokens),
             "lossless_share": sum(line.lossless for line in read) / len(read),
         }
 
+    def line_bits(
+        self, model: PreTrainedModel, vocabulary: Vocabulary, lines: Sequence[str]
+    ) -> npt.NDArray[np.float64]:
+        """What the model needs for each line; their sum over their bytes is the figure.
+
+        Args:
+            model: The model.
+            vocabulary: Its vocabulary.
+            lines: Raw lines.
+
+        Returns:
+            Bits, shape ``(lines,)``.
+
+        Raises:
+            LexigraftError: As :meth:`evaluate`.
+        """
+        return self._bits(model, vocabulary, tokenize_lines(vocabulary, lines))
+
+    def _bits(self, model: PreTrainedModel, vocabulary: Vocabulary, lines: list[LineTokens]) -> npt.NDArray[np.float64]:
+        rows = model.get_input_embeddings().weight.shape[0]
+        if (highest := max((int(line.ids.max()) for line in lines if len(line.ids)), default=0)) >= rows:
+            hint = f"The table has {rows} rows; the tokenizer does not belong to this model"
+            raise LexigraftError("a token id lies beyond the model's table", highest, hint)
+        bits = 8.0 * np.array([line.hidden_bytes for line in lines], np.float64)
+        items, unscored = self._items(model, vocabulary, lines)
+        owners = np.repeat(np.arange(len(lines)), [len(of_line) for of_line in items])
+        flat = [item for of_line in items for item in of_line]
+        np.add.at(bits, owners, item_bits(model, flat, self.batch_tokens))
+        return bits + unscored * np.array([len(line.ids) > 0 for line in lines])
+
     def _items(
         self, model: PreTrainedModel, vocabulary: Vocabulary, lines: list[LineTokens]
-    ) -> tuple[list[Item], float]:
+    ) -> tuple[list[list[Item]], float]:
+        """The sequences to score of each line, and the bits of each line's first token where nothing predicts it."""
         special = vocabulary.specials
         context = min(context_length(model), self.max_length)
         kind = model_kind(model.config)
         if kind == "causal":
             prefix = self._prefix(special.get("bos"), special.get("eos"))
             stride = min(self.stride or max(1, context // 2), context)
-            unscored = 0.0 if prefix is not None else math.log2(vocabulary.size) * len(lines)
-            return [item for line in lines for item in causal_items(line, prefix, context, stride)], unscored
+            unscored = 0.0 if prefix is not None else math.log2(vocabulary.size)
+            return [list(causal_items(line, prefix, context, stride)) for line in lines], unscored
         end = _one(special.get("eos", special.get("sep")))
         if kind == "seq2seq":
             sentinels = np.array(sentinel_ids(vocabulary), np.int64)
             start = model.config.decoder_start_token_id
             start = special.get("pad", 0) if start is None else start
-            made: Iterator[Item] = (
-                item for line in lines for item in span_items(line, self.stripes, sentinels, start, end, context)
-            )
-            return list(made), 0.0
+            return [list(span_items(line, self.stripes, sentinels, start, end, context)) for line in lines], 0.0
         if "mask" not in special:
             raise LexigraftError(
                 "the tokenizer has no mask token", hint="Masked models need one; add it to the tokenizer"
             )
         frame = (_one(special.get("cls", special.get("bos"))), _one(special.get("sep", special.get("eos"))))
-        made = (item for line in lines for item in masked_items(line, self.stripes, special["mask"], frame, context))
-        return list(made), 0.0
+        return [list(masked_items(line, self.stripes, special["mask"], frame, context)) for line in lines], 0.0
 
     def _prefix(self, bos: int | None, eos: int | None) -> int | None:
         if self.bos == "never":
