@@ -16,6 +16,7 @@ from lexigraft.core.text_files import numbered_lines
 
 FASTTEXT_MAGIC = 793712314
 SUPERVISED = 3
+BLOCK = 4096
 Lookup = Callable[[str], npt.NDArray[np.float32] | None]
 
 
@@ -59,18 +60,38 @@ def read_npz(path: Path) -> tuple[list[str], npt.NDArray[np.float32]]:
     Raises:
         LexigraftError: The file is damaged, lacks an array, or holds values that are not finite.
     """
+    tokens, vectors, _ = read_arrays(path)
+    return tokens, vectors
+
+
+def read_arrays(path: Path) -> tuple[list[str], npt.NDArray[np.float32], npt.NDArray[np.int64] | None]:
+    """Names, vectors and counts of an .npz: ``tokens`` or ``words``, ``vectors``, and ``counts`` where it has them.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The names, their vectors in float32, ``(names, dim)``, and how often each occurs, ``(names,)`` or ``None``.
+
+    Raises:
+        LexigraftError: The file is damaged, lacks an array, or holds values that are not finite.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            tokens, vectors = arrays["tokens"].tolist(), np.asarray(arrays["vectors"], dtype=np.float32)
+            names = arrays["words" if "words" in arrays else "tokens"].tolist()
+            vectors = np.asarray(arrays["vectors"], dtype=np.float32)
+            counts = np.asarray(arrays["counts"], dtype=np.int64) if "counts" in arrays else None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, struct.error) as fault:
         hint = f"It must hold the arrays 'vectors' and 'tokens' ({fault})"
         raise LexigraftError("vector file cannot be read", path, hint) from None
-    if vectors.ndim != 2 or len(tokens) != len(vectors):
+    if vectors.ndim != 2 or len(names) != len(vectors):
         raise LexigraftError(
-            "vectors and tokens do not fit together", path, f"{vectors.shape} against {len(tokens)} tokens"
+            "vectors and tokens do not fit together", path, f"{vectors.shape} against {len(names)} tokens"
         )
+    if counts is not None and (counts.shape != (len(names),) or (counts < 0).any()):
+        raise LexigraftError("counts and words do not fit together", path, "One count, not negative, for each word")
     require_finite(vectors, path)
-    return tokens, vectors
+    return names, vectors, counts
 
 
 def require_finite(vectors: npt.NDArray[np.float32], where: object) -> None:
@@ -92,14 +113,19 @@ def require_finite(vectors: npt.NDArray[np.float32], where: object) -> None:
 
 
 def _fasttext(path: Path, subwords: bool) -> tuple[Lookup, int]:
+    model = load_fasttext(path)
+    return lookup_in(model, subwords), int(model.get_dimension())
+
+
+def load_fasttext(path: Path) -> Any:
+    """A fastText model; raises ``LexigraftError`` when the file is none, or was cut off."""
     import fasttext
 
     _check_fasttext(path)
     try:
-        model = fasttext.load_model(str(path))
+        return fasttext.load_model(str(path))
     except (ValueError, RuntimeError, MemoryError) as fault:
         raise LexigraftError("fastText model cannot be read", path, str(fault)) from None
-    return lookup_in(model, subwords), int(model.get_dimension())
 
 
 def lookup_in(model: Any, subwords: bool) -> Lookup:
@@ -128,23 +154,54 @@ def _check_fasttext(path: Path) -> None:
 
 
 def _text(path: Path, wanted: frozenset[str]) -> tuple[Mapping[str, npt.NDArray[np.float32]], int]:
+    words, vectors = vector_lines(path, lambda word: word if word in wanted else None)
+    return dict(zip(reversed(words), vectors[::-1], strict=True)), int(vectors.shape[1])
+
+
+def vector_lines(
+    path: Path, keep: Callable[[str], str | None], limit: int | None = None
+) -> tuple[list[str], npt.NDArray[np.float32]]:
+    """Words and vectors of a text file with a header line ``COUNT DIM``.
+
+    Args:
+        path: A .vec or .vec.gz file.
+        keep: The word behind a line's first column; ``None`` leaves the line out, its numbers unread.
+        limit: Stop after so many words.
+
+    Returns:
+        The words in the file's order (a word may occur twice), and their vectors, float32, ``(words, dim)``.
+
+    Raises:
+        LexigraftError: No header, a line that does not fit it, values that are no finite numbers, or too few lines.
+    """
     lines = numbered_lines(path)
     rows, dim = _header(path, lines)
-    found: dict[str, npt.NDArray[np.float32]] = {}
+    words: list[str] = []
+    blocks = [np.zeros((0, dim), np.float32)]
+    block: list[npt.NDArray[np.float32]] = []
     number = 1
     for number, line in lines:
-        word, *values = line.rstrip(" ").rsplit(" ", dim)
+        key, *values = line.rstrip(" ").rsplit(" ", dim)
         if len(values) != dim:
             raise LexigraftError("vector has the wrong length", f"{path}, line {number}", f"{dim} values are expected")
-        if word in wanted and word not in found:
-            try:
-                found[word] = np.array(values, dtype=np.float32)
-            except ValueError:
-                raise LexigraftError("vector holds no numbers", f"{path}, line {number}", "Write it again") from None
-            require_finite(found[word][None], f"{path}, line {number}")
-    if number - 1 != rows:
-        raise LexigraftError("vector file is cut off", path, f"{rows} vectors announced, {number - 1} found")
-    return found, dim
+        word = keep(key)
+        if word is None:
+            continue
+        try:
+            block.append(np.array(values, dtype=np.float32))
+        except ValueError:
+            raise LexigraftError("vector holds no numbers", f"{path}, line {number}", "Write it again") from None
+        require_finite(block[-1][None], f"{path}, line {number}")
+        words.append(word)
+        if len(block) == BLOCK:
+            blocks.append(np.stack(block))
+            block.clear()
+        if len(words) == limit:
+            break
+    else:
+        if number - 1 != rows:
+            raise LexigraftError("vector file is cut off", path, f"{rows} vectors announced, {number - 1} found")
+    return words, np.concatenate([*blocks, np.array(block, np.float32).reshape(-1, dim)])
 
 
 def _header(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[int, int]:

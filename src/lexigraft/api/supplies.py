@@ -17,7 +17,7 @@ from lexigraft.core.fingerprint import file_hash, model_hash
 from lexigraft.core.parallel import load_parallel
 from lexigraft.core.pipeline import donor_loader, poor_model_loader
 from lexigraft.core.recipe import DictionarySettings, ParallelSettings, VectorSettings, WordVectorSettings
-from lexigraft.core.resources import Loader, StaticVectors
+from lexigraft.core.resources import Loader, StaticVectors, WordVectors
 from lexigraft.core.strategy import Need
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.vocabulary import Vocabulary
@@ -80,6 +80,7 @@ class Given:
         """
         made: dict[Need, Callable[[], Any]] = {
             Need.TARGET_VECTORS: lambda: _vectors(target, self.corpus, self.vectors, cache_folder),
+            Need.WORD_VECTORS: lambda: _word_vectors(self.word_vectors, self.source_text, self.corpus, cache_folder),
             Need.DICTIONARY: lambda: load_dictionary(_there(self.dictionary)),
             Need.DONOR: lambda: donor_loader(_there(self.donor)),
             Need.POOR_MODEL: lambda: poor_model_loader(
@@ -156,8 +157,20 @@ def _vectors_content(settings: VectorSettings) -> dict[str, Any]:
     }
 
 
+def _word_vectors(
+    settings: WordVectorSettings, source_text: Text | None, target_text: Text | None, cache_folder: Path
+) -> WordVectors:
+    from lexigraft.adapters.word_vectors import word_vectors
+
+    if settings.source is not None:
+        return word_vectors(settings, None, None, cache_folder)
+    return word_vectors(settings, _there(source_text)(), _there(target_text)(), cache_folder)
+
+
 def _word_vectors_content(settings: WordVectorSettings, source_text: Text | None) -> dict[str, Any]:
+    from lexigraft.adapters.word_vectors import words_content
+
     files = {side: getattr(settings, side) for side in ("source", "target")}
-    hashes = {side: file_hash(Path(file)) if file else None for side, file in files.items()}
+    hashes = {side: words_content(file) if file else None for side, file in files.items()}
     text = source_text().hash if source_text is not None and settings.source is None else None
     return settings.model_dump(mode="json") | hashes | {"source_text": text}
