@@ -9,12 +9,14 @@ from lexigraft.api.comparing import refuse_unmet
 from lexigraft.api.examining_sizes import look_at_sizes
 from lexigraft.api.examining_store import look_at_store
 from lexigraft.api.findings import Notebook
+from lexigraft.api.preparing import POOR_AS_DONOR
 from lexigraft.core.alignment import align
 from lexigraft.core.dictionary import Dictionary, load_dictionary
 from lexigraft.core.digits import digit_warning
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.model_files import load_config
 from lexigraft.core.model_header import Header, read_header
+from lexigraft.core.parallel import SentencePairs, load_parallel
 from lexigraft.core.pipeline import make_chain, needs_of, refuse_same
 from lexigraft.core.recipe import CompareSettings, PretrainSettings, TokenizerSettings
 from lexigraft.core.recipe_files import read_recipe
@@ -69,6 +71,7 @@ def _plugins(notebook: Notebook, recipe: CompareSettings) -> None:
 def _texts(notebook: Notebook, recipe: CompareSettings) -> None:
     given = recipe.corpus
     named = {"train": given.train, "heldout": given.heldout, "source_heldout": given.source_heldout}
+    named["source_train"] = given.source_train
     for name, paths in (named | {f"also_heldout.{n}": p for n, p in given.also_heldout.items()}).items():
         for path in paths:
             with notebook.looking():
@@ -151,10 +154,24 @@ def _supplies(notebook: Notebook, recipe: CompareSettings, target: Vocabulary | 
         if words is not None:
             tell = notebook.note if words.rejected else notebook.good
             tell(f"dictionary: {len(words):,} pairs, {words.rejected:,} lines rejected")
-    for name, file in (("target_vectors.file", recipe.target_vectors.file), ("answer", recipe.answer)):
+    if (sides := recipe.parallel) is not None:
+        text: SentencePairs | None = notebook.attempt(lambda: load_parallel(sides))
+        if text is not None:
+            notebook.good(f"parallel text: {len(text):,} pairs, {text.dropped:,} empty or repeated ones left out")
+    files = {
+        "target_vectors.file": recipe.target_vectors.file,
+        "word_vectors.source": recipe.word_vectors.source,
+        "word_vectors.target": recipe.word_vectors.target,
+        "answer": recipe.answer,
+    }
+    for name, file in files.items():
         if file is not None:
-            here = Path(file).expanduser().is_file()
+            here = Path(file.partition("#")[0]).expanduser().is_file()
             (notebook.good if here else notebook.bad)(f"{name}: {file}" if here else f"{name} not found: {file}")
+    if recipe.donor == POOR_AS_DONOR:
+        notebook.good("donor: the poor model")
+    elif (donor := recipe.donor) is not None:
+        notebook.attempt(lambda: load_config(donor))
     poor = recipe.poor_model
     if isinstance(poor, PretrainSettings):
         length = f"{poor.steps:,} steps × {poor.batch_tokens:,} tokens"
