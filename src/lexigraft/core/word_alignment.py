@@ -133,7 +133,7 @@ class _Direction:
             total = np.bincount(shape, near)
             mean = np.bincount(shape, near * feature) / total
             spread = np.bincount(shape, near * feature**2) / total - mean**2
-            slope, bend = expected.feature - expected.places @ mean, float(expected.places @ spread)
+            slope, bend = expected.feature - float(expected.places @ mean), float(expected.places @ spread)
             moved = min(max(self.tension + slope / max(bend, 1e-9), TENSIONS[0]), TENSIONS[1])
             if abs(moved - self.tension) < 1e-3:
                 break
