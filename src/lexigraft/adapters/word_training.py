@@ -180,10 +180,16 @@ def _stacked(vectors: Iterable[Rows], rows: int, dim: int) -> Rows:
 
 def _to_cache(path: Path, trained: Trained) -> None:
     """Strings are joined by line ends, which no word holds: arrays of strings take the longest one's room for each."""
-    strings = {k: np.frombuffer("\n".join(getattr(trained, k)).encode(), np.uint8) for k in ("words", "ngrams")}
-    arrays = {k: getattr(trained, k) for k in ("vectors", "counts", "ngram_vectors")}
+    words, ngrams = (np.frombuffer("\n".join(s).encode(), np.uint8) for s in (trained.words, trained.ngrams))
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **strings, **arrays)
+        np.savez(
+            file,
+            words=words,
+            vectors=trained.vectors,
+            counts=trained.counts,
+            ngrams=ngrams,
+            ngram_vectors=trained.ngram_vectors,
+        )
 
 
 def _from_cache(path: Path, dim: int) -> Trained | None:

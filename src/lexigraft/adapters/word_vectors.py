@@ -43,9 +43,9 @@ def word_vectors(
     if settings.source is None or settings.target is None:
         assert source_text is not None
         assert target_text is not None
-        both = [train_words(text, settings, cache) for text in (source_text, target_text)]
-        keys = {"source": source_text.hash, "target": target_text.hash}
-        return WordVectors(*both, shared=False, origin={"trained": settings.model_dump(mode="json"), **keys})
+        source, target = (train_words(text, settings, cache) for text in (source_text, target_text))
+        origin = {"trained": settings.model_dump(mode="json"), "source": source_text.hash, "target": target_text.hash}
+        return WordVectors(source, target, False, origin)
     source, target = (read_words(name, settings.limit_words) for name in (settings.source, settings.target))
     widths = source.vectors.shape[1], target.vectors.shape[1]
     if settings.shared and widths[0] != widths[1]:

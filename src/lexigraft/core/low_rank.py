@@ -16,8 +16,8 @@ class Primitives:
     """The r leading singular values S and directions V of a table ``E = U S V^T``.
 
     Attributes:
-        values: S, float32, descending, ``(r,)``.
-        directions: V, float32, ``(hidden, r)``.
+        values: S, descending, ``(r,)``.
+        directions: V, ``(hidden, r)``.
     """
 
     values: torch.Tensor
@@ -43,11 +43,12 @@ def primitives_of(table: torch.Tensor, rank: int) -> Primitives:
     Source: OFA (Liu et al. 2024), section 3.1.
 
     Args:
-        table: float32, ``(rows, hidden)``.
+        table: float32 or wider, ``(rows, hidden)``.
         rank: How many, at most the number of rows and of columns.
 
     Returns:
-        Values and directions; each direction's largest entry is positive, so that they are the same every time.
+        Values and directions in the table's dtype; each direction's largest entry is positive, so that they are the
+        same every time.
 
     Raises:
         LexigraftError: The table has no such rank.
@@ -65,4 +66,4 @@ def primitives_of(table: torch.Tensor, rank: int) -> Primitives:
         )
     directions = axes[:, -rank:].flip(1)
     peaks = directions.gather(0, directions.abs().argmax(0, keepdim=True))
-    return Primitives(values.float(), (directions * peaks.sign()).float())
+    return Primitives(values.to(table.dtype), (directions * peaks.sign()).to(table.dtype))
