@@ -23,10 +23,13 @@ COMMANDS = (
     ["strategies", "new"],
 )  # fmt: skip
 GRAFT_KEYS = {
-    "strategy", "body", "target_tokens", "matched", "new", "covered", "fallback", "seconds", "peak_rss_bytes", "out",
+    "strategy", "body", "target_tokens", "matched", "new", "covered", "fallback", "learned_tokens", "notes", "seconds",
+    "peak_rss_bytes", "out",
 }  # fmt: skip
 STAGES = {"load", "align", "vectors", "plan", "rows", "surgery", "save"}
-STRATEGY_KEYS = {"name", "summary", "needs", "scope", "body", "convex", "source", "file"}
+STRATEGY_KEYS = {
+    "name", "aliases", "summary", "needs", "enough", "usable", "scope", "body", "convex", "source", "file",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ def shares_of_best_partitions(data: bytes, tokens: Mapping[bytes, int], longest:
     """Average over the best partitions of bytes into tokens.
 
     Best are the partitions with the fewest parts and, among these, with the longest parts: the longest part as long as
-    it can be, then the second longest, and so on, in bytes. Ties all count. Comparing the sorted lengths of equally
-    many parts is comparing ``sum_parts base^length`` for any base above the number of parts, a sum that dynamic
-    programming can maximise; the partitions through each part are then counted from both ends, so the work is
+    it can be, then the second longest, and so on, in bytes without spaces. Ties all count. Comparing the sorted lengths
+    of equally many parts is comparing ``sum_parts base^length`` for any base above the number of parts, a sum that
+    dynamic programming can maximise; the partitions through each part are then counted from both ends, so the work is
     ``len(data) * longest`` however many there are.
 
     Args:
@@ -33,6 +33,7 @@ def shares_of_best_partitions(data: bytes, tokens: Mapping[bytes, int], longest:
         Each token's share of the parts of all best partitions, summing to 1; empty where there is no partition.
     """
     end, base = len(data), len(data) + 1
+    written = [at - data.count(b" ", 0, at) for at in range(end + 1)]
     best: list[_Best | None] = [_Best(0, 0, 1, ())] + [None] * end
     for at in range(1, end + 1):
         here: _Best | None = None
@@ -40,7 +41,7 @@ def shares_of_best_partitions(data: bytes, tokens: Mapping[bytes, int], longest:
             before = best[start]
             if before is None or data[start:at] not in tokens:
                 continue
-            new = _Best(before.parts + 1, before.score + base ** (at - start), before.ways, (start,))
+            new = _Best(before.parts + 1, before.score + base ** (written[at] - written[start]), before.ways, (start,))
             if here is None or (new.parts, -new.score) < (here.parts, -here.score):
                 here = new
             elif (new.parts, new.score) == (here.parts, here.score):

@@ -1,0 +1,38 @@
+"""The laws on the other settings of the strategies that need nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lexigraft.core.checks import LAWS, run_checks
+from lexigraft.core.registry import discover, resolve
+
+ON_FIXTURES = tuple(law for law in LAWS if law.on_fixtures)
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    ("zip_tie", {}),
+    ("multivariate", {"covariance": "full"}),
+    ("first_last", {"input": "last"}),
+    ("position_exponential", {"base": 0.25}),
+    ("script_position", {"min_tokens": 2}),
+]
+FIXTURES = ("roberta-tied-bias", "llama-untied", "bert-tied-bias")
+
+
+@pytest.mark.parametrize("fixture", FIXTURES)
+@pytest.mark.parametrize(("name", "fields"), VARIANTS, ids=lambda v: v if isinstance(v, str) else "-".join(v))
+def test_laws_hold_for_other_settings(name: str, fields: dict[str, Any], fixture: str) -> None:
+    plugin, preset = resolve("strategy", name)
+    found = run_checks(plugin, (fixture,), ON_FIXTURES, {**preset, **fields})
+    assert [f"{o.law}: {o.reason}" for o in found if o.outcome == "failed"] == []
+    assert sum(o.outcome == "passed" for o in found) > 15
+
+
+def test_a_control_that_claims_zero_rows_must_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = discover("strategy")["mean"]
+    assert plugin.cls is not None
+    monkeypatch.setattr(plugin.cls, "zero_rows", True)
+    failed = [o for o in run_checks(plugin, ("llama-tied",), ON_FIXTURES) if o.outcome == "failed"]
+    assert [o.law for o in failed] == ["no covered row is zero"]
+    assert "not the zeros it claims" in failed[0].reason
