@@ -12,7 +12,7 @@ import pytest
 
 from lexigraft.api.cells import cells_of
 from lexigraft.api.checking import check
-from lexigraft.api.docs import END, START, main, strategy_table
+from lexigraft.api.docs import END, README, REFERENCE, START, main, strategy_table
 from lexigraft.api.listing import details, strategies
 from lexigraft.api.preparing import Prepared, Texts
 from lexigraft.api.scaffolding import new_strategy
@@ -52,22 +52,29 @@ def test_it_is_listed_and_shown_by_the_command_line(folder: Path) -> None:
     assert "power" in command("strategies", "show", NAME).stdout
 
 
-def test_it_is_in_the_generated_documentation(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_in_the_generated_documentation(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (row,) = [line for line in strategy_table().splitlines() if line.startswith(f"| `{NAME}` |")]
-    assert row.split(" | ")[1:3] == ["nothing", "source"]
-    readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n\n{START}\nold\n{END}\nafter\n")
-    assert main([str(readme)]) == 0
-    text = readme.read_text()
-    assert text.startswith("# Title\n\n")
-    assert text.endswith(f"{END}\nafter\n")
-    assert row in text
-    assert "old" not in text
-    assert main([str(readme)]) == 0
-    assert "is up to date" in capsys.readouterr().out
-    readme.write_text("no markers")
-    assert main([str(readme)]) == 2
-    assert readme.read_text() == "no markers"
+    under = strategy_table().split(row)[0].rsplit("**", 2)[1]
+    assert under == "Needs nothing"
+    monkeypatch.chdir(tmp_path)
+    REFERENCE.parent.mkdir(parents=True)
+    for page in (README, REFERENCE):
+        page.write_text(f"# Title\n\n{START}\nout of date\n{END}\nafter\n")
+    assert main() == 0
+    for page, part in ((README, row), (REFERENCE, f"## {NAME}")):
+        text = page.read_text()
+        assert text.startswith("# Title\n\n")
+        assert text.endswith(f"{END}\nafter\n")
+        assert part in text
+        assert "out of date" not in text
+    assert "| `power` | `float` | `1.0` |" in REFERENCE.read_text()
+    assert main() == 0
+    assert capsys.readouterr().out.count("is up to date") == 2
+    README.write_text("no markers")
+    assert main() == 2
+    assert README.read_text() == "no markers"
 
 
 def test_it_keeps_the_whole_contract(folder: Path) -> None:
@@ -87,7 +94,7 @@ def test_its_fields_are_mlflow_parameters_of_its_cells(folder: Path) -> None:
         }
     )
     texts = Texts(Corpus.of(["a line"]), Corpus.of(["another"]), {})
-    cells = cells_of(recipe, Prepared("elsewhere", None, "hash", None), texts, "hash")
+    cells = cells_of(recipe, Prepared("elsewhere", None, "hash"), texts, "hash")
     mine = [cell for cell in cells if cell.label.startswith(NAME)]
     assert [cell.parameters[f"fields.{NAME}.power"] for cell in mine] == [0.5, 0.5]
     assert {cell.parameters["strategy"] for cell in mine} == {NAME}
