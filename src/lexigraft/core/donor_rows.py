@@ -48,7 +48,9 @@ class DonorRows:
     def of(cls, ctx: InitContext) -> DonorRows:
         """Match the donor's vocabulary with the target's on bytes, as the source's is."""
         donor = ctx.resources.donor()
-        tables = {role: table for role, table in donor.tables.items() if role in ctx.roles and role is not Role.BIAS}
+        tables: dict[Role, torch.Tensor] = {
+            r: donor.tables[r] for r in (Role.INPUT, Role.OUTPUT) if r in ctx.roles and r in donor.tables
+        }
         rows = align(donor.vocabulary, ctx.target).source_ids
         filled = np.ones(donor.vocabulary.size, np.bool_)
         for table in tables.values():

@@ -83,3 +83,42 @@ def identity(x: torch.Tensor, y: torch.Tensor, *, centre: bool = True) -> Linear
 
     _, _, mx, my = _centred(x, y, centre)
     return LinearMap(torch.eye(x.shape[1]), mx, my)
+
+
+def pca_procrustes(x: torch.Tensor, y: torch.Tensor) -> LinearMap:
+    """Procrustes between principal axes: ``W = P_x R P_y^T``, both sides centred and turned to their first q axes.
+
+    With ``q = min(source_dim, target_dim)``, only the wider side loses anything: the directions in which it varies
+    least. With equal widths this is the centred orthogonal map.
+
+    Args:
+        x: float32, shape ``(pairs, source_dim)``.
+        y: float32, shape ``(pairs, target_dim)``.
+    """
+    cx, cy, mx, my = _centred(x, y, True)
+    q = min(x.shape[1], y.shape[1])
+    axes_x, axes_y = _principal_axes(cx, q), _principal_axes(cy, q)
+    turned = procrustes(cx @ axes_x, cy @ axes_y, centre=False)
+    return LinearMap(axes_x @ turned.weight @ axes_y.T, mx, my)
+
+
+def _principal_axes(centred: torch.Tensor, q: int) -> torch.Tensor:
+    """The q directions of most variance, by an exact eigendecomposition: shape ``(dim, q)``, orthonormal."""
+    import torch
+
+    _, axes = torch.linalg.eigh((centred.T @ centred).double())
+    return axes.flip(1)[:, :q].to(centred.dtype)
+
+
+def least_squares(x: torch.Tensor, y: torch.Tensor) -> LinearMap:
+    """The affine map closest to the pairs; the one of least size where several are: ``W = pinv(X) Y``, centred.
+
+    Args:
+        x: float32, shape ``(pairs, source_dim)``.
+        y: float32, shape ``(pairs, target_dim)``.
+    """
+    import torch
+
+    cx, cy, mx, my = _centred(x, y, True)
+    solved = torch.linalg.lstsq(cx.double(), cy.double(), driver="gelsd").solution
+    return LinearMap(solved.float(), mx, my)

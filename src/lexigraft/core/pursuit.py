@@ -53,7 +53,7 @@ def pursue(vectors: torch.Tensor, atoms: torch.Tensor, k: int, *, budget: int) -
     # Unit vectors and atoms of at most unit length: no tolerance below depends on the units of the tables.
     scaled = atoms / longest
     scores: Scores
-    if gram_pays(len(open_rows), *atoms.shape, k, budget):
+    if gram_pays(len(open_rows), len(atoms), atoms.shape[1], k, budget):
         scores = GramScores(scaled, k, budget)
     else:
         scores = ExactScores(scaled, k)
@@ -104,9 +104,7 @@ def _pursue_block(vectors: torch.Tensor, scores: Scores, k: int) -> tuple[torch.
     return ids.masked_fill(unused, -1), weights.masked_fill(unused, 0)
 
 
-def _refitted(
-    vectors: torch.Tensor, picked: torch.Tensor, factor: torch.Tensor, weights: torch.Tensor
-) -> torch.Tensor:
+def _refitted(vectors: torch.Tensor, picked: torch.Tensor, factor: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """One step of iterative refinement of the least squares, with the residual in double precision."""
     import torch
 

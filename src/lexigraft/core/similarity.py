@@ -100,3 +100,30 @@ def nearest(queries: torch.Tensor, anchors: torch.Tensor, k: int, budget: int) -
     if not found:
         return torch.zeros(0, k), torch.zeros(0, k, dtype=torch.int64)
     return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
+
+
+def nearest_points(
+    queries: torch.Tensor, anchors: torch.Tensor, k: int, budget: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k anchors at the smallest Euclidean distance from each query, by blocks.
+
+    Args:
+        queries: float32, shape ``(rows, dim)``.
+        anchors: float32, shape ``(anchors, dim)``.
+        k: How many; at most the number of anchors.
+        budget: Bytes for one block.
+
+    Returns:
+        Distances and anchor positions, both ``(rows, k)``, nearest first.
+    """
+    import torch
+
+    distances, ids = torch.zeros(len(queries), k), torch.zeros(len(queries), k, dtype=torch.int64)
+    halves = (anchors * anchors).sum(1) / 2
+    for span in row_blocks(len(queries), 4 * (3 * len(anchors) + 3 * k * anchors.shape[1]), budget):
+        found = torch.addmm(-halves, queries[span], anchors.T).topk(k, dim=1).indices
+        # The expanded square loses small distances to rounding: those of the k are taken again, from the differences.
+        exact = (queries[span, None] - anchors[found]).norm(dim=2)
+        distances[span], order = exact.sort(dim=1, stable=True)
+        ids[span] = found.gather(1, order)
+    return distances, ids

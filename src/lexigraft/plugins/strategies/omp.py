@@ -16,16 +16,16 @@ from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Role, Strategy
 class Omp(Strategy):
     """Each donor row is written as a combination of at most k shared tokens' donor rows, and rebuilt in the source.
 
-    ``a_t = argmax |<r, D_a>|``, ``c = argmin ||D_new - sum_j c_j D_j||``, ``row = sum_j c_j E_source[twin(j)]``: orthogonal
-    matching pursuit over the matched text tokens that have a donor row, atoms not normalised, coefficients by least
-    squares. Input and output tables are pursued independently, the output table in the donor's head, or in its input
-    table when the donor is tied. Coefficients may be negative and need not sum to 1, so a head bias gets the anchors'
-    mean. Published settings of k are 8, 32 and 64.
+    ``a_t = argmax |<r, D_a>|``, ``c = argmin ||D_new - sum_j c_j D_j||``, ``row = sum_j c_j E_source[twin(j)]``:
+    orthogonal matching pursuit over the matched text tokens that have a donor row, atoms not normalised, coefficients
+    by least squares. Input and output tables are pursued independently, the output table in the donor's head, or in its
+    input table when the donor is tied. Coefficients may be negative and need not sum to 1, so a head bias gets the
+    anchors' mean. Published settings of k are 8, 32 and 64.
 
     Source: Goddard & Fernandes Neto, "Training-Free Tokenizer Transplantation via Orthogonal Matching Pursuit",
-    arXiv 2506.06607, section 3.
+    arXiv 2506.06607.
     Needs: a donor model that already uses the target tokenizer.
-    Relations: `knn_interpolation` takes the nearest rows instead of fitting greedily; `salt` lets static vectors choose.
+    Relations: `knn_interpolation` takes the nearest rows; `salt` lets static vectors choose, and fits likewise.
     """
 
     name: ClassVar[str] = "omp"
