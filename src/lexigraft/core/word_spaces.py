@@ -51,9 +51,10 @@ def in_one_space(
     width = min(words.source.vectors.shape[1], words.target.vectors.shape[1])
     ours, theirs = (_principal(space.vectors, width) for space in (words.source, words.target))
     left, right = paired_words(words.source, words.target, pairs)
-    if len(left) < width:
+    different = len(set(zip(left.tolist(), right.tolist(), strict=True)))
+    if different < width:
         journal.note(
-            f"The dictionary has {len(left):,} pairs of words with vectors for {width} dimensions: the spaces are "
+            f"The dictionary has {different:,} pairs of words with vectors for {width} dimensions: the spaces are "
             "aligned only in part."
         )
     x, y = words.source.vectors[left] @ ours, words.target.vectors[right] @ theirs
