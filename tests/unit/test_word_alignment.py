@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
+from lexigraft.adapters.word_alignment import align_with_eflomal
 from lexigraft.core.alignment_cells import cells_of
+from lexigraft.core.errors import LexigraftError
 from lexigraft.core.symmetrising import symmetrised
 from lexigraft.core.word_alignment import PRIOR, _Direction, _dirichlet_means, align_words
 
@@ -145,3 +149,18 @@ def test_symmetrisation_by_hand() -> None:
     assert symmetrised(forward, backward) == [(0, 0), (1, 1), (2, 1), (5, 4)]
     assert symmetrised(set(), set()) == []
     assert symmetrised({(2, 2)}, set()) == [(2, 2)]
+
+
+def test_eflomal_finds_the_known_links_where_it_is_installed() -> None:
+    pytest.importorskip("eflomal")
+    source, target, known = made(400)
+    found = align_with_eflomal([*source, []], [*target, ["a"]])
+    assert found.pop() == []
+    right = sum(len(set(f) & set(k)) for f, k in zip(found, known, strict=True))
+    assert right / sum(map(len, known)) > 0.95
+
+
+def test_without_eflomal_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "eflomal", None)
+    with pytest.raises(LexigraftError, match=r"lexigraft\[align\]"):
+        align_with_eflomal([["a"]], [["b"]])

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
+
 from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Scope, Strategy
+from lexigraft.core.surface import Kind
 from lexigraft.core.trans_tokens import add_numbers, add_twins, smoothed, token_evidence, word_pairs
 
 
@@ -46,16 +49,12 @@ class TransTokenization(Strategy):
         pairs = word_pairs(ctx.source, ctx.target, ctx.resources.parallel())
         evidence = token_evidence(pairs, self.min_count)
         add_numbers(evidence, ctx.source, ctx.target)
-        usable = ctx.alignment.matched
-        add_twins(evidence, ctx.alignment, (i for i in usable.tolist() if i not in ctx.target.special_ids))
+        text = np.isin(ctx.target.surfaces.kinds, (Kind.TEXT, Kind.BYTE))
+        add_twins(evidence, ctx.alignment, np.flatnonzero(text).tolist())
         if self.smooth:
             evidence = smoothed(evidence, ctx.source, ctx.target)
-        twins = ctx.alignment.source_ids[ctx.target_ids] >= 0
-        copied = twins if self.shared == "copy" else twins & False
-        rows = (
-            {} if copy else evidence.get(i, {})
-            for i, copy in zip(ctx.target_ids.tolist(), copied.tolist(), strict=True)
-        )
+        copied = frozenset(ctx.alignment.matched.tolist() if self.shared == "copy" else ())
+        rows = ({} if i in copied else evidence.get(i, {}) for i in ctx.target_ids.tolist())
         return Mix.from_rows(_shares(counts) for counts in rows)
 
 
