@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,19 @@ from lexigraft.core.tokenizer_training import train_tokenizer
 from lexigraft.core.vocabulary import Vocabulary
 
 STRATEGIES = ("keep", "poor", "random", "mean", "subword_mean", "focus", "tema", "oracle")
+EVERY: tuple[str | dict[str, Any], ...] = (
+    *("keep", "random", "zero", "mean", "multivariate", "script_position"),
+    *("subword_mean", "char_length", "position_exponential", "bil", "vipi", "merge_tree", "span_align"),
+    {"chain": ["focus", "subword_mean"]},
+    *("focus", "semantic_overlap", "compass", "wechsel"),
+    {"name": "ofa", "align": "dictionary", "label": "ofa"},
+    {"name": "ramen", "align": "dictionary", "label": "ramen"},
+    {"name": "ramen", "evidence": "parallel", "label": "ramen, parallel text"},
+    *("trans_tokenization", "tema_graft", "omp", "knn_interpolation", "landmark_map", "clp", "clp_plus", "salt"),
+    *("token_distillation", "attention_matching", "constrained_word2vec", "learned_mixture"),
+    *("poor", "tema", "oracle"),
+)
+"""Every strategy that the made language's data allows, one setting each."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,7 @@ def demo(
     out: str | Path,
     *,
     quick: bool = False,
+    every: bool = False,
     jobs: int = 2,
     say: Callable[[str], None] = lambda text: None,
     progress: Progress = lambda message, done, total: None,
@@ -65,6 +79,7 @@ def demo(
     Args:
         out: The folder for data, models, recipe, results and report.
         quick: A fraction of the training and one seed.
+        every: Every strategy instead of a choice.
         jobs: Cells at a time.
         say: Told what is being made.
         progress: Told about finished cells.
@@ -74,7 +89,7 @@ def demo(
     """
     scale = QUICK if quick else Scale()
     folder = Path(out).resolve()
-    data = folder / f"data-{hash_of([scale.rich_chars, scale.clone_chars, scale.heldout])[:8]}"
+    data = folder / f"data-{hash_of([scale.rich_chars, scale.clone_chars, scale.heldout, 'parallel'])[:8]}"
     if not data.is_dir():
         say("reading English from the documentation of installed packages and making a language of it")
         with whole_folder(data, force=False) as draft:
@@ -85,7 +100,7 @@ def demo(
         _write_rich(rich, data, scale)
     recipe = folder / "demo.yaml"
     with replacing(recipe) as draft:
-        draft.write_text(_recipe(data, rich, folder, scale), encoding="utf-8")
+        draft.write_text(_recipe(data, rich, folder, scale, EVERY if every else STRATEGIES), encoding="utf-8")
     return compare(recipe, folder / "comparison", jobs=jobs, say=say, progress=progress)
 
 
@@ -106,9 +121,11 @@ def _write_texts(folder: Path, scale: Scale) -> None:
     spoken = list(language.lines)
     for name, text in (("english", english), ("clone", spoken)):
         held = text[:: max(1, len(text) // scale.heldout)][: scale.heldout]
-        kept = set(held)
+        hidden = set(held)
+        kept = [n for n, line in enumerate(text) if line not in hidden]
         _write_lines(folder / f"{name}.heldout.txt", held)
-        _write_lines(folder / f"{name}.txt", [line for line in text if line not in kept])
+        _write_lines(folder / f"{name}.txt", [text[n] for n in kept])
+    _write_lines(folder / "clone.originals.txt", [other[n] for n in kept])
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:
@@ -125,7 +142,7 @@ def _write_rich(out: Path, data: Path, scale: Scale) -> None:
         write_model(draft, model, vocabulary)
 
 
-def _recipe(data: Path, rich: Path, folder: Path, scale: Scale) -> str:
+def _recipe(data: Path, rich: Path, folder: Path, scale: Scale, strategies: Sequence[str | dict[str, Any]]) -> str:
     """The demo as a recipe: `lexigraft compare demo.yaml` does the same."""
     import yaml
 
@@ -137,12 +154,15 @@ def _recipe(data: Path, rich: Path, folder: Path, scale: Scale) -> str:
             "train": [f"./{data.name}/clone.txt"],
             "heldout": [f"./{data.name}/clone.heldout.txt"],
             "source_heldout": [f"./{data.name}/english.heldout.txt"],
+            "source_train": [f"./{data.name}/english.txt"],
             "heldout_lines": scale.heldout,
         },
+        "parallel": {"source": [f"./{data.name}/clone.originals.txt"], "target": [f"./{data.name}/clone.txt"]},
         "dictionary": {"path": [f"./{data.name}/dictionary.tsv"]},
         "answer": f"./{data.name}/links.tsv",
         "poor_model": {"preset": "llama-tiny", "steps": scale.poor_steps},
-        "strategies": list(STRATEGIES),
+        "donor": "poor_model",
+        "strategies": list(strategies),
         "reference": "random",
         "seeds": list(scale.seeds),
         "adaptation": {"steps": scale.steps, "probe_step": scale.probe, "batch_tokens": 1024, "learning_rate": 1.0e-3},

@@ -32,13 +32,16 @@ def compare(
 def demo(
     out: Annotated[Path, typer.Option(help="The folder for everything.")] = Path("demo"),
     quick: Annotated[bool, typer.Option(help="One seed and a fraction of the training: a look, not a result.")] = False,
+    every: Annotated[
+        bool, typer.Option(help="Every strategy instead of a choice; takes about five times as long.")
+    ] = False,
     jobs: Jobs = 2,
     json: Json = False,
 ) -> None:
     """Compare strategies on a made language whose right answer is known; needs no network."""
     from lexigraft.api.demo import demo as run
 
-    _show(run(out, quick=quick, jobs=jobs, say=say, progress=_progress), json)
+    _show(run(out, quick=quick, every=every, jobs=jobs, say=say, progress=_progress), json)
 
 
 def report(
