@@ -124,21 +124,26 @@ def _divide(
     starts: npt.NDArray[np.int64],
     ends: npt.NDArray[np.int64],
 ) -> None:
-    """Give tokens that share a character their own bytes of it, by the lengths of the tokens themselves."""
+    """Give tokens that share a character their own bytes of it, by the lengths of the tokens themselves.
+
+    A single unknown token among them, which spells nothing, takes what the others leave.
+    """
     shared = np.flatnonzero(starts[1:] < ends[:-1]) + 1
     if not len(shared):
         return
     data = line.encode("utf-8", "surrogatepass")
-    texts, marked = vocabulary.surfaces.texts, vocabulary.starts
+    texts, marked, special = vocabulary.surfaces.texts, vocabulary.starts, vocabulary.special_ids
     runs = np.split(shared, np.flatnonzero(np.diff(shared) > 1) + 1)
     for first, last in ((int(run[0]) - 1, int(run[-1])) for run in runs):
-        lengths = []
-        at = int(starts[first])
-        for i in ids[first : last + 1].tolist():
-            lengths.append(len(texts[i]) + (bool(marked[i]) and data[at : at + 1] == b" "))
-            at += lengths[-1]
-        if at == ends[last]:
-            borders = starts[first] + np.cumsum(lengths)
+        own, at = ids[first : last + 1].tolist(), int(starts[first])
+        spaced = data[at : at + 1] == b" " and bool(marked[own[0]])
+        lengths = [0 if i in special else len(texts[i]) for i in own]
+        lengths[0] += spaced
+        rest = int(ends[last]) - at - sum(lengths)
+        if rest and (open_places := [n for n, i in enumerate(own) if i in special]):
+            lengths[open_places[0]] += rest if len(open_places) == 1 else 0
+        borders = at + np.cumsum(lengths)
+        if borders[-1] == ends[last] and (np.diff(borders) >= 0).all():
             ends[first : last + 1] = borders
             starts[first + 1 : last + 1] = borders[:-1]
 
