@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from lexigraft.core import checks
 from lexigraft.core.checks import LAWS, run_checks
 from lexigraft.core.registry import Plugin
 from lexigraft.core.resources import Resources
@@ -256,10 +258,15 @@ def test_a_strategy_that_claims_scope_and_body_gets_other_laws() -> None:
     assert outcome_of(plugin, "finished tables are sound")[0] == "failed", "a target body needs a poor model"
 
 
-def test_needs_without_made_inputs_are_said() -> None:
-    outcome, reason = outcome_of(made(honest, needs=frozenset({Need.PROBE})), "values are finite")
+def test_needs_without_made_inputs_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    poorer = dataclasses.replace(checks.ground(FIXTURE))
+    supplies = {need: loader for need, loader in poorer.supplies.items() if need is not Need.PARALLEL}
+    vars(poorer)["supplies"] = supplies
+    monkeypatch.setattr(checks, "ground", lambda name: poorer)
+    outcome, reason = outcome_of(made(honest, needs=frozenset({Need.PARALLEL})), "values are finite")
     assert outcome == "not applicable"
-    assert "probe" in reason
+    assert "parallel" in reason
+    assert outcome_of(made(honest), "values are finite")[0] == "passed"
 
 
 HEAD = '"""A strategy of the tests."""\nfrom __future__ import annotations\n'

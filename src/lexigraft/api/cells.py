@@ -126,10 +126,10 @@ class CellRunner:
 
     def _graft(self, strategy: StrategySettings, seed: int, texts: Texts) -> Grafted:
         target = load_vocabulary(self.prepared.target_tokenizer)
-        given = given_in(self.recipe, self.prepared.poor_model, texts)
         settings = self.recipe.graft
         if strategy.norm_calibration is not None:
             settings = settings.model_copy(update={"norm_calibration": strategy.norm_calibration})
+        given = given_in(self.recipe, self.prepared.poor_model, texts, settings)
         return graft_model(
             self.recipe.source,
             target,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.api.places import cache_folder
+from lexigraft.api.probing import ProbeSettings
 from lexigraft.api.supplies import Given
 from lexigraft.core.corpus import load_corpus
 from lexigraft.core.errors import LexigraftError
@@ -102,6 +103,7 @@ def graft(
         poor=poor_model,
         donor=donor,
         answer=answer,
+        probing=ProbeSettings(source, settings),
     )
     refuse_missing({s.name: s.effective_needs() for s in chain}, given.met())
     target = load_vocabulary(target_tokenizer)

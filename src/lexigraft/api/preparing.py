@@ -8,12 +8,13 @@ from functools import cache
 from pathlib import Path
 
 from lexigraft.api.adapting import pretrain_model
+from lexigraft.api.probing import ProbeSettings
 from lexigraft.api.supplies import Given
-from lexigraft.core.corpus import Corpus, load_corpus, split, without
+from lexigraft.core.corpus import Corpus, load_corpus, split, spread, without
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.fingerprint import hash_of, model_hash
 from lexigraft.core.graft_folder import whole_folder, write_model
-from lexigraft.core.recipe import CompareSettings, CorpusSettings, PretrainSettings, TokenizerSettings
+from lexigraft.core.recipe import CompareSettings, CorpusSettings, GraftSettings, PretrainSettings, TokenizerSettings
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.tokenizer_training import train_tokenizer
 from lexigraft.core.vocabulary import Vocabulary
@@ -79,8 +80,8 @@ def load_texts(recipe: CompareSettings) -> Texts:
     if not len(train) or not len(heldout):
         raise LexigraftError("corpus is too small to split", f"{len(train)} training and {len(heldout)} held-out lines")
     limit = given.heldout_lines
-    measured = {name: _spread(text, limit) for name, text in also.items()}
-    return Texts(train, _spread(heldout, limit), measured, _source_text(given, also.get("source")))
+    measured = {name: spread(text, limit) for name, text in also.items()}
+    return Texts(train, spread(heldout, limit), measured, _source_text(given, also.get("source")))
 
 
 def _source_text(given: CorpusSettings, heldout: Corpus | None) -> Corpus | None:
@@ -90,13 +91,16 @@ def _source_text(given: CorpusSettings, heldout: Corpus | None) -> Corpus | None
     return without(text, heldout) if heldout is not None else text
 
 
-def given_in(recipe: CompareSettings, poor: str | None, texts: Texts | None = None) -> Given:
+def given_in(
+    recipe: CompareSettings, poor: str | None, texts: Texts | None = None, graft: GraftSettings | None = None
+) -> Given:
     """What a recipe gives to strategies.
 
     Args:
         recipe: The recipe.
         poor: The prepared poor model; it is the donor too where the recipe says ``donor: poor_model``.
         texts: The recipe's texts, read again when they are asked for and not given.
+        graft: How grafts are made, where it is not as the recipe says for all.
     """
     read = cache(lambda: texts or load_texts(recipe))
     return Given(
@@ -110,20 +114,18 @@ def given_in(recipe: CompareSettings, poor: str | None, texts: Texts | None = No
         donor=poor if recipe.donor == POOR_AS_DONOR else recipe.donor,
         answer=recipe.answer,
         unseen=lambda: frozenset(line for text in read().measured.values() for line in text.lines),
+        probing=ProbeSettings(
+            recipe.source,
+            graft or recipe.graft,
+            recipe.adaptation,
+            recipe.evaluation.options.get("bits_per_byte", {}),
+        ),
     )
 
 
 def _present(text: Corpus | None) -> Corpus:
     assert text is not None
     return text
-
-
-def _spread(corpus: Corpus, limit: int) -> Corpus:
-    """At most ``limit`` lines, evenly spread over the text."""
-    if len(corpus) <= limit:
-        return corpus
-    lines = [corpus.lines[n * len(corpus) // limit] for n in range(limit)]
-    return Corpus.of(lines, corpus.origin)
 
 
 def prepare(recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lambda text: None) -> Prepared:

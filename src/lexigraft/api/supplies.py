@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from lexigraft.api.probing import ModelProbe, ProbeSettings, hold_out
 from lexigraft.core.corpus import Corpus
 from lexigraft.core.dictionary import Dictionary, load_dictionary
 from lexigraft.core.fingerprint import file_hash, model_hash
@@ -41,6 +42,7 @@ class Given:
         donor: The donor model.
         answer: The links file of a cloned language.
         unseen: Lines that models are measured on; parallel text goes without them.
+        probing: How candidates are tried.
     """
 
     corpus: Text | None = None
@@ -53,6 +55,7 @@ class Given:
     donor: str | None = None
     answer: str | None = None
     unseen: Callable[[], frozenset[str]] = frozenset
+    probing: ProbeSettings | None = None
 
     def met(self) -> frozenset[Need]:
         """The needs that this meets."""
@@ -67,6 +70,7 @@ class Given:
             Need.DONOR: self.donor is not None,
             Need.POOR_MODEL: text and self.poor is not None,
             Need.TRAINING: text,
+            Need.PROBE: text and self.probing is not None,
             Need.ANSWER: self.answer is not None,
         }
         return frozenset(need for need, is_here in here.items() if is_here)
@@ -87,9 +91,17 @@ class Given:
                 _there(self.poor), target, token_counts(target, _there(self.corpus)())
             ),
             Need.TRAINING: lambda: _there(self.corpus)(),
+            Need.PROBE: lambda: self._probe(target, cache_folder),
             Need.ANSWER: lambda: load_answer(_there(self.answer)),
         }
         return {need: cache(made[need]) for need in sorted(self.met()) if need in made}
+
+    def _probe(self, target: Vocabulary, cache_folder: Path) -> ModelProbe:
+        """A probe whose candidates lean on the same things, but learn nothing from the lines they are measured on."""
+        train, lines = hold_out(_there(self.corpus)())
+        unseen = frozenset(lines.lines)
+        inner = replace(self, corpus=lambda: train, unseen=lambda: self.unseen() | unseen, probing=None)
+        return ModelProbe(_there(self.probing), target, train, lines, inner.loaders(target, cache_folder))
 
     def contents(self, needs: frozenset[Need]) -> dict[Need, Any]:
         """The content behind each of some needs, as plain values: never a path. Target text has a hash of its own."""

@@ -124,6 +124,13 @@ def without(train: Corpus, heldout: Corpus) -> Corpus:
     return replace(rest, dropped_heldout=train.dropped_heldout + len(train) - len(kept))
 
 
+def spread(corpus: Corpus, limit: int) -> Corpus:
+    """At most ``limit`` lines, evenly spread over the text."""
+    if len(corpus) <= limit:
+        return corpus
+    return _corpus([corpus.lines[n * len(corpus) // limit] for n in range(limit)], 0, 0, corpus.origin)
+
+
 def _clean(lines: Iterable[str], limit: int | None, deduplicate: bool) -> tuple[list[str], int, int]:
     kept: list[str] = []
     seen: set[str] = set()

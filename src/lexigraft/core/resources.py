@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -313,8 +313,12 @@ def refuse_missing(needs: Mapping[str, frozenset[Need]], supplied: Collection[Ne
     missing = [(who, need) for who, wanted in needs.items() for need in sorted(wanted - met)]
     if missing:
         who = "; ".join(f"{name} needs {need.value}" for name, need in missing)
-        how = "; ".join(
-            f"{need.value}: {SUPPLY[need].sentence} ({SUPPLY[need].option}; recipe key {SUPPLY[need].recipe_key})"
-            for need in dict.fromkeys(n for _, n in missing)
-        )
-        raise LexigraftError("a strategy's need is missing", who, how)
+        raise LexigraftError("a strategy's need is missing", who, how_to_meet(dict.fromkeys(n for _, n in missing)))
+
+
+def how_to_meet(needs: Iterable[Need]) -> str:
+    """One sentence for each need on how to supply it."""
+    return "; ".join(
+        f"{need.value}: {SUPPLY[need].sentence} ({SUPPLY[need].option}; recipe key {SUPPLY[need].recipe_key})"
+        for need in needs
+    )

@@ -137,14 +137,14 @@ class _Draft:
         self._parts: dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]] = {}
 
     def apply(self, strategy: Strategy, plan: Plan, ids: npt.NDArray[np.int64]) -> None:
-        plans = _per_role(strategy, plan, frozenset(self.tables))
+        plans = plans_by_role(strategy, plan, frozenset(self.tables))
         covered = None
         for role, part in plans.items():
             if len(part) != len(ids):
                 raise BrokenContract(
                     f"strategy '{strategy.name}' answered the wrong number of rows", f"{len(part)} for {len(ids)}"
                 )
-            here = _covered(part)
+            here = covered_by(part)
             if covered is not None and not np.array_equal(covered, here):
                 raise BrokenContract(
                     f"strategy '{strategy.name}' covers different rows in different tables", role.value
@@ -167,7 +167,7 @@ class _Draft:
             rows = part.rows.float()
         if rows.shape[1:] != self.tables[role].shape[1:]:
             raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(rows.shape))
-        if not bool(rows[_covered(part)].isfinite().all()):
+        if not bool(rows[covered_by(part)].isfinite().all()):
             raise BrokenContract(f"strategy '{strategy.name}' returned values that are not finite", role.value)
         return rows
 
@@ -205,13 +205,14 @@ class _Draft:
         return Rows(self.tables, provenance, counts, plan_seconds, tuple(self._ctx.journal.notes))
 
 
-def _covered(part: Mix | Dense) -> npt.NDArray[np.bool_]:
+def covered_by(part: Mix | Dense) -> npt.NDArray[np.bool_]:
+    """Which of the rows asked for a part covers, ``(asked,)``."""
     if isinstance(part, Mix):
         return part.covered
     return np.ones(len(part), np.bool_) if part.covered is None else part.covered
 
 
-def _per_role(strategy: Strategy, plan: Plan, roles: frozenset[Role]) -> dict[Role, Mix | Dense]:
+def plans_by_role(strategy: Strategy, plan: Plan, roles: frozenset[Role]) -> dict[Role, Mix | Dense]:
     """One plan for each table: a Mix serves all; Dense rows must name their table; a bias nobody set stays the mean."""
     if isinstance(plan, Mix):
         return dict.fromkeys(sorted(roles), plan)

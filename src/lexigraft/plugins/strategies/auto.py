@@ -1,0 +1,129 @@
+"""The strategy that tries others and takes the one that a short adaptation favours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from lexigraft.core.composition import named_chain, named_needs
+from lexigraft.core.delegation import plan_of_chain
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.mixes import uncovered
+from lexigraft.core.paired_bits import bits_per_byte, gap
+from lexigraft.core.resources import Probe, ProbeRun, how_to_meet
+from lexigraft.core.strategy import InitContext, Need, Plan, Scope, Strategy
+
+Runs = Mapping[str, list[ProbeRun]]
+
+
+@dataclass(frozen=True)
+class Auto(Strategy):
+    """Tries each of some strategies for a few steps of adaptation and answers with the rows of the best.
+
+    Each candidate (a strategy, or a chain such as `focus,subword_mean`, with default fields) is grafted and adapted for
+    `steps` steps with each of `seeds` seeds; the one that needs the fewest bits per byte on lines held out of the
+    training text is taken, and its rows are what its own graft gives. The choice is noted with its gap to the
+    runner-up and half of the 95% interval over lines and seeds. Where the two cannot be told apart it says so and takes
+    the better mean all the same: between them little is at stake. Candidates whose needs nobody supplies, or that
+    cannot be grafted or adapted, are left out with a note. What the trials learn on counts as cost. A strategy is never
+    judged at step 0, where the best start and the best end often differ.
+
+    Source: this project; the short adaptation as a yardstick follows Joshi et al. 2026 (BIL), who compare
+    initialisations by probes of 50 steps.
+    Needs: target text to try candidates on; the candidates' own needs where they are met.
+    Relations: every other strategy is a candidate, but those that keep the poor model's body.
+    """
+
+    name: ClassVar[str] = "auto"
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.PROBE})
+    scope: ClassVar[Scope] = Scope.ALL
+    candidates: tuple[str, ...] = ("focus", "subword_mean", "focus,subword_mean", "mean")
+    steps: int = 50
+    seeds: int = 1
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.seeds < 1:
+            raise ValueError("steps and seeds must be at least 1")
+        if not self.candidates or len(set(self.candidates)) != len(self.candidates):
+            raise ValueError("candidates must be at least one, each once")
+        for names in self.candidates:
+            if Need.PROBE in named_needs(names) or any(s.keeps_tokenizer for s in named_chain(names)):
+                raise ValueError(f"not a candidate: {names}")
+
+    def optional_needs(self) -> frozenset[Need]:
+        """What any candidate needs: one whose needs are not met is left out."""
+        return frozenset().union(*(named_needs(names) for names in self.candidates))
+
+    def plan(self, ctx: InitContext) -> Plan:
+        """The plan of the candidate that does best; its own choice of rows, in the order asked."""
+        probe = ctx.resources.probe()
+        able = self._able(ctx)
+        if not len(ctx.target_ids):
+            return uncovered(0)
+        if len(able) == 1:
+            ctx.journal.note(f"auto chose {able[0]} untried: no other candidate can run")
+            return plan_of_chain(named_chain(able[0]), ctx)
+        return plan_of_chain(named_chain(self._best(self._runs(able, probe, ctx), ctx)), ctx)
+
+    def _able(self, ctx: InitContext) -> list[str]:
+        """The candidates whose needs are met."""
+        able = []
+        for names in self.candidates:
+            if missing := ctx.resources.missing(named_needs(names)):
+                ctx.journal.note(f"auto left out {names}: {', '.join(missing)} is not given")
+            else:
+                able.append(names)
+        if not able:
+            raise LexigraftError(
+                "auto can try none of its candidates",
+                ", ".join(self.candidates),
+                how_to_meet(sorted(self.optional_needs())),
+            )
+        return able
+
+    def _runs(self, able: list[str], probe: Probe, ctx: InitContext) -> Runs:
+        """What every candidate measured, seed by seed; the seeds are drawn beside the context's generator."""
+        import torch
+
+        beside = torch.Generator()
+        beside.set_state(ctx.generator.get_state())
+        seeds = torch.randint(2**31, (self.seeds,), generator=beside).tolist()
+        runs: dict[str, list[ProbeRun]] = {}
+        left_out: dict[str, str] = {}
+        for names in able:
+            ctx.logger.info("auto tries %s", names)
+            try:
+                found = [probe(named_chain(names), steps=self.steps, seed=seed) for seed in seeds]
+            except LexigraftError as refusal:
+                left_out[names] = str(refusal)
+                continue
+            ctx.journal.spend(sum(run.tokens for run in found))
+            if all(np.isfinite(run.bits).all() for run in found):
+                runs[names] = found
+            else:
+                left_out[names] = "its bits per byte are not finite"
+        reasons = [f"auto left out {names}: {reason}" for names, reason in left_out.items()]
+        if not runs:
+            raise LexigraftError("no candidate of auto can be tried", "; ".join(reasons))
+        for reason in reasons:
+            ctx.journal.note(reason)
+        return runs
+
+    def _best(self, runs: Runs, ctx: InitContext) -> str:
+        """The candidate of the best mean, the earlier one of equals; noted with its gap to the runner-up."""
+        bits = {names: [run.bits for run in found] for names, found in runs.items()}
+        sizes = next(iter(runs.values()))[0].bytes
+        scores = {names: bits_per_byte(found, sizes) for names, found in bits.items()}
+        best, *others = sorted(scores, key=lambda names: scores[names])
+        sentence = f"auto chose {best}: {scores[best]:.3f} bits per byte after {self.steps} steps"
+        if others:
+            apart = gap(bits[best], bits[others[0]], sizes)
+            sentence += f", {apart.mean:.3f} ± {apart.half_width:.3f} below {others[0]}"
+            sentence += "" if apart.separable else " (not told apart)"
+        ctx.journal.note(sentence)
+        if others[1:]:
+            ctx.journal.note("auto also tried " + ", ".join(f"{names} ({scores[names]:.3f})" for names in others[1:]))
+        return best

@@ -1,0 +1,257 @@
+"""`auto`: the choice on made figures, the rows it hands on, and the whole way with real adaptations of a tiny model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fixtures.commands import lexigraft
+from fixtures.recipes import tiny_recipe
+from fixtures.small_worlds import context, vectors, words
+from lexigraft.api.comparing import compare
+from lexigraft.api.preparing import given_in, load_texts
+from lexigraft.api.probing import ModelProbe, ProbeSettings, hold_out, shortened
+from lexigraft.api.supplies import Given
+from lexigraft.core.corpus import Corpus, load_corpus
+from lexigraft.core.delegation import plan_of_chain
+from lexigraft.core.errors import LexigraftError, UnknownName
+from lexigraft.core.fixture_models import fixture
+from lexigraft.core.model_files import load_model, tables_of
+from lexigraft.core.paired_bits import bits_per_byte, gap
+from lexigraft.core.provenance import read
+from lexigraft.core.recipe import AdaptSettings, Phase
+from lexigraft.core.recipe_files import read_recipe
+from lexigraft.core.registry import make
+from lexigraft.core.resources import ProbeRun
+from lexigraft.core.rows import build_rows
+from lexigraft.core.strategy import InitContext, Mix, Need, Role, Strategy
+from lexigraft.core.tokenizer_files import load_vocabulary
+from lexigraft.core.vocabulary import Vocabulary
+
+SOURCE = words("sun", "moon", "star", "##s")
+TARGET = words("sun", "moon", "star", "inti", "suns", "killa")
+TABLE = [[0, 1], [2, 0], [1, 2], [3, -1], [0, 5], [6, -1]]
+VECTORS = vectors(TARGET.size, {2: [1, 0, 0], 3: [0, 2, 0], 4: [0, 0, 5], 5: [8, 6, 0]})
+SIZES = np.array([10, 20, 30])
+
+
+def probe(figures: Mapping[str, Sequence[float]], tried: list[str] | None = None) -> Callable[..., ProbeRun]:
+    """Made bits of three lines for each chain."""
+
+    def run_one(chain: Sequence[Strategy], *, steps: int, seed: int) -> ProbeRun:
+        names = ",".join(s.name for s in chain)
+        if tried is not None:
+            tried.append(f"{names} {steps} {seed}")
+        if names not in figures:
+            raise LexigraftError("does not run", names)
+        return ProbeRun(np.array(figures[names], np.float64), SIZES, 100)
+
+    return run_one
+
+
+def asked(figures: Mapping[str, Sequence[float]], tried: list[str] | None = None, static: bool = True) -> InitContext:
+    supplies: dict[Need, Any] = {Need.PROBE: probe(figures, tried)}
+    return context(SOURCE, TARGET, {Role.INPUT: TABLE}, supplies | ({Need.TARGET_VECTORS: VECTORS} if static else {}))
+
+
+def auto(*candidates: str, **fields: Any) -> Strategy:
+    strategy: Strategy = make("strategy", "auto", {"candidates": candidates, **fields})
+    return strategy
+
+
+def test_the_best_is_taken_and_its_gap_to_the_runner_up_said() -> None:
+    tried: list[str] = []
+    ctx = asked({"focus": [20, 41, 60], "subword_mean": [26, 50, 77], "mean": [40, 80, 120]}, tried)
+    rows = build_rows([auto("mean", "subword_mean", "focus", steps=7)], ctx)
+    # (121, 153, 240) / 60; differences 6, 9, 17 of 10, 20, 30 bytes: ratio 32/60, residuals 2/3, -5/3, 1,
+    # squares 4.22222: variance 3/2 * 4.22222 / 3600 = 0.00175926, half width 4.3027 * 0.041944 = 0.18047.
+    assert rows.notes == (
+        "auto chose focus: 2.017 bits per byte after 7 steps, 0.533 ± 0.180 below subword_mean",
+        "auto also tried mean (4.000)",
+    )
+    assert rows.counts["learned_tokens"] == 300
+    assert [t.split()[:2] for t in tried] == [["mean", "7"], ["subword_mean", "7"], ["focus", "7"]]
+    assert rows.provenance.rules[5:] == ("auto", "fallback", "fallback")
+
+
+def test_the_chosen_chains_own_graft_comes_out_bit_for_bit() -> None:
+    for chosen in ("focus", "subword_mean", "focus,subword_mean", "mean", "focus,mean", "subword_mean,random"):
+        figures = {chosen: [1, 1, 1], "zero": [9, 9, 9]}
+        ctx = asked(figures)
+        mine = build_rows([auto("zero", chosen, seeds=2)], ctx)
+        plain = replace(ctx, generator=torch.Generator().manual_seed(0))
+        wanted = build_rows([make("strategy", name) for name in chosen.split(",")], plain)
+        assert torch.equal(mine.tables[Role.INPUT], wanted.tables[Role.INPUT]), chosen
+        for i in range(TARGET.size):
+            ours, theirs = mine.provenance.mix.row(i), wanted.provenance.mix.row(i)
+            assert all(map(np.array_equal, ours, theirs)), chosen
+
+
+def test_a_strategy_that_re_estimates_matched_rows_is_handed_on_whole() -> None:
+    class Everything(Strategy):
+        name = "everything"
+        scope = make("strategy", "auto").scope
+
+        def plan(self, ctx: InitContext) -> Mix:
+            return Mix.mean_of([[3]] * len(ctx.target_ids))
+
+    ctx = replace(asked({}), target_ids=np.arange(2, TARGET.size))
+    plan = plan_of_chain([make("strategy", "subword_mean"), Everything()], ctx)
+    assert isinstance(plan, Mix)
+    # sun, moon, star, inti, killa by the second; "suns" = sun + ##s by the first, which is not asked for matched rows.
+    assert [plan.row(n)[0].tolist() for n in range(len(plan))] == [[3], [3], [3], [3], [2, 5], [3]]
+
+
+def test_a_tie_goes_to_the_earlier_and_says_that_it_is_one() -> None:
+    ctx = asked({"focus": [20, 40, 60], "subword_mean": [20, 40, 60]})
+    notes = build_rows([auto("subword_mean", "focus")], ctx).notes
+    assert notes == (
+        "auto chose subword_mean: 2.000 bits per byte after 50 steps, 0.000 ± 0.000 below focus (not told apart)",
+    )
+
+
+def test_candidates_that_cannot_run_are_left_out_with_a_note() -> None:
+    figures = {"subword_mean": [20, 41, 60], "mean": [26, 50, 77], "random": [1, float("nan"), 1]}
+    ctx = asked(figures, static=False)
+    rows = build_rows([auto("focus", "mean", "subword_mean", "random", "zero")], ctx)
+    assert rows.notes[:3] == (
+        "auto left out focus: target_vectors is not given",
+        "auto left out random: its bits per byte are not finite",
+        "auto left out zero: does not run: zero",
+    )
+    assert rows.notes[3].startswith("auto chose subword_mean")
+
+
+def test_the_only_candidate_left_is_not_tried() -> None:
+    tried: list[str] = []
+    rows = build_rows([auto("focus", "subword_mean")], asked({}, tried, static=False))
+    assert tried == []
+    assert rows.notes[1] == "auto chose subword_mean untried: no other candidate can run"
+    assert rows.counts["learned_tokens"] == 0
+
+
+def test_no_candidate_is_an_error_that_says_how_to_help() -> None:
+    with pytest.raises(LexigraftError, match=r"none of its candidates: focus, wechsel.*--corpus F or --target-vectors"):
+        build_rows([auto("focus", "wechsel")], asked({}, static=False))
+    with pytest.raises(LexigraftError, match=r"no candidate of auto can be tried.*does not run: mean"):
+        build_rows([auto("mean", "zero")], asked({}))
+
+
+@pytest.mark.parametrize(
+    "candidates", [[], ["mean", "mean"], ["auto"], ["keep"], ["tema"], ["mean", ""], ["focus,auto"]]
+)
+def test_impossible_candidates_are_refused_when_they_are_named(candidates: list[str]) -> None:
+    with pytest.raises(LexigraftError, match="cannot take these values"):
+        auto(*candidates)
+    with pytest.raises(UnknownName, match="focus"):
+        auto("focsu")
+
+
+def test_seeds_are_drawn_beside_the_generator_and_differ_with_the_grafts_seed() -> None:
+    def seeds(seed: int) -> list[str]:
+        tried: list[str] = []
+        ctx = asked({"mean": [1, 1, 1], "zero": [2, 2, 2]}, tried)
+        ctx = replace(ctx, generator=torch.Generator().manual_seed(seed))
+        before = ctx.generator.get_state()
+        auto("mean", "zero", seeds=3).plan(ctx)
+        assert torch.equal(before, ctx.generator.get_state())
+        return [t.split()[2] for t in tried]
+
+    first = seeds(0)
+    assert first[:3] == first[3:], "candidates are compared on the same seeds"
+    assert len(set(first)) == 3
+    assert seeds(1) != first == seeds(0)
+
+
+def test_lines_are_held_out_of_the_training_text_only() -> None:
+    corpus = Corpus.of(f"line {n}" for n in range(4000))
+    train, lines = hold_out(corpus)
+    assert len(lines) == 200
+    assert {*train.lines, *lines.lines} == {*corpus.lines}
+    assert not {*train.lines} & {*lines.lines}
+    assert hold_out(corpus)[1] == lines
+
+
+def test_an_adaptation_is_shortened_to_whole_phases() -> None:
+    model, _, _ = fixture("roberta-tied-bias")
+    phases = [Phase(steps=30, body="frozen"), Phase(steps=70)]
+    settings = AdaptSettings(steps=100, phases=phases, sequence_length=512, checkpoint_every=10)
+    for steps, wanted in ((20, [20]), (50, [30, 20]), (120, [30, 90])):
+        short = shortened(settings, steps, 4, model)
+        assert [p.steps for p in short.phases] == wanted
+        assert (short.steps, short.seed, short.sequence_length, short.checkpoint_every) == (steps, 4, 94, 0)
+    assert shortened(AdaptSettings(), 5, 0, model).phases == []
+
+
+CANDIDATES = ("focus", "subword_mean", "mean", "random")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    tiny_recipe(folder)
+    fixture("roberta-tied-bias")[2].save_pretrained(folder / "tokenizer")
+    return folder
+
+
+def measured(world: Path, seed: int) -> dict[str, ProbeRun]:
+    """Every candidate tried by hand, with the seed that `auto` draws."""
+    text = load_corpus([world / "target.txt.gz"])
+    given = Given(corpus=lambda: text, probing=ProbeSettings(str(world / "source")))
+    trial = given.loaders(load_vocabulary(world / "tokenizer"), world / "cache")[Need.PROBE]()
+    assert isinstance(trial, ModelProbe)
+    assert {*trial.lines.lines} < {*text.lines}
+    (drawn,) = torch.randint(2**31, (1,), generator=torch.Generator().manual_seed(seed)).tolist()
+    return {name: trial([make("strategy", name)], steps=4, seed=drawn) for name in CANDIDATES}
+
+
+@pytest.mark.slow
+def test_real_adaptations_decide_and_the_graft_is_the_winners_own(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEXIGRAFT_CACHE", str(world / "cache"))
+    state = torch.random.get_rng_state()
+    runs = measured(world, seed=5)
+    assert torch.equal(state, torch.random.get_rng_state())
+    scores = {name: bits_per_byte([run.bits], run.bytes) for name, run in runs.items()}
+    assert len({round(score, 3) for score in scores.values()}) == len(CANDIDATES), "the trials differ"
+    best, runner_up, *_ = sorted(scores, key=lambda name: scores[name])
+    common = ["graft", "--source", world / "source", "--target-tokenizer", world / "tokenizer", "--seed", 5]
+    common += ["--corpus", world / "target.txt.gz", "--json"]
+    listed = f"candidates={json.dumps(CANDIDATES)}"
+    done = lexigraft(*common, "--strategy", "auto", "--set", listed, "--set", "steps=4", "--out", world / "auto")
+    assert done.code == 0, done.err
+    apart = gap([runs[best].bits], [runs[runner_up].bits], runs[best].bytes)
+    sentence = f"auto chose {best}: {scores[best]:.3f} bits per byte after 4 steps, {apart.mean:.3f} ± "
+    (note,) = [n for n in done.json["notes"] if n.startswith("auto chose")]
+    assert note.startswith(sentence + f"{apart.half_width:.3f} below {runner_up}")
+    assert done.json["learned_tokens"] == sum(run.tokens for run in runs.values()) > 0
+    assert lexigraft(*common, "--strategy", best, "--out", world / "plain").code == 0
+    auto_tables, plain = (tables_of(load_model(world / name)).by_role for name in ("auto", "plain"))
+    assert all(torch.equal(auto_tables[role], plain[role]) for role in plain)
+    assert "auto" in read(world / "auto")["rule"]
+
+
+@pytest.mark.slow
+def test_in_a_recipe_it_adapts_as_the_recipe_says_and_never_sees_the_heldout_text(tmp_path: Path) -> None:
+    line = {"name": "auto", "candidates": ["subword_mean", "mean", "wechsel"], "steps": 3, "seeds": 2}
+    changes = {"strategies": [line, "mean"], "reference": "mean", "seeds": [0], "tracking": {"enabled": False}}
+    recipe = read_recipe(tiny_recipe(tmp_path, **changes))
+    done = compare(recipe, tmp_path / "out")
+    result = done.results[0]
+    left_out, chosen = [note for note in result.notes if note.startswith("auto ")]
+    assert left_out == "auto left out wechsel: word_vectors is not given"
+    assert chosen.startswith("auto chose ")
+    assert result.cost["learned_tokens"] == 2 * 2 * 3 * 64
+    assert done.results[1].cost["learned_tokens"] == 0
+    texts = load_texts(recipe)
+    target = fixture("roberta-tied-bias")[2]
+    trial = given_in(recipe, None, texts).loaders(Vocabulary.of(target), tmp_path)[Need.PROBE]()
+    assert {*trial.lines.lines, *trial.train.lines} == {*texts.train.lines}
+    assert trial.settings.adaptation == recipe.adaptation
+    assert trial.settings.measure == {"stripes": 2}
