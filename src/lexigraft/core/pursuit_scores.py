@@ -13,6 +13,8 @@ GROUP = 64
 """Atoms whose largest score is looked at together."""
 CROWD = 64
 """A row with more candidates than this is scored without the Gram matrix."""
+SHARED, SHARE = 16, 0.02
+"""At most so many shared directions, each with at least this share of the atoms' squared length."""
 GATHER = 7.0
 """Multiply-adds of a matrix product in the time that one entry of the Gram matrix takes to gather (measured on CPU)."""
 ROUNDING = 2.0**-11
@@ -50,9 +52,18 @@ class Scores(Protocol):
 
 def gram_pays(rows: int, atoms: int, dim: int, k: int, budget: int) -> bool:
     """Whether scores through the Gram matrix fit half the budget and are faster than multiplying all residuals out."""
-    fits = 2 * (atoms + ENTRIES // max(atoms, 1)) * (atoms + GROUP) <= budget // 2
+    fits = 2 * (atoms + SHARED + _spare(atoms)) * _columns(atoms) <= budget // 2
     direct = rows * k * dim
     return fits and (atoms / 2 + rows) * dim + rows * k * (k / 2 + 2) * GATHER < direct
+
+
+def _columns(atoms: int) -> int:
+    return -(-atoms // GROUP) * GROUP
+
+
+def _spare(atoms: int) -> int:
+    """The most rows in a block."""
+    return max(64, min(4096, ENTRIES // _columns(atoms)))
 
 
 class ExactScores:
@@ -65,11 +76,11 @@ class ExactScores:
         self.atoms = atoms.to(self.dtype)
         width = 8 if self.dtype is torch.float64 else 4
         # Scores with a copy for the matrix product's transposes, the picked atoms with a copy, the Cholesky factors.
-        self.bytes_per_row = width * (2 * len(atoms) + 2 * k * atoms.shape[1]) + 24 * k * k
+        self.bytes_per_row = width * (2 * len(atoms) + 3 * k * atoms.shape[1]) + 24 * k * k
 
     def budget(self, budget: int) -> int:
         """All of it, but no more than keeps a block near the processor."""
-        return min(budget, self.bytes_per_row * max(64, ENTRIES // len(self.atoms)))
+        return min(budget, self.bytes_per_row * _spare(len(self.atoms)))
 
     def begin(self, vectors: torch.Tensor) -> None:
         """Nothing to prepare."""
@@ -83,85 +94,122 @@ class GramScores:
     """Batch OMP (Rubinstein, Zibulevsky & Elad 2008): ``<r, a> = <v, a> - sum_j c_j G[j, a]``, from a Gram matrix.
 
     The matrix and the scores are held in half precision, which halves the memory and the time; they only choose
-    candidates. With ``u = 2^-11``, what is stored, the weights and the result are each off by a factor of at most
+    candidates. With ``u = 2^-11``, what is stored, its factor and the result are each off by at most a factor
     ``1 + u``, so a score is off by less than ``e = 2u (max|<v, a>| + sum_j |c_j| max_a |G[j, a]|) + u |score|``. Every
     atom within ``2e`` of the best is a candidate, and candidates are compared by exact inner products.
+
+    Two things keep e small beside the scores. Directions that most atoms share, such as their mean, are split off: G
+    and v are what is left of the atoms without them, and each gives one more term, the residual along it times the
+    atoms along it, as small as the residual is. And a row with too many candidates is multiplied out once and goes on
+    from there: its residual takes the place of v, and the changes of c since then that of c.
     """
 
     def __init__(self, atoms: torch.Tensor, k: int, budget: int) -> None:
         import torch
 
         self.dtype, self.atoms = torch.float32, atoms
-        count, self._spare = len(atoms), max(64, ENTRIES // len(atoms))
-        self._columns = -(-count // GROUP) * GROUP
-        self.bytes_per_row = 4 * count + 2 * 2 * self._columns + 4 * 2 * k * atoms.shape[1] + 24 * k * k
-        self._table = torch.zeros(count + self._spare, self._columns, dtype=torch.float16)
-        self._reach = torch.zeros(count)
+        count, columns = len(atoms), _columns(len(atoms))
+        self.bytes_per_row = 4 * count + 2 * 2 * columns + 4 * 3 * k * atoms.shape[1] + 24 * k * k
+        self._shared = _shared_directions(atoms)
+        self._along = atoms @ self._shared
+        rest = atoms - self._along @ self._shared.T
+        self._above = count + self._along.shape[1]
+        self._table = torch.zeros(self._above + _spare(count), columns, dtype=torch.float16)
+        self._table[count : self._above, :count] = self._along.T
         step = max(1, min(2048, budget // 4 // (6 * count)))
         for start in range(0, count, step):
             # Symmetric: from the diagonal on, and mirrored. Its diagonal is never read: those atoms are taken.
             rows = slice(start, min(start + step, count))
-            block = (atoms[rows] @ atoms[start:].T).half()
+            block = (rest[rows] @ rest[start:].T).half()
             block.diagonal().zero_()
             self._table[rows, start:count] = block
             self._table[rows.stop : count, rows] = block[:, rows.stop - start :].T
-        for start in range(0, count, step):
-            rows = slice(start, min(start + step, count))
-            self._reach[rows] = self._table[rows].float().abs_().amax(1)
+        self._reach = torch.cat(
+            [self._table[n : min(n + step, self._above)].float().abs_().amax(1) for n in range(0, self._above, step)]
+        )
 
     def budget(self, budget: int) -> int:
         """The half that the Gram matrix leaves, but no more rows than there is room for beside it."""
-        return min(budget // 2, self.bytes_per_row * self._spare)
+        return min(budget // 2, self.bytes_per_row * _spare(len(self.atoms)))
 
     def begin(self, vectors: torch.Tensor) -> None:
         """Put the inner products with the vectors themselves below the Gram matrix: one more row to gather."""
         import torch
 
-        count = len(self.atoms)
-        first = vectors @ self.atoms.T
-        self._table[count : count + len(vectors), :count] = first
-        self._first = torch.arange(count, count + len(vectors))[:, None]
-        self._first_reach = first.abs_().amax(1)
+        self._start = torch.arange(self._above, self._above + len(vectors))[:, None]
+        self._start_weights = torch.zeros(len(vectors), 0, dtype=torch.float64)
+        self._start_reach = torch.zeros(len(vectors))
+        self._shared_rows = torch.arange(len(self.atoms), self._above).expand(len(vectors), -1)
+        self._start_from(slice(None), (vectors - vectors @ self._shared @ self._shared.T) @ self.atoms.T)
+
+    def _start_from(self, rows: torch.Tensor | slice, products: torch.Tensor) -> None:
+        """Store inner products without the shared directions, ``(rows, atoms)``, which are overwritten."""
+        self._table[self._start[rows, 0], : len(self.atoms)] = products.half()
+        self._start_reach[rows] = products.abs_().amax(1)
 
     def strongest(self, residual: torch.Tensor, taken: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """See :class:`Scores`."""
         import torch
 
-        factors = torch.cat([torch.ones(len(residual), 1), -weights.float()], 1).half()
+        new = weights.shape[1] - self._start_weights.shape[1]
+        self._start_weights = torch.nn.functional.pad(self._start_weights, (0, new))
+        places = torch.cat([taken, self._shared_rows], 1)
+        factors = torch.cat([(self._start_weights - weights).float(), residual @ self._shared], 1).half()
         scores = torch.nn.functional.embedding_bag(
-            torch.cat([self._first, taken], 1), self._table, per_sample_weights=factors, mode="sum"
+            torch.cat([self._start, places], 1),
+            self._table,
+            per_sample_weights=torch.nn.functional.pad(factors, (1, 0), value=1.0),
+            mode="sum",
         )
         # Without their sign, halves are ordered as the integers with the same bits are.
         bits = scores.view(torch.int16).bitwise_and_(0x7FFF).scatter_(1, taken, 0).view(len(residual), -1, GROUP)
         peaks = bits.amax(2)
         best = peaks.amax(1).view(torch.float16).float()
-        sizes = factors[:, 1:].float().abs()
-        reach = 2 * ROUNDING * (self._first_reach + (sizes * self._reach[taken]).sum(1))
+        sizes = factors.float().abs_()
+        error = ROUNDING * (2 * self._start_reach + 2 * (sizes * self._reach[places]).sum(1) + best)
         # Numbers too small for half precision, and the rounding of single precision, add no more than this.
-        reach += ROUNDING * best + 2.0**-18 * (1 + sizes.sum(1))
-        least = best - 2 * reach
+        error += 2.0**-18 * (1 + sizes.sum(1))
+        least = best - 2 * error
         sure = least > 0
         bound = torch.where(sure, least, torch.inf).half().view(torch.int16) - 1
         rows, groups = (peaks >= bound[:, None]).nonzero(as_tuple=True)
-        places, members = (bits[rows, groups] >= bound[rows, None]).nonzero(as_tuple=True)
-        rows, atoms = rows[places], groups[places] * GROUP + members
-        return self._exactly(residual, taken, rows, atoms, sure)
+        hits, members = (bits[rows, groups] >= bound[rows, None]).nonzero(as_tuple=True)
+        rows, atoms = rows[hits], groups[hits] * GROUP + members
+        sure &= rows.bincount(minlength=len(residual)) <= CROWD
+        found = self._best_of(residual, rows[sure[rows]], atoms[sure[rows]])
+        crowded = (~sure).nonzero().squeeze(1)
+        if len(crowded):
+            found[crowded] = self._restarted(crowded, residual[crowded], taken[crowded], weights[crowded])
+        return found
 
-    def _exactly(
-        self, residual: torch.Tensor, taken: torch.Tensor, rows: torch.Tensor, atoms: torch.Tensor, sure: torch.Tensor
-    ) -> torch.Tensor:
-        """The best candidate of each row by exact inner products; all atoms where there are too many candidates."""
+    def _best_of(self, residual: torch.Tensor, rows: torch.Tensor, atoms: torch.Tensor) -> torch.Tensor:
+        """The best candidate of each row by exact inner products; of equals the first."""
         import torch
 
-        sure = sure & (rows.bincount(minlength=len(residual)) <= CROWD)
-        rows, atoms = rows[sure[rows]], atoms[sure[rows]]
         products = (residual[rows] * self.atoms[atoms]).sum(1).abs_()
         top = torch.zeros(len(residual)).scatter_reduce_(0, rows, products, "amax")
         best = torch.full((len(residual),), len(self.atoms))
         winners = products == top[rows]
-        best.scatter_reduce_(0, rows[winners], atoms[winners], "amin")
-        open_rows = (~sure).nonzero().squeeze(1)
-        if len(open_rows):
-            products = (residual[open_rows] @ self.atoms.T).abs_().scatter_(1, taken[open_rows], -1)
-            best[open_rows] = products.argmax(1)
+        return best.scatter_reduce_(0, rows[winners], atoms[winners], "amin")
+
+    def _restarted(
+        self, rows: torch.Tensor, residual: torch.Tensor, taken: torch.Tensor, weights: torch.Tensor
+    ) -> torch.Tensor:
+        """The best of all atoms by exact inner products, from which these rows go on."""
+        products = residual @ self.atoms.T
+        best = products.abs().scatter_(1, taken, -1).argmax(1)
+        self._start_weights[rows] = weights
+        self._start_from(rows, products - residual @ self._shared @ self._along.T)
         return best
+
+
+def _shared_directions(atoms: torch.Tensor) -> torch.Tensor:
+    """Orthonormal directions that each carry a good part of all atoms' squared length, ``(dim, few or none)``."""
+    import torch
+
+    basis = atoms[: min(SHARED, *atoms.shape)].T
+    for _ in range(4):
+        basis = torch.linalg.qr(atoms.T @ (atoms @ basis)).Q
+    along = atoms @ basis
+    energy, axes = torch.linalg.eigh(along.T @ along)
+    return basis @ axes[:, energy > SHARE * (atoms * atoms).sum()]
