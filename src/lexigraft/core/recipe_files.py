@@ -68,9 +68,15 @@ def _resolve(value: Any, base: Path, key: str = "") -> Any:
             )
         expanded = Path(value).expanduser()
         local = base / expanded
-        if value.startswith((".", "/", "~")) or local.exists():
+        if value.startswith((".", "/", "~")) or local.exists() or _one_language(local):
             return str(local.resolve()) if not any(c in value for c in "*?[") else str(local)
     return value
+
+
+def _one_language(path: Path) -> bool:
+    """Whether this is ``FILE#eng``: one language out of a file of word vectors."""
+    file, mark, _ = str(path).rpartition("#")
+    return bool(mark) and Path(file).is_file()
 
 
 def dump_recipe(recipe: CompareSettings) -> str:
