@@ -7,6 +7,7 @@ import dataclasses
 import io
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from rich.console import Console
 
 from fixtures.comparisons import STRATEGIES, made_cells, made_comparison, made_result, write_made
 from lexigraft.core.cell_store import cell_folder, save_comparison, save_failure, save_result
-from lexigraft.core.comparison import Score
+from lexigraft.core.comparison import CellResult, Score
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.report import read_report, table_text, write_report
+from lexigraft.core.report_tables import cost, ranking
 
 
 class Page(HTMLParser):
@@ -140,8 +142,6 @@ def test_warnings(tmp_path: Path) -> None:
         if cell.label == "mean":
             lossy = tuple(s for s in result.scores if not s.metric.startswith("lossless"))
             result = dataclasses.replace(result, scores=(*lossy, Score(400, "lossless_share/heldout", 0.62)))
-        if cell.label == "tema":
-            result = dataclasses.replace(result, notes=("12 dictionary lines were rejected",))
         if cell.label == "subword_mean" and cell.seed == 2:
             result = dataclasses.replace(result, scores=(Score(400, "bits_per_byte/heldout", float("nan")),))
         if (cell.label, cell.seed) == ("random", 1):
@@ -152,13 +152,76 @@ def test_warnings(tmp_path: Path) -> None:
     text = " ".join(report.warnings)
     assert "focus: 28% of the new tokens" in text
     assert "The tokenizer of mean changes 38.0% of the held-out lines" in text
-    assert "tema: 12 dictionary lines were rejected" in text
     assert "random (seed 1) failed: MemoryError: no room" in text
     assert "poor (seed 0) has not finished" in text
     assert "subword_mean: bits per byte is not finite" in text
     assert report.rows[-1].label == "subword_mean"
     write_report(tmp_path)
     assert "2 of 3 seeds" in shown(tmp_path)
+
+
+def test_notes_of_the_strategies_stand_beside_the_result_not_among_the_warnings(tmp_path: Path) -> None:
+    def noted(result: CellResult) -> CellResult:
+        notes = {
+            "tema": (f"chose {'ab'[result.cell.seed > 0]}",),
+            "focus": ("<b>rejected</b>",),
+            "mean": ("<b>rejected</b>",),
+        }
+        return dataclasses.replace(result, notes=(*notes.get(result.cell.label, ()), "digits differ"))
+
+    write_with(tmp_path, noted)
+    report = read_report(tmp_path)
+    assert report.warnings == ("focus: 28% of the new tokens were covered by no method and got fallback rows.",)
+    assert sorted(report.notes) == [
+        "all: digits differ",
+        "focus, mean: <b>rejected</b>",
+        "tema: chose a (seed 0)",
+        "tema: chose b (seed 1, 2)",
+    ]
+    paths = write_report(tmp_path)
+    assert "- tema: chose b (seed 1, 2)\n" in paths.markdown.read_text()
+    assert "<li>focus, mean: &lt;b&gt;rejected&lt;/b&gt;</li>" in paths.html.read_text()
+
+
+def test_what_strategies_learned_on_before_adaptation_is_counted_beside_their_figures(tmp_path: Path) -> None:
+    def costed(result: CellResult) -> CellResult:
+        tokens = 400_000 + 300 * result.cell.seed if result.cell.label == "focus" else 0
+        cost = {**result.cost, "plan_seconds": 130.0 if tokens else 0.25, "learned_tokens": tokens}
+        return dataclasses.replace(result, cost=cost)
+
+    write_with(tmp_path, costed)
+    report = read_report(tmp_path)
+    table = {row[0]: dict(zip(ranking(report).columns, row, strict=True)) for row in ranking(report).rows}
+    assert (table["focus"]["plan"], table["focus"]["tokens"]) == ("2.2 min", "400,300 + 819,200")
+    assert (table["mean"]["plan"], table["mean"]["tokens"]) == ("0.2 s", "819,200")
+    costs = {row[0]: dict(zip(cost(report).columns, row, strict=True)) for row in cost(report).rows}
+    assert (costs["focus"]["tokens before adaptation"], costs["mean"]["tokens before adaptation"]) == ("400,300", "–")
+    assert {row["tokens in adaptation"] for row in costs.values()} == {"819,200"}
+    assert {row["of it plan"] for row in costs.values()} == {"2.2 min", "0.2 s"}
+    assert "in tokens beyond everyone's budget: focus (400,300)." in report.remarks[-1]
+    paths = write_report(tmp_path)
+    for text in (paths.html.read_text(), paths.markdown.read_text()):
+        assert "Tokens: learned on before adaptation" in text
+    assert "400,300 + 819,200" in shown(tmp_path)
+
+
+def test_results_of_older_runs_say_nothing_of_what_they_did_not_measure(tmp_path: Path) -> None:
+    write_with(tmp_path, lambda result: dataclasses.replace(result, cost={"seconds": 3.0}))
+    report = read_report(tmp_path)
+    assert cost(report).columns == ("strategy", "seconds")
+    assert {"plan", "tokens"}.isdisjoint(ranking(report).columns)
+    assert "Plan:" not in write_report(tmp_path).markdown.read_text()
+    write_made(tmp_path)
+    columns = cost(read_report(tmp_path)).columns
+    assert "tokens in adaptation" in columns
+    assert {"of it plan", "tokens before adaptation"}.isdisjoint(columns)
+
+
+def write_with(folder: Path, changed: Callable[[CellResult], CellResult]) -> None:
+    """A made comparison whose results are changed."""
+    write_made(folder)
+    for cell in made_cells():
+        save_result(folder, changed(made_result(cell)))
 
 
 def test_labels_from_a_recipe_cannot_break_the_page(tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ class CellResult:
         scores: Every metric at every step it was measured at.
         losses: ``(step, training loss in nats per predicted token)``.
         coverage: Counts of the graft: ``target_tokens``, ``new``, ``covered``, ``fallback``, ``matched/RULE``.
-        cost: ``seconds``, ``graft_seconds``, ``adapt_seconds``, ``peak_rss_bytes``, ``tokens_trained``,
+        cost: ``seconds``, ``graft_seconds`` (of it ``plan_seconds`` the strategy's own), ``adapt_seconds``,
+            ``peak_rss_bytes``, ``learned_tokens`` before and ``tokens_trained`` in adaptation,
             ``trainable_parameters``.
         notes: Sentences worth showing in the report.
     """

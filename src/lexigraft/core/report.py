@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 from lexigraft.core.atomic import write_whole
 from lexigraft.core.report_data import Report, read_report
 from lexigraft.core.report_html import page
-from lexigraft.core.report_tables import NOTHING, TextTable, cost, coverage, facts, measures, ranking, standing
+from lexigraft.core.report_tables import (
+    COST_COLUMNS,
+    NOTHING,
+    TextTable,
+    cost,
+    coverage,
+    facts,
+    measures,
+    ranking,
+    standing,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -78,11 +88,16 @@ def _markdown(report: Report) -> Iterator[str]:
         yield f"\n> **Warning.** {warning}"
     yield "\n## Result\n"
     yield "Target bits per byte on held-out text after adaptation, lower is better, mean over seeds ± half of the 95%"
-    yield "interval. p: paired t test against the reference over the seeds, Holm-corrected. Never ranked by step 0.\n"
+    yield "interval. p: paired t test against the reference over the seeds, Holm-corrected. Never ranked by step 0."
     table = ranking(report)
+    yield from (sentence for column, sentence in COST_COLUMNS.items() if column in table.columns)
+    yield ""
     names = [" · ".join(filter(None, (row.label, *row.marks, standing(row, report)))) for row in report.rows]
     yield from _markdown_table(table, names)
     yield from (f"\n{remark}" for remark in report.remarks)
+    if report.notes:
+        yield ""
+        yield from (f"- {note}" for note in report.notes)
     for title, part in (("Coverage", coverage(report)), ("Cost", cost(report)), ("Other measures", measures(report))):
         if len(part.columns) > 1:
             yield f"\n## {title}\n"

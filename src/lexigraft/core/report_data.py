@@ -42,7 +42,7 @@ class Row:
         measures: Every metric at the end, mean over seeds.
         coverage: Mean counts of the graft.
         cost: Mean costs.
-        notes: The results' own notes.
+        notes: The results' own notes, with their seeds where not all have them.
     """
 
     label: str
@@ -71,6 +71,11 @@ class Row:
         return self.coverage.get("fallback", 0) / new if new else None
 
     @property
+    def learned_before(self) -> float:
+        """Tokens of text that the strategy learned on before adaptation, repetitions included."""
+        return self.cost.get("learned_tokens", 0)
+
+    @property
     def matched(self) -> dict[str, float]:
         """Tokens matched by rule."""
         return {name.removeprefix("matched/"): n for name, n in self.coverage.items() if name.startswith("matched/")}
@@ -85,12 +90,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a report shows, ranked; ``measures`` are the further metrics that any row has."""
+    """Everything a report shows, ranked.
+
+    Attributes:
+        comparison: What was compared on what.
+        rows: The strategies, best first.
+        measures: The further metrics that any row has.
+        warnings: What makes figures doubtful.
+        notes: What the strategies said about how they went.
+        remarks: How rows differ in what they may be compared on.
+        recipe: The recipe's text.
+        results: The cells' results.
+    """
 
     comparison: Comparison
     rows: tuple[Row, ...]
     measures: tuple[str, ...]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     remarks: tuple[str, ...]
     recipe: str
     results: tuple[CellResult, ...]
@@ -125,6 +142,7 @@ def read_report(folder: Path) -> Report:
         rows,
         tuple(dict.fromkeys(m for r in rows for m in sorted(r.measures) if m not in _SHOWN_ELSEWHERE)),
         (*unfinished, *_warnings(comparison, rows)),
+        tuple(_notes(rows)),
         tuple(_remarks(rows)),
         recipe.read_text(encoding="utf-8") if recipe.exists() else "",
         tuple(results),
@@ -167,7 +185,7 @@ def _rows(comparison: Comparison, results: Sequence[CellResult]) -> tuple[Row, .
                 measures={m: math.fsum(v := list(_by_seed(found, m).values())) / len(v) for m in metrics},
                 coverage=_mean_by_key(r.coverage for r in found),
                 cost=_mean_by_key(r.cost for r in found),
-                notes=tuple(dict.fromkeys(note for r in found for note in r.notes)),
+                notes=tuple(_notes_by_seed(found)),
             )
         )
     return tuple(sorted(rows, key=lambda r: (r.final is None, r.final.mean if r.final else 0.0)))
@@ -241,8 +259,25 @@ def _warnings(comparison: Comparison, rows: Sequence[Row]) -> list[str]:
             lines.append(f"{row.label}: bits per byte is not finite or was not measured; the row is ranked last.")
         if (share := row.fallback_share) is not None and share > MUCH_FALLBACK:
             lines.append(f"{row.label}: {share:.0%} of the new tokens were covered by no method and got fallback rows.")
-        lines.extend(f"{row.label}: {note}" for note in row.notes)
     return lines + _lossy(rows)
+
+
+def _notes_by_seed(results: Sequence[CellResult]) -> list[str]:
+    """Each note once; one that not every seed has (a choice that depends on the seed) with its seeds."""
+    seeds: dict[str, list[str]] = {}
+    for result in results:
+        for note in result.notes:
+            seeds.setdefault(note, []).append(str(result.cell.seed))
+    return [note if len(have) == len(results) else f"{note} (seed {', '.join(have)})" for note, have in seeds.items()]
+
+
+def _notes(rows: Sequence[Row]) -> list[str]:
+    """What the strategies said; a note that all of them share is said once."""
+    labels: dict[str, list[str]] = {}
+    for row in rows:
+        for note in row.notes:
+            labels.setdefault(note, []).append(row.label)
+    return [f"{'all' if len(rows) > 1 and len(who) == len(rows) else ', '.join(who)}: {n}" for n, who in labels.items()]
 
 
 def _lossy(rows: Sequence[Row]) -> list[str]:
@@ -264,4 +299,6 @@ def _remarks(rows: Sequence[Row]) -> list[str]:
         lines.append(f"On the target-language model's body: {', '.join(other)}; the others are on the source's.")
     if other := [r.label for r in rows if r.keeps_tokenizer]:
         lines.append(f"With the source's tokenizer: {', '.join(other)}; per-token figures are not comparable.")
+    if other := [f"{r.label} ({r.learned_before:,.0f})" for r in rows if r.learned_before]:
+        lines.append(f"Learned on text before adaptation, in tokens beyond everyone's budget: {', '.join(other)}.")
     return lines

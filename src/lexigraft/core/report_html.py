@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 
 from lexigraft.core.report_data import Report
 from lexigraft.core.report_figures import curves_figure, inks, interval_figures, small_figures
-from lexigraft.core.report_tables import P_VALUE, cost, coverage, facts, interval, measures, ranking, standing
+from lexigraft.core.report_tables import (
+    COST_COLUMNS,
+    P_VALUE,
+    cost,
+    coverage,
+    facts,
+    interval,
+    measures,
+    ranking,
+    standing,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -51,6 +61,7 @@ def page(report: Report) -> str:
         strategies=len(report.rows),
         facts=facts(report),
         warnings=report.warnings,
+        notes=report.notes,
         remarks=report.remarks,
         columns=table.columns[1:],
         rows=rows,
@@ -84,5 +95,6 @@ def _reading(report: Report, columns: Sequence[str]) -> list[str]:
         *([f"p: paired t test against {report.comparison.reference}, Holm-corrected."] if P_VALUE in columns else []),
         *(["Source: bits per byte on source-language text, what the model has kept."] if "source" in columns else []),
         *(["Recovered: the way from random rows (0%) to the right rows (100%)."] if "recovered" in columns else []),
+        *(sentence for column, sentence in COST_COLUMNS.items() if column in columns),
         "Early steps are shown, never ranked by.",
     ]

@@ -9,7 +9,12 @@ from lexigraft.core.report_data import FERTILITY, UNKNOWN, Report, Row
 from lexigraft.core.statistics import Estimate
 
 NOTHING = "–"
-P_VALUE = "p vs reference"
+P_VALUE, PLAN, TOKENS = "p vs reference", "plan", "tokens"
+COST_COLUMNS = {
+    PLAN: "Plan: what the strategy itself took, part of the graft.",
+    TOKENS: "Tokens: learned on before adaptation, where there are any, plus in adaptation.",
+}
+"""How to read the columns that say what a strategy costs."""
 
 
 class TextTable(NamedTuple):
@@ -22,7 +27,17 @@ class TextTable(NamedTuple):
 def ranking(report: Report) -> TextTable:
     """Target bits per byte, best first, with the columns that at least one row fills."""
     return _filled(
-        ["strategy", "bits per byte", P_VALUE, "step 0", f"step {report.probe_step}", "source", "recovered"],
+        [
+            "strategy",
+            "bits per byte",
+            P_VALUE,
+            "step 0",
+            f"step {report.probe_step}",
+            "source",
+            "recovered",
+            PLAN,
+            TOKENS,
+        ],
         [
             (
                 row.label,
@@ -32,6 +47,8 @@ def ranking(report: Report) -> TextTable:
                 number(row.probe),
                 interval(row.source),
                 NOTHING if row.recovered is None else f"{row.recovered:.0%}",
+                seconds(row.cost.get("plan_seconds")),
+                tokens(row),
             )
             for row in report.rows
         ],
@@ -71,14 +88,26 @@ def coverage(report: Report) -> TextTable:
 def cost(report: Report) -> TextTable:
     """What one cell of each strategy took, mean over seeds."""
     return _filled(
-        ["strategy", "seconds", "graft", "adaptation", "peak memory", "tokens trained", "trainable parameters"],
+        [
+            "strategy",
+            "seconds",
+            "graft",
+            "of it plan",
+            "adaptation",
+            "peak memory",
+            "tokens before adaptation",
+            "tokens in adaptation",
+            "trainable parameters",
+        ],
         [
             (
                 row.label,
                 seconds(row.cost.get("seconds")),
                 seconds(row.cost.get("graft_seconds")),
+                seconds(row.cost.get("plan_seconds")),
                 seconds(row.cost.get("adapt_seconds")),
                 size(row.cost.get("peak_rss_bytes")),
+                count(row.learned_before or None),
                 count(row.cost.get("tokens_trained")),
                 count(row.cost.get("trainable_parameters")),
             )
@@ -133,6 +162,12 @@ def number(value: float | None, digits: int = 3) -> str:
 def count(value: float | None) -> str:
     """A count with thousands separated."""
     return NOTHING if value is None else f"{value:,.0f}"
+
+
+def tokens(row: Row) -> str:
+    """Tokens learned on: before adaptation, where there are any, plus in adaptation."""
+    trained = count(row.cost.get("tokens_trained"))
+    return f"{count(row.learned_before)} + {trained}" if row.learned_before else trained
 
 
 def share(value: float | None) -> str:
