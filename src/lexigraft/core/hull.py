@@ -125,9 +125,10 @@ class SparseHull:
 
         lengths = torch.from_numpy(np.diff(self.support.indptr))
         owners = torch.arange(len(lengths)).repeat_interleave(lengths)
-        top = torch.zeros(len(lengths)).scatter_reduce(0, owners, self.logits.detach(), "amax", include_self=False)
+        none = self.logits.new_zeros(len(lengths))
+        top = none.scatter_reduce(0, owners, self.logits.detach(), "amax", include_self=False)
         raised = (self.logits - top[owners]).exp()
-        return raised / torch.zeros(len(lengths)).index_add(0, owners, raised)[owners]
+        return raised / none.index_add(0, owners, raised)[owners]
 
     def rows(self) -> torch.Tensor:
         """The rows, float32, ``(rows, hidden)``."""
