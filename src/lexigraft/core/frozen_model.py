@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -71,6 +72,26 @@ class FrozenModel:
         """The layers that read a text: the encoder of an encoder-decoder, else the whole body."""
         return self.model.get_encoder() if self.model.config.is_encoder_decoder else self.model.base_model
 
+    @property
+    def depth(self) -> int:
+        """How many layers read a text."""
+        depth: int = self.model.config.get_text_config().num_hidden_layers
+        return depth
+
+    def layer(self, wanted: float) -> int | None:
+        """After how many layers to stop, as :meth:`states` takes it.
+
+        Args:
+            wanted: -1 for all of them, below 1 a share of them (rounded up), else their number.
+
+        Raises:
+            LexigraftError: More layers than there are.
+        """
+        layers = math.ceil(wanted * self.depth - 1e-9) if 0 < wanted < 1 else int(wanted)
+        if layers > self.depth:
+            raise LexigraftError("the model has fewer layers", f"{layers} of {self.depth}", "Give -1, a share or less")
+        return None if layers in (-1, self.depth) else layers
+
     @cached_property
     def blocks(self) -> Any:
         """The layers themselves, in order.
@@ -80,9 +101,8 @@ class FrozenModel:
         """
         import torch
 
-        depth = self.model.config.get_text_config().num_hidden_layers
         lists = [m for m in self.stack.modules() if isinstance(m, torch.nn.ModuleList)]
-        found = next((m for m in lists if len(m) == depth), None)
+        found = next((m for m in lists if len(m) == self.depth), None)
         if found is None:
             raise LexigraftError(
                 "the layers of this model cannot be told apart",
