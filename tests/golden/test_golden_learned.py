@@ -11,7 +11,7 @@ import torch
 
 from fixtures.small_worlds import context, words
 from lexigraft.core.corpus import Corpus
-from lexigraft.core.hull import SparseHull
+from lexigraft.core.learned_weights import SparseHull
 from lexigraft.core.pair_counts import LINE_END, count_pairs, keep_probability, noise_shares
 from lexigraft.core.registry import make
 from lexigraft.core.skipgram import SkipGram, skipgram_loss

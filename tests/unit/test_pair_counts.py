@@ -7,7 +7,7 @@ import pytest
 
 from fixtures.small_worlds import words
 from lexigraft.core import pair_counts
-from lexigraft.core.hull import mixable
+from lexigraft.core.learned_weights import mixable
 from lexigraft.core.pair_counts import LINE_END, count_pairs, token_stream
 
 

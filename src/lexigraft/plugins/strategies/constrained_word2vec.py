@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.composition import named_chain, named_needs
-from lexigraft.core.hull import FullHull, Hull, SparseHull, aligned, convex_part, mixable, taken, widened
+from lexigraft.core.learned_weights import FullHull, Hull, SparseHull, aligned, convex_part, mixable, taken, widened
 from lexigraft.core.pair_counts import token_stream
 from lexigraft.core.piece_mixes import by_role
 from lexigraft.core.row_training import SECONDS_BETWEEN_REPORTS

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fixtures.small_worlds import words
-from lexigraft.core.hull import FullHull, SparseHull, aligned, convex_part, mixable, mixed, taken, widened
+from lexigraft.core.learned_weights import FullHull, SparseHull, aligned, convex_part, mixable, mixed, taken, widened
 from lexigraft.core.rows import combine
 from lexigraft.core.strategy import Mix
 

@@ -1,4 +1,4 @@
-"""Rows inside the convex hull of source rows, with weights that can be learned: over a few of them each, or all."""
+"""Mixtures of source rows with weights that can be learned: free ones, and convex ones over a few rows or over all."""
 
 from __future__ import annotations
 
@@ -84,13 +84,60 @@ def widened(mix: Mix, extra: npt.NDArray[np.int64], share: float) -> Mix:
 
 
 def mixed(mix: Mix, weights: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    """``rows = W @ table`` with the mixture's ids and other weights, which gradients flow to; ``(rows, hidden)``."""
+    """``rows = W @ table`` with the mixture's ids and other weights, which gradients flow to.
+
+    Args:
+        mix: Which source rows.
+        weights: One for each entry of the mixture.
+        table: float32, ``(source, hidden)``, or the bias, ``(source,)``.
+
+    Returns:
+        ``(rows, hidden)``, or ``(rows,)`` for a bias.
+    """
     import torch
     from torch.nn.functional import embedding_bag
 
     ids = torch.from_numpy(mix.indices.astype(np.int64))
-    offsets = torch.from_numpy(mix.indptr)
-    return embedding_bag(ids, table, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True)
+    flat = table if table.ndim == 2 else table.unsqueeze(1)
+    rows = embedding_bag(
+        ids, flat, torch.from_numpy(mix.indptr), mode="sum", per_sample_weights=weights, include_last_offset=True
+    )
+    return rows if table.ndim == 2 else rows.squeeze(1)
+
+
+@dataclass(frozen=True, eq=False)
+class FreeWeights:
+    """``row_n = sum_k a_nk table[c_nk]`` over a few source ids of its own for each row, the weights unconstrained.
+
+    Attributes:
+        table: Source rows, float32, ``(source, hidden)``.
+        support: The ids c; its weights are where the learning begins.
+        values: a, one for each entry of the support; gradients flow here.
+    """
+
+    table: torch.Tensor
+    support: Mix
+    values: torch.Tensor
+
+    @classmethod
+    def of(cls, table: torch.Tensor, support: Mix) -> FreeWeights:
+        """Begin at the support's own weights."""
+        import torch
+
+        return cls(table, support, torch.from_numpy(support.weights.copy()).requires_grad_())
+
+    @property
+    def parameters(self) -> list[torch.Tensor]:
+        """What is learned."""
+        return [self.values]
+
+    def rows(self, table: torch.Tensor | None = None) -> torch.Tensor:
+        """The rows, float32, ``(rows, hidden)``; of another table, or a bias, ``(rows,)``, if given."""
+        return mixed(self.support, self.values, self.table if table is None else table)
+
+    def mix(self) -> Mix:
+        """The mixture as it stands."""
+        return Mix(self.support.indptr, self.support.indices, self.values.detach().numpy())
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,9 +177,9 @@ class SparseHull:
         raised = (self.logits - top[owners]).exp()
         return raised / none.index_add(0, owners, raised)[owners]
 
-    def rows(self) -> torch.Tensor:
-        """The rows, float32, ``(rows, hidden)``."""
-        return mixed(self.support, self.weights(), self.table)
+    def rows(self, table: torch.Tensor | None = None) -> torch.Tensor:
+        """The rows, float32, ``(rows, hidden)``; of another table, or a bias, ``(rows,)``, if given."""
+        return mixed(self.support, self.weights(), self.table if table is None else table)
 
     def mix(self) -> Mix:
         """The mixture as it stands."""
