@@ -18,7 +18,7 @@ from lexigraft.core.fingerprint import file_hash, model_hash
 from lexigraft.core.parallel import load_parallel
 from lexigraft.core.pipeline import donor_loader, poor_model_loader
 from lexigraft.core.recipe import DictionarySettings, ParallelSettings, VectorSettings, WordVectorSettings
-from lexigraft.core.resources import Loader, StaticVectors, WordVectors
+from lexigraft.core.resources import Loader, ParallelText, StaticVectors, WordVectors
 from lexigraft.core.strategy import Need
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.vocabulary import Vocabulary
@@ -86,6 +86,7 @@ class Given:
             Need.TARGET_VECTORS: lambda: _vectors(target, self.corpus, self.vectors, cache_folder),
             Need.WORD_VECTORS: lambda: _word_vectors(self.word_vectors, self.source_text, self.corpus, cache_folder),
             Need.DICTIONARY: lambda: load_dictionary(_there(self.dictionary)),
+            Need.PARALLEL: lambda: _parallel(_there(self.parallel), self.unseen()),
             Need.DONOR: lambda: donor_loader(_there(self.donor)),
             Need.POOR_MODEL: lambda: poor_model_loader(
                 _there(self.poor), target, token_counts(target, _there(self.corpus)())
@@ -109,7 +110,7 @@ class Given:
             Need.TARGET_VECTORS: lambda: _vectors_content(self.vectors),
             Need.WORD_VECTORS: lambda: _word_vectors_content(self.word_vectors, self.source_text),
             Need.DICTIONARY: lambda: load_dictionary(_there(self.dictionary)).hash,
-            Need.PARALLEL: lambda: load_parallel(_there(self.parallel), self.unseen()).hash,
+            Need.PARALLEL: lambda: _parallel_content(_there(self.parallel), self.unseen()),
             Need.DONOR: lambda: model_hash(_there(self.donor)),
             Need.POOR_MODEL: lambda: model_hash(_there(self.poor)),
             Need.ANSWER: lambda: load_answer(_there(self.answer)).hash,
@@ -186,3 +187,15 @@ def _word_vectors_content(settings: WordVectorSettings, source_text: Text | None
     hashes = {side: words_content(file) if file else None for side, file in files.items()}
     text = source_text().hash if source_text is not None and settings.source is None else None
     return settings.model_dump(mode="json") | hashes | {"source_text": text}
+
+
+def _parallel(settings: ParallelSettings, unseen: frozenset[str]) -> ParallelText:
+    from lexigraft.adapters.word_alignment import ALIGNERS
+
+    pairs = load_parallel(settings, unseen)
+    origin = {"hash": pairs.hash, "aligner": settings.aligner, "dropped": pairs.dropped}
+    return ParallelText(pairs.source, pairs.target, ALIGNERS[settings.aligner], origin)
+
+
+def _parallel_content(settings: ParallelSettings, unseen: frozenset[str]) -> dict[str, str]:
+    return {"text": load_parallel(settings, unseen).hash, "aligner": settings.aligner}

@@ -134,11 +134,15 @@ class WordVectorSettings(Settings):
 
 
 class ParallelSettings(Settings):
-    """Sentences of both languages: two files, aligned line by line."""
+    """Sentences of both languages: two files, aligned line by line; words are linked by `aligner`.
+
+    `builtin` is deterministic and needs nothing; `eflomal` (the extra `align`) samples, so two runs differ a little.
+    """
 
     source: Paths
     target: Paths
     limit_lines: int | None = None
+    aligner: Literal["builtin", "eflomal"] = "builtin"
 
 
 class PretrainSettings(Settings):
