@@ -211,6 +211,13 @@ def test_merge_tree_without_merges_takes_every_split_into_two_tokens() -> None:
     assert weights(plan, 3) == pytest.approx({UN: 3 / 8, _PLAY: 1 / 4, _ING: 3 / 8})
 
 
+def test_merge_tree_without_a_split_into_two_takes_the_fewest() -> None:
+    # No half of "playings" is a token: play|##ing|##s it is.
+    target = words("play", "##ing", "##s", "playings")
+    plan = make("strategy", "merge_tree").plan(context(SOURCE, target, {Role.INPUT: TABLE}))
+    assert weights(plan, 0) == pytest.approx({PLAY: 1 / 3, _ING: 1 / 3, _S: 1 / 3})
+
+
 def test_subword_mean_names_a_piece_that_occurs_twice_once() -> None:
     target = bpe("a b c ab abab", "a+b", "ab+ab")
     plan = make("strategy", "subword_mean").plan(context(LETTERS, target, {Role.INPUT: IN}))

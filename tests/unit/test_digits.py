@@ -68,6 +68,13 @@ def test_the_example_is_a_number_that_is_split_differently() -> None:
     assert "2|021" in said
 
 
+def test_learned_pieces_that_mostly_differ_are_counted() -> None:
+    pairs = split(r"\d{1,2}(?=\d{3}$)|\d{1,3}$|\d")
+    said = digit_warning(numbers(pairs), numbers(split(r"\d(?=\d{4}$)|\d{4}$|\d"), longest=4))
+    assert said is not None
+    assert "sample numbers differ, both are pieces learned from text" in said
+
+
 def test_learned_pieces_that_mostly_agree_are_let_pass() -> None:
     target = Vocabulary.of(tiny_tokenizer("byte_bpe", "target"))
     other = Vocabulary.of(tiny_tokenizer("bpe_byte_fallback", "target"))

@@ -80,8 +80,12 @@ def digit_warning(source: Vocabulary, target: Vocabulary) -> str | None:
     if ours.name == theirs.name and len(apart) < MANY * len(NUMBERS):
         return None
     sample = next((n for n in apart if NUMBERS[n] == SHOWN), apart[0])
+    if ours.name == theirs.name:
+        names = "", f" ({len(apart)} of {len(NUMBERS)} sample numbers differ, both are {ours.name})"
+    else:
+        names = f" ({ours.name})", f" ({theirs.name})"
     return (
-        f"digits: the source splits {NUMBERS[sample]} as {ours.shown(sample)} ({ours.name}), the target as "
-        f"{theirs.shown(sample)} ({theirs.name}): arithmetic may suffer (Goddard & Fernandes Neto 2025 report GSM8K "
-        "−74% and −79% where digit schemes differ, −6% where they agree)"
+        f"digits: the source splits {NUMBERS[sample]} as {ours.shown(sample)}{names[0]}, the target as "
+        f"{theirs.shown(sample)}{names[1]}: arithmetic may suffer (Goddard & Fernandes Neto 2025 report GSM8K −74% and "
+        "−79% where digit schemes differ, −6% where they agree)"
     )

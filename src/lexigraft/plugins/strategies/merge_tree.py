@@ -16,8 +16,9 @@ class MergeTree(Strategy):
     ``row(t) = mean over merges (a, b) of t of (row(a) + row(b)) / 2``, down to tokens with a source twin, which are
     the twin's row: parts that were merged late weigh more than in a flat mean. A merge of which one parent cannot be
     made does not count. A token that no merge makes (Unigram, WordPiece, added tokens) takes all splits into two tokens
-    of the target vocabulary for merges, word start kept (this project's extension; the paper has BPE only). The weights
-    are over source rows, so every table gets its own rows; the reference code mixes input rows into an untied head.
+    of the target vocabulary for merges, or its partitions into the fewest where there is none, word start kept (this
+    project's extension; the paper has BPE only). The weights are over source rows, so every table gets its own rows;
+    the reference code mixes input rows into an untied head.
 
     Source: Yamaguchi et al., "How can we effectively expand the vocabulary of LLMs with 0.01GB of target language
     text?", Computational Linguistics, 2026 ("Merge").
@@ -31,4 +32,5 @@ class MergeTree(Strategy):
     def plan(self, ctx: InitContext) -> Plan:
         """Flatten each token's tree to weights over source rows."""
         shares = shares_of_leaves(ctx.target, ctx.alignment.source_ids)
-        return Mix.from_rows((list(shares[i]), list(shares[i].values())) for i in ctx.target_ids.tolist())
+        asked = (shares.get(i, {}) for i in ctx.target_ids.tolist())
+        return Mix.from_rows((list(found), list(found.values())) for found in asked)

@@ -40,7 +40,8 @@ class PositionExponential(Strategy):
     def _growing(self, ids: Pieces) -> list[float]:
         """``base^i`` over its largest value, so that nothing overflows."""
         steps = [i * math.log(self.base) for i in range(len(ids))]
-        return [math.exp(step - max(steps)) for step in steps]
+        highest = max(steps, default=0.0)
+        return [math.exp(step - highest) for step in steps]
 
     def _falling(self, ids: Pieces) -> list[float]:
         return self._growing(ids)[::-1]

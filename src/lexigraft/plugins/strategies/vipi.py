@@ -17,7 +17,8 @@ class Vipi(Strategy):
     ``row = mean over partitions of (mean over parts of E_source)``, over the partitions of the token's bytes, word
     start kept, with the fewest parts and among these with the longest parts: the longest part as long as it can be,
     then the second longest, and so on (lengths in bytes without spaces; where the paper leaves the order of longer
-    parts open, this is this project's reading). All partitions that tie count. They are counted by dynamic programming and never listed.
+    parts open, this is this project's reading). All partitions that tie count; they are counted by dynamic programming
+    and never listed.
 
     Source: Mosin et al., "Fine-tuning transformers: Vocabulary transfer" (VIPI), Artificial Intelligence, 2023.
     Needs: nothing.
