@@ -59,6 +59,11 @@ def enough_for(plugin: Plugin) -> list[list[str]]:
         needs = plugin.cls().effective_needs()
     except Exception:  # a plug-in may fail in any way; its record still stands in the list
         needs = plugin.cls.needs
+    return enough_to_meet(needs)
+
+
+def enough_to_meet(needs: Collection[Need]) -> list[list[str]]:
+    """The smallest sets of things that meet some needs, in the order of ``WORDS``."""
     whole = {frozenset().union(*sets) for sets in product(*(ENOUGH[need] for need in sorted(needs)))}
     smallest = [way for way in whole if not any(other < way for other in whole)]
     order = list(WORDS)
