@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from lexigraft.api.preparing import given_in, load_texts, prepare
-from lexigraft.api.supplies import token_counts
 from lexigraft.core.alignment import align
 from lexigraft.core.corpus import load_corpus, split, without
 from lexigraft.core.pipeline import graft_model, make_chain
 from lexigraft.core.recipe_files import read_recipe
 from lexigraft.core.scoring import Item, total_bits
 from lexigraft.core.strategy import Need
+from lexigraft.core.token_counts import token_counts
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.translation import link_tokens
 
@@ -55,7 +55,7 @@ def main(recipe_file: str, folder: str, min_count: str = "15") -> None:
     loaders = given_in(recipe, prepared.poor_model, texts).loaders(target, Path(folder) / "prepared" / "vectors")
     dictionary = loaders[Need.DICTIONARY]()
     links = link_tokens(source, target, dictionary, align(source, target), single_only=False, shared=False)
-    counts = token_counts(target, texts.train)
+    counts = token_counts(target, texts.train.lines)
     rare = set(links.target_ids[counts[links.target_ids] < int(min_count)].tolist())
     everything = load_corpus(recipe.corpus.train)
     heldout = without(split(everything, recipe.corpus.heldout_share, 0)[1], texts.train).lines

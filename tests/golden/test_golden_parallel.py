@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from fixtures.small_worlds import context, vectors, words
+from fixtures.small_worlds import context, words
 from lexigraft.core.alignment import align
 from lexigraft.core.corpus import Corpus
 from lexigraft.core.registry import make
-from lexigraft.core.resources import Compass, ParallelText
+from lexigraft.core.resources import ParallelText
 from lexigraft.core.rows import build_rows
 from lexigraft.core.strategy import InitContext, Mix, Need, Role
 from lexigraft.core.trans_tokens import add_twins, smoothed, token_evidence, word_pairs
@@ -101,7 +101,7 @@ def test_trans_tokenization_copies_what_is_shared_and_mixes_the_rest() -> None:
 def test_trans_tokenization_smooths_by_spelling() -> None:
     ctx = everything(SOURCE, TARGET, {Need.PARALLEL: told()})
     plan = make("strategy", "trans_tokenization", {"min_count": 4}).plan(ctx)
-    # inti (24): sun and moon start words, 2000 * 18 // 24 = 1500 and 2000 * 4 // 24 = 333; ##s does not, 1000 * 2 // 24.
+    # inti (24): sun and moon start words, 2000 * 18 // 24 = 1500, 2000 * 4 // 24 = 333; ##s does not: 1000 * 2 // 24.
     inti = {SUN: 1500, MOON: 333, S: 83}
     # "int" begins inti: all its evidence (intip begins with it too, but has none from outside).
     total = sum(inti.values())

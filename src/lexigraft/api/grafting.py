@@ -94,6 +94,7 @@ def graft(
         raise LexigraftError("no strategy of the chain leans on a donor", donor, "Leave --donor out")
     vectors = VectorSettings() if target_vectors is None else target_vectors
     given = Given(
+        source=source,
         corpus=cache(lambda: load_corpus(list(corpus))) if corpus else None,
         source_text=cache(lambda: load_corpus(list(source_corpus))) if source_corpus else None,
         vectors=VectorSettings(file=vectors) if isinstance(vectors, str) else vectors,

@@ -104,6 +104,7 @@ def given_in(
     """
     read = cache(lambda: texts or load_texts(recipe))
     return Given(
+        source=recipe.source,
         corpus=lambda: read().train,
         source_text=(lambda: _present(read().source_train)) if recipe.corpus.source_train else None,
         vectors=recipe.target_vectors,

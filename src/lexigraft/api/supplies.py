@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from lexigraft.api.probing import ModelProbe, ProbeSettings, hold_out
+from lexigraft.core.compass import steer
 from lexigraft.core.corpus import Corpus
 from lexigraft.core.dictionary import Dictionary, load_dictionary
 from lexigraft.core.fingerprint import file_hash, model_hash
@@ -20,6 +20,7 @@ from lexigraft.core.pipeline import donor_loader, poor_model_loader
 from lexigraft.core.recipe import DictionarySettings, ParallelSettings, VectorSettings, WordVectorSettings
 from lexigraft.core.resources import Loader, ParallelText, StaticVectors, WordVectors
 from lexigraft.core.strategy import Need
+from lexigraft.core.token_counts import token_counts
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.vocabulary import Vocabulary
 
@@ -32,6 +33,7 @@ class Given:
     """What strategies may lean on; everything may be missing, nothing is loaded before it is asked for.
 
     Attributes:
+        source: The source model, for its tokenizer.
         corpus: Target text.
         source_text: Source-language text.
         vectors: How vectors of the target tokens are trained, or the file they are in.
@@ -45,6 +47,7 @@ class Given:
         probing: How candidates are tried.
     """
 
+    source: str | None = None
     corpus: Text | None = None
     source_text: Text | None = None
     vectors: VectorSettings = field(default_factory=VectorSettings)
@@ -64,7 +67,7 @@ class Given:
         here = {
             Need.TARGET_VECTORS: text or self.vectors.file is not None,
             Need.WORD_VECTORS: both or self.word_vectors.source is not None,
-            Need.COMPASS: text,
+            Need.COMPASS: text and self.source is not None,
             Need.DICTIONARY: self.dictionary is not None,
             Need.PARALLEL: self.parallel is not None,
             Need.DONOR: self.donor is not None,
@@ -85,11 +88,12 @@ class Given:
         made: dict[Need, Callable[[], Any]] = {
             Need.TARGET_VECTORS: lambda: _vectors(target, self.corpus, self.vectors, cache_folder),
             Need.WORD_VECTORS: lambda: _word_vectors(self.word_vectors, self.source_text, self.corpus, cache_folder),
+            Need.COMPASS: lambda: steer(_there(self.corpus)().lines, load_vocabulary(_there(self.source)), target),
             Need.DICTIONARY: lambda: load_dictionary(_there(self.dictionary)),
             Need.PARALLEL: lambda: _parallel(_there(self.parallel), self.unseen()),
             Need.DONOR: lambda: donor_loader(_there(self.donor)),
             Need.POOR_MODEL: lambda: poor_model_loader(
-                _there(self.poor), target, token_counts(target, _there(self.corpus)())
+                _there(self.poor), target, token_counts(target, _there(self.corpus)().lines)
             ),
             Need.TRAINING: lambda: _there(self.corpus)(),
             Need.PROBE: lambda: self._probe(target, cache_folder),
@@ -126,16 +130,6 @@ def _there(value: T | None) -> T:
 def load_answer(path: str) -> Dictionary:
     """The counted word links of a cloned language."""
     return load_dictionary(DictionarySettings(path=[path]))
-
-
-def token_counts(vocabulary: Vocabulary, corpus: Corpus) -> npt.NDArray[np.int64]:
-    """How often each token occurs in a corpus, int64, shape ``(size,)``."""
-    counts = np.zeros(vocabulary.size, np.int64)
-    for start in range(0, len(corpus.lines), 4096):
-        batch = vocabulary.encode(corpus.lines[start : start + 4096])
-        flat = np.fromiter((i for ids in batch for i in ids), np.int64)
-        counts += np.bincount(flat, minlength=vocabulary.size)
-    return counts
 
 
 def _vectors(target: Vocabulary, corpus: Text | None, settings: VectorSettings, cache_folder: Path) -> StaticVectors:

@@ -165,7 +165,7 @@ def target_vectors(target: Vocabulary, seed: int = 11) -> StaticVectors:
 
 
 def word_vectors() -> WordVectors:
-    """Seeded vectors of the words of both sample texts; drawn, so one space is as good as two, with or without a map."""
+    """Seeded vectors of the words of both sample texts; drawn, so one space serves as well as two."""
     return WordVectors(_space(SOURCE_TEXT, 21, DIM), _space(TARGET_TEXT, 22, DIM), True, {"made": True})
 
 

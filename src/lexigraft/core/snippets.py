@@ -133,8 +133,6 @@ def gather(
     kept: list[tuple[Sequence[int], list[Found]]] = []
     wanting = len(patterns)
     for ids in lines:
-        if not wanting:
-            break
         found = [f for f in apart(automaton.find(ids)) if f.end - f.start <= length]
         useful = [f for f in found if len(places[f.pattern]) < per_pattern]
         for each in useful:
@@ -142,6 +140,8 @@ def gather(
             wanting -= len(places[each.pattern]) == per_pattern
         if useful:
             kept.append((ids, found))
+        if not wanting:
+            break
     return _share(kept, places, per_pattern, length, most)
 
 

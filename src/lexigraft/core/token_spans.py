@@ -48,7 +48,7 @@ def token_spans(vocabulary: Vocabulary, lines: Sequence[str]) -> Iterator[TokenS
         One line's tokens.
     """
     for line, ids, spans in _encoded(vocabulary, lines):
-        bounds = _byte_positions(line)[spans]
+        bounds = byte_positions(line)[spans]
         starts, ends = bounds[:, 0].copy(), bounds[:, 1].copy()
         _divide(vocabulary, line, ids, starts, ends)
         yield TokenSpans(ids, starts, ends)
@@ -108,7 +108,7 @@ def _encoded(
             yield line, np.array(found.ids, np.int64), np.array(found.offsets, np.int64).reshape(-1, 2)
 
 
-def _byte_positions(line: str) -> npt.NDArray[np.int64]:
+def byte_positions(line: str) -> npt.NDArray[np.int64]:
     """The byte at which each character begins, and the line's length in bytes, ``(characters + 1,)``."""
     if line.isascii():
         return np.arange(len(line) + 1)

@@ -45,7 +45,7 @@ def evenly(space: WordSpace) -> Weights:
 
 
 def both_vocabularies(
-    source: Vocabulary, target: Vocabulary, words: WordVectors, means: Means, max_words: int, journal: Journal
+    source: Vocabulary, target: Vocabulary, words: WordVectors, means: Means, journal: Journal
 ) -> tuple[StaticVectors, StaticVectors]:
     """WECHSEL's vectors of the tokens of both vocabularies, each in its language's space.
 
@@ -54,7 +54,6 @@ def both_vocabularies(
         target: The target vocabulary.
         words: Word vectors of both languages.
         means: From character ``ngrams``, from ``words``, or ``auto``: n-grams where both languages' vectors have them.
-        max_words: Only the most frequent words are looked at; 0 takes all.
         journal: Told which of the two ``auto`` took.
 
     Returns:
@@ -79,7 +78,7 @@ def both_vocabularies(
     if by_ngrams:
         return spelt(source, words.source), spelt(target, words.target)
     sides = ((source, words.source), (target, words.target))
-    one, two = (from_words(v, s, frequencies(s), max_words=max_words) for v, s in sides)
+    one, two = (from_words(v, s, frequencies(s)) for v, s in sides)
     return one, two
 
 
@@ -112,7 +111,6 @@ def from_words(
     *,
     forms: Sequence[Form] = AS_THEY_ARE,
     once: bool = False,
-    max_words: int = 0,
 ) -> StaticVectors:
     """The weighted mean of the vectors of all words that hold a token: ``v_t = sum_w n_tw f_w v_w / sum_w n_tw f_w``.
 
@@ -126,19 +124,17 @@ def from_words(
         weights: ``f``, not negative, ``(words,)``.
         forms: How a word is written when it is split into tokens.
         once: Count a word once however many of its forms hold the token.
-        max_words: Only the most frequent words are looked at; 0 takes all.
 
     Returns:
         Vectors ``(size, dim)``.
     """
-    words = space.words[: max_words or None]
-    held = _occurrences(vocabulary, words, forms)
+    held = _occurrences(vocabulary, space.words, forms)
     if once:
         held.data[:] = 1.0
     held.data *= weights[held.indices]
     totals = np.asarray(held.sum(axis=1)).ravel()
     held.data /= np.repeat(np.where(totals > 0, totals, 1.0), np.diff(held.indptr))
-    vectors = space.vectors[: len(words)].numpy()
+    vectors = space.vectors.numpy()
     found = np.zeros((vocabulary.size, vectors.shape[1]), np.float32)
     for start in range(0, vectors.shape[1], COLUMNS):
         columns = slice(start, start + COLUMNS)

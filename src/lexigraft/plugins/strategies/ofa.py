@@ -41,12 +41,11 @@ class Ofa(Strategy):
     k: int = 10
     temperature: float = 0.1
     align: Literal["dictionary", "none"] = "none"
-    max_words: int = 0
     rank: int = 0
 
     def __post_init__(self) -> None:
-        if self.k < 1 or self.temperature <= 0 or self.max_words < 0 or self.rank < 0:
-            raise ValueError("k must be at least 1, temperature above 0, max_words and rank not negative")
+        if self.k < 1 or self.temperature <= 0 or self.rank < 0:
+            raise ValueError("k must be at least 1, temperature above 0, rank not negative")
 
     def effective_needs(self) -> frozenset[Need]:
         """A dictionary only where there are two spaces."""
@@ -61,7 +60,7 @@ class Ofa(Strategy):
         words = ctx.resources.word_vectors()
         pairs = ctx.resources.dictionary() if self.align == "dictionary" else None
         ours, theirs = (
-            from_words(v, space, evenly(space), forms=CAPITALISED_TOO, once=True, max_words=self.max_words)
+            from_words(v, space, evenly(space), forms=CAPITALISED_TOO, once=True)
             for v, space in ((ctx.source, words.source), (ctx.target, words.target))
         )
         source, target = in_one_space(ours, theirs, words, pairs, ctx.journal)

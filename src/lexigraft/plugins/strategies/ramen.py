@@ -39,12 +39,11 @@ class Ramen(Strategy):
     convex: ClassVar[bool] = True
     evidence: Literal["vectors", "parallel"] = "vectors"
     align: Literal["dictionary", "none"] = "none"
-    max_words: int = 0
     min_count: int = 1
 
     def __post_init__(self) -> None:
-        if self.max_words < 0 or self.min_count < 1:
-            raise ValueError("max_words must not be negative, min_count must be at least 1")
+        if self.min_count < 1:
+            raise ValueError("min_count must be at least 1")
 
     def effective_needs(self) -> frozenset[Need]:
         """What the evidence is made of."""
@@ -60,7 +59,7 @@ class Ramen(Strategy):
         words = ctx.resources.word_vectors()
         pairs = ctx.resources.dictionary() if self.align == "dictionary" else None
         ours, theirs = (
-            from_words(v, space, ranks(space), once=True, max_words=self.max_words)
+            from_words(v, space, ranks(space), once=True)
             for v, space in ((ctx.source, words.source), (ctx.target, words.target))
         )
         source, target = in_one_space(ours, theirs, words, pairs, ctx.journal)

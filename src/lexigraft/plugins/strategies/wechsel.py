@@ -39,12 +39,11 @@ class Wechsel(Strategy):
     temperature: float = 0.1
     align: Literal["dictionary", "none"] = "dictionary"
     token_vectors: Means = "auto"
-    max_words: int = 0
     identical: Literal["estimate", "copy"] = "estimate"
 
     def __post_init__(self) -> None:
-        if self.k < 1 or self.temperature <= 0 or self.max_words < 0:
-            raise ValueError("k must be at least 1, temperature above 0, max_words not negative")
+        if self.k < 1 or self.temperature <= 0:
+            raise ValueError("k must be at least 1, temperature above 0")
 
     def effective_needs(self) -> frozenset[Need]:
         """No dictionary where the spaces are one."""
@@ -54,7 +53,7 @@ class Wechsel(Strategy):
         """Mix the nearest source tokens' rows for every token asked for that has a vector."""
         words = ctx.resources.word_vectors()
         pairs = ctx.resources.dictionary() if self.align == "dictionary" else None
-        ours, theirs = both_vocabularies(ctx.source, ctx.target, words, self.token_vectors, self.max_words, ctx.journal)
+        ours, theirs = both_vocabularies(ctx.source, ctx.target, words, self.token_vectors, ctx.journal)
         source, target = in_one_space(ours, theirs, words, pairs, ctx.journal)
         at = theirs.present[ctx.target_ids]
         if self.identical == "copy":  # core has copied them already: a row left uncovered stays the copy

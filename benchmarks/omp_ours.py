@@ -1,0 +1,33 @@
+"""Our half of the OMP benchmark, in a process of its own: the whole graft from folder to folder, and peak memory."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers.models.llama.modeling_llama  # noqa: F401  imports are not counted
+
+from lexigraft.core.pipeline import donor_loader, graft_model, peak_rss_bytes, save_graft
+from lexigraft.core.registry import make
+from lexigraft.core.strategy import Need
+from lexigraft.core.tokenizer_files import load_vocabulary
+
+
+def main(request: dict[str, Any]) -> dict[str, float]:
+    """Seconds of the run and of the strategy in it, and the peak resident size of the process."""
+    torch.set_num_threads(int(request["threads"]))
+    chain = [make("strategy", "omp", {"k": request["k"]})]
+    began = time.perf_counter()
+    supplies = {Need.DONOR: lambda: donor_loader(request["donor"])}
+    grafted = graft_model(request["model"], load_vocabulary(request["donor"]), chain, supplies)
+    save_graft(grafted, Path(request["out"]), verified=False)
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "plan_seconds": grafted.facts["seconds"]["plan"], "peak_bytes": peak_rss_bytes()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(sys.argv[1]))))

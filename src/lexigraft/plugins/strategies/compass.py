@@ -1,0 +1,70 @@
+"""Compass: new rows from the source tokens that the same contexts point to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.similarity import sparse_mix
+from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Strategy
+from lexigraft.core.surface import Kind
+
+
+@dataclass(frozen=True)
+class CompassStrategy(Strategy):
+    """Each new row is a sparsemax mixture of source rows, by the contexts that source and target tokens share.
+
+    ``w = sparsemax(cos(v_new, v_source) / temperature)``, ``row = sum_s w_s E_source[s]``. Both vocabularies cut the
+    same target text, and all tokens get vectors against one frozen set of context words, so that a source token need
+    not be shared to be an anchor: every source token that occurs in the text is one (`anchors: occurring`). With
+    `anchors: shared` only those that the target vocabulary has too are, which is FOCUS in a counted space.
+    New tokens that are too rare for a vector stay uncovered.
+
+    Source: the frozen compass of Di Carlo, Bianchi & Palmonari, "Training Temporal Word Embeddings with a Compass",
+    AAAI 2019 (CADE), here across tokenizers instead of across times; the mixture is FOCUS's (Dobler & de Melo 2023).
+    Needs: a compass (learned on target text).
+    Relations: `focus` can lean on shared tokens alone; `span_align` looks at the same text without any meaning.
+    """
+
+    name: ClassVar[str] = "compass"
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.COMPASS})
+    convex: ClassVar[bool] = True
+    anchors: Literal["occurring", "shared"] = "occurring"
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise ValueError("temperature must be above 0")
+        if self.anchors not in ("occurring", "shared"):
+            raise ValueError("anchors must be occurring or shared")
+
+    def plan(self, ctx: InitContext) -> Plan:
+        """Mix the anchors' rows for every row asked for that has a vector."""
+        compass = ctx.resources.compass()
+        anchors = self._anchors(ctx, compass.source.present)
+        has = compass.target.present[ctx.target_ids]
+        if not len(anchors) or not has.any():
+            return Mix.from_rows([([], [])] * len(ctx.target_ids))
+        found = sparse_mix(
+            compass.target.vectors[ctx.target_ids[has]],
+            compass.source.vectors[anchors],
+            anchors,
+            temperature=self.temperature,
+            budget=ctx.memory_budget,
+        )
+        lengths = np.zeros(len(ctx.target_ids), np.int64)
+        lengths[has] = np.diff(found.indptr)
+        return Mix(np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]), found.indices, found.weights)
+
+    def _anchors(self, ctx: InitContext, present: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        usable = present & np.isin(ctx.source.surfaces.kinds, (Kind.TEXT, Kind.BYTE))
+        if "unk" in ctx.source.specials:
+            usable[ctx.source.specials["unk"]] = False
+        if self.anchors == "shared":
+            twins = np.zeros(ctx.source.size, np.bool_)
+            twins[ctx.alignment.source_ids[ctx.alignment.matched]] = True
+            usable &= twins
+        return np.flatnonzero(usable)
