@@ -9,8 +9,11 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from fixtures.small_worlds import words
+from lexigraft.core.checks import FIXTURE_NAMES, ground
 from lexigraft.core.digits import NUMBERS, digit_scheme, digit_warning
 from lexigraft.core.fixture_tokenizers import tiny_tokenizer
+from lexigraft.core.pipeline import graft_model
+from lexigraft.core.registry import make
 from lexigraft.core.vocabulary import Vocabulary
 
 FROM_THE_LEFT, FROM_THE_RIGHT = r"\d{1,3}", r"\d{1,3}(?=(?:\d{3})*(?!\d))"
@@ -80,3 +83,11 @@ def test_learned_pieces_that_mostly_agree_are_let_pass() -> None:
     other = Vocabulary.of(tiny_tokenizer("bpe_byte_fallback", "target"))
     assert digit_scheme(target).name == digit_scheme(other).name == "pieces learned from text"
     assert digit_warning(target, other) is None
+
+
+def test_a_graft_notes_the_difference_and_a_kept_tokenizer_notes_none() -> None:
+    where = next(g for name in FIXTURE_NAMES if digit_warning((g := ground(name)).source, g.target) is not None)
+    said = digit_warning(where.source, where.target)
+    for name, notes in (("mean", [said]), ("keep", [])):
+        grafted = graft_model(where.folders.source, where.target, [make("strategy", name)], {})
+        assert [note for note in grafted.facts["notes"] if note.startswith("digits")] == notes
