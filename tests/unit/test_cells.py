@@ -15,7 +15,7 @@ from lexigraft.core.tokenizer_files import load_vocabulary
 
 def keys(folder: Path, **overrides: object) -> dict[str, str]:
     recipe = read_recipe(folder / "recipe.yaml", overrides)
-    prepared = Prepared(str(folder / "target"), None, model_hash(recipe.source), None)
+    prepared = Prepared(str(folder / "target"), None, model_hash(recipe.source))
     cells = cells_of(recipe, prepared, load_texts(recipe), load_vocabulary(folder / "target").hash)
     return {cell.label: cell.key for cell in cells if cell.seed == 0}
 
