@@ -8,19 +8,20 @@ import pytest
 import torch
 
 from lexigraft.core.checks import FIXTURE_NAMES, ground
-from lexigraft.core.fixture_models import FIXTURES
+from lexigraft.core.distillation import padded
 from lexigraft.core.frozen_model import FrozenModel
 from lexigraft.core.law_resources import Ground
+from lexigraft.core.snippets import frame
 from lexigraft.core.strategy import Role
 
 NEW = 3
-SPECS = {s.name: s for s in FIXTURES}
 
 
 def batch(where: Ground) -> tuple[torch.Tensor, torch.Tensor]:
     """Two texts of unequal length as the tokenizer gives them, padded on the right."""
-    read = where.source.tokenizer(["The river runs past the old house.", "Bread and water."], padding=True)
-    return torch.tensor(read["input_ids"]), torch.tensor(read["attention_mask"])
+    before, behind = frame(where.source)
+    lines = where.source.encode(["The river runs past the old house.", "Bread and water."])
+    return padded([[*before, *ids, *behind] for ids in lines])
 
 
 def float_copy(where: Ground) -> torch.nn.Module:
