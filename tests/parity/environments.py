@@ -70,7 +70,7 @@ WECHSEL = Peer(
         "datasets==5.2.0",
         "requests==2.34.2",
         "tqdm==4.70.1",
-        "fasttext-community==0.11.9",
+        "fasttext-wheel==0.9.2",
     ),
     alone=("wechsel==0.0.4",),
 )
@@ -87,6 +87,20 @@ MERGEKIT = Peer(
         "tokenizers==0.23.3",
         "safetensors==0.8.0",
         "mergekit==0.1.5",
+    ),
+)
+
+TRANS_TOKENIZERS = Peer(
+    "trans_tokenizers",
+    packages=(
+        "torch==2.13.0",
+        "transformers==5.23.0",
+        "numpy==2.4.6",
+        "datasets==5.2.0",
+        "tqdm==4.70.1",
+        "regex==2026.11.15",
+        "langcodes==3.5.1",
+        "trans-tokenizers==0.1.4",
     ),
 )
 

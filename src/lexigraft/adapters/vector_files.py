@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,32 @@ def load_fasttext(path: Path) -> Any:
         return fasttext.load_model(str(path))
     except (ValueError, RuntimeError, MemoryError) as fault:
         raise LexigraftError("fastText model cannot be read", path, str(fault)) from None
+
+
+def mean_vectors(model: Any, strings: Sequence[str]) -> npt.NDArray[np.float32]:
+    """fastText's vector of each string: the mean over the rows of the word itself and of its character n-grams.
+
+    Some builds of fastText scale what ``get_word_vector`` answers to length 1, which changes means over words and maps
+    between spaces; the rows themselves are the same in all of them.
+
+    Args:
+        model: A fastText model.
+        strings: Words, known or not.
+
+    Returns:
+        float32, ``(strings, dim)``; zero where nothing of the string is known.
+    """
+    found = np.zeros((len(strings), model.get_dimension()), np.float32)
+    table = model.get_input_matrix()
+    for start in range(0, len(strings), BLOCK):
+        ids = [model.get_subwords(text)[1] for text in strings[start : start + BLOCK]]
+        lengths = np.array([len(i) for i in ids])
+        at = np.flatnonzero(lengths)
+        if len(at):
+            firsts = np.cumsum(lengths[at]) - lengths[at]
+            sums = np.add.reduceat(table[np.concatenate([ids[n] for n in at])], firsts)
+            found[start + at] = sums / lengths[at, None].astype(np.float32)
+    return found
 
 
 def lookup_in(model: Any, subwords: bool) -> Lookup:

@@ -10,7 +10,7 @@ import os
 import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lexigraft.adapters.vector_files import mean_vectors
 from lexigraft.core.atomic import replacing
 from lexigraft.core.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
@@ -157,25 +158,13 @@ def _train(corpus: Corpus, options: Mapping[str, Any]) -> Trained:
         Path(name).unlink(missing_ok=True)
     words, counts = model.get_words(include_freq=True)
     kept = [n for n, word in enumerate(words) if word != LINE_END]
-    vectors = _stacked((model.get_word_vector(words[n]) for n in kept), len(kept), options["dim"])
-    inputs = (model.get_input_vector(model.get_subword_id(ngram)) for ngram in ngrams)
-    trained = Trained(
-        [words[n] for n in kept],
-        vectors,
-        np.asarray(counts, np.int64)[kept],
-        ngrams,
-        _stacked(inputs, len(ngrams), options["dim"]),
-    )
-    if not kept or not (np.isfinite(vectors).all() and np.isfinite(trained.ngram_vectors).all()):
+    names = [words[n] for n in kept]
+    vectors = mean_vectors(model, names)
+    places = [model.get_subword_id(ngram) for ngram in ngrams]
+    ngram_vectors = np.asarray(model.get_input_matrix(), np.float32)[np.array(places, np.int64)]
+    if not kept or not (np.isfinite(vectors).all() and np.isfinite(ngram_vectors).all()):
         raise LexigraftError("no usable word vectors came out", f"{len(kept)} words", "Give more text or fewer epochs")
-    return trained
-
-
-def _stacked(vectors: Iterable[Rows], rows: int, dim: int) -> Rows:
-    stacked = np.zeros((rows, dim), np.float32)
-    for n, vector in enumerate(vectors):
-        stacked[n] = vector
-    return stacked
+    return Trained(names, vectors, np.asarray(counts, np.int64)[kept], ngrams, ngram_vectors)
 
 
 def _to_cache(path: Path, trained: Trained) -> None:

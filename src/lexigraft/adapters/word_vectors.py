@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.adapters.vector_files import load_fasttext, read_arrays, require_finite, vector_lines
+from lexigraft.adapters.vector_files import load_fasttext, mean_vectors, read_arrays, require_finite, vector_lines
 from lexigraft.adapters.word_training import LINE_END, train_words
 from lexigraft.core.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
@@ -130,13 +130,12 @@ def _fasttext(path: Path, limit: int | None) -> WordSpace:
     model = load_fasttext(path)
     words, counts = model.get_words(include_freq=True, on_unicode_error="replace")
     kept = [n for n, word in enumerate(words) if word != LINE_END and UNREADABLE not in word][:limit]
-    vectors = np.zeros((len(kept), model.get_dimension()), np.float32)
-    for row, n in enumerate(kept):
-        vectors[row] = model.get_word_vector(words[n])
+    vectors = mean_vectors(model, [words[n] for n in kept])
     require_finite(vectors, path)
 
     def spell(text: str) -> npt.NDArray[np.float32] | None:
-        vector = np.asarray(model.get_word_vector(text), np.float32)
+        rows = [model.get_input_vector(i) for i in model.get_subwords(text)[1]]
+        vector = np.array(rows, np.float32).sum(axis=0) / np.float32(max(len(rows), 1))
         return vector if vector.any() else None
 
     return _space([words[n] for n in kept], vectors, np.asarray(counts, np.int64)[kept], spell)

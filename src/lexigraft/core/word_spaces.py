@@ -58,8 +58,9 @@ def in_one_space(
             "aligned only in part."
         )
     x, y = words.source.vectors[left] @ ours, words.target.vectors[right] @ theirs
-    rotation = procrustes(x, y, centre=False)
-    return rotation.offsets(source.vectors @ ours), target.vectors @ theirs
+    # In double precision: small singular values, which every real dictionary leaves, decide parts of the rotation.
+    rotation = procrustes(x.double(), y.double(), centre=False)
+    return (source.vectors @ ours) @ rotation.weight.float(), target.vectors @ theirs
 
 
 def paired_words(source: WordSpace, target: WordSpace, pairs: Dictionary) -> tuple[torch.Tensor, torch.Tensor]:
