@@ -34,6 +34,7 @@ def main() -> int:
     print(f"{machine()}; {given.threads} threads; {size}; one run\n")
     print("| what | Lexigraft | mergekit 0.1.5 | ratio |\n|---|---|---|---|")
     print(row("whole run", ours["seconds"], theirs["seconds"][0], "s"))
+    print(row("processor time", ours["processor_seconds"], theirs["processor_seconds"], "s"))
     print(row("peak memory", ours["peak_bytes"] / 2**30, theirs["peak_bytes"] / 2**30, "GiB"))
     print(f"\nOurs: the rows themselves took {ours['plan_seconds']:.2f} s.")
     return 0

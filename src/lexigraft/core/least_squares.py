@@ -63,12 +63,12 @@ def _coefficients(vectors: torch.Tensor, rows: torch.Tensor, unused: torch.Tenso
 
     goal, used = vectors.double()[:, None], rows.double().masked_fill_(unused[:, :, None], 0)
     if not affine:
-        return _solved(used @ used.mT, (used @ goal.mT)[:, :, 0], unused)
+        return _solved(used @ used.mT, (goal @ used.mT)[:, 0], unused)
     counts = (~unused).sum(1)[:, None, None]
     mean = used.sum(1, keepdim=True) / counts
     # About their mean the rows are dependent, their coefficients orthogonal to 1: the sum stays 1 by itself.
     centred = (used - mean).masked_fill_(unused[:, :, None], 0)
-    offsets = _solved(centred @ centred.mT, (centred @ (goal - mean).mT)[:, :, 0], unused)
+    offsets = _solved(centred @ centred.mT, ((goal - mean) @ centred.mT)[:, 0], unused)
     return torch.where(unused, 0, offsets + 1 / counts[:, :, 0])
 
 

@@ -82,7 +82,8 @@ def _pursue_block(vectors: torch.Tensor, scores: Scores, k: int) -> tuple[torch.
         best = scores.strongest(residual, ids[:, :t], weights[:, :t])
         atom = scores.atoms[best]
         squared = (atom * atom).sum(1).double()
-        overlaps = (picked[:, :t] @ atom[:, :, None]).double()
+        # A row times a matrix: the other way round is ten times slower.
+        overlaps = (atom[:, None] @ picked[:, :t].mT).mT.double()
         row = torch.linalg.solve_triangular(factor[:, :t, :t], overlaps, upper=False) if t else overlaps
         height = squared - (row * row).sum((1, 2))
         along = (atom * residual).sum(1).double()
@@ -108,6 +109,9 @@ def _refitted(vectors: torch.Tensor, picked: torch.Tensor, factor: torch.Tensor,
     """One step of iterative refinement of the least squares, with the residual in double precision."""
     import torch
 
-    atoms = picked.double()
-    left = vectors.double() - (weights[:, None] @ atoms)[:, 0]
-    return weights + torch.cholesky_solve(atoms @ left[:, :, None], factor)[:, :, 0]
+    refined = torch.empty_like(weights)
+    for span in row_blocks(len(vectors), 8 * picked[0].numel(), 2**24):
+        atoms = picked[span].double()
+        left = vectors[span, None].double() - weights[span, None] @ atoms
+        refined[span] = weights[span] + torch.cholesky_solve((left @ atoms.mT).mT, factor[span])[:, :, 0]
+    return refined

@@ -52,7 +52,7 @@ class Scores(Protocol):
 
 def gram_pays(rows: int, atoms: int, dim: int, k: int, budget: int) -> bool:
     """Whether scores through the Gram matrix fit half the budget and are faster than multiplying all residuals out."""
-    fits = 2 * (atoms + SHARED + _spare(atoms)) * _columns(atoms) <= budget // 2
+    fits = 2 * (atoms + SHARED + _block(atoms, dim, k)) * _columns(atoms) <= budget // 2
     direct = rows * k * dim
     return fits and (atoms / 2 + rows) * dim + rows * k * (k / 2 + 2) * GATHER < direct
 
@@ -61,9 +61,9 @@ def _columns(atoms: int) -> int:
     return -(-atoms // GROUP) * GROUP
 
 
-def _spare(atoms: int) -> int:
-    """The most rows in a block."""
-    return max(64, min(4096, ENTRIES // _columns(atoms)))
+def _block(atoms: int, dim: int, k: int) -> int:
+    """The most rows in a block: neither their scores nor the atoms they take should leave the processor's caches."""
+    return max(32, ENTRIES // max(_columns(atoms), k * dim))
 
 
 class ExactScores:
@@ -73,6 +73,7 @@ class ExactScores:
         import torch
 
         self.dtype = torch.float64 if 4 * k > atoms.shape[1] else torch.float32
+        self._block = _block(*atoms.shape, k)
         self.atoms = atoms.to(self.dtype)
         width = 8 if self.dtype is torch.float64 else 4
         # Scores with a copy for the matrix product's transposes, the picked atoms with a copy, the Cholesky factors.
@@ -80,7 +81,7 @@ class ExactScores:
 
     def budget(self, budget: int) -> int:
         """All of it, but no more than keeps a block near the processor."""
-        return min(budget, self.bytes_per_row * _spare(len(self.atoms)))
+        return min(budget, self.bytes_per_row * self._block)
 
     def begin(self, vectors: torch.Tensor) -> None:
         """Nothing to prepare."""
@@ -107,14 +108,14 @@ class GramScores:
     def __init__(self, atoms: torch.Tensor, k: int, budget: int) -> None:
         import torch
 
-        self.dtype, self.atoms = torch.float32, atoms
+        self.dtype, self.atoms, self._block = torch.float32, atoms, _block(*atoms.shape, k)
         count, columns = len(atoms), _columns(len(atoms))
         self.bytes_per_row = 4 * count + 2 * 2 * columns + 4 * 3 * k * atoms.shape[1] + 24 * k * k
         self._shared = _shared_directions(atoms)
         self._along = atoms @ self._shared
         rest = atoms - self._along @ self._shared.T
         self._above = count + self._along.shape[1]
-        self._table = torch.zeros(self._above + _spare(count), columns, dtype=torch.float16)
+        self._table = torch.zeros(self._above + self._block, columns, dtype=torch.float16)
         self._table[count : self._above, :count] = self._along.T
         step = max(1, min(2048, budget // 4 // (6 * count)))
         for start in range(0, count, step):
@@ -130,7 +131,7 @@ class GramScores:
 
     def budget(self, budget: int) -> int:
         """The half that the Gram matrix leaves, but no more rows than there is room for beside it."""
-        return min(budget // 2, self.bytes_per_row * _spare(len(self.atoms)))
+        return min(budget // 2, self.bytes_per_row * self._block)
 
     def begin(self, vectors: torch.Tensor) -> None:
         """Put the inner products with the vectors themselves below the Gram matrix: one more row to gather."""
