@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from lexigraft.core import pursuit
+from lexigraft.core import pursuit, pursuit_scores
 from lexigraft.core.pursuit import Pursued, pursue
 
 BUDGET = 2**28
@@ -124,6 +124,30 @@ def test_inputs_stay_as_they_were(scoring: str) -> None:
     pursue(vectors, atoms, 8, budget=BUDGET)
     assert torch.equal(vectors, before[0])
     assert torch.equal(atoms, before[1])
+
+
+def clustered() -> tuple[torch.Tensor, torch.Tensor]:
+    """Near-twins in clusters of eight, one direction that outweighs all others, and a falling spectrum."""
+    generator = torch.Generator().manual_seed(2)
+    spectrum = torch.arange(1, 193) ** -0.7
+    spectrum[0] = 3
+    centres = torch.randn(60, 192, generator=generator)
+    vectors, atoms = (
+        (centres.repeat(n, 1) + 0.3 * torch.randn(60 * n, 192, generator=generator)) * spectrum for n in (1, 8)
+    )
+    return vectors, atoms
+
+
+@pytest.mark.parametrize("crowd", [0, 2, 64])
+def test_half_precision_never_decides(crowd: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # However few candidates a row may have before it is multiplied out, the atoms are the exact ones.
+    monkeypatch.setattr(pursuit_scores, "CROWD", crowd)
+    found = []
+    for chosen in (True, False):
+        monkeypatch.setattr(pursuit, "gram_pays", lambda *sizes, chosen=chosen: chosen)
+        found.append(pursue(*clustered(), 40, budget=BUDGET))
+    assert torch.equal(found[0].atoms, found[1].atoms)
+    torch.testing.assert_close(found[0].coefficients, found[1].coefficients, atol=1e-4, rtol=1e-3)
 
 
 def test_the_gram_matrix_is_used_where_it_fits_and_pays() -> None:

@@ -36,7 +36,7 @@ def pursue(vectors: torch.Tensor, atoms: torch.Tensor, k: int, *, budget: int) -
         vectors: float32, shape ``(rows, dim)``.
         atoms: float32, shape ``(atoms, dim)``.
         k: The most atoms that a row takes.
-        budget: Bytes of working memory, beside the inputs and the answer.
+        budget: Bytes of working memory, beside the inputs, copies of the atoms, and the answer.
 
     Returns:
         Which atoms, and with which coefficients.

@@ -73,7 +73,7 @@ class ExactScores:
         import torch
 
         self.dtype = torch.float64 if 4 * k > atoms.shape[1] else torch.float32
-        self._block = _block(*atoms.shape, k)
+        self._block = _block(len(atoms), atoms.shape[1], k)
         self.atoms = atoms.to(self.dtype)
         width = 8 if self.dtype is torch.float64 else 4
         # Scores with a copy for the matrix product's transposes, the picked atoms with a copy, the Cholesky factors.
@@ -108,7 +108,7 @@ class GramScores:
     def __init__(self, atoms: torch.Tensor, k: int, budget: int) -> None:
         import torch
 
-        self.dtype, self.atoms, self._block = torch.float32, atoms, _block(*atoms.shape, k)
+        self.dtype, self.atoms, self._block = torch.float32, atoms, _block(len(atoms), atoms.shape[1], k)
         count, columns = len(atoms), _columns(len(atoms))
         self.bytes_per_row = 4 * count + 2 * 2 * columns + 4 * 3 * k * atoms.shape[1] + 24 * k * k
         self._shared = _shared_directions(atoms)
