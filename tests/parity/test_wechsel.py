@@ -1,12 +1,12 @@
 """WECHSEL agrees with wechsel 0.0.4, the authors' implementation, row by row, with and without character n-grams.
 
-Meant differences, the first three shown by tests: `wechsel` lets special tokens be neighbours, and counts fastText's line end
-``</s>`` among the words; it cannot use a target space that is wider than the source space (it reduces the source
-instead); it computes the rotation in float32, which is off by about 1e-3 where the dictionary leaves small singular
-values. For the comparison of rows the worker mends the first, the second and the last. Rows whose tenth and eleventh
-neighbour are as near as each other have no one answer (tokens of the same words have the same vector), so only their
-weights are compared; where fewer than ten source tokens have a positive cosine `wechsel` fills up with tokens that
-have no vector, and these rows are left out.
+Meant differences, the first three shown by tests: `wechsel` lets special tokens be neighbours, and counts fastText's
+line end ``</s>`` among the words; it cannot use a target space that is wider than the source space (it reduces the
+source instead); it computes the rotation in float32, which is off by about 1e-3 where the dictionary leaves small
+singular values. For the comparison of rows the worker mends the first, the second and the last. Rows whose tenth and
+eleventh neighbour are as near as each other have no one answer (tokens of the same words have the same vector), so only
+their weights are compared; where fewer than ten source tokens have a positive cosine `wechsel` fills up with tokens
+that have no vector, and these rows are left out.
 """
 
 from __future__ import annotations
