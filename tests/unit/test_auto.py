@@ -137,6 +137,12 @@ def test_the_only_candidate_left_is_not_tried() -> None:
     assert rows.counts["learned_tokens"] == 0
 
 
+def test_what_every_candidate_needs_is_needed_and_the_rest_is_welcome() -> None:
+    assert auto("focus", "mean").effective_needs() == {Need.PROBE}
+    assert auto("focus", "focus,mean").effective_needs() == {Need.PROBE, Need.TARGET_VECTORS}
+    assert auto("focus", "omp", "mean").may_use() == {Need.PROBE, Need.TARGET_VECTORS, Need.DONOR}
+
+
 def test_no_candidate_is_an_error_that_says_how_to_help() -> None:
     with pytest.raises(LexigraftError, match=r"none of its candidates: focus, wechsel.*--corpus F or --target-vectors"):
         build_rows([auto("focus", "wechsel")], asked({}, static=False))

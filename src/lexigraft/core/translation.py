@@ -12,7 +12,7 @@ from lexigraft.core import procrustes
 from lexigraft.core.alignment import Alignment
 from lexigraft.core.dictionary import Dictionary
 from lexigraft.core.rows import combine
-from lexigraft.core.similarity import nearest, unit_rows
+from lexigraft.core.similarity import nearest, row_blocks, unit_rows
 from lexigraft.core.strategy import InitContext, Mix
 from lexigraft.core.surface import Kind
 from lexigraft.core.vocabulary import Vocabulary
@@ -126,29 +126,57 @@ def place(
     import torch
 
     translations = combine(links.translations, rich)
-    references = torch.from_numpy(np.flatnonzero(trained))
-    x, y = translations[references], poor[torch.from_numpy(links.target_ids[trained])]
+    references, movers = np.flatnonzero(trained), np.flatnonzero(moving)
+    own = np.full(len(links), -1)
+    own[references] = np.arange(len(references))
+    x, y = translations[torch.from_numpy(references)], poor[torch.from_numpy(links.target_ids[trained])]
+    return place_points(how, translations[torch.from_numpy(movers)], x, y, ctx, own=own[movers])
+
+
+def place_points(
+    how: Geometry,
+    w: torch.Tensor,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    ctx: InitContext,
+    *,
+    own: npt.NDArray[np.int64] | None = None,
+) -> torch.Tensor:
+    """Points of one space placed in another beside reference pairs: ``u' = sum_j a_j (y_j - proj(x_j - w))``.
+
+    Args:
+        how: k, temperature, projection and placement.
+        w: Points of the first space, ``(points, x_dim)``.
+        x: References in the first space, at least one, ``(references, x_dim)``.
+        y: The same references in the second space, ``(references, y_dim)``.
+        ctx: For the generator and the memory budget.
+        own: Which reference each point is itself, and so never leans on; -1 for none, ``(points,)``.
+
+    Returns:
+        float32, ``(points, y_dim)``.
+    """
+    import torch
+
     mapping = _fit(how, x, y)
-    movers = np.flatnonzero(moving)
-    w = translations[torch.from_numpy(movers)]
     if how.placement == "mapped":
         return mapping.points(w)
-    itself = torch.from_numpy(trained[movers])
-    k = min(how.k + int(itself.any()), len(x))
-    cosines, near = nearest(w, x, k, ctx.memory_budget)
-    own = references[near] == torch.from_numpy(movers).unsqueeze(1)
-    weights = torch.softmax((cosines / how.temperature).masked_fill(own, float("-inf")), dim=1)
-    weights = _keep_k(weights, how.k)
-    offsets = mapping.offsets((x[near] - w.unsqueeze(1)).reshape(-1, x.shape[1])).reshape(*near.shape, y.shape[1])
-    if how.scale == "norm":
-        offsets = offsets * _typical_ratio(mapping, x, y)
-    if how.placement == "random_offset":
-        lengths = offsets.norm(dim=2, keepdim=True)
-        noise = torch.randn(offsets.shape, generator=ctx.generator)
-        offsets = noise / noise.norm(dim=2, keepdim=True) * lengths
-    elif how.placement == "no_offset":
-        offsets = torch.zeros_like(offsets)
-    return (weights.unsqueeze(2) * (y[near] - offsets)).sum(1)
+    itself = torch.from_numpy(np.full(len(w), -1) if own is None else own)
+    k = min(how.k + int(bool((itself >= 0).any())), len(x))
+    ratio = _typical_ratio(mapping, x, y) if how.scale == "norm" else 1.0
+    noise = torch.randn(len(w), k, y.shape[1], generator=ctx.generator) if how.placement == "random_offset" else None
+    placed = torch.zeros(len(w), y.shape[1])
+    for span in row_blocks(len(w), 4 * (2 * len(x) + 3 * k * (x.shape[1] + y.shape[1])), ctx.memory_budget):
+        cosines, near = nearest(w[span], x, k, ctx.memory_budget)
+        masked = (cosines / how.temperature).masked_fill(near == itself[span].unsqueeze(1), float("-inf"))
+        weights = _keep_k(torch.softmax(masked, dim=1), how.k)
+        offsets = ratio * mapping.offsets(x[near] - w[span].unsqueeze(1))
+        if noise is not None:
+            drawn = noise[span]
+            offsets = drawn / drawn.norm(dim=2, keepdim=True) * offsets.norm(dim=2, keepdim=True)
+        elif how.placement == "no_offset":
+            offsets = torch.zeros_like(offsets)
+        placed[span] = (weights.unsqueeze(2) * (y[near] - offsets)).sum(1)
+    return placed
 
 
 def _keep_k(weights: torch.Tensor, k: int) -> torch.Tensor:

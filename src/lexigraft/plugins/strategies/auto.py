@@ -53,9 +53,13 @@ class Auto(Strategy):
             if Need.PROBE in named_needs(names) or any(s.keeps_tokenizer for s in named_chain(names)):
                 raise ValueError(f"not a candidate: {names}")
 
+    def effective_needs(self) -> frozenset[Need]:
+        """The probe, and what every candidate needs."""
+        return self.needs | frozenset.intersection(*map(named_needs, self.candidates))
+
     def optional_needs(self) -> frozenset[Need]:
         """What any candidate needs: one whose needs are not met is left out."""
-        return frozenset().union(*(named_needs(names) for names in self.candidates))
+        return frozenset().union(*map(named_needs, self.candidates))
 
     def plan(self, ctx: InitContext) -> Plan:
         """The plan of the candidate that does best; its own choice of rows, in the order asked."""

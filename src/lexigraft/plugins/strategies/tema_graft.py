@@ -1,0 +1,130 @@
+"""TEMA's step inside the source body: new rows placed beside tokens whose rows the source model has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.mixes import softmax_mix, spread_out, uncovered
+from lexigraft.core.rows import combine
+from lexigraft.core.strategy import Dense, InitContext, Mix, Need, Plan, Role, Strategy
+from lexigraft.core.surface import Kind
+from lexigraft.core.translation import Links, link_tokens, place_points
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class TemaGraft(Strategy):
+    """A new token is placed, relative to a token that the source model knows, where a second space says it belongs.
+
+    TEMA's ``u' = v_y - proj(v_x - w)`` with every row of the source body: v_y is the source's own row of a reference, a
+    target token that both vocabularies have; the result keeps the source body, so it stands beside FOCUS on equal
+    terms. `space` says where the offset is taken.
+
+    - `dictionary`: w and v_x are the source rows of the translations of the new token and of the reference. Both sides
+      lie in one space, so proj is the identity by default and ``u' = w + (v_y - v_x)``: the translation, shifted as
+      the reference is shifted from its own translation. References that translate to themselves (names) leave w as it
+      is; so does a vocabulary without references. Only tokens that are whole dictionary words are covered.
+    - `vectors`: w and v_x are static vectors z of the target tokens, and proj is a ridge map from them into the source
+      table, fitted on the shared tokens: ``u' = E[a] - P (z_a - z_u)``. TEMA's poor model is thereby replaced by
+      vectors that a laptop trains; FOCUS mixes rows of the same shared tokens, but stays inside their hull.
+
+    The k references nearest to w by cosine share the row, by ``softmax(cos / temperature)``. The head bias has no
+    offsets: it is the translation's, or the references' weighted mean. `placement` holds the controls, as in `tema`.
+    Reconstructed from the figure of the paper, which keeps the poor model's body; the source body, `vectors`, the
+    choice of references and the defaults are this project's own.
+
+    Source: Zevallos, Bel & Farrús, "TEMA: Token Embeddings Mapping for Enriching Low-Resource Language Models",
+    EMNLP 2024, figure 1.
+    Needs: a dictionary, or (`space: vectors`) static vectors of the target tokens.
+    Relations: `tema` does this inside the poor model's body; `focus` mixes the same references without an offset;
+    `salt` and `landmark_map` map points of a donor instead of offsets.
+    """
+
+    name: ClassVar[str] = "tema_graft"
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.DICTIONARY, Need.TARGET_VECTORS})
+    scale: ClassVar[str] = "none"
+    space: Literal["dictionary", "vectors"] = "dictionary"
+    k: int = 10
+    temperature: float = 0.1
+    projection: Literal["auto", "identity", "procrustes", "ridge"] = "auto"
+    penalty: float = 1.0
+    centre: bool = True
+    placement: Literal["reference", "mapped", "random_offset", "no_offset"] = "reference"
+    multi_token: Literal["mean", "skip"] = "mean"
+
+    def __post_init__(self) -> None:
+        if self.k < 1 or self.temperature <= 0 or self.penalty < 0:
+            raise ValueError("k must be at least 1, temperature above 0, penalty not negative")
+        if self.space == "vectors" and self.projection == "identity":
+            raise ValueError("static vectors and rows lie in two spaces: map them by ridge or procrustes")
+
+    def effective_needs(self) -> frozenset[Need]:
+        """The dictionary or the vectors, as `space` says."""
+        return frozenset({Need.DICTIONARY if self.space == "dictionary" else Need.TARGET_VECTORS})
+
+    def plan(self, ctx: InitContext) -> Plan:
+        """Place every row asked for that is linked, or has a vector; the others stay uncovered."""
+        by_dictionary = self.space == "dictionary"
+        if self.projection == "auto":
+            return replace(self, projection="identity" if by_dictionary else "ridge").plan(ctx)
+        return self._by_dictionary(ctx) if by_dictionary else self._by_vectors(ctx)
+
+    def _by_dictionary(self, ctx: InitContext) -> Plan:
+        links = link_tokens(
+            ctx.source, ctx.target, ctx.resources.dictionary(), ctx.alignment,
+            single_only=self.multi_token == "skip", shared=False,
+        )  # fmt: skip
+        at = {int(i): n for n, i in enumerate(links.target_ids)}
+        covered = np.isin(ctx.target_ids, links.target_ids)
+        if not covered.any():
+            return uncovered(len(ctx.target_ids))
+        moving = np.array([at[i] for i in ctx.target_ids[covered].tolist()])
+        twins = ctx.alignment.source_ids[links.target_ids]
+        known = np.flatnonzero((twins >= 0) & (ctx.target.surfaces.kinds[links.target_ids] == Kind.TEXT))
+        translations = Mix.from_rows(_row(links, n) for n in moving.tolist())
+        references = Mix.from_rows(_row(links, n) for n in known.tolist())
+        plans = {}
+        for role in sorted(ctx.roles):
+            table = ctx.table(role)
+            made = combine(translations, table)
+            if role is not Role.BIAS and len(known):
+                made = place_points(self, made, combine(references, table), table[twins[known]], ctx)
+            plans[role] = Dense(_spread(made, covered), covered, spread_out(translations, covered))
+        return plans
+
+    def _by_vectors(self, ctx: InitContext) -> Plan:
+        static, matched = ctx.resources.target_vectors(), ctx.alignment.matched
+        text = np.isin(ctx.target.surfaces.kinds[matched], (Kind.TEXT, Kind.BYTE))
+        anchors = matched[text & static.present[matched]]
+        covered = static.present[ctx.target_ids]
+        if not len(anchors) or not covered.any():
+            return uncovered(len(ctx.target_ids))
+        z, w = static.vectors[anchors], static.vectors[ctx.target_ids[covered]]
+        twins = ctx.alignment.source_ids[anchors]
+        near = softmax_mix(w, z, twins, k=self.k, temperature=self.temperature, budget=ctx.memory_budget)
+        plans = {}
+        for role in sorted(ctx.roles):
+            table = ctx.table(role)
+            made = combine(near, table) if role is Role.BIAS else place_points(self, w, z, table[twins], ctx)
+            plans[role] = Dense(_spread(made, covered), covered, spread_out(near, covered))
+        return plans
+
+
+def _row(links: Links, n: int) -> tuple[list[int], list[float]]:
+    ids, weights = links.translations.row(n)
+    return ids.tolist(), weights.tolist()
+
+
+def _spread(rows: torch.Tensor, at: npt.NDArray[np.bool_]) -> torch.Tensor:
+    """Rows for some of those asked for among the others, which stay zero and uncovered."""
+    import torch
+
+    found = torch.zeros(len(at), *rows.shape[1:])
+    found[torch.from_numpy(at)] = rows
+    return found
