@@ -30,7 +30,7 @@ EVERY: tuple[str | dict[str, Any], ...] = (
     {"name": "ofa", "align": "dictionary", "label": "ofa"},
     {"name": "ramen", "align": "dictionary", "label": "ramen"},
     {"name": "ramen", "evidence": "parallel", "label": "ramen, parallel text"},
-    *("trans_tokenization", "omp", "knn_interpolation", "landmark_map", "clp", "clp_plus", "salt"),
+    *("trans_tokenization", "tema_graft", "omp", "knn_interpolation", "landmark_map", "clp", "clp_plus", "salt"),
     *("token_distillation", "attention_matching", "constrained_word2vec"),
     *("poor", "tema", "oracle"),
 )
