@@ -109,7 +109,7 @@ class _Lesson:
         head = self.settings.head == "learned" and Role.OUTPUT in self.ctx.roles
         asked = len(self.ctx.target_ids)
         return {
-            role: self.start.rows[role][:asked].to(self.ctx.device).requires_grad_()
+            role: self.start.rows[role][:asked].to(self.ctx.device, copy=True).requires_grad_()
             for role in (Role.INPUT, *([Role.OUTPUT] if head else []))
         }
 
@@ -133,12 +133,14 @@ class _Lesson:
         lines = self.ctx.resources.training().lines
         asked = len(self.ctx.target_ids)
         texts = self._texts(lines) if asked and self.settings.max_steps else []
-        learned = np.zeros(asked, np.bool_)
         if texts:
             self._learn(texts)
-            met = {i - self.frozen.size for text in texts for i in text.student.ids}
-            learned[[n for n in range(asked) if n in met]] = True
-        return self.start.plan(self.ctx, self.leaves, learned)
+        met = {i - self.frozen.size for text in texts for i in text.student.ids}
+        learned = np.array([n in met for n in range(asked)], np.bool_)
+        changed = {role: self.start.rows[role][:asked].clone() for role in self.leaves}
+        for role, leaf in self.leaves.items():
+            changed[role][learned] = leaf.detach().cpu()[learned]
+        return self.start.plan(self.ctx, changed, learned)
 
     def _texts(self, lines: Sequence[str]) -> list[_Text]:
         import torch

@@ -35,9 +35,10 @@ class TokenDistillation(Strategy):
     the source model's states after `target_layer` layers (-1: all; below 1: that share of them). The target text, as
     the source tokenizer splits it, is searched for the pieces of all new tokens; up to `snippets_per_token` stretches
     of `snippet_length` pieces are taken for each, shared as evenly as `max_steps` batches allow, and every new token in
-    them is replaced, longest first. AdamW, warm-up over half a round, then linearly to 0. Tokens without an occurrence
-    keep the row of `start` (the authors' code drops them); a token of one piece takes that piece's row, which is the
-    exact solution; tokens of the same pieces share one learned row. `next_token: auto` adds the cross-entropy of
+    them is replaced, longest first. AdamW, warm-up over half a round, then linearly to 0; the paper's rate is 1e-4, for
+    many more steps on larger models. Tokens without an occurrence keep the row of `start` (the authors' code drops
+    them); a token of one piece takes that piece's row, which is the exact solution; tokens of the same pieces share one
+    learned row. `next_token: auto` adds the cross-entropy of
     prediction, scaled to the size of the first loss (next token; where models do not predict that, a masked or left-out
     new token): it keeps the norms of tied tables in bounds. Output rows and biases of untied models are those of
     `start`, combined from the output table (the authors' code averages input rows there), or with `head: learned`
@@ -53,16 +54,16 @@ class TokenDistillation(Strategy):
     name: ClassVar[str] = "token_distillation"
     needs: ClassVar[frozenset[Need]] = frozenset({Need.MODEL, Need.TRAINING})
     start: str = "subword_mean"
-    target_layer: float = -1
+    target_layer: float = 1 / 3
     snippet_length: int = 50
     snippets_per_token: int = 25
     next_token: Literal["none", "auto"] = "none"
     head: Literal["start", "learned"] = "start"
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     batch_size: int = 16
     epochs: int = 1
-    max_steps: int = 300
-    max_lines: int = 100_000
+    max_steps: int = 200
+    max_lines: int = 20_000
 
     def __post_init__(self) -> None:
         counts = (self.snippet_length, self.snippets_per_token, self.batch_size, self.epochs, self.max_lines)
