@@ -23,8 +23,8 @@ COMMANDS = (
     ["strategies", "new"],
 )  # fmt: skip
 GRAFT_KEYS = {
-    "strategy", "body", "target_tokens", "matched", "new", "covered", "fallback", "learned_tokens", "notes", "seconds",
-    "peak_rss_bytes", "out",
+    "strategy", "body", "target_tokens", "matched", "new", "covered", "re_estimated", "fallback", "learned_tokens",
+    "notes", "seconds", "peak_rss_bytes", "out",
 }  # fmt: skip
 STAGES = {"load", "align", "vectors", "plan", "rows", "surgery", "save"}
 STRATEGY_KEYS = {

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from lexigraft.api.docs import GENERATED
 from lexigraft.core.checks import run_checks
-from lexigraft.core.recipe import CompareSettings, validate
+from lexigraft.core.recipe import CompareSettings
 from lexigraft.core.recipe_files import read_recipe
 from lexigraft.core.registry import discover
+from lexigraft.core.settings import validate
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

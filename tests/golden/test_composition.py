@@ -9,8 +9,9 @@ import torch
 from fixtures.small_worlds import context, vectors, words
 from lexigraft.core.composition import named_chain, named_needs, start_rows
 from lexigraft.core.errors import UnknownName
-from lexigraft.core.recipe import CompareSettings, validate
+from lexigraft.core.recipe import CompareSettings
 from lexigraft.core.recipe_files import dump_recipe
+from lexigraft.core.settings import validate
 from lexigraft.core.strategy import Need, Role
 
 SOURCE = words("sun", "moon", "star", "##s")

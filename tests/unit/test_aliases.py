@@ -12,8 +12,9 @@ from lexigraft.core.checks import run_checks
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.laws_form import LAWS
 from lexigraft.core.pipeline import make_chain
-from lexigraft.core.recipe import CompareSettings, validate
+from lexigraft.core.recipe import CompareSettings
 from lexigraft.core.registry import PLUGIN_PATH, by_any_name, discover, find, make, resolve
+from lexigraft.core.settings import validate
 from lexigraft.core.strategy import Strategy
 
 PLUGIN = '''"""Rows under several names."""

@@ -44,3 +44,14 @@ def test_rare_tokens_are_absent_and_too_little_text_is_refused() -> None:
     assert found.source.present[vocabulary.id_of("sun")]
     with pytest.raises(LexigraftError, match="too little text"):
         steer(["sun"], vocabulary, vocabulary)
+
+
+def test_a_context_that_stands_beside_no_other_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Four contexts, the most frequent words; "lone" only ever stands beside "rare", which is not one of them.
+    monkeypatch.setattr("lexigraft.core.compass.CONTEXTS", 4)
+    text = [*["the red sun"] * 30, *["lone rare"] * 20]
+    vocabulary = words("the", "red", "sun", "lone", "rare")
+    found = steer(text, vocabulary, vocabulary)
+    assert bool(found.source.vectors.isfinite().all())
+    assert found.source.present[vocabulary.id_of("sun")]
+    assert not found.source.present[vocabulary.id_of("rare")]

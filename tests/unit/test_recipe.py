@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.recipe import AdaptSettings, CompareSettings, validate
+from lexigraft.core.recipe import AdaptSettings, CompareSettings
 from lexigraft.core.recipe_files import dump_recipe, read_recipe
+from lexigraft.core.settings import validate
 
 BASE: dict[str, Any] = {
     "source": "bert-base-uncased",

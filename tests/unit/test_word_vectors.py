@@ -19,8 +19,9 @@ from lexigraft.core.dictionary import Dictionary
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
 from lexigraft.core.fixture_tokenizers import tiny_tokenizer
-from lexigraft.core.recipe import WordVectorSettings, validate
+from lexigraft.core.recipe import WordVectorSettings
 from lexigraft.core.resources import WordSpace
+from lexigraft.core.settings import validate
 from lexigraft.core.strategy import Need
 from lexigraft.core.surface import Kind
 from lexigraft.core.token_vectors import CAPITALISED_TOO, evenly, frequencies, from_words, ranks, spelt

@@ -60,8 +60,8 @@ def graft(
         ParallelSettings,
         VectorSettings,
         WordVectorSettings,
-        validate,
     )
+    from lexigraft.core.settings import validate
 
     vectors = {
         "file": target_vectors,
@@ -116,6 +116,7 @@ def graft(
             "target tokens": f"{short['target_tokens']:,}",
             "matched": matched or "none",
             "new": f"{short['new']:,}, of which {short['covered']:,} covered by the strategy",
+            **({"re-estimated": f"{short['re_estimated']:,} matched tokens"} if short["re_estimated"] else {}),
             "fallback": f"{short['fallback']:,}",
             **({"learned on": f"{short['learned_tokens']:,} tokens"} if short["learned_tokens"] else {}),
             "seconds": ", ".join(f"{stage} {taken:.2f}" for stage, taken in short["seconds"].items()),

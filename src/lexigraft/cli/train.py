@@ -39,7 +39,8 @@ def tokenizer(
 ) -> None:
     """Train a target tokenizer on a corpus."""
     from lexigraft.api.adapting import make_tokenizer
-    from lexigraft.core.recipe import TokenizerSettings, validate
+    from lexigraft.core.recipe import TokenizerSettings
+    from lexigraft.core.settings import validate
 
     values = {"type": type, "size": size, "lowercase": lowercase, "byte_fallback": byte_fallback}
     facts = make_tokenizer(corpus, out, validate(TokenizerSettings, values, "tokenizer"), force=force)
@@ -65,7 +66,8 @@ def pretrain(
 ) -> None:
     """Train a model from scratch for a corpus and a tokenizer (TEMA's first act)."""
     from lexigraft.api.adapting import pretrain as run
-    from lexigraft.core.recipe import PretrainSettings, validate
+    from lexigraft.core.recipe import PretrainSettings
+    from lexigraft.core.settings import validate
 
     given = _given(
         preset=preset, objective=objective, steps=steps, batch_tokens=batch_tokens, learning_rate=learning_rate,
@@ -105,7 +107,8 @@ def adapt(
 ) -> None:
     """Continue pre-training on target text: LoRA on the body, embeddings as said."""
     from lexigraft.api.adapting import adapt as run
-    from lexigraft.core.recipe import AdaptSettings, validate
+    from lexigraft.core.recipe import AdaptSettings
+    from lexigraft.core.settings import validate
 
     given = _given(
         objective=objective, steps=steps, batch_tokens=batch_tokens, sequence_length=sequence_length,
@@ -130,7 +133,8 @@ def evaluate(
 ) -> None:
     """Measure a model on held-out text."""
     from lexigraft.api.evaluating import evaluate as run
-    from lexigraft.core.recipe import EvaluationSettings, validate
+    from lexigraft.core.recipe import EvaluationSettings
+    from lexigraft.core.settings import validate
 
     values = {"evaluators": evaluator or ["bits_per_byte"], "max_lines": max_lines}
     found = run(model, heldout, settings=validate(EvaluationSettings, values, "evaluation"))

@@ -95,12 +95,16 @@ def point(counts: csr_array, dim: int, smoothing: float) -> Needle:
 
 
 def association(counts: csr_array, shares: npt.NDArray[np.float64]) -> csr_array:
-    """Positive pointwise mutual information, ``max(0, log(n_tc / (n_t p_c)))``, as ``counts``."""
+    """Positive pointwise mutual information, ``max(0, log(n_tc / (n_t p_c)))``, as ``counts``.
+
+    A context without a share (it stands beside no other context) says nothing.
+    """
     from scipy.sparse import csr_array
 
     totals = np.asarray(counts.sum(axis=1), np.float64).ravel()
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    values = np.log(counts.data / (totals[rows] * shares[counts.indices]))
+    expected = totals[rows] * shares[counts.indices]
+    values = np.log(np.divide(counts.data, expected, out=np.ones_like(expected), where=expected > 0))
     found = csr_array((np.maximum(values, 0).astype(np.float32), counts.indices, counts.indptr), counts.shape)
     found.eliminate_zeros()
     return found

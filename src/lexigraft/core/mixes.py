@@ -47,6 +47,37 @@ def softmax_mix(
     return Mix(pointers, ids.astype(np.int32), weights.numpy().ravel())
 
 
+def mix_of_nearest(
+    queries: torch.Tensor,
+    at: npt.NDArray[np.bool_],
+    source: torch.Tensor,
+    present: npt.NDArray[np.bool_],
+    *,
+    k: int,
+    temperature: float,
+    budget: int,
+) -> Mix:
+    """Rows asked for as softmax mixtures of the k nearest source tokens, see :func:`softmax_mix`.
+
+    Args:
+        queries: Vectors of the rows asked for, in the space of ``source``, float32, ``(asked, dim)``.
+        at: Which of them are mixed, ``(asked,)``; the others stay uncovered.
+        source: Vectors of the source tokens, ``(source, dim)``.
+        present: Which of them have one, ``(source,)``.
+        k: How many share a row.
+        temperature: Below 1 sharpens the weights.
+        budget: Bytes for one block.
+
+    Returns:
+        A Mix with one row for each row asked for.
+    """
+    anchors = np.flatnonzero(present)
+    if not len(anchors):
+        return uncovered(len(at))
+    mixed = softmax_mix(queries[at], source[anchors], anchors, k=k, temperature=temperature, budget=budget)
+    return spread_out(mixed, at)
+
+
 def spread_out(found: Mix, at: npt.NDArray[np.bool_]) -> Mix:
     """Rows for the tokens asked for out of rows for some of them: the others stay uncovered.
 

@@ -249,7 +249,7 @@ def summary(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "strategy": facts["strategy"],
         "body": facts["body"],
-        **{key: counts[key] for key in ("target_tokens", "matched", "new", "covered", "fallback")},
+        **{key: counts[key] for key in ("target_tokens", "matched", "new", "covered", "re_estimated", "fallback")},
         "learned_tokens": counts["learned_tokens"],
         "notes": facts["notes"],
         "seconds": facts["seconds"],

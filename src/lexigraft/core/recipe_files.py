@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.recipe import CompareSettings, validate
+from lexigraft.core.recipe import CompareSettings
+from lexigraft.core.settings import validate
 
 
 def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> CompareSettings:

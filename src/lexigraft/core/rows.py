@@ -48,8 +48,9 @@ class Rows:
     Attributes:
         tables: float32 by role, ``(target, hidden)``; the bias ``(target,)``.
         provenance: Where each row came from.
-        counts: ``target_tokens``, ``matched`` by rule, ``new``, ``covered``, ``fallback``, ``unusable``, and
-            ``learned_tokens``: the text that strategies learned on, repetitions included.
+        counts: ``target_tokens``, ``matched`` by rule, ``new``, ``covered`` (new tokens whose rows a strategy made),
+            ``re_estimated`` (matched ones whose rows it made), ``fallback``, ``unusable``, and ``learned_tokens``: the
+            text that strategies learned on, repetitions included.
         plan_seconds: Time that the strategies themselves took.
         notes: Sentences that a person should read.
     """
@@ -193,11 +194,13 @@ class _Draft:
     def finish(self, usable: npt.NDArray[np.bool_], plan_seconds: float) -> Rows:
         pairs = (self._parts.get(i, None) or self._copied.row(i) for i in range(self._ctx.target.size))
         provenance = Provenance(tuple(self.rules), Mix.from_rows((i.tolist(), w.tolist()) for i, w in pairs))
+        new, made = self._ctx.alignment.source_ids < 0, self.filled_by_strategy > 0
         counts = {
             "target_tokens": self._ctx.target.size,
             "matched": self._ctx.alignment.counts(),
-            "new": int((usable & (self._ctx.alignment.source_ids < 0)).sum()),
-            "covered": int(self.filled_by_strategy.sum()),
+            "new": int((usable & new).sum()),
+            "covered": int((made & new).sum()),
+            "re_estimated": int((made & ~new).sum()),
             "fallback": self.rules.count(FALLBACK),
             "unusable": self.rules.count(UNUSABLE),
             "learned_tokens": self._ctx.journal.tokens,

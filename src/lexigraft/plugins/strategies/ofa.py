@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from lexigraft.core.low_rank import primitives_of
-from lexigraft.core.mixes import softmax_mix, spread_out, uncovered
+from lexigraft.core.mixes import mix_of_nearest
 from lexigraft.core.rows import combine
 from lexigraft.core.strategy import Dense, InitContext, Mix, Need, Plan, Role, Scope, Strategy
 from lexigraft.core.token_vectors import CAPITALISED_TOO, evenly, from_words
@@ -66,18 +64,15 @@ class Ofa(Strategy):
         source, target = in_one_space(ours, theirs, words, pairs, ctx.journal)
         new = ctx.alignment.source_ids[ctx.target_ids] < 0
         at = theirs.present[ctx.target_ids] & new
-        anchors = np.flatnonzero(ours.present)
-        if not len(anchors):
-            return uncovered(len(ctx.target_ids))
-        found = softmax_mix(
-            target[ctx.target_ids[at]],
-            source[anchors],
-            anchors,
+        return mix_of_nearest(
+            target[ctx.target_ids],
+            at,
+            source,
+            ours.present,
             k=self.k,
             temperature=self.temperature,
             budget=ctx.memory_budget,
         )
-        return spread_out(found, at)
 
     def _factorised(self, new: Mix, ctx: InitContext) -> Mapping[Role, Mix | Dense]:
         """Rows of every table on the leading singular directions of its source table; the bias has none."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-
-from lexigraft.core.mixes import softmax_mix, spread_out, uncovered
+from lexigraft.core.mixes import mix_of_nearest
 from lexigraft.core.strategy import InitContext, Need, Plan, Scope, Strategy
 from lexigraft.core.token_vectors import Means, both_vocabularies
 from lexigraft.core.word_spaces import in_one_space
@@ -58,15 +56,12 @@ class Wechsel(Strategy):
         at = theirs.present[ctx.target_ids]
         if self.identical == "copy":  # core has copied them already: a row left uncovered stays the copy
             at &= ctx.alignment.source_ids[ctx.target_ids] < 0
-        anchors = np.flatnonzero(ours.present)
-        if not len(anchors):
-            return uncovered(len(ctx.target_ids))
-        found = softmax_mix(
-            target[ctx.target_ids[at]],
-            source[anchors],
-            anchors,
+        return mix_of_nearest(
+            target[ctx.target_ids],
+            at,
+            source,
+            ours.present,
             k=self.k,
             temperature=self.temperature,
             budget=ctx.memory_budget,
         )
-        return spread_out(found, at)

@@ -1,0 +1,67 @@
+"""What every group of settings shares: frozen, no unknown keys, and one message that collects every fault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from lexigraft.core.errors import LexigraftError, did_you_mean
+
+S = TypeVar("S", bound="Settings")
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str | Path) else value
+
+
+Paths = Annotated[list[str], BeforeValidator(_as_list)]
+
+
+class Settings(BaseModel):
+    """Frozen settings that refuse unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def validate(kind: type[S], values: Mapping[str, Any], where: str) -> S:
+    """Check values against settings; every fault is collected, unknown keys come with their closest match.
+
+    Raises:
+        LexigraftError: What is wrong with which key.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as fault:
+        raise LexigraftError(f"{where} is not valid", "; ".join(_explain(kind, e) for e in fault.errors())) from None
+
+
+def _explain(kind: type[Settings], error: Any) -> str:
+    loc = [str(p) for p in error["loc"] if not str(p).endswith("Settings") and str(p) not in ("str",)]
+    key = ".".join(loc)
+    if error["type"] == "extra_forbidden":
+        owner = _owner(kind, loc[:-1])
+        return f"unknown key '{key}'. {did_you_mean(loc[-1], owner)}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message
+
+
+def _owner(kind: type[Settings], path: list[str]) -> list[str]:
+    for part in path:
+        field = kind.model_fields.get(part)
+        nested = _settings_in(field.annotation) if field else None
+        if nested is None:
+            continue
+        kind = nested
+    return list(kind.model_fields)
+
+
+def _settings_in(annotation: object) -> type[Settings] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        if (found := _settings_in(part)) is not None:
+            return found
+    return None
