@@ -32,9 +32,7 @@ def compare(
 def demo(
     out: Annotated[Path, typer.Option(help="The folder for everything.")] = Path("demo"),
     quick: Annotated[bool, typer.Option(help="One seed and a fraction of the training: a look, not a result.")] = False,
-    every: Annotated[
-        bool, typer.Option(help="Every strategy instead of a choice; takes about five times as long.")
-    ] = False,
+    every: Annotated[bool, typer.Option(help="Every strategy that the data allows, instead of a choice.")] = False,
     jobs: Jobs = 2,
     json: Json = False,
 ) -> None:
