@@ -183,8 +183,13 @@ def start(out: Path, diary: Path, jobs: int) -> subprocess.Popen[bytes]:
     script = out.parent / f"script{jobs}.py"
     script.write_text(code)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    # A shell's background jobs ignore SIGINT, and so would what they start.
     return subprocess.Popen(
-        [sys.executable, str(script)], env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+        [sys.executable, str(script)],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 

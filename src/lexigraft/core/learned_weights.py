@@ -83,6 +83,41 @@ def widened(mix: Mix, extra: npt.NDArray[np.int64], share: float) -> Mix:
     return Mix(indptr.astype(np.int64), ids.astype(np.int32), weights.astype(np.float32))
 
 
+def steepest(
+    slopes: torch.Tensor,
+    table: torch.Tensor,
+    usable: npt.NDArray[np.int64],
+    k: int,
+    budget: int,
+    *,
+    either_way: bool = False,
+) -> npt.NDArray[np.int64]:
+    """For each row the source rows along which a loss falls fastest: those of the least ``slope . row``.
+
+    Args:
+        slopes: The loss's gradients, ``(rows, hidden)``.
+        table: Source rows, ``(source, hidden)``.
+        usable: Ids that may be chosen.
+        k: How many for each row.
+        budget: Bytes for one block.
+        either_way: A weight may be negative too, so the greatest ``|slope . row|`` count.
+
+    Returns:
+        Source ids, steepest first, ``(rows, min(k, usable))``.
+    """
+    import torch
+
+    k = min(k, len(usable))
+    barred = torch.ones(len(table), dtype=torch.bool)
+    barred[torch.from_numpy(usable)] = False
+    found = [np.zeros((0, k), np.int64)]
+    for span in row_blocks(len(slopes), 2 * 4 * len(table), budget):
+        falls = -(slopes[span] @ table.T)
+        falls = (falls.abs_() if either_way else falls).masked_fill_(barred, -torch.inf)
+        found.append(falls.topk(k, dim=1).indices.numpy())
+    return np.concatenate(found)
+
+
 def mixed(mix: Mix, weights: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
     """``rows = W @ table`` with the mixture's ids and other weights, which gradients flow to.
 

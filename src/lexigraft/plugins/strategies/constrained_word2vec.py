@@ -11,12 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.composition import named_chain, named_needs
-from lexigraft.core.learned_weights import FullHull, Hull, SparseHull, aligned, convex_part, mixable, taken, widened
+from lexigraft.core.learned_weights import (
+    FullHull,
+    Hull,
+    SparseHull,
+    aligned,
+    convex_part,
+    mixable,
+    steepest,
+    taken,
+    widened,
+)
 from lexigraft.core.pair_counts import token_stream
 from lexigraft.core.piece_mixes import by_role
 from lexigraft.core.row_training import SECONDS_BETWEEN_REPORTS
 from lexigraft.core.rows import build_rows
-from lexigraft.core.similarity import row_blocks
 from lexigraft.core.skipgram import SkipGram
 from lexigraft.core.strategy import Dense, InitContext, Mix, Need, Plan, Role, Strategy
 
@@ -138,7 +147,7 @@ class ConstrainedWord2vec(Strategy):
             return FullHull.of(
                 table, usable, len(own), rank=self.rank, generator=ctx.generator, budget=ctx.memory_budget
             )
-        extra = _steepest(slopes, table, usable, self.candidates, ctx.memory_budget)
+        extra = steepest(slopes, table, usable, self.candidates, ctx.memory_budget)
         extra[~met] = -1
         return SparseHull.of(table, widened(own, extra, self.candidate_share))
 
@@ -189,17 +198,3 @@ class ConstrainedWord2vec(Strategy):
             rows[torch.from_numpy(np.flatnonzero(at >= 0))] = made[torch.from_numpy(at[at >= 0])]
             plans[role] = Dense(rows, at >= 0)
         return plans
-
-
-def _steepest(slopes: torch.Tensor, table: torch.Tensor, usable: Ids, k: int, budget: int) -> Ids:
-    """For each row the source rows along which the loss falls fastest, ``(rows, k)``: the least ``slope . row``."""
-    import torch
-
-    k = min(k, len(usable))
-    barred = torch.ones(len(table), dtype=torch.bool)
-    barred[torch.from_numpy(usable)] = False
-    found = [np.zeros((0, k), np.int64)]
-    for span in row_blocks(len(slopes), 2 * 4 * len(table), budget):
-        scores = (slopes[span] @ table.T).masked_fill_(barred, torch.inf)
-        found.append(scores.topk(k, dim=1, largest=False).indices.numpy())
-    return np.concatenate(found)

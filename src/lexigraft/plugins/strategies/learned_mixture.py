@@ -1,0 +1,223 @@
+"""Learned mixture: the weights over source rows are trained on the language model's own loss, the body frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.composition import named_chain, named_needs
+from lexigraft.core.learned_weights import FreeWeights, aligned, mixable, steepest, taken, widened
+from lexigraft.core.row_training import batches, learn_rows, planned_steps
+from lexigraft.core.rows import Rows, build_rows
+from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Role, Strategy
+from lexigraft.core.target_language_model import TargetLanguageModel
+
+if TYPE_CHECKING:
+    import torch
+
+Ids = npt.NDArray[np.int64]
+Sequences = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class LearnedMixture(Strategy):
+    """Each new row is a combination of source rows whose weights minimise the language model's loss on target text.
+
+    ``E_new = A E_source`` and, in untied models, ``U_new = A' U_source`` (the head bias follows A'); A and A' are
+    trained by the model's own objective on text that the target tokenizer cut, everything else is frozen. They begin as
+    the mixtures of `start` and are not bound to stay convex, as in the paper. There A is a full matrix, target by
+    source, of more weights than the tables have numbers; here a token combines the source rows that `start` mixes for
+    it and the `candidates` along which the loss changes fastest, found from the gradient over the first
+    `candidate_steps` batches; those begin with weight 0. Matched tokens keep their copied rows (the paper lets them
+    move and adds a loss that holds them). Adam, warm-up over a tenth of the steps, then linearly to 0. Tokens that
+    `start` does not mix stay uncovered, tokens that the text does not hold keep the mixture of `start`.
+
+    Source: Han et al., "Adapters for Altering LLM Vocabularies: What Languages Benefit the Most?" (VocADT), ICLR 2025
+    (arXiv 2410.09644).
+    Needs: the source model and target text, and what `start` needs.
+    Relations: `constrained_word2vec` learns convex weights from the company of tokens, without the model;
+    `token_distillation` learns rows, not weights, from what the model reads in the pieces.
+
+    Attributes:
+        start: Strategy, or several by commas, whose mixtures the tokens begin with.
+        candidates: How many source rows the gradient adds for each token.
+        candidate_steps: Batches whose gradient chooses them.
+        max_steps: Batches to learn from, at most.
+        epochs: How often the text is gone through, at most.
+        batch_size: Sequences in a batch.
+        sequence_length: Tokens in a sequence.
+        learning_rate: Adam's, at its highest.
+    """
+
+    name: ClassVar[str] = "learned_mixture"
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.MODEL, Need.TRAINING})
+    start: str = "subword_mean"
+    candidates: int = 16
+    candidate_steps: int = 8
+    max_steps: int = 200
+    epochs: int = 3
+    batch_size: int = 16
+    sequence_length: int = 128
+    learning_rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not self.start.strip():
+            raise ValueError("name at least one strategy to start from")
+        if (
+            min(self.batch_size, self.candidate_steps, self.epochs) < 1
+            or self.sequence_length < 8
+            or self.learning_rate <= 0
+        ):
+            raise ValueError(
+                "batch_size, candidate_steps and epochs must be at least 1, sequence_length 8, learning_rate above 0"
+            )
+        if min(self.candidates, self.max_steps) < 0:
+            raise ValueError("candidates and max_steps must not be negative")
+
+    def effective_needs(self) -> frozenset[Need]:
+        """The model and text, and what `start` needs."""
+        return self.needs | named_needs(self.start)
+
+    def plan(self, ctx: InitContext) -> Plan:
+        """Start, choose supports, learn the weights."""
+        began = build_rows(named_chain(self.start), ctx)
+        asked = np.unique(ctx.target_ids)
+        own = taken(began.provenance.mix, asked)
+        ids, own = asked[own.covered], taken(own, np.flatnonzero(own.covered))
+        if len(ids) < len(asked):
+            ctx.journal.note(
+                f"{self.name}: {self.start} mixes no source rows for {len(asked) - len(ids):,} of {len(asked):,} "
+                "tokens; they are left to the next strategy"
+            )
+        at = np.where(np.isin(ctx.target_ids, ids), np.searchsorted(ids, ctx.target_ids), -1)
+        if not len(ids) or not self.max_steps:
+            return taken(own, at)
+        lesson = _Lesson.of(self, ctx, began, ids, own)
+        lesson.learn()
+        return {role: taken(weights.mix(), at) for role, weights in lesson.by_role.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class _Lesson:
+    """One run.
+
+    Attributes:
+        settings: How to learn.
+        ctx: Whose rows are asked for.
+        model: The grafted model.
+        sequences: Text to learn from, ``(sequences, length)``.
+        ids: Target ids of the rows that are learned, ascending.
+        by_role: Their weights; one object for the roles that share them.
+    """
+
+    settings: LearnedMixture
+    ctx: InitContext
+    model: TargetLanguageModel
+    sequences: Sequences
+    ids: Ids
+    by_role: dict[Role, FreeWeights]
+
+    @classmethod
+    def of(cls, settings: LearnedMixture, ctx: InitContext, began: Rows, ids: Ids, own: Mix) -> _Lesson:
+        """Graft the model, read the text, choose which source rows each token may use."""
+        model = TargetLanguageModel.of(ctx.resources.model(), began, ctx.source, ctx.target, ctx.device)
+        lesson = cls(
+            settings, ctx, model, model.packed(ctx.resources.training().lines, settings.sequence_length), ids, {}
+        )
+        slopes = lesson._first_slopes() if settings.candidates else {}
+        head = Role.OUTPUT if Role.OUTPUT in ctx.roles else Role.INPUT
+        for role in (r for r in (Role.INPUT, Role.OUTPUT) if r in ctx.roles):
+            lesson.by_role[role] = lesson._weights(role, own, slopes.get(role))
+        if Role.BIAS in ctx.roles:
+            lesson.by_role[Role.BIAS] = lesson.by_role[head]
+        return lesson
+
+    @property
+    def steps(self) -> int:
+        """How many batches are learned from."""
+        own = self.settings
+        return planned_steps(len(self.sequences), own.batch_size, own.epochs, own.max_steps)
+
+    def _batches(self, steps: int) -> list[list[Sequences]]:
+        return list(batches(list(self.sequences), self.settings.batch_size, steps, self.ctx.generator))
+
+    def _slopes(
+        self, batch: Sequence[Sequences], generator: torch.Generator
+    ) -> tuple[torch.Tensor, dict[Role, torch.Tensor]]:
+        self.ctx.journal.spend(sum(map(len, batch)))
+        return self.model.slopes(batch, generator)
+
+    def _first_slopes(self) -> dict[Role, torch.Tensor]:
+        """The gradient of the learned rows where learning begins, summed over a few batches."""
+        import torch
+
+        places = torch.from_numpy(self.ids)
+        total: dict[Role, torch.Tensor] = {}
+        for batch in self._batches(min(self.settings.candidate_steps, self.steps)):
+            _, slopes = self._slopes(batch, self.ctx.generator)
+            for role, slope in slopes.items():
+                total[role] = total.get(role, 0) + slope.cpu()[places]
+        return total
+
+    def _weights(self, role: Role, own: Mix, slopes: torch.Tensor | None) -> FreeWeights:
+        table = aligned(self.ctx.table(role)[: self.ctx.source.size])
+        if slopes is None:
+            return FreeWeights.of(table, own)
+        usable = np.flatnonzero(mixable(self.ctx.source))
+        extra = steepest(slopes, table, usable, self.settings.candidates, self.ctx.memory_budget, either_way=True)
+        extra[~slopes.any(dim=1).numpy()] = -1
+        return FreeWeights.of(table, widened(own, extra, 0.0))
+
+    def learn(self) -> None:
+        """Change the weights so that the loss falls."""
+        import torch
+
+        own, ctx = self.settings, self.ctx
+        leaves = [p for role, weights in self.by_role.items() if role is not Role.BIAS for p in weights.parameters]
+        todo = self._batches(self.steps)
+        noise = ctx.generator.get_state()
+        before = self._measure(todo[0], noise)
+        learn_rows(
+            leaves,
+            self._loss,
+            iter(todo),
+            steps=self.steps,
+            warm_up=max(1, self.steps // 10),
+            learning_rate=own.learning_rate,
+            logger=ctx.logger,
+            name=own.name,
+        )
+        with torch.no_grad():
+            self.model.put(torch.from_numpy(self.ids), self._rows())
+        after = self._measure(todo[0], noise)
+        ctx.journal.note(
+            f"{own.name}: {self.steps} steps; the loss of one batch fell from {before:.3f} (rows of {own.start}) to "
+            f"{after:.3f} nats a token"
+        )
+
+    def _measure(self, batch: Sequence[Sequences], noise: torch.Tensor) -> float:
+        import torch
+
+        loss, _ = self._slopes(batch, torch.Generator().set_state(noise))
+        return float(loss)
+
+    def _rows(self) -> dict[Role, torch.Tensor]:
+        return {
+            role: weights.rows(aligned(self.ctx.table(role)) if role is Role.BIAS else None)
+            for role, weights in self.by_role.items()
+        }
+
+    def _loss(self, batch: Sequence[Sequences]) -> torch.Tensor:
+        """The loss of a batch; its gradient reaches the weights through the rows."""
+        import torch
+
+        places = torch.from_numpy(self.ids)
+        rows = self._rows()
+        self.model.put(places, rows)
+        loss, slopes = self._slopes(batch, self.ctx.generator)
+        pull = torch.stack([(made * slopes[role].cpu()[places]).sum() for role, made in rows.items()]).sum()
+        return loss.cpu() + pull - pull.detach()
