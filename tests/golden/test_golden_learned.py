@@ -76,7 +76,7 @@ def test_slopes_are_those_of_finite_differences(tied: bool) -> None:
     source = torch.randn(5, 3, generator=draw, dtype=torch.float64)
     support = Mix.from_rows([([0, 1, 4], [0.5, 0.25, 0.25]), ([2, 3], [0.9, 0.1])])
     hulls = [SparseHull(source, support, torch.from_numpy(np.log(support.weights.astype(np.float64))).requires_grad_())]
-    hulls += [] if tied else [SparseHull(source.flip(0), support, hulls[0].logits.detach().clone().requires_grad_())]
+    hulls += [] if tied else [SparseHull(source.flip(0), support, hulls[0].values.detach().clone().requires_grad_())]
     stream = np.random.default_rng(0).integers(-1, 4, 60).astype(np.int32)
     tables = [torch.randn(4, 3, generator=draw, dtype=torch.float64) for _ in hulls]
     task = SkipGram.of(stream, tables, window=2, negatives=3, subsampling=0.0, generator=draw)
@@ -91,16 +91,16 @@ def test_slopes_are_those_of_finite_differences(tied: bool) -> None:
     slopes = task.slopes(np.arange(4))[1]
     for hull, slope in zip(hulls, slopes, strict=True):
         hull.rows().backward(slope[1:3])
-        assert hull.logits.grad is not None
-        for entry in range(len(hull.logits)):
+        assert hull.values.grad is not None
+        for entry in range(len(hull.values)):
             ends = []
             for step in (1e-5, -1e-5):
                 with torch.no_grad():
-                    hull.logits[entry] += step
+                    hull.values[entry] += step
                 ends.append(loss())
                 with torch.no_grad():
-                    hull.logits[entry] -= step
-            assert float(hull.logits.grad[entry]) == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-8)
+                    hull.values[entry] -= step
+            assert float(hull.values.grad[entry]) == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-8)
 
 
 @pytest.mark.parametrize("support", ["candidates", "full"])

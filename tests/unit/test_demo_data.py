@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lexigraft.api.demo import EVERY, QUICK, STRATEGIES, _write_texts
+from lexigraft.api.demo import EVERY, QUICK, STRATEGIES, write_texts
 from lexigraft.core.recipe import CompareSettings
 from lexigraft.core.registry import discover
 from lexigraft.core.settings import validate
@@ -15,7 +15,7 @@ NOT_IN_EVERY = {"auto", "first_last", "hf_mean_resizing"}
 
 
 def test_the_made_text_lies_beside_its_originals(tmp_path: Path) -> None:
-    _write_texts(tmp_path, QUICK)
+    write_texts(tmp_path, QUICK)
     text = {name: (tmp_path / f"{name}.txt").read_text().splitlines() for name in ("clone", "clone.originals")}
     held = set((tmp_path / "clone.heldout.txt").read_text().splitlines())
     assert len(text["clone"]) == len(text["clone.originals"]) > 100

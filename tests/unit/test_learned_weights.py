@@ -55,9 +55,9 @@ def test_a_sparse_hull_begins_at_its_support_and_gradients_reach_the_logits() ->
     torch.testing.assert_close(hull.rows().detach(), combine(support, TABLE))
     np.testing.assert_allclose(hull.mix().weights, support.weights, rtol=1e-6)
     hull.rows().sum().backward()
-    assert hull.logits.grad is not None
+    assert hull.values.grad is not None
     # The sum of row 0 is 0.25 * 17 + 0.75 * 5 = 8; d/da_k = w_k (sum of table row k - 8).
-    torch.testing.assert_close(hull.logits.grad, torch.tensor([0.25 * 9, 0.75 * -3, 0.0]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(hull.values.grad, torch.tensor([0.25 * 9, 0.75 * -3, 0.0]), atol=1e-5, rtol=0)
 
 
 def test_mixing_with_other_weights_is_the_sparse_product() -> None:

@@ -93,7 +93,7 @@ def demo(
     if not data.is_dir():
         say("reading English from the documentation of installed packages and making a language of it")
         with whole_folder(data, force=False) as draft:
-            _write_texts(draft, scale)
+            write_texts(draft, scale)
     rich = folder / f"rich-{hash_of([data.name, scale.rich_steps])[:8]}"
     if not rich.is_dir():
         say(f"pre-training the rich English model ({scale.rich_steps:,} steps)")
@@ -104,7 +104,7 @@ def demo(
     return compare(recipe, folder / "comparison", jobs=jobs, say=say, progress=progress)
 
 
-def _write_texts(folder: Path, scale: Scale) -> None:
+def write_texts(folder: Path, scale: Scale) -> None:
     """English for the rich model, other English turned into the made language, and lines held out of both."""
     wanted = scale.rich_chars + scale.clone_chars
     lines = documentation_text(max_chars=wanted)

@@ -141,18 +141,39 @@ def mixed(mix: Mix, weights: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class FreeWeights:
-    """``row_n = sum_k a_nk table[c_nk]`` over a few source ids of its own for each row, the weights unconstrained.
+class SparseWeights:
+    """``row_n = sum_k w_nk table[c_nk]`` over a few source ids of its own for each row.
 
     Attributes:
         table: Source rows, float32, ``(source, hidden)``.
         support: The ids c; its weights are where the learning begins.
-        values: a, one for each entry of the support; gradients flow here.
+        values: What is learned, one for each entry of the support; gradients flow here.
     """
 
     table: torch.Tensor
     support: Mix
     values: torch.Tensor
+
+    @property
+    def parameters(self) -> list[torch.Tensor]:
+        """What is learned."""
+        return [self.values]
+
+    def weights(self) -> torch.Tensor:
+        """w, shape ``(entries,)``."""
+        raise NotImplementedError
+
+    def rows(self, table: torch.Tensor | None = None) -> torch.Tensor:
+        """The rows, float32, ``(rows, hidden)``; of another table, or a bias, ``(rows,)``, if given."""
+        return mixed(self.support, self.weights(), self.table if table is None else table)
+
+    def mix(self) -> Mix:
+        """The mixture as it stands."""
+        return Mix(self.support.indptr, self.support.indices, self.weights().detach().numpy().copy())
+
+
+class FreeWeights(SparseWeights):
+    """Weights that are learned as they are, of either sign and any sum."""
 
     @classmethod
     def of(cls, table: torch.Tensor, support: Mix) -> FreeWeights:
@@ -161,33 +182,13 @@ class FreeWeights:
 
         return cls(table, support, torch.from_numpy(support.weights.copy()).requires_grad_())
 
-    @property
-    def parameters(self) -> list[torch.Tensor]:
-        """What is learned."""
-        return [self.values]
-
-    def rows(self, table: torch.Tensor | None = None) -> torch.Tensor:
-        """The rows, float32, ``(rows, hidden)``; of another table, or a bias, ``(rows,)``, if given."""
-        return mixed(self.support, self.values, self.table if table is None else table)
-
-    def mix(self) -> Mix:
-        """The mixture as it stands."""
-        return Mix(self.support.indptr, self.support.indices, self.values.detach().numpy())
+    def weights(self) -> torch.Tensor:
+        """The values themselves."""
+        return self.values
 
 
-@dataclass(frozen=True, eq=False)
-class SparseHull:
-    """``row_n = sum_k softmax(a_n)_k table[c_nk]`` over a few source ids of its own for each row.
-
-    Attributes:
-        table: Source rows, float32, ``(source, hidden)``.
-        support: The ids c; its weights are where the learning begins.
-        logits: a, one for each entry of the support; gradients flow here.
-    """
-
-    table: torch.Tensor
-    support: Mix
-    logits: torch.Tensor
+class SparseHull(SparseWeights):
+    """Weights that stay convex: the softmax of the values within each row."""
 
     @classmethod
     def of(cls, table: torch.Tensor, support: Mix) -> SparseHull:
@@ -196,29 +197,16 @@ class SparseHull:
 
         return cls(table, support, torch.from_numpy(np.log(support.weights)).requires_grad_())
 
-    @property
-    def parameters(self) -> list[torch.Tensor]:
-        """What is learned."""
-        return [self.logits]
-
     def weights(self) -> torch.Tensor:
-        """The softmax within each row, shape ``(entries,)``."""
+        """The softmax within each row."""
         import torch
 
         lengths = torch.from_numpy(np.diff(self.support.indptr))
         owners = torch.arange(len(lengths)).repeat_interleave(lengths)
-        none = self.logits.new_zeros(len(lengths))
-        top = none.scatter_reduce(0, owners, self.logits.detach(), "amax", include_self=False)
-        raised = (self.logits - top[owners]).exp()
+        none = self.values.new_zeros(len(lengths))
+        top = none.scatter_reduce(0, owners, self.values.detach(), "amax", include_self=False)
+        raised = (self.values - top[owners]).exp()
         return raised / none.index_add(0, owners, raised)[owners]
-
-    def rows(self, table: torch.Tensor | None = None) -> torch.Tensor:
-        """The rows, float32, ``(rows, hidden)``; of another table, or a bias, ``(rows,)``, if given."""
-        return mixed(self.support, self.weights(), self.table if table is None else table)
-
-    def mix(self) -> Mix:
-        """The mixture as it stands."""
-        return Mix(self.support.indptr, self.support.indices, self.weights().detach().numpy())
 
 
 @dataclass(frozen=True, eq=False)
