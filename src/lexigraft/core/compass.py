@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CONTEXTS, WINDOW, DIM, MIN_COUNT = 10_000, 2, 100, 5
 SMOOTHING, POWER, OWN_WORD = 0.75, 0.5, True
+"""Five words to either side without the own word, or vectors for rarer tokens: no better (`benchmarks/compass.py`)."""
 
 Floats = npt.NDArray[np.float32]
 

@@ -25,7 +25,7 @@ class CompassStrategy(Strategy):
 
     Source: the frozen compass of Di Carlo, Bianchi & Palmonari, "Training Temporal Word Embeddings with a Compass",
     AAAI 2019 (later CADE), here across tokenizers instead of across times; the mixture is FOCUS's (Dobler & de Melo
-    2023).
+    2023). Measured beside FOCUS in docs/concepts/compass.md.
     Needs: a compass (learned on target text).
     Relations: `focus` can lean on shared tokens alone; `span_align` looks at the same text without any meaning.
     """
