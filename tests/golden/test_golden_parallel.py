@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from fixtures.small_worlds import context, words
+from fixtures.small_worlds import context, vectors, words
 from lexigraft.core.alignment import align
 from lexigraft.core.corpus import Corpus
 from lexigraft.core.registry import make
-from lexigraft.core.resources import ParallelText
+from lexigraft.core.resources import Compass, ParallelText
 from lexigraft.core.rows import build_rows
 from lexigraft.core.strategy import InitContext, Mix, Need, Role
 from lexigraft.core.trans_tokens import add_twins, smoothed, token_evidence, word_pairs
@@ -181,3 +181,32 @@ def test_span_align_takes_the_first_lines_only_and_pieces_for_the_rest() -> None
     # it is copied and not asked for.
     assert weights(plan, asked(ctx, WHOLE.id_of("suns"))) == {2: 0.5, 4: 0.5}
     assert WHOLE.id_of("##ns") not in ctx.target_ids.tolist()
+
+
+STARS = words("sun", "moon", "star", "##s")
+SKY = words("sun", "star", "inti", "killa")
+#              [PAD]   [UNK]   sun     moon    star    ##s
+STAR_TABLE = [[9, 9], [9, 9], [1, 2], [3, -1], [0, 5], [6, -1]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        # inti (8,6,0) sees sun, moon and star under cosines 0.8, 0.6 and 0: threshold (1.4 - 1) / 2 = 0.2. Moon takes
+        # part although the target does not have it; ##s does not occur in the text.
+        ({}, {2: 0.6, 3: 0.4}),
+        ({"temperature": 0.5}, {2: 0.7, 3: 0.3}),
+        # Only sun and star are shared: cosines 0.8 and 0, threshold (0.8 - 1) / 2 = -0.1.
+        ({"anchors": "shared"}, {2: 0.9, 4: 0.1}),
+    ],
+)
+def test_compass_mixes_source_tokens_that_occur(fields: Mapping[str, object], wanted: Mapping[int, float]) -> None:
+    compass = Compass(
+        vectors(STARS.size, {1: [8, 6, 0], 2: [1, 0, 0], 3: [0, 2, 0], 4: [0, 0, 5]}),
+        vectors(SKY.size, {4: [8, 6, 0]}),
+    )
+    ctx = context(STARS, SKY, {Role.INPUT: STAR_TABLE}, {Need.COMPASS: compass})
+    plan = make("strategy", "compass", dict(fields)).plan(ctx)
+    # The unknown token (id 1) has inti's very vector and still gets nothing; killa has no vector.
+    assert weights(plan, asked(ctx, 4)) == pytest.approx(wanted, abs=1e-6)
+    assert weights(plan, asked(ctx, 5)) == {}

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lexigraft.api.probing import ModelProbe, ProbeSettings, hold_out
-from lexigraft.core.compass import steer
 from lexigraft.core.corpus import Corpus
 from lexigraft.core.dictionary import Dictionary, load_dictionary
 from lexigraft.core.fingerprint import file_hash, model_hash
+from lexigraft.core.kept_compass import kept_compass
 from lexigraft.core.parallel import load_parallel
 from lexigraft.core.pipeline import donor_loader, poor_model_loader
 from lexigraft.core.recipe import DictionarySettings, ParallelSettings, VectorSettings, WordVectorSettings
@@ -88,7 +88,9 @@ class Given:
         made: dict[Need, Callable[[], Any]] = {
             Need.TARGET_VECTORS: lambda: _vectors(target, self.corpus, self.vectors, cache_folder),
             Need.WORD_VECTORS: lambda: _word_vectors(self.word_vectors, self.source_text, self.corpus, cache_folder),
-            Need.COMPASS: lambda: steer(_there(self.corpus)().lines, load_vocabulary(_there(self.source)), target),
+            Need.COMPASS: lambda: kept_compass(
+                _there(self.corpus)(), load_vocabulary(_there(self.source)), target, cache_folder
+            ),
             Need.DICTIONARY: lambda: load_dictionary(_there(self.dictionary)),
             Need.PARALLEL: lambda: _parallel(_there(self.parallel), self.unseen()),
             Need.DONOR: lambda: donor_loader(_there(self.donor)),

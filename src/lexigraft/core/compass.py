@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from lexigraft.core.vocabulary import Vocabulary
 
-CONTEXTS, WINDOW, DIM, MIN_COUNT = 10_000, 5, 100, 5
-SMOOTHING, POWER = 0.75, 0.5
+CONTEXTS, WINDOW, DIM, MIN_COUNT = 10_000, 2, 100, 5
+SMOOTHING, POWER, OWN_WORD = 0.75, 0.5, True
+"""Five words to either side without the own word, or vectors for rarer tokens: no better (`benchmarks/compass.py`)."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -42,9 +43,13 @@ def steer(lines: Sequence[str], source: Vocabulary, target: Vocabulary, min_coun
     """Vectors of the tokens of both vocabularies, learned on one text, in one space.
 
     The contexts are the text's own frequent words. Their positive pointwise mutual information with one another is cut
-    to its strongest directions (Levy & Goldberg 2014), which then stay as they are; every token of either vocabulary is
-    folded into them by its own mutual information with the same words. A token that is a whole word in both
-    vocabularies so gets the same vector in both.
+    to its strongest directions C (Levy & Goldberg 2014), which then stay as they are; every token of either vocabulary
+    is folded into them by its own mutual information with the same words and with the word that it stands in. A token
+    that both vocabularies cut out at the same places so gets the same vector in both.
+
+    CADE (Di Carlo et al. 2019) freezes word2vec's output vectors and trains the input vectors against them by gradient
+    descent. Here both steps have a closed form: C is orthonormal, so that folding in, ``PPMI(token, contexts) C``, is
+    the least-squares answer to ``v C^T = PPMI(token, contexts)``; directions are then weighed by their strength.
 
     Args:
         lines: Target text.
@@ -68,7 +73,7 @@ def steer(lines: Sequence[str], source: Vocabulary, target: Vocabulary, min_coun
 def _vectors(text: ContextWords, vocabulary: Vocabulary, needle: Needle, min_count: int) -> StaticVectors:
     import torch
 
-    vectors = fold(text.beside(vocabulary, False), needle, POWER)
+    vectors = fold(text.beside(vocabulary, OWN_WORD), needle, POWER)
     often = token_counts(vocabulary, text.lines) >= min_count
     present = often & (np.abs(vectors).sum(axis=1) > 0)
     vectors[~present] = 0
@@ -105,7 +110,9 @@ def association(counts: csr_array, shares: npt.NDArray[np.float64]) -> csr_array
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     expected = totals[rows] * shares[counts.indices]
     values = np.log(np.divide(counts.data, expected, out=np.ones_like(expected), where=expected > 0))
-    found = csr_array((np.maximum(values, 0).astype(np.float32), counts.indices, counts.indptr), counts.shape)
+    values = np.maximum(values, 0).astype(np.float32)
+    # A copy: dropping the zeros would change the caller's counts, which share their places.
+    found = csr_array((values, counts.indices, counts.indptr), counts.shape, copy=True)
     found.eliminate_zeros()
     return found
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.token_spans import byte_positions, token_spans
+from lexigraft.core.token_spans import token_characters
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -50,7 +50,8 @@ class ContextWords:
             contexts: How many of the most frequent words count.
             window: How many words to either side count.
         """
-        bare = [[_bare(word) for word in WORD.findall(line)] for line in lines]
+        known: dict[str, str] = {}
+        bare = [[known.get(w) or known.setdefault(w, _bare(w)) for w in WORD.findall(line)] for line in lines]
         counts = Counter(word for words in bare for word in words)
         chosen = sorted(counts, key=lambda word: (-counts[word], word))[:contexts]
         number = {word: n for n, word in enumerate(chosen)}
@@ -81,14 +82,15 @@ class ContextWords:
         for start in range(0, len(self.lines), BATCH_LINES):
             batch = self.lines[start : start + BATCH_LINES]
             ids, places = [], []
-            for n, spans in enumerate(token_spans(vocabulary, batch), start=start):
-                here = spans.starts < spans.ends
-                ends = byte_positions(self.lines[n])[[m.end() for m in WORD.finditer(self.lines[n])]]
+            for begin, (line, tokens, spans) in zip(
+                self.begins[start : start + BATCH_LINES].tolist(), token_characters(vocabulary, batch), strict=True
+            ):
+                ends = np.array([m.end() for m in WORD.finditer(line)], np.int64)
                 # A space before a word belongs to the word.
-                word = np.searchsorted(ends, spans.ends[here] - 1, side="right")
-                inside = word < len(ends)
-                ids.append(spans.ids[here][inside])
-                places.append(self.begins[n] + word[inside])
+                word = np.searchsorted(ends, spans[:, 1] - 1, side="right")
+                inside = (spans[:, 0] < spans[:, 1]) & (word < len(ends))
+                ids.append(tokens[inside])
+                places.append(begin + word[inside])
             yield np.concatenate(ids), np.concatenate(places)
 
     def _counted(self, batches: Iterable[tuple[Ints, Ints]], rows: int, own_word: bool) -> csr_array:

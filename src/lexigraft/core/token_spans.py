@@ -47,11 +47,30 @@ def token_spans(vocabulary: Vocabulary, lines: Sequence[str]) -> Iterator[TokenS
     Yields:
         One line's tokens.
     """
-    for line, ids, spans in _encoded(vocabulary, lines):
+    for line, ids, spans in token_characters(vocabulary, lines):
         bounds = byte_positions(line)[spans]
         starts, ends = bounds[:, 0].copy(), bounds[:, 1].copy()
         _divide(vocabulary, line, ids, starts, ends)
         yield TokenSpans(ids, starts, ends)
+
+
+def token_characters(
+    vocabulary: Vocabulary, lines: Sequence[str]
+) -> Iterator[tuple[str, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Tokenise lines; which characters each token stands for, all of a character where several tokens share it.
+
+    Args:
+        vocabulary: Whose tokens.
+        lines: Raw text.
+
+    Yields:
+        The line, token ids without special tokens, int64 ``(tokens,)``, and first and last characters ``(tokens, 2)``.
+    """
+    backend = vocabulary.tokenizer.backend_tokenizer
+    for at in range(0, len(lines), BATCH_LINES):
+        batch = list(lines[at : at + BATCH_LINES])
+        for line, found in zip(batch, backend.encode_batch(batch, add_special_tokens=False), strict=True):
+            yield line, np.array(found.ids, np.int64), np.array(found.offsets, np.int64).reshape(-1, 2)
 
 
 class WordUnits(NamedTuple):
@@ -82,7 +101,7 @@ def word_units(vocabulary: Vocabulary, lines: Sequence[str]) -> Iterator[WordUni
     """
     unknown = vocabulary.specials.get("unk")
     left_out = vocabulary.special_ids | ({unknown} if unknown is not None else set())
-    for line, ids, spans in _encoded(vocabulary, lines):
+    for line, ids, spans in token_characters(vocabulary, lines):
         tokens: list[tuple[int, ...]] = []
         texts: list[str] = []
         first = 0
@@ -96,16 +115,6 @@ def word_units(vocabulary: Vocabulary, lines: Sequence[str]) -> Iterator[WordUni
                 texts.append(text)
             first = n
         yield WordUnits(tokens, texts)
-
-
-def _encoded(
-    vocabulary: Vocabulary, lines: Sequence[str]
-) -> Iterator[tuple[str, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    backend = vocabulary.tokenizer.backend_tokenizer
-    for at in range(0, len(lines), BATCH_LINES):
-        batch = list(lines[at : at + BATCH_LINES])
-        for line, found in zip(batch, backend.encode_batch(batch, add_special_tokens=False), strict=True):
-            yield line, np.array(found.ids, np.int64), np.array(found.offsets, np.int64).reshape(-1, 2)
 
 
 def byte_positions(line: str) -> npt.NDArray[np.int64]:

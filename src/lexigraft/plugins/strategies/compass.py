@@ -20,11 +20,12 @@ class CompassStrategy(Strategy):
     ``w = sparsemax(cos(v_new, v_source) / temperature)``, ``row = sum_s w_s E_source[s]``. Both vocabularies cut the
     same target text, and all tokens get vectors against one frozen set of context words, so that a source token need
     not be shared to be an anchor: every source token that occurs in the text is one (`anchors: occurring`). With
-    `anchors: shared` only those that the target vocabulary has too are, which is FOCUS in a counted space.
+    `anchors: shared` only those that the target vocabulary has too are, as in FOCUS; what differs is then the space.
     New tokens that are too rare for a vector stay uncovered.
 
     Source: the frozen compass of Di Carlo, Bianchi & Palmonari, "Training Temporal Word Embeddings with a Compass",
-    AAAI 2019 (CADE), here across tokenizers instead of across times; the mixture is FOCUS's (Dobler & de Melo 2023).
+    AAAI 2019 (later CADE), here across tokenizers instead of across times; the mixture is FOCUS's (Dobler & de Melo
+    2023). Measured beside FOCUS in docs/concepts/compass.md.
     Needs: a compass (learned on target text).
     Relations: `focus` can lean on shared tokens alone; `span_align` looks at the same text without any meaning.
     """
