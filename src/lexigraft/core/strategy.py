@@ -111,6 +111,12 @@ class Mix:
         """Which of the rows asked for have at least one source row, shape ``(asked,)``."""
         return np.diff(self.indptr) > 0
 
+    def __getitem__(self, span: slice) -> Mix:
+        """Consecutive rows; no step."""
+        start, stop, _ = span.indices(len(self))
+        first, last = self.indptr[start], self.indptr[stop]
+        return Mix(self.indptr[start : stop + 1] - first, self.indices[first:last], self.weights[first:last])
+
     def row(self, i: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """Source ids and weights of row ``i``."""
         span = slice(self.indptr[i], self.indptr[i + 1])
