@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -64,3 +65,7 @@ class Causal(Objective):
         for states, wanted in zip(hidden.split(rows), targets.split(rows), strict=True):
             total = total + checkpoint(block_loss, states, wanted, use_reentrant=False)
         return total / targets.numel()
+
+    def predicted(self, batch: Mapping[str, torch.Tensor]) -> int:
+        """All tokens but the first of each sequence."""
+        return batch["labels"][:, 1:].numel()

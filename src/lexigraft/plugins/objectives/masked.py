@@ -83,4 +83,5 @@ class Masked(Objective):
             logits = head_logits(model, hidden_states(model, input_ids=ids)[chosen])
         else:
             logits = model(input_ids=ids).logits[chosen]
-        return cross_entropy(logits.float(), labels[chosen])
+        # A process's share of a batch may hold no chosen token; its loss is then 0, and its gradients are.
+        return cross_entropy(logits.float(), labels[chosen], reduction="sum") / max(1, int(chosen.sum()))
