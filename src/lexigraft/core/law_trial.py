@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from lexigraft.core.combining import combine
 from lexigraft.core.law_resources import Ground
 from lexigraft.core.pipeline import Grafted, graft_model, save_graft
 from lexigraft.core.registry import Plugin
 from lexigraft.core.resources import Resources
-from lexigraft.core.rows import Rows, build_rows, combine
+from lexigraft.core.rows import Rows, build_rows
 from lexigraft.core.strategy import Body, Dense, InitContext, Mix, Need, Plan, Role, Scope, Strategy
 from lexigraft.core.surface import Kind
 
