@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from fixtures.commands import Files, lexigraft, write_files
@@ -17,6 +19,7 @@ from lexigraft.core.provenance import new_rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
 
+DEEPSPEED = pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is not installed")
 # Five rows a step: the two shares differ.
 BUDGET = ("--batch-tokens", 160, "--set", "sequence_length=32", "--learning-rate", 1e-2, "--json")
 # Few tokens to guess, so that the shares hold different numbers of them, and sometimes one holds none.
@@ -90,18 +93,27 @@ def test_killed_processes_go_on_where_they_were(tmp_path: Path) -> None:
     assert not list((tmp_path / "work").iterdir())
 
 
-@pytest.mark.parametrize("name", ["roberta-tied-bias", "llama-untied"])
-def test_weights_in_shards(name: str, tmp_path: Path) -> None:
+SHARDED = [
+    ("fsdp.yaml", "roberta-tied-bias", "optimizer*/*.distcp", {}),
+    ("fsdp.yaml", "llama-untied", "optimizer*/*.distcp", {}),
+    pytest.param("deepspeed.yaml", "roberta-tied-bias", "global_step*/*optim_states.pt", {}, marks=DEEPSPEED),
+    pytest.param("deepspeed.yaml", "llama-untied", "global_step*/*optim_states.pt", {"zero_stage": 3}, marks=DEEPSPEED),
+]
+
+
+@pytest.mark.parametrize(("shipped", "name", "shards", "changed"), SHARDED)
+def test_weights_in_shards(shipped: str, name: str, shards: str, changed: dict[str, int], tmp_path: Path) -> None:
     files = write_files(tmp_path, name)
-    written = (CONFIGS / "fsdp.yaml").read_text()
-    config = tmp_path / "fsdp.yaml"
-    config.write_text(written.replace("mixed_precision: bf16", "mixed_precision: 'no'"))
+    settings = yaml.safe_load((CONFIGS / shipped).read_text()) | {"mixed_precision": "no"}
+    settings.get("deepspeed_config", {}).update(changed)
+    config = tmp_path / shipped
+    config.write_text(yaml.safe_dump(settings))
     assert lexigraft(*adapt(files, tmp_path / "one")).code == 0
     resumable = ("--work", tmp_path / "work", "--checkpoint-every", 2)
     sharded = accelerate_launch(config)
     assert launched(sharded, *adapt(files, tmp_path / "two", *resumable), kill_at=5).returncode != 0
     [checkpoint] = (tmp_path / "work").rglob("checkpoint-*")
-    assert list(checkpoint.glob("optimizer*/*.distcp"))
+    assert len(list(checkpoint.glob(shards))) == 2
     done = launched(sharded, *adapt(files, tmp_path / "two", *resumable))
     assert done.returncode == 0, done.stderr
     assert_same_training(tmp_path / "one", tmp_path / "two")
