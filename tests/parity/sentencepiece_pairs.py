@@ -69,10 +69,11 @@ def real_pair(folder: Path, lines: int = 20_000) -> Pair:
     return _write(folder, xlmr_tokenizer(), swahili_tokenizer(), text, dim=64)
 
 
-def xlmr_tokenizer() -> Any:
-    """The pieces of XLM-R in id order (their scores are not published with them)."""
+def xlmr_tokenizer(size: int = 250_002) -> Any:
+    """The pieces of XLM-R in id order (their scores are not published with them); fewer: the first ones and `<mask>`."""
     with gzip.open(DATA / "tokenizers" / "xlm-roberta-base-pieces" / "pieces.txt.gz", "rt", encoding="utf-8") as file:
-        return _unigram(file.read().rstrip("\n").split("\n"), step=1e-4)
+        pieces = file.read().rstrip("\n").split("\n")
+    return _unigram([*pieces[: size - 1], pieces[-1]], step=1e-4)
 
 
 def swahili_tokenizer(name: str = "sw-xlmr-unigram-50k") -> Any:

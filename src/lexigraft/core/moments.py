@@ -1,4 +1,4 @@
-"""Mean, deviation and covariance of a table's rows, by blocks of at most 1,024, the blocks summed in double precision."""
+"""Mean, deviation and covariance of a table's rows, by blocks whose sums are added in double precision."""
 
 from __future__ import annotations
 
