@@ -26,6 +26,12 @@ BUDGET = ("--batch-tokens", 160, "--set", "sequence_length=32", "--learning-rate
 FEW_MASKS = ("--set", "objective_options={mask_share: 0.02}")
 
 
+@pytest.fixture(autouse=True)
+def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The launched processes have none; the one that they are compared with, this one, does without too."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
 def adapt(files: Files, out: Path, *more: object) -> list[object]:
     return ["adapt", files.source, "--corpus", files.source_text, "--steps", 8, *BUDGET, "--out", out, *more]
 
