@@ -40,7 +40,9 @@ def main(request: dict[str, Any]) -> dict[str, float]:
     folder, masked = Path(request["folder"]), request["kind"] == "masked"
     tokenizer = AutoTokenizer.from_pretrained(folder / "model")
     model = (AutoModelForMaskedLM if masked else AutoModelForCausalLM).from_pretrained(folder / "model")
-    body = [n for n, m in model.base_model.named_modules(prefix=model.base_model_prefix) if isinstance(m, torch.nn.Linear)]
+    body = [
+        n for n, m in model.base_model.named_modules(prefix=model.base_model_prefix) if isinstance(m, torch.nn.Linear)
+    ]
     adapted = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules=body))
     for parameter in (model.get_input_embeddings().weight, *model.get_output_embeddings().parameters()):
         parameter.requires_grad_(True)

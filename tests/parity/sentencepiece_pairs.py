@@ -70,7 +70,7 @@ def real_pair(folder: Path, lines: int = 20_000) -> Pair:
 
 
 def xlmr_tokenizer(size: int = 250_002) -> Any:
-    """The pieces of XLM-R in id order (their scores are not published with them); fewer: the first ones and `<mask>`."""
+    """The pieces of XLM-R in id order (their scores are not published); of a smaller size, the first and `<mask>`."""
     with gzip.open(DATA / "tokenizers" / "xlm-roberta-base-pieces" / "pieces.txt.gz", "rt", encoding="utf-8") as file:
         pieces = file.read().rstrip("\n").split("\n")
     return _unigram([*pieces[: size - 1], pieces[-1]], step=1e-4)
