@@ -66,7 +66,7 @@ def speed(kind: str, device: str, small: bool) -> None:
     share = found["operations_per_second"] / found["matmul_rate"]
     print(
         f"{kind}, {found['parameters'] / 1e6:,.1f}M parameters, attention {found['attention']}: "
-        f"{found['tokens_per_second']:,.0f} tokens/s, {share:.0%} of {found['matmul_rate'] / 1e12:,.2f} TFLOP/s"
+        f"{found['tokens_per_second']:,.0f} tokens/s, {share:.0%} of {found['matmul_rate'] / 1e12:,.3g} TFLOP/s"
     )
 
 

@@ -77,8 +77,9 @@ def test_torchrun_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_accelerate_causal(tmp_path: Path) -> None:
     files = write_files(tmp_path, "llama-untied")
-    assert lexigraft(*adapt(files, tmp_path / "one")).code == 0
-    done = launched(accelerate_launch(CONFIGS / "two-processes-cpu.yaml"), *adapt(files, tmp_path / "two"))
+    again = ("--set", "gradient_checkpointing=true")
+    assert lexigraft(*adapt(files, tmp_path / "one", *again)).code == 0
+    done = launched(accelerate_launch(CONFIGS / "two-processes-cpu.yaml"), *adapt(files, tmp_path / "two", *again))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["steps"] == 8
     assert_same_training(tmp_path / "one", tmp_path / "two")
