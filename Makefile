@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHONS := python3 python3.13 python3.12 python3.11
 PARITY_TIME := 900
 
-.PHONY: help install demo test test-fast check format parity bench clean
+.PHONY: help install demo test test-fast check format parity bench gpu-check clean
 
 help:  ## List what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ parity: $(INSTALLED)  ## Compare with published implementations, each in an envi
 
 bench: $(INSTALLED)  ## Measure time and memory beside the published implementations
 	$(BIN)/python benchmarks/run.py
+
+gpu-check: $(INSTALLED)  ## Compare a GPU with the processors and measure how fast it trains; skipped, loudly, without one
+	$(BIN)/python benchmarks/gpu_check.py
 
 clean:  ## Remove the environments, caches and the demo
 	rm -rf $(VENV) .parity demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -29,11 +29,10 @@ def machine() -> str:
     return f"{names[0] if names else platform.machine()}, {cores} cores; {software}"
 
 
-def fresh(script: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+def fresh(script: Path, request: Mapping[str, Any], **environment: str) -> dict[str, Any]:
     """Run a script of ours in a process of its own, so that its peak memory is its own; its last line is JSON."""
-    done = subprocess.run(
-        [sys.executable, str(script), json.dumps(request)], stdout=subprocess.PIPE, text=True, check=True
-    )
+    command = [sys.executable, str(script), json.dumps(request)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | environment)
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 

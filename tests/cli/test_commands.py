@@ -210,6 +210,45 @@ def test_doctor_looks_at_the_machine_and_at_a_recipe(files: Files, tmp_path: Pat
     assert "✗" not in examined.out
 
 
+def test_doctor_rehearses_a_recipe_and_tells_what_it_will_take(files: Files, tmp_path: Path) -> None:
+    values = {
+        "source": str(files.source),
+        "target_tokenizer": {"type": "bpe", "size": 300},
+        "corpus": {"train": str(files.text)},
+        "strategies": ["focus", "random"],
+        "poor_model": {"preset": "bert-tiny", "steps": 3, "batch_tokens": 64, "sequence_length": 16},
+        "adaptation": {"steps": 10, "batch_tokens": 64, "sequence_length": 16, "probe_step": 5},
+    }
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(values))
+    before = set(tmp_path.iterdir())
+    done = lexigraft("doctor", path, "--rehearse", "--json")
+    assert done.code == 0, done
+    said = "\n".join(f["what"] for f in done.json["findings"])
+    for part in (
+        "3 measurements",
+        "for 6 cells",
+        "target tokenizer",
+        "poor model",
+        "target vectors",
+        "4 × 16 tokens",
+        "GB",
+    ):
+        assert part in said
+    assert set(tmp_path.iterdir()) == before, "a rehearsal leaves nothing behind"
+
+
+def test_a_recipe_with_mistakes_is_not_rehearsed(files: Files, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({"source": str(files.source), "target_tokenizer": str(files.target)}))
+    done = lexigraft("doctor", path, "--rehearse")
+    assert done.code == 2
+    assert "rehearsed" not in done.out
+    nothing = lexigraft("doctor", "--rehearse")
+    assert nothing.code == 2
+    assert "Name a recipe" in nothing.err
+
+
 def test_doctor_collects_every_problem_without_loading_weights(files: Files, tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
     values = {

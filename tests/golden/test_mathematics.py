@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from lexigraft.core.combining import combine
 from lexigraft.core.procrustes import identity, procrustes, ridge
-from lexigraft.core.rows import combine
 from lexigraft.core.similarity import nearest, sparse_mix
 from lexigraft.core.sparsemax import sparsemax_rows
 from lexigraft.core.strategy import Mix

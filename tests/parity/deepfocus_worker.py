@@ -14,43 +14,67 @@ import deepfocus
 import deepfocus.focus
 import numpy as np
 import torch
-from deepfocus.fasttext_embs import load_target_token_embedding
-from deepfocus.focus import get_overlapping_tokens, is_very_rare_token
 from transformers import PreTrainedTokenizerFast
 
 
-def leave_out_special_anchors(folder: str) -> None:
-    """Treat the target's special tokens as if they had no vector: they are copied, but new rows do not lean on them."""
-    special = set(PreTrainedTokenizerFast.from_pretrained(folder).all_special_tokens)
-    rare = deepfocus.focus.is_very_rare_token
-    deepfocus.focus.is_very_rare_token = lambda token, vectors: token in special or rare(token, vectors)
+class Watched:
+    """What deepfocus finds on its way, noted down as it calls its own functions.
+
+    Attributes:
+        pairs: Matched tokens, ``(target, source)`` ids.
+        new: Ids of tokens without a match, by token.
+        seconds: How long matching took.
+        rare: Tokens that it took for having no vector.
+    """
+
+    def __init__(self, left_out: set[str]) -> None:
+        """Watch; tokens that are left out count as if they had no vector, so that new rows do not lean on them."""
+        self.rare: set[str] = set()
+        self._left_out = left_out
+        self._match, self._is_rare = deepfocus.focus.get_overlapping_tokens, deepfocus.focus.is_very_rare_token
+        deepfocus.focus.get_overlapping_tokens, deepfocus.focus.is_very_rare_token = self.match, self.is_rare
+
+    def match(self, *arguments, **options):
+        began = time.perf_counter()
+        overlap, new = self._match(*arguments, **options)
+        self.seconds = time.perf_counter() - began
+        self.pairs = [(found.target.id, found.source[0].id) for found in overlap.values()]
+        self.new = {token: found.target.id for token, found in new.items()}
+        return overlap, new
+
+    def is_rare(self, token, vectors):
+        rare = token in self._left_out or self._is_rare(token, vectors)
+        if rare:
+            self.rare.add(token)
+        return rare
 
 
 def main(request: dict[str, object]) -> dict[str, object]:
-    """Write the rows, the overlap and the ids of randomly drawn rows; answer with counts, seconds and peak memory."""
+    """Write the rows, the matched pairs and the ids of randomly drawn rows; answer with counts, seconds, peak memory.
+
+    Without a table and vectors, only tokens are matched.
+    """
     torch.set_num_threads(int(request.get("threads", 1)))
-    if not request.get("special_anchors", True):
-        leave_out_special_anchors(request["target"])
     source = PreTrainedTokenizerFast.from_pretrained(request["source"])
     target = PreTrainedTokenizerFast.from_pretrained(request["target"])
-
-    began = time.perf_counter()
-    overlap, new = get_overlapping_tokens(
-        target, source, match_symbols=False, exact_match_all=True, fuzzy_match_all=False
-    )
-    answer: dict[str, object] = {"align_seconds": time.perf_counter() - began, "overlap": len(overlap), "new": len(new)}
+    special = set() if request.get("special_anchors", True) else set(target.all_special_tokens)
+    watched = Watched(special | set(request.get("without", [])))
+    found: dict[str, np.ndarray] = {}
+    answer: dict[str, object] = {}
     if "vectors" in request:
         table = torch.from_numpy(np.load(request["table"]))
         began = time.perf_counter()
         rows = deepfocus.FOCUS(target, source, table, fasttext_model_path=request["vectors"], processes=1)
         answer["focus_seconds"] = time.perf_counter() - began
-        vectors = load_target_token_embedding(target, fasttext_model_path=request["vectors"])
-        random = sorted(t.target.id for name, t in new.items() if is_very_rare_token(name, vectors))
-        twins = np.array([[o.target.id, o.source[0].id] for o in overlap.values()], np.int64).reshape(-1, 2)
-        np.savez(request["out"], rows=rows.numpy(), random=np.array(random, np.int64), twins=twins)
+        random = sorted(i for token, i in watched.new.items() if token in watched.rare)
+        found = {"rows": rows.numpy(), "random": np.array(random, np.int64)}
         answer["random"] = len(random)
-    answer["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return answer
+    else:
+        watched.match(target, source, match_symbols=False, exact_match_all=True, fuzzy_match_all=False)
+    np.savez(request["out"], twins=np.array(watched.pairs, np.int64).reshape(-1, 2), **found)
+    counts = {"overlap": len(watched.pairs), "new": len(watched.new)}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return answer | counts | {"align_seconds": watched.seconds, "peak_bytes": peak}
 
 
 if __name__ == "__main__":

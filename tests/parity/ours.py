@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import torch
 
 from lexigraft.adapters.fasttext_vectors import load_vectors
 from lexigraft.core.alignment import Alignment, align
-from lexigraft.core.resources import Resources
+from lexigraft.core.resources import Resources, StaticVectors
 from lexigraft.core.rows import build_rows
 from lexigraft.core.strategy import InitContext, Need, Role
 from lexigraft.core.vocabulary import Vocabulary
@@ -28,13 +29,22 @@ class Ours(NamedTuple):
     seconds: dict[str, float]
 
 
-def our_rows(source_tokenizer: Any, target_tokenizer: Any, table: npt.NDArray[np.float32], fasttext_bin: Path) -> Ours:
-    """FOCUS rows of a source table for a target tokenizer, with the vectors of a fastText file."""
+def our_rows(
+    source_tokenizer: Any,
+    target_tokenizer: Any,
+    table: npt.NDArray[np.float32],
+    fasttext_bin: Path,
+    without: Sequence[int] = (),
+) -> Ours:
+    """FOCUS rows of a source table for a target tokenizer, with the vectors of a fastText file but for some tokens."""
     source, target = Vocabulary.of(source_tokenizer), Vocabulary.of(target_tokenizer)
     began = time.perf_counter()
     alignment = align(source, target)
     aligned = time.perf_counter()
-    loader = {Need.TARGET_VECTORS: lambda: load_vectors(fasttext_bin, target, "token")}
+    vectors = load_vectors(fasttext_bin, target, "token")
+    present = vectors.present & ~np.isin(np.arange(target.size), list(without))
+    loader = {Need.TARGET_VECTORS: lambda: StaticVectors(vectors.vectors, present, vectors.origin)}
+    loaded = time.perf_counter()
     context = InitContext(
         source=source,
         target=target,
@@ -46,5 +56,5 @@ def our_rows(source_tokenizer: Any, target_tokenizer: Any, table: npt.NDArray[np
         generator=torch.Generator().manual_seed(0),
     )
     rows = build_rows([Focus()], context)
-    seconds = {"align": aligned - began, "rows": time.perf_counter() - aligned}
+    seconds = {"align": aligned - began, "vectors": loaded - aligned, "rows": time.perf_counter() - loaded}
     return Ours(rows.tables[Role.INPUT].numpy(), rows.provenance.rules, alignment, seconds)

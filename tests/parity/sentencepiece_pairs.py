@@ -39,7 +39,7 @@ class Pair:
 def made_pair(folder: Path) -> Pair:
     """Two Unigram tokenizers of words, endings and letters, one for each page of the sample text, and vectors."""
     source, target = (_words_and_endings(SAMPLE[variant]) for variant in ("source", "target"))
-    return _write(folder, source, target, SAMPLE["target"].splitlines() * 20, dim=16)
+    return write_pair(folder, source, target, SAMPLE["target"].splitlines() * 20, dim=16)
 
 
 def _words_and_endings(text: str) -> Any:
@@ -59,20 +59,21 @@ def _unigram(pieces: Sequence[str], step: float = 1e-2) -> Any:
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    return _fast(tokenizer)
+    return fast_tokenizer(tokenizer)
 
 
 def real_pair(folder: Path, lines: int = 20_000) -> Pair:
     """XLM-R's 250,002 pieces and FOCUS's Swahili Unigram tokenizer (50k), vectors of Swahili news."""
     with gzip.open(DATA / "swahili" / "train.swa.gz", "rt", encoding="utf-8") as file:
         text = [line for _, line in zip(range(lines), file, strict=False)]
-    return _write(folder, xlmr_tokenizer(), swahili_tokenizer(), text, dim=64)
+    return write_pair(folder, xlmr_tokenizer(), swahili_tokenizer(), text, dim=64)
 
 
-def xlmr_tokenizer() -> Any:
-    """The pieces of XLM-R in id order (their scores are not published with them)."""
+def xlmr_tokenizer(size: int = 250_002) -> Any:
+    """The pieces of XLM-R in id order (their scores are not published); of a smaller size, the first and `<mask>`."""
     with gzip.open(DATA / "tokenizers" / "xlm-roberta-base-pieces" / "pieces.txt.gz", "rt", encoding="utf-8") as file:
-        return _unigram(file.read().rstrip("\n").split("\n"), step=1e-4)
+        pieces = file.read().rstrip("\n").split("\n")
+    return _unigram([*pieces[: size - 1], pieces[-1]], step=1e-4)
 
 
 def swahili_tokenizer(name: str = "sw-xlmr-unigram-50k") -> Any:
@@ -80,16 +81,18 @@ def swahili_tokenizer(name: str = "sw-xlmr-unigram-50k") -> Any:
     from tokenizers import Tokenizer
 
     with gzip.open(DATA / "tokenizers" / "focus" / name / "tokenizer.json.gz", "rt", encoding="utf-8") as file:
-        return _fast(Tokenizer.from_str(file.read()))
+        return fast_tokenizer(Tokenizer.from_str(file.read()))
 
 
-def _fast(tokenizer: Any) -> Any:
+def fast_tokenizer(tokenizer: Any) -> Any:
+    """A backend tokenizer with XLM-R's special tokens."""
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **XLMR_ROLES, clean_up_tokenization_spaces=False)
 
 
-def _write(folder: Path, source: Any, target: Any, text: list[str], dim: int) -> Pair:
+def write_pair(folder: Path, source: Any, target: Any, text: list[str], dim: int) -> Pair:
+    """Save two tokenizers, a drawn source table, and fastText vectors of the target's tokens in a text."""
     import fasttext
 
     pair = Pair(folder / "source", folder / "target", folder / "table.npy", folder / "vectors.bin")

@@ -13,10 +13,10 @@ import torch
 
 from fixtures.real_tokenizers import DATA, SOURCES, load_real
 from lexigraft.core.alignment import align
+from lexigraft.core.combining import combine
 from lexigraft.core.digits import digit_scheme, digit_warning
 from lexigraft.core.registry import make
 from lexigraft.core.resources import Resources
-from lexigraft.core.rows import combine
 from lexigraft.core.strategy import InitContext, Mix, Role
 from lexigraft.core.surface import Kind
 from lexigraft.core.vocabulary import Vocabulary

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from fixtures.small_worlds import words
+from lexigraft.core.combining import combine
 from lexigraft.core.learned_weights import FullHull, SparseHull, aligned, convex_part, mixable, mixed, taken, widened
-from lexigraft.core.rows import combine
 from lexigraft.core.strategy import Mix
 
 MIX = Mix.from_rows([([4, 1], [0.25, 0.75]), ([], []), ([2], [1.0])])

@@ -18,7 +18,7 @@ from lexigraft.plugins.objectives.masked import Masked
 from lexigraft.plugins.objectives.span_corruption import SpanCorruption
 
 OBJECTIVES: dict[str, Objective] = {
-    "masked": Masked(),
+    "masked": Masked(logits_per_block=5000),
     "causal": Causal(logits_per_block=5000),
     "seq2seq": SpanCorruption(),
 }

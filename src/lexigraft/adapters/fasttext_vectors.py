@@ -96,7 +96,9 @@ def load_vectors(path: Path, vocabulary: Vocabulary, level: Literal["token", "wo
     if not present.any():
         hint = "Check the level (token or word) and that the vectors were made with this tokenizer"
         raise LexigraftError("no token of the vocabulary has a vector", path, hint)
-    return _static(vectors, present, {"file": str(path), "hash": _file_hash(path), "level": level})
+    return _static(
+        vectors, present, {"file": str(path), "hash": hashlib.sha256(vectors.data).hexdigest(), "level": level}
+    )
 
 
 def resolved(settings: VectorSettings) -> dict[str, Any]:
@@ -196,8 +198,3 @@ def _text_of(surface: bytes) -> str:
         return surface.decode().strip()
     except UnicodeDecodeError:
         return ""
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""transformers.Trainer for packed rows: sequential data, one module that returns the loss, small atomic checkpoints."""
+"""transformers.Trainer for packed text: one process's share of every batch; checkpoints that are whole or absent."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch.utils.data import Dataset, SequentialSampler
-from transformers import Trainer
+from safetensors.torch import save_file
+from torch.utils.data import DataLoader, Dataset, SequentialSampler
+from transformers import Trainer, TrainingArguments
 
+from lexigraft.adapters.trained_weights import WEIGHTS, load_trained, trained_state
 from lexigraft.core.atomic import sync_tree
+from lexigraft.core.processes import processes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -20,9 +22,22 @@ if TYPE_CHECKING:
     from lexigraft.adapters.trainer_loop import Loop
     from lexigraft.core.objective import Objective
     from lexigraft.core.packing import PackedText
+    from lexigraft.core.vocabulary import Vocabulary
 
-WEIGHTS = "trained.safetensors"
 _PREFIX = "model."
+
+
+class OneDevice(TrainingArguments):
+    """Training arguments of a process that keeps to one device, however many it sees.
+
+    transformers would otherwise split each batch over all GPUs by threads (DataParallel), which averages the means of
+    the parts; several GPUs are for a launcher.
+    """
+
+    @property
+    def n_gpu(self) -> int:
+        """GPUs of this process: 1, or 0 without any."""
+        return min(1, int(super().n_gpu))
 
 
 class TrainingModule(torch.nn.Module):
@@ -32,100 +47,119 @@ class TrainingModule(torch.nn.Module):
         super().__init__()
         self.model = model
         self.objective = objective
+        # Where DeepSpeed looks for the model's width, and FSDP for the layers that are one unit each.
+        self.config = model.config
+        self._no_split_modules = _layers(model)
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """The objective's mean loss on a batch."""
         return self.objective.loss(self.model, batch)
 
 
-class TrainingRows(Dataset[tuple[int, torch.Tensor]]):
-    """The rows of one stretch of training in their order, each with its place in the endless order."""
+def _layers(model: PreTrainedModel) -> list[str]:
+    """Class names of a model's layers; not of what holds a table, which the head may share."""
+    table = model.get_input_embeddings()
+    holders = {type(m).__name__ for m in model.modules() if any(inner is table for inner in m.modules())}
+    here = {type(m).__name__ for m in model.modules()}
+    return sorted(here.intersection(model._no_split_modules or ()) - holders)
 
-    def __init__(self, packed: PackedText, loop: Loop) -> None:
-        self.packed, self.loop = packed, loop
-        # Several processes share the rows of a step, so each stretch holds enough rows for all of them.
-        self.processes = int(os.environ.get("WORLD_SIZE", "1"))
+
+class Shares(Dataset[dict[str, Any]]):
+    """One process's share of the batch of every step of one stretch of training.
+
+    The noise is drawn for the whole batch, from the seed and the place of its first row in the endless order, and the
+    rows are shared out afterwards. So a batch is the same however many processes share it, and when it is repeated.
+    """
+
+    def __init__(self, packed: PackedText, loop: Loop, objective: Objective, vocabulary: Vocabulary) -> None:
+        self.packed, self.loop, self.objective, self.vocabulary = packed, loop, objective, vocabulary
+        self.processes = processes()
+        self.rows = self.processes.share(loop.rows_per_batch)
 
     def __len__(self) -> int:
-        return self.loop.steps * self.loop.rows_per_batch * self.processes
+        return self.loop.steps
 
-    def __getitem__(self, index: int) -> tuple[int, torch.Tensor]:
-        """The place and the row, int64, ``(length,)``."""
-        place = self.loop.first_step * self.loop.rows_per_batch * self.processes + index
-        return place, torch.from_numpy(self.packed.at(place, self.loop.seed)).long()
+    def __getitem__(self, step: int) -> dict[str, Any]:
+        """``batch``, tensors of this process's rows, and ``weight``, what its mean loss counts for.
+
+        Gradients are averaged over processes. With the weight (share of the predicted tokens times processes) the
+        average is the mean over all predicted tokens of the batch.
+        """
+        import numpy as np
+
+        rows, seed = self.loop.rows_per_batch, self.loop.seed
+        place = (self.loop.first_step + step) * rows
+        text = torch.from_numpy(np.stack([self.packed.at(place + i, seed) for i in range(rows)])).long()
+        state = np.random.SeedSequence([seed, place]).generate_state(1, np.uint64)[0]
+        generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
+        whole = self.objective.batch(text, self.vocabulary, generator)
+        share = {name: tensor[self.rows] for name, tensor in whole.items()}
+        weight = self.processes.count * self.objective.predicted(share) / self.objective.predicted(whole)
+        return {"batch": share, "weight": weight}
 
 
 class PackedTrainer(Trainer):
-    """Trainer whose checkpoints hold what trains and appear whole or not at all."""
+    """Trainer whose data are already shared out; its checkpoints hold what trains and appear whole or not at all."""
 
     def __init__(self, *args: Any, table_names: frozenset[str], **kwargs: Any) -> None:
         self.table_names = {_PREFIX + name for name in table_names}
         self._saving: str | None = None
         super().__init__(*args, **kwargs)
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
-        return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
+    def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """Every step's share in order; accelerate, which would share the shares out again, does not see it."""
+        shares = self.train_dataset
+        return DataLoader(shares, sampler=SequentialSampler(shares), batch_size=1, collate_fn=lambda one: one[0])
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """The loss of a batch, through whatever wraps the module."""
-        loss: torch.Tensor = model(inputs)
-        return loss
+        """The weighted loss of this process's share, through whatever wraps the module."""
+        loss: torch.Tensor = model(inputs["batch"])
+        return loss * inputs["weight"]
 
     def get_decay_parameter_names(self, model: Any) -> list[str]:
         """Matrices decay; embedding tables, biases and norms do not (rows whose gradient is zero stay bit for bit)."""
         names: list[str] = super().get_decay_parameter_names(model)
         return [name for name in names if name not in self.table_names]
 
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Write what trains; DeepSpeed's own checkpoint, which comes after, holds the weights already."""
+        if self.is_deepspeed_enabled:
+            return
+        state = trained_state(self.model)
+        if self.args.should_save:
+            target = Path(output_dir or self.args.output_dir)
+            target.mkdir(parents=True, exist_ok=True)
+            save_file(state, target / WEIGHTS)
+
     def _get_output_dir(self, trial: Any) -> str:
         return self._saving or str(super()._get_output_dir(trial))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        run = Path(self.args.output_dir)
-        if not self._writes_alone():
-            super()._save_checkpoint(model, trial)
-            return
-        partial = run / f"partial-{self.state.global_step}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        """All processes write into a partial folder, then the first one gives it its name."""
+        run, step = Path(self.args.output_dir), self.state.global_step
+        partial, name = run / f"partial-{step}", f"checkpoint-{step}"
+        if self.args.should_save:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+        self.accelerator.wait_for_everyone()
         self._saving = str(partial)
         try:
             super()._save_checkpoint(model, trial)
         finally:
             self._saving = None
-        name = f"checkpoint-{self.state.global_step}"
-        sync_tree(partial)
-        shutil.rmtree(run / name, ignore_errors=True)
-        os.replace(partial / name, run / name)
-        sync_tree(run / name)
-        partial.rmdir()
-        for old in run.glob("checkpoint-*"):
-            if old.name != name:
-                shutil.rmtree(old, ignore_errors=True)
-
-    def _writes_alone(self) -> bool:
-        return self.args.world_size == 1 and not (self.is_fsdp_enabled or self.is_deepspeed_enabled)
-
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        if not self.args.should_save:
-            return
-        target = Path(output_dir or self.args.output_dir)
-        target.mkdir(parents=True, exist_ok=True)
-        save_file(trained_state(self.model), target / WEIGHTS)
+        self.accelerator.wait_for_everyone()
+        if self.args.should_save:
+            sync_tree(partial)
+            shutil.rmtree(run / name, ignore_errors=True)
+            os.replace(partial / name, run / name)
+            sync_tree(run / name)
+            shutil.rmtree(partial)
+            for old in run.glob("checkpoint-*"):
+                if old.name != name:
+                    shutil.rmtree(old, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         load_trained(model or self.model, Path(resume_from_checkpoint) / WEIGHTS)
-
-
-def trained_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The parameters that require gradients, by name, tied ones once."""
-    return {name: p.detach().contiguous() for name, p in module.named_parameters() if p.requires_grad}
-
-
-def load_trained(module: torch.nn.Module, path: Path) -> None:
-    """Write saved parameters into a module."""
-    parameters = dict(module.named_parameters())
-    with torch.no_grad():
-        for name, value in load_file(path).items():
-            parameters[name].copy_(value)

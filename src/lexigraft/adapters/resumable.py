@@ -71,8 +71,9 @@ def stretch(
     """
     from safetensors.torch import save_file
 
-    from lexigraft.adapters.packed_trainer import WEIGHTS, load_trained, trained_state
+    from lexigraft.adapters.trained_weights import WEIGHTS, load_trained, trained_state
     from lexigraft.core.atomic import sync_tree
+    from lexigraft.core.processes import processes
 
     done = folder / "done" if folder is not None and loop.checkpoint_every else None
     if done is not None and done.is_dir():
@@ -82,7 +83,7 @@ def stretch(
             [(int(s), float(x)) for s, x in saved["losses"]], {int(s): v for s, v in saved["evaluations"].items()}
         )
     history = train(model, objective, vocabulary, packed, loop, on_step=on_step, eval_steps=eval_steps, work=folder)
-    if done is not None and keep:
+    if done is not None and keep and processes().first:
         partial = done.with_name("ending")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)

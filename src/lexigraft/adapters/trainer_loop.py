@@ -1,7 +1,8 @@
-"""The one training loop: packed text and an objective through transformers.Trainer, resumable to the same weights."""
+"""The one training loop: packed text and an objective through transformers.Trainer, in one process or in many."""
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import shutil
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lexigraft.adapters.randomness import global_randomness_kept
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.processes import processes
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
 
     from lexigraft.core.objective import Objective
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("lexigraft")
 OnStep = Callable[[int, "PreTrainedModel"], Mapping[str, float] | None]
 Precision = Literal["auto", "float32", "bfloat16"]
+_PATIENCE = 24 * 60 * 60
+"""Seconds that processes wait for one that evaluates; when one dies, the launcher ends the others at once."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Loop:
 
     Attributes:
         steps: Optimiser steps of this stretch.
-        rows_per_batch: Packed rows in a batch (on each device).
+        rows_per_batch: Packed rows in a batch, those of all processes together.
         learning_rate: AdamW's peak rate.
         warmup_share: Share of the steps that warm up.
         schedule: What the rate does after the warm-up.
@@ -94,6 +97,10 @@ def train(
 ) -> History:
     """Train the parameters that require gradients, in place; continues from the last checkpoint under ``work``.
 
+    Under a launcher every process calls this with the same arguments. They share the rows of each batch, and each ends
+    with the same weights. Where the launcher shards the weights, a sharded copy trains, and what it learned is written
+    back into ``model``.
+
     Args:
         model: The model, LoRA layers already in place.
         objective: What it learns from.
@@ -101,7 +108,8 @@ def train(
         packed: The text.
         loop: How.
         on_step: Called with the step and the model in evaluation mode at each of ``eval_steps``; it cannot change the
-            run, because the random state is put back. What it returns is kept in checkpoints too.
+            run, because the random state is put back. What it returns is kept in checkpoints too. Of many processes
+            only the first calls it.
         eval_steps: Steps to call it at, counted over all stretches.
         work: Folder of this stretch's checkpoints.
 
@@ -109,22 +117,29 @@ def train(
         Losses and evaluations, those before an interruption too.
 
     Raises:
-        LexigraftError: The loss is not finite, or the disk is full.
+        LexigraftError: The loss is not finite, the disk is full, a batch has fewer rows than there are processes, or
+            sharded weights are to be evaluated.
     """
     import torch
-    from transformers import TrainingArguments
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-    from lexigraft.adapters.packed_trainer import PackedTrainer, TrainingModule, TrainingRows
+    from lexigraft.adapters.packed_trainer import OneDevice, PackedTrainer, Shares, TrainingModule
+    from lexigraft.adapters.trained_weights import trained_state, write_trained
     from lexigraft.adapters.training_callbacks import Evaluate, Progress, StopAtBadLoss
 
+    here = processes()
+    shares = Shares(packed, loop, objective, vocabulary)
+    if here.sharding and on_step is not None and eval_steps:
+        raise LexigraftError(
+            "weights in shards cannot be evaluated while they train", here.sharding, "Evaluate when training has ended"
+        )
     folder = nullcontext(str(work)) if work is not None else tempfile.TemporaryDirectory()
     with folder as output, global_randomness_kept():
         saves = work is not None and loop.checkpoint_every > 0
-        arguments = TrainingArguments(
+        arguments = OneDevice(
             output_dir=output,
             max_steps=loop.steps,
-            per_device_train_batch_size=loop.rows_per_batch,
+            per_device_train_batch_size=-(-loop.rows_per_batch // here.count),
             learning_rate=loop.learning_rate,
             lr_scheduler_type="constant_with_warmup" if loop.schedule == "constant" else loop.schedule,
             warmup_steps=math.ceil(loop.warmup_share * loop.steps),
@@ -139,14 +154,20 @@ def train(
             report_to=[],
             disable_tqdm=True,
             remove_unused_columns=False,
-            dataloader_pin_memory=torch.cuda.is_available(),
+            ddp_timeout=_PATIENCE,
         )
+        if arguments.world_size != here.count:
+            raise LexigraftError(
+                "cannot tell which of several processes this is",
+                f"LOCAL_RANK is not set, but {arguments.world_size} processes are expected",
+                "Start them with torchrun or accelerate launch, or unset WORLD_SIZE",
+            )
+        module = TrainingModule(copy.deepcopy(model) if here.sharding else model, objective)
         progress = Progress(loop.steps)
         trainer = PackedTrainer(
-            model=TrainingModule(model, objective),
+            model=module,
             args=arguments,
-            train_dataset=TrainingRows(packed, loop),
-            data_collator=lambda rows: _noised(rows, objective, vocabulary, loop.seed),
+            train_dataset=shares,
             callbacks=[
                 StopAtBadLoss(),
                 Evaluate(model, on_step, frozenset(eval_steps), loop.first_step),
@@ -156,6 +177,8 @@ def train(
         )
         for noisy in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(noisy)
+        # Each process drops out other units of its own rows.
+        torch.manual_seed(loop.seed + here.index)
         last = last_checkpoint(work) if work is not None else None
         if last is not None:
             _LOG.info("continuing from %s", last)
@@ -165,6 +188,8 @@ def train(
             raise LexigraftError("cannot write the checkpoint", work, fault.strerror or str(fault)) from fault
         finally:
             progress.close()
+        if here.sharding:
+            write_trained(TrainingModule(model, objective), trained_state(trainer.model))
         return _history(trainer.state.log_history, loop.first_step)
 
 
@@ -173,21 +198,9 @@ def last_checkpoint(work: Path) -> Path | None:
     if not work.is_dir():
         return None
     for partial in work.glob("partial*"):
-        shutil.rmtree(partial)
+        shutil.rmtree(partial, ignore_errors=True)
     found = {int(p.name.split("-")[1]): p for p in work.glob("checkpoint-*")}
     return found[max(found)] if found else None
-
-
-def _noised(
-    rows: list[tuple[int, torch.Tensor]], objective: Objective, vocabulary: Vocabulary, seed: int
-) -> dict[str, torch.Tensor]:
-    """A batch whose noise depends on the seed and its place in the endless order alone, so that resuming repeats it."""
-    import numpy as np
-    import torch
-
-    state = np.random.SeedSequence([seed, rows[0][0]]).generate_state(1, np.uint64)[0]
-    generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
-    return objective.batch(torch.stack([row for _, row in rows]), vocabulary, generator)
 
 
 def _history(log: list[dict[str, Any]], first_step: int) -> History:

@@ -14,8 +14,10 @@ from lexigraft.adapters.peft_warnings import expected_peft_warnings
 from lexigraft.adapters.resumable import run_folder, stretch
 from lexigraft.adapters.trainable import Parts, add_lora, choose, parts, plain_name, refuse_impossible
 from lexigraft.adapters.trainer_loop import Loop, OnStep, uses_bfloat16
+from lexigraft.core.errors import LexigraftError
 from lexigraft.core.objective import model_kind, refuse_unsuitable
 from lexigraft.core.packing import pack
+from lexigraft.core.processes import processes
 from lexigraft.core.recipe import AdaptSettings, Phase
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ def adapt(
         else []
     )
     refuse_impossible(model, phases, new_ids)
+    _refuse_sharded(phases)
     found = parts(model)
     packed = pack(vocabulary, corpus.lines, settings.sequence_length, kind=model_kind(model.config))
     run = None
@@ -169,6 +172,14 @@ def adapt(
         seconds=time.perf_counter() - started,
         trainable_parameters=most,
     )
+
+
+def _refuse_sharded(phases: Sequence[Phase]) -> None:
+    sharding = processes().sharding
+    if sharding and any("new_rows" in (phase.embeddings, phase.head) for phase in phases):
+        raise LexigraftError(
+            "new_rows cannot train where weights are in shards", sharding, "Use 'full', or plain processes"
+        )
 
 
 def _tables(found: Parts) -> frozenset[str]:

@@ -13,6 +13,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.graft_folder import FACTS, refuse_existing, whole_folder, write_model
 from lexigraft.core.model_files import check_tables, load_model, tables_of
 from lexigraft.core.objective import DEFAULT_OBJECTIVE, Objective, model_kind
+from lexigraft.core.processes import processes
 from lexigraft.core.recipe import AdaptSettings, EvaluationSettings, Phase, PretrainSettings, TokenizerSettings
 from lexigraft.core.registry import make
 from lexigraft.core.tokenizer_files import load_vocabulary
@@ -93,6 +94,8 @@ def adapt(
 ) -> dict[str, Any]:
     """Continue pre-training a model on target text and write the result.
 
+    Started in several processes by a launcher, all of them train; only the first one measures and writes.
+
     Args:
         model: Folder or Hub name, usually what ``graft`` wrote.
         corpus: Files of target text.
@@ -121,7 +124,8 @@ def adapt(
     vocabulary = load_vocabulary(model)
     loaded = load_model(model)
     check_tables(tables_of(loaded), vocabulary, model)
-    texts = {"heldout": load_corpus(list(heldout)).lines} if heldout else {}
+    first = processes().first
+    texts = {"heldout": load_corpus(list(heldout)).lines} if heldout and first else {}
     before = measure(loaded, vocabulary, texts, EvaluationSettings())
     say(f"adapting on {len(text):,} lines for {settings.steps:,} steps")
     adapted = adapt_model(loaded, vocabulary, text, settings, new_ids=_new_rows(model, settings), work=work)
@@ -136,7 +140,10 @@ def adapt(
         "last_loss": adapted.losses[-1][1] if adapted.losses else None,
         **{f"before/{name}": value for name, value in before.items()},
         **{f"after/{name}": value for name, value in after.items()},
+        "out": str(target),
     }
+    if not first:
+        return facts
     with whole_folder(target, force) as folder:
         if export != "adapter":
             write_model(folder, adapted.model, vocabulary)
@@ -151,7 +158,7 @@ def adapt(
             "versions": versions(),
         }
         (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return facts | {"out": str(target)}
+    return facts
 
 
 def _new_rows(model: str, settings: AdaptSettings) -> list[int] | None:
@@ -175,6 +182,8 @@ def pretrain(
     say: Say = lambda text: None,
 ) -> dict[str, Any]:
     """Train a model from scratch for a corpus and a tokenizer.
+
+    Started in several processes by a launcher, all of them train; only the first one writes.
 
     Args:
         corpus: Files of text.
@@ -204,12 +213,15 @@ def pretrain(
         "tokens": vocabulary.size,
         "steps": settings.steps,
         "tokens_trained": settings.steps * settings.batch_tokens,
+        "out": str(target),
     }
+    if not processes().first:
+        return facts
     with whole_folder(target, force) as folder:
         write_model(folder, model, vocabulary)
         record = {**facts, "settings": settings.model_dump(mode="json"), "versions": versions()}
         (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return facts | {"out": str(target)}
+    return facts
 
 
 def make_tokenizer(

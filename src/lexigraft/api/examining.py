@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lexigraft.api.examining_cost import look_at_cost
 from lexigraft.api.examining_machine import look_at_machine
 from lexigraft.api.examining_recipe import look_at_recipe
 from lexigraft.api.findings import Examined, Notebook
 
 
-def examine(recipe: str | Path | None = None) -> Examined:
-    """Look at the machine and, if one is given, at a recipe with everything it names; no weight is loaded.
+def examine(recipe: str | Path | None = None, *, rehearse: bool = False) -> Examined:
+    """Look at the machine and, if one is given, at a recipe with everything it names; no weight is loaded by that.
 
     Args:
         recipe: A recipe file.
+        rehearse: Whether the recipe's steps are tried out, once nothing is wrong with it, to say what it will take.
 
     Returns:
         What was found, problems included; nothing is raised for a user's mistake.
@@ -21,5 +23,7 @@ def examine(recipe: str | Path | None = None) -> Examined:
     notebook = Notebook()
     look_at_machine(notebook, Path.cwd())
     if recipe is not None:
-        look_at_recipe(notebook, Path(recipe))
+        settings = look_at_recipe(notebook, Path(recipe))
+        if rehearse and settings is not None and notebook.healthy:
+            look_at_cost(notebook, settings)
     return Examined(tuple(notebook.findings))

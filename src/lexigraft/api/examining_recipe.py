@@ -31,11 +31,11 @@ LOOKED_AT = 200_000
 """Lines of a text that are read; the others are counted when the comparison starts."""
 
 
-def look_at_recipe(notebook: Notebook, path: Path) -> None:
-    """Note everything about a recipe that a person should know before starting it."""
+def look_at_recipe(notebook: Notebook, path: Path) -> CompareSettings | None:
+    """Note everything about a recipe that a person should know before starting it; the recipe, if it can be read."""
     recipe: CompareSettings | None = notebook.attempt(lambda: read_recipe(path))
     if recipe is None:
-        return
+        return None
     cells = len(recipe.strategies) * len(recipe.seeds)
     notebook.good(
         f"recipe '{recipe.name}': {len(recipe.strategies)} strategies × {len(recipe.seeds)} seeds = {cells} cells"
@@ -49,6 +49,7 @@ def look_at_recipe(notebook: Notebook, path: Path) -> None:
     _supplies(notebook, recipe, target)
     look_at_sizes(notebook, recipe, header, target, cells)
     look_at_store(notebook, recipe.tracking)
+    return recipe
 
 
 def _plugins(notebook: Notebook, recipe: CompareSettings) -> None:

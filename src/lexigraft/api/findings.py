@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -45,7 +45,7 @@ class Examined:
     @property
     def healthy(self) -> bool:
         """Whether nothing would fail."""
-        return all(f.mark is not Mark.BAD for f in self.findings)
+        return _healthy(self.findings)
 
     def as_json(self) -> dict[str, Any]:
         """The form that ``doctor --json`` prints."""
@@ -58,6 +58,11 @@ class Notebook:
     """Collects findings while one looks around."""
 
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing found so far would fail."""
+        return _healthy(self.findings)
 
     def good(self, what: str) -> None:
         """Note something that is as it should be."""
@@ -85,3 +90,7 @@ class Notebook:
         with self.looking():
             return look()
         return None
+
+
+def _healthy(findings: Iterable[Finding]) -> bool:
+    return all(f.mark is not Mark.BAD for f in findings)

@@ -1,4 +1,4 @@
-"""`lexigraft doctor`: what this machine has, and what a recipe would stumble over, before any weight loads."""
+"""`lexigraft doctor`: what this machine has, what a recipe would stumble over, and what it will take."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ from typing import Annotated
 import typer
 
 from lexigraft.cli.output import Json, print_json
+from lexigraft.core.errors import LexigraftError
 
 
 def doctor(
     recipe: Annotated[Path | None, typer.Argument(help="A recipe to look through.")] = None,
+    rehearse: Annotated[
+        bool,
+        typer.Option("--rehearse", help="Do each step of the recipe a few times, and tell what it will take in all."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check versions, device, plug-ins and, with a recipe, its files, tokenizers, needs and sizes."""
     from lexigraft.api.examining import examine
 
-    found = examine(recipe)
+    if rehearse and recipe is None:
+        raise LexigraftError("there is nothing to rehearse", hint="Name a recipe: lexigraft doctor RECIPE --rehearse")
+    found = examine(recipe, rehearse=rehearse)
     if json:
         print_json(found.as_json())
     else:

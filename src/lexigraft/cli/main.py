@@ -11,6 +11,10 @@ import typer
 from lexigraft.cli import compare, doctor, explain, graft, strategies, train
 from lexigraft.cli.output import guarded
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.processes import processes
+
+_SHARED = ("adapt", "pretrain")
+"""The commands whose work a launcher can spread over processes."""
 
 app = typer.Typer(
     name="lexigraft",
@@ -43,11 +47,18 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _everywhere(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Give a pre-trained language model a new vocabulary; compare the ways to do it."""
+    if context.invoked_subcommand not in _SHARED and processes().count > 1:
+        raise LexigraftError(
+            "this command runs in one process",
+            context.invoked_subcommand,
+            f"Launchers are for {' and '.join(_SHARED)}; start the others without one",
+        )
 
 
 def main() -> None:
@@ -55,6 +66,9 @@ def main() -> None:
     # Threads that wait for each other by spinning hold the cores that the others need: where anything else runs on the
     # machine, many small operations take ten times as long. It must be said before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if processes().count > 1:
+        # Every process would warn that it looks for parameters that no gradient reaches, and that it found none.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     as_json = "--json" in sys.argv[1:]
     code: list[int] = [0]
 
@@ -67,8 +81,11 @@ def main() -> None:
 
 
 def _invoke(as_json: bool) -> Any:
-    """Run typer; its own usage errors become ours when JSON is wanted, and keep their form otherwise."""
-    if not as_json:
+    """Run typer; its own usage errors become ours when JSON is wanted, and keep their form otherwise.
+
+    In all but the first of several processes they become ours too, so that they are shown once.
+    """
+    if not (as_json or processes().local_index):
         return _leaving(lambda: app(standalone_mode=True))
     try:
         return app(standalone_mode=False)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.processes import processes
+
+_SECONDS_FOR_THE_FIRST = 20
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field; repeatable.")]
@@ -22,8 +26,9 @@ def print_json(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """A line about what is going on, on standard error."""
-    typer.echo(text, err=True)
+    """A line about what is going on, on standard error; of several processes only the first speaks."""
+    if processes().first:
+        typer.echo(text, err=True)
 
 
 def assignments(pairs: Sequence[str] | None) -> dict[str, Any]:
@@ -99,6 +104,10 @@ def guarded(run: Callable[[], Any], as_json: bool) -> int:
 
 
 def _fail(fault: LexigraftError, as_json: bool) -> int:
+    if processes().local_index:
+        # The first process of this machine meets the same fault and tells it; the launcher then ends this one. A fault
+        # that is this process's alone is told after all.
+        time.sleep(_SECONDS_FOR_THE_FIRST)
     if as_json:
         print_json(fault.as_dict())
     else:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lexigraft.cli.output import Json, Sets, assignments, pairs, print_json, say
+from lexigraft.core.processes import processes
 
 Corpus = Annotated[list[str], typer.Option(help="Text: .txt, .jsonl, .parquet, .gz, a folder or a glob; repeatable.")]
 Out = Annotated[Path, typer.Option(help="The folder to write.")]
@@ -20,11 +21,18 @@ def _given(**values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _track(kind: str, out: Path, parameters: dict[str, Any], facts: dict[str, Any]) -> None:
-    from lexigraft.api.tracking import track
+def _tell(
+    kind: str, out: Path, parameters: dict[str, Any], facts: dict[str, Any], *, track: bool, as_json: bool
+) -> None:
+    """Log and print what came out; of several processes only the first does."""
+    if not processes().first:
+        return
+    if track:
+        from lexigraft.api.tracking import track as log
 
-    if message := track(kind, out, parameters, facts):
-        say(message)
+        if message := log(kind, out, parameters, facts):
+            say(message)
+    print_json(facts) if as_json else pairs(facts)
 
 
 def tokenizer(
@@ -75,9 +83,7 @@ def pretrain(
     )  # fmt: skip
     settings = validate(PretrainSettings, given | assignments(set_), "pretrain")
     facts = run(corpus, tokenizer, out=out, settings=settings, work=work, force=force, say=say)
-    if track:
-        _track("pretrain", out, settings.model_dump(mode="json"), facts)
-    print_json(facts) if json else pairs(facts)
+    _tell("pretrain", out, settings.model_dump(mode="json"), facts, track=track, as_json=json)
 
 
 def adapt(
@@ -119,9 +125,7 @@ def adapt(
     facts = run(
         model, corpus, out=out, settings=settings, heldout=heldout, export=export, work=work, force=force, say=say
     )
-    if track:
-        _track("adapt", out, settings.model_dump(mode="json"), facts)
-    print_json(facts) if json else pairs(facts)
+    _tell("adapt", out, settings.model_dump(mode="json"), facts, track=track, as_json=json)
 
 
 def evaluate(

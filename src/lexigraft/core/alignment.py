@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -106,8 +107,10 @@ def _prefer_same_string(
 ) -> None:
     """Where several source tokens share a surface, take the one with the target token's own string."""
     seen = source.surfaces
-    for i, j in zip(ids.tolist(), source_ids[ids].tolist(), strict=True):
-        if source.tokens[j] == target.tokens[i] or (twin := source.id_of(target.tokens[i])) is None:
+    ours, theirs = target.tokens, source.tokens
+    pairs = zip(ids.tolist(), source_ids[ids].tolist(), strict=True)
+    for i, j in [(i, j) for i, j in pairs if theirs[j] != ours[i]]:
+        if (twin := source.id_of(ours[i])) is None:
             continue
         same = seen.texts[twin] == seen.texts[j] and seen.starts[twin] == seen.starts[j]
         if same and seen.kinds[twin] == seen.kinds[j]:
@@ -146,7 +149,8 @@ def _by_bytes(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64
     """Same bytes, same word start, same kind. Keys are built in bulk: this is the rule that sees every token."""
     table = dict(zip(reversed(_exact_keys(source)), range(len(source.texts) - 1, -1, -1), strict=True))
     keys = _exact_keys(target)
-    found = np.fromiter((table.get(keys[i], -1) for i in open_ids.tolist()), np.int64, len(open_ids))
+    wanted = [keys[i] for i in open_ids.tolist()]
+    found = np.fromiter(map(table.get, wanted, repeat(-1)), np.int64, len(wanted))
     usable = np.isin(source.kinds, (_TEXT, _BYTE))
     return np.where((found >= 0) & usable[found], found, -1)
 

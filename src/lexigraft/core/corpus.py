@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress, islice
 from pathlib import Path
 
+import numpy as np
+
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.spilling import Seen, keep_lines
 from lexigraft.core.text_files import read_lines
 
 
@@ -16,7 +20,7 @@ class Corpus:
     """Lines of text with the hash of their content.
 
     Attributes:
-        lines: The lines in order, stripped, none empty.
+        lines: The lines in order, stripped, none empty; in a file where they are too large for memory.
         hash: SHA-256 (hex) over the lines in order.
         bytes: UTF-8 bytes of all lines, without line ends.
         dropped_empty: How many lines were empty.
@@ -25,7 +29,7 @@ class Corpus:
         origin: The paths or names the lines came from.
     """
 
-    lines: tuple[str, ...]
+    lines: Sequence[str]
     hash: str
     bytes: int = 0
     dropped_empty: int = 0
@@ -36,8 +40,7 @@ class Corpus:
     @classmethod
     def of(cls, lines: Iterable[str], origin: Sequence[str] = (), *, deduplicate: bool = False) -> Corpus:
         """Make a corpus of lines in memory: stripped, empty ones dropped."""
-        kept, empty, repeated = _clean(lines, None, deduplicate)
-        return _corpus(kept, empty, repeated, tuple(origin))
+        return _cleaned(lines, None, deduplicate, tuple(origin))
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -67,10 +70,10 @@ def load_corpus(
     origin = tuple(map(str, paths))
     if not origin:
         raise LexigraftError("no corpus given", hint="Name at least one text file, glob, folder or hub:NAME")
-    kept, empty, repeated = _clean(read_lines(paths, text_field), limit_lines, deduplicate)
-    if not kept:
+    corpus = _cleaned(read_lines(paths, text_field), limit_lines, deduplicate, origin)
+    if not corpus.lines:
         raise LexigraftError("corpus is empty", ", ".join(origin), "Give files with at least one line of text")
-    return _corpus(kept, empty, repeated, origin)
+    return corpus
 
 
 def split(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
@@ -88,14 +91,12 @@ def split(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
         LexigraftError: One side would be empty though a share above 0 was asked for.
     """
     if share == 0:
-        return corpus, _corpus([], 0, 0, corpus.origin)
-    sides: tuple[list[str], list[str]] = ([], [])
-    for line in corpus.lines:
-        sides[_position(line, seed) < share].append(line)
-    if not all(sides):
+        return corpus, _corpus([], corpus.origin)
+    out = np.fromiter((_position(line, seed) < share for line in corpus.lines), np.bool_, len(corpus))
+    if not len(corpus) or out.all() or not out.any():
         hint = "Give more text, another share, or held-out files"
         raise LexigraftError("corpus is too small to hold lines out", f"{len(corpus)} lines, share {share}", hint)
-    train, heldout = (_corpus(side, 0, 0, corpus.origin) for side in sides)
+    train, heldout = (_corpus(compress(corpus.lines, side), corpus.origin) for side in (~out, out))
     return replace(train, dropped_empty=corpus.dropped_empty, dropped_duplicates=corpus.dropped_duplicates), heldout
 
 
@@ -113,51 +114,59 @@ def without(train: Corpus, heldout: Corpus) -> Corpus:
         LexigraftError: Nothing would be left.
     """
     unseen = frozenset(heldout.lines)
-    kept = [line for line in train.lines if line not in unseen]
-    if not kept:
+    kept = np.fromiter((line not in unseen for line in train.lines), np.bool_, len(train))
+    if not kept.any():
         raise LexigraftError(
             "every training line occurs in the held-out text", ", ".join(train.origin), "Use other held-out text"
         )
-    if len(kept) == len(train):
+    if kept.all():
         return train
-    rest = _corpus(kept, train.dropped_empty, train.dropped_duplicates, train.origin)
-    return replace(rest, dropped_heldout=train.dropped_heldout + len(train) - len(kept))
+    rest = _corpus(compress(train.lines, kept), train.origin)
+    return replace(
+        rest,
+        dropped_empty=train.dropped_empty,
+        dropped_duplicates=train.dropped_duplicates,
+        dropped_heldout=train.dropped_heldout + len(train) - len(rest),
+    )
 
 
 def spread(corpus: Corpus, limit: int) -> Corpus:
     """At most ``limit`` lines, evenly spread over the text."""
     if len(corpus) <= limit:
         return corpus
-    return _corpus([corpus.lines[n * len(corpus) // limit] for n in range(limit)], 0, 0, corpus.origin)
+    return _corpus((corpus.lines[n * len(corpus) // limit] for n in range(limit)), corpus.origin)
 
 
-def _clean(lines: Iterable[str], limit: int | None, deduplicate: bool) -> tuple[list[str], int, int]:
-    kept: list[str] = []
-    seen: set[str] = set()
-    empty = repeated = 0
-    for line in lines:
-        if limit is not None and len(kept) >= limit:
-            break
-        text = line.strip()
-        if not text:
-            empty += 1
-        elif deduplicate and text in seen:
-            repeated += 1
-        else:
-            kept.append(text)
-            seen.add(text)
-    return kept, empty, repeated
+def _cleaned(lines: Iterable[str], limit: int | None, deduplicate: bool, origin: tuple[str, ...]) -> Corpus:
+    seen, dropped = Seen(), {"empty": 0, "repeated": 0}
+
+    def kept() -> Iterator[str]:
+        for line in lines:
+            text = line.strip()
+            if text and (not deduplicate or seen.add(text)):
+                yield text
+            else:
+                dropped["repeated" if text else "empty"] += 1
+
+    corpus = _corpus(islice(kept(), limit), origin)
+    return replace(corpus, dropped_empty=dropped["empty"], dropped_duplicates=dropped["repeated"])
 
 
-def _corpus(lines: Sequence[str], empty: int, repeated: int, origin: tuple[str, ...]) -> Corpus:
+def _corpus(lines: Iterable[str], origin: tuple[str, ...]) -> Corpus:
     digest = hashlib.sha256()
     size = 0
-    for line in lines:
-        encoded = line.encode("utf-8", "surrogatepass")
-        digest.update(len(encoded).to_bytes(8, "little"))
-        digest.update(encoded)
-        size += len(encoded)
-    return Corpus(tuple(lines), digest.hexdigest(), size, empty, repeated, 0, origin)
+
+    def hashed() -> Iterator[str]:
+        nonlocal size
+        for line in lines:
+            encoded = line.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(8, "little"))
+            digest.update(encoded)
+            size += len(encoded)
+            yield line
+
+    kept = keep_lines(hashed())
+    return Corpus(kept, digest.hexdigest(), size, origin=origin)
 
 
 def _position(line: str, seed: int) -> float:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.rows import combine, covered_by, plans_by_role
+from lexigraft.core.combining import combine
+from lexigraft.core.rows import covered_by, plans_by_role
 from lexigraft.core.strategy import Dense, InitContext, Mix, Plan, Role, Scope, Strategy
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from lexigraft.core.moments import mean_and_deviation
 from lexigraft.core.strategy import Role
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def normal_rows(table: torch.Tensor, n: int, generator: torch.Generator) -> torc
 
     if table.ndim == 1:
         return table.mean().expand(n).clone()
-    mean, deviation = table.mean(0), table.std(0)
+    mean, deviation = mean_and_deviation(table)
     return mean + deviation * torch.randn(n, table.shape[1], generator=generator)
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from lexigraft.core.combining import combine
 from lexigraft.core.graft_writing import write_graft
 from lexigraft.core.law_resources import Ground
 from lexigraft.core.pipeline import Grafted, Transplant, in_memory, prepare_graft
 from lexigraft.core.registry import Plugin
 from lexigraft.core.resources import Resources
-from lexigraft.core.rows import Rows, build_rows, combine
+from lexigraft.core.rows import Rows, build_rows
 from lexigraft.core.strategy import Body, Dense, InitContext, Mix, Need, Plan, Role, Scope, Strategy
 from lexigraft.core.surface import Kind
 

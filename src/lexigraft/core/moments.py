@@ -1,4 +1,4 @@
-"""Mean, deviation and covariance of a table's rows, by blocks, summed in double precision."""
+"""Mean, deviation and covariance of a table's rows, by blocks whose sums are added in double precision."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def mean_and_deviation(
-    table: torch.Tensor, ids: npt.NDArray[np.int64], budget: int
+    table: torch.Tensor, ids: npt.NDArray[np.int64] | None = None, budget: int = 2**26
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and sample deviation of some rows, per dimension; one row alone deviates by 0.
+    """Mean and sample deviation of rows, per dimension; one row alone deviates by 0.
 
     Args:
         table: float32, ``(source, hidden)``.
-        ids: Which rows count, at least one.
+        ids: Which rows count, at least one; all where not given.
         budget: Bytes for one block.
 
     Returns:
@@ -32,8 +32,9 @@ def mean_and_deviation(
     mean = _mean(table, ids, budget)
     squares = torch.zeros_like(mean)
     for block in _blocks(table, ids, budget):
-        squares += (block - mean).square().sum(0)
-    deviation = (squares / max(1, len(ids) - 1)).sqrt()
+        squares += (block - mean.float()).square().sum(0).double()
+    rows = len(table) if ids is None else len(ids)
+    deviation = (squares / max(1, rows - 1)).sqrt()
     return mean.float(), deviation.float()
 
 
@@ -49,11 +50,10 @@ def mean_and_covariance(table: torch.Tensor, budget: int) -> tuple[torch.Tensor,
     """
     import torch
 
-    ids = np.arange(len(table))
-    mean = _mean(table, ids, budget)
+    mean = _mean(table, None, budget)
     total = torch.zeros(table.shape[1], table.shape[1], dtype=torch.float64)
-    for block in _blocks(table, ids, budget):
-        centred = (block - mean).float()
+    for block in _blocks(table, None, budget):
+        centred = block - mean.float()
         total += (centred.T @ centred).double()
     return mean, total / len(table)
 
@@ -80,15 +80,15 @@ def factor(covariance: torch.Tensor) -> torch.Tensor:
     return root
 
 
-def _blocks(table: torch.Tensor, ids: npt.NDArray[np.int64], budget: int) -> Iterator[torch.Tensor]:
-    for span in row_blocks(len(ids), 2 * 8 * table.shape[1], budget):
-        yield table[ids[span]].double()
+def _blocks(table: torch.Tensor, ids: npt.NDArray[np.int64] | None, budget: int) -> Iterator[torch.Tensor]:
+    for span in row_blocks(len(table) if ids is None else len(ids), 2 * 8 * table.shape[1], budget):
+        yield table[span] if ids is None else table[ids[span]]
 
 
-def _mean(table: torch.Tensor, ids: npt.NDArray[np.int64], budget: int) -> torch.Tensor:
+def _mean(table: torch.Tensor, ids: npt.NDArray[np.int64] | None, budget: int) -> torch.Tensor:
     import torch
 
     total = torch.zeros(table.shape[1], dtype=torch.float64)
     for block in _blocks(table, ids, budget):
-        total += block.sum(0)
-    return total / len(ids)
+        total += block.sum(0).double()
+    return total / (len(table) if ids is None else len(ids))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -51,8 +52,12 @@ class Objective:
         raise NotImplementedError(f"{type(self).__name__} has no batch()")
 
     def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The mean loss in nats over the predicted tokens, a scalar that gradients flow from."""
+        """The mean loss in nats over the predicted tokens, a scalar that gradients flow from; 0 without such tokens."""
         raise NotImplementedError(f"{type(self).__name__} has no loss()")
+
+    def predicted(self, batch: Mapping[str, torch.Tensor]) -> int:
+        """How many tokens of a batch the mean of :meth:`loss` goes over: processes weigh their shares by it."""
+        return int((batch["labels"] != -100).sum())
 
     def parameters(self) -> dict[str, Any]:
         """The options as plain values, for recipes and MLflow."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.spilling import joined
 
 if TYPE_CHECKING:
     from lexigraft.core.objective import ModelKind
@@ -83,29 +84,42 @@ def pack(vocabulary: Vocabulary, lines: Sequence[str], sequence_length: int, *, 
     else:
         after = _first(special, "eos", "sep")
     content = sequence_length - len(frame[0]) - len(frame[1])
-    stream = _stream(vocabulary, lines, before, after)
-    count = len(stream) // content if content > 0 else 0
-    if count == 0:
+    rows = np.zeros(0, np.int32)
+    if content > 0:
+        rows = joined(_framed(_blocks(vocabulary, lines, before, after), content, *frame))
+    if not len(rows):
         raise LexigraftError(
             "the corpus is too small to fill one training sequence",
-            f"{len(stream)} tokens",
+            f"{sum(map(len, _blocks(vocabulary, lines, before, after)))} tokens",
             f"Give more text, or a sequence_length below {sequence_length}",
         )
-    rows = np.empty((count, sequence_length), np.int32)
-    rows[:, : len(frame[0])] = frame[0]
-    rows[:, len(frame[0]) : len(frame[0]) + content] = stream[: count * content].reshape(count, content)
-    rows[:, len(frame[0]) + content :] = frame[1]
-    return PackedText(rows)
+    return PackedText(rows.reshape(-1, sequence_length))
 
 
 def _first(special: Mapping[str, int], *roles: str) -> list[int]:
     return next(([special[role]] for role in roles if role in special), [])
 
 
-def _stream(vocabulary: Vocabulary, lines: Sequence[str], before: list[int], after: list[int]) -> npt.NDArray[np.int32]:
-    blocks = []
+def _blocks(
+    vocabulary: Vocabulary, lines: Sequence[str], before: list[int], after: list[int]
+) -> Iterator[npt.NDArray[np.int32]]:
     for start in range(0, len(lines), _LINES_AT_ONCE):
         encoded = vocabulary.encode(lines[start : start + _LINES_AT_ONCE])
         ids = itertools.chain.from_iterable((*before, *line, *after) for line in encoded)
-        blocks.append(np.fromiter(ids, np.int32))
-    return np.concatenate(blocks) if blocks else np.empty(0, np.int32)
+        yield np.fromiter(ids, np.int32)
+
+
+def _framed(
+    blocks: Iterable[npt.NDArray[np.int32]], content: int, first: list[int], last: list[int]
+) -> Iterator[npt.NDArray[np.int32]]:
+    """Rows of some content between a frame, laid end to end; what is left of a block begins the next."""
+    rest = np.zeros(0, np.int32)
+    for block in blocks:
+        stream = np.concatenate([rest, block])
+        count = len(stream) // content
+        rows = np.empty((count, len(first) + content + len(last)), np.int32)
+        rows[:, : len(first)] = first
+        rows[:, len(first) : len(first) + content] = stream[: count * content].reshape(count, content)
+        rows[:, len(first) + content :] = last
+        yield rows.ravel()
+        rest = stream[count * content :]

@@ -47,7 +47,7 @@ class Start:
         ids = np.concatenate([asked, np.setdiff1d(ctx.alignment.new, asked)])
         made_by = {s.name for s in chain}
         covered = np.array([built.provenance.rules[i] in made_by for i in ids.tolist()], np.bool_)
-        mix = Mix.from_rows((i.tolist(), w.tolist()) for i, w in map(built.provenance.mix.row, ids.tolist()))
+        mix = built.provenance.mix.take(ids)
         return cls(ids, {role: built.tables[role][ids].clone() for role in ctx.roles}, covered, mix)
 
     def plan(
@@ -64,7 +64,7 @@ class Start:
 
         places = np.searchsorted(self.ids[: len(ctx.target_ids)], ctx.target_ids)
         covered = self.covered[places] | learned[places]
-        mix = Mix.from_rows((i.tolist(), w.tolist()) for i, w in map(self.mix.row, places.tolist()))
+        mix = self.mix.take(places)
         at = torch.from_numpy(places)
         return {
             role: Dense(changed.get(role, rows).detach().cpu()[at], covered, mix) for role, rows in self.rows.items()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from lexigraft.core.combining import combine
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.gaussian import fallback_rows
 from lexigraft.core.norms import calibrate
@@ -23,7 +23,7 @@ from lexigraft.core.surface import Kind
 if TYPE_CHECKING:
     import torch
 
-_BLOCK = 2**23
+_BLOCK = 2**24
 """Bytes of rows that are made at a time."""
 
 FALLBACK, UNUSABLE, POOR = "fallback", "unusable", "poor_model"
@@ -121,8 +121,7 @@ def _source_base(ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str],
         for span in _spans(len(matched), source):
             tables[role][torch.from_numpy(matched[span])] = source[twins[span]]
     rules = [ctx.alignment.rules[r] for r in ctx.alignment.rule_ids.tolist()]
-    pairs = (([i], [1.0]) if i >= 0 else ([], []) for i in ctx.alignment.source_ids.tolist())
-    return tables, rules, Mix.from_rows(pairs)
+    return tables, rules, Mix.of_single(ctx.alignment.source_ids)
 
 
 def _target_base(chain: Sequence[Strategy], ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str], Mix]:
@@ -131,17 +130,17 @@ def _target_base(chain: Sequence[Strategy], ctx: InitContext) -> tuple[dict[Role
     if (found := len(poor.tables[Role.INPUT])) < ctx.target.size:
         raise LexigraftError("the poor model has fewer rows than the target tokenizer", f"{found} < {ctx.target.size}")
     tables = {role: table[: ctx.target.size].clone() for role, table in poor.tables.items()}
-    return tables, [POOR] * ctx.target.size, Mix.from_rows(([], []) for _ in range(ctx.target.size))
+    return tables, [POOR] * ctx.target.size, Mix.of_single(np.full(ctx.target.size, -1))
 
 
 class _Draft:
     """Tables while they are being filled."""
 
     def __init__(self, base: tuple[dict[Role, torch.Tensor], list[str], Mix], ctx: InitContext) -> None:
-        self.tables, self.rules, self._copied = base
+        self.tables, self.rules, copied = base
         self._ctx = ctx
         self.filled_by_strategy = np.zeros(ctx.target.size, np.int8)
-        self._parts: dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]] = {}
+        self._mixes, self._place = [copied], np.arange(ctx.target.size)
 
     def apply(self, strategy: Strategy, plan: Plan, ids: npt.NDArray[np.int64]) -> None:
         plans = plans_by_role(strategy, plan, frozenset(self.tables))
@@ -183,11 +182,12 @@ class _Draft:
         self, strategy: Strategy, part: Mix | Dense, ids: npt.NDArray[np.int64], covered: npt.NDArray[np.bool_]
     ) -> None:
         mix = part if isinstance(part, Mix) else part.mix
-        self.filled_by_strategy[ids[covered]] = 1
-        for n in np.flatnonzero(covered).tolist():
-            i = int(ids[n])
+        made = ids[covered]
+        self.filled_by_strategy[made] = 1
+        for i in made.tolist():
             self.rules[i] = strategy.name
-            self._parts[i] = mix.row(n) if mix is not None else (np.zeros(0, np.int32), np.zeros(0, np.float32))
+        self._place[made] = sum(map(len, self._mixes)) + np.flatnonzero(covered)
+        self._mixes.append(mix if mix is not None else Mix.of_single(np.full(len(ids), -1)))
 
     def fill(self, usable: npt.NDArray[np.bool_], kind: str, generator: torch.Generator) -> None:
         """Give THE fallback to every row that is neither copied nor covered."""
@@ -199,8 +199,7 @@ class _Draft:
             self.rules[i] = FALLBACK if usable[i] or i in self._ctx.target.special_ids else UNUSABLE
 
     def finish(self, usable: npt.NDArray[np.bool_], plan_seconds: float) -> Rows:
-        pairs = (self._parts.get(i, None) or self._copied.row(i) for i in range(self._ctx.target.size))
-        provenance = Provenance(tuple(self.rules), Mix.from_rows((i.tolist(), w.tolist()) for i, w in pairs))
+        provenance = Provenance(tuple(self.rules), Mix.stack(self._mixes).take(self._place))
         new, made = self._ctx.alignment.source_ids < 0, self.filled_by_strategy > 0
         counts = {
             "target_tokens": self._ctx.target.size,
@@ -239,22 +238,3 @@ def plans_by_role(strategy: Strategy, plan: Plan, roles: frozenset[Role]) -> dic
             f"strategy '{strategy.name}' returned no plan for a table of this model", ", ".join(sorted(missing))
         )
     return {role: plans[role] for role in sorted(roles)}
-
-
-def combine(mix: Mix, table: torch.Tensor) -> torch.Tensor:
-    """``rows = W @ table`` with W sparse: float32, shape ``(asked, hidden)``, or ``(asked,)`` for a bias."""
-    import torch
-
-    flat = table.float() if table.ndim == 2 else table.float().unsqueeze(1)
-    if not len(mix.indices):
-        return torch.zeros(len(mix), *table.shape[1:])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Ss]parse.*", category=UserWarning)
-        weights = torch.sparse_csr_tensor(
-            torch.from_numpy(mix.indptr),
-            torch.from_numpy(mix.indices.astype(np.int64)),
-            torch.from_numpy(mix.weights),
-            size=(len(mix), len(flat)),
-        )
-        rows = weights @ flat
-    return rows if table.ndim == 2 else rows.squeeze(1)

@@ -103,19 +103,33 @@ class Mix:
             np.concatenate([b.weights for b in blocks]),
         )
 
+    @classmethod
+    def of_single(cls, ids: npt.NDArray[np.int64]) -> Mix:
+        """Rows that are one source row each; -1 is an uncovered row."""
+        one = ids >= 0
+        indptr = np.concatenate([np.zeros(1, np.int64), one.cumsum()])
+        return cls(indptr, ids[one].astype(np.int32), np.ones(int(indptr[-1]), np.float32))
+
     def __len__(self) -> int:
         return len(self.indptr) - 1
-
-    @property
-    def covered(self) -> npt.NDArray[np.bool_]:
-        """Which of the rows asked for have at least one source row, shape ``(asked,)``."""
-        return np.diff(self.indptr) > 0
 
     def __getitem__(self, span: slice) -> Mix:
         """Consecutive rows; no step."""
         start, stop, _ = span.indices(len(self))
         first, last = self.indptr[start], self.indptr[stop]
         return Mix(self.indptr[start : stop + 1] - first, self.indices[first:last], self.weights[first:last])
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Mix:
+        """Some of the rows, in any order."""
+        lengths = np.diff(self.indptr)[rows]
+        indptr = np.concatenate([np.zeros(1, np.int64), lengths.cumsum()])
+        at = np.repeat(self.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
+        return Mix(indptr, self.indices[at], self.weights[at])
+
+    @property
+    def covered(self) -> npt.NDArray[np.bool_]:
+        """Which of the rows asked for have at least one source row, shape ``(asked,)``."""
+        return np.diff(self.indptr) > 0
 
     def row(self, i: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """Source ids and weights of row ``i``."""

@@ -123,59 +123,77 @@ def surfaces(
     Returns:
         One surface for each id.
     """
-    read = _READERS[family]
-    texts: list[bytes] = []
-    size = len(tokens)
-    starts, isolated = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
-    kinds = np.zeros(size, np.int8)
-    for i, token in enumerate(tokens):
-        if i in special_ids:
-            text, start, kind = token.encode(), False, Kind.SPECIAL
-        elif i in added_ids:
-            text, start, kind = *_split_space(token.encode()), Kind.TEXT
-        elif family is Family.SENTENCEPIECE and (piece := _BYTE_PIECE.fullmatch(token)):
-            text, start, kind = bytes([int(piece[1], 16)]), False, Kind.BYTE
-        else:
-            text, start = read(token, suffix if family is Family.SUFFIX else prefix)
-            alone = isolates and any(map(_stands_alone, token.removeprefix(prefix) or token))
-            isolated[i] = alone and len(token) == 1
-            unused = family is Family.WORDPIECE and _UNUSED.fullmatch(token)
-            unreachable = alone and len(token) > 1
-            kind = Kind.UNUSABLE if unused or unreachable or not (text or start) else Kind.TEXT
-        texts.append(text)
-        starts[i], kinds[i] = start, kind
-    return Surfaces(tuple(texts), starts, isolated, kinds)
+    texts, starts = _READERS[family](tokens, suffix if family is Family.SUFFIX else prefix)
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    kinds = np.where((lengths > 0) | np.array(starts, np.bool_), Kind.TEXT, Kind.UNUSABLE).astype(np.int8)
+    isolated = np.zeros(len(tokens), np.bool_)
+    if isolates:
+        for i, token in enumerate(tokens):
+            if any(map(_stands_alone, token.removeprefix(prefix) or token)):
+                isolated[i] = len(token) == 1
+                kinds[i] = kinds[i] if len(token) == 1 else Kind.UNUSABLE
+    if family is Family.WORDPIECE:
+        for i in [i for i, token in enumerate(tokens) if _UNUSED.fullmatch(token)]:
+            kinds[i] = Kind.UNUSABLE
+    if family is Family.SENTENCEPIECE:
+        for i in [i for i, text in enumerate(texts) if text[:3] == b"<0x"]:
+            if piece := _BYTE_PIECE.fullmatch(tokens[i]):
+                texts[i], starts[i], kinds[i] = bytes([int(piece[1], 16)]), False, Kind.BYTE
+    for i in added_ids:
+        (texts[i], starts[i]), kinds[i], isolated[i] = _split_space(tokens[i].encode()), Kind.TEXT, False
+    for i in special_ids:
+        texts[i], starts[i], kinds[i], isolated[i] = tokens[i].encode(), False, Kind.SPECIAL, False
+    return Surfaces(tuple(texts), np.array(starts, np.bool_), isolated, kinds)
+
+
+Read = tuple[list[bytes], list[bool]]
+
+
+def _encoded(tokens: Sequence[str], space: str = " ") -> list[bytes]:
+    """The UTF-8 of each token, its space marks as spaces; all at once, unless a token holds what parts them."""
+    found = "\0".join(tokens).replace(space, " ").encode().split(b"\0")
+    return found if len(found) == len(tokens) else [token.replace(space, " ").encode() for token in tokens]
 
 
 def _split_space(data: bytes) -> tuple[bytes, bool]:
     return (data[1:], True) if data.startswith(b" ") else (data, False)
 
 
-def _read_byte_level(token: str, _: str) -> tuple[bytes, bool]:
+def _split_spaces(data: list[bytes]) -> Read:
+    starts = [d.startswith(b" ") for d in data]
+    return [d[1:] if start else d for d, start in zip(data, starts, strict=True)], starts
+
+
+def _read_byte_level(tokens: Sequence[str], _: str) -> Read:
+    return _split_spaces([_from_byte_level(token) for token in tokens])
+
+
+def _from_byte_level(token: str) -> bytes:
     try:
-        return _split_space(token.translate(_TO_LATIN1).encode("latin-1"))
+        return token.translate(_TO_LATIN1).encode("latin-1")
     except UnicodeEncodeError:
-        return _split_space(token.encode())
+        return token.encode()
 
 
-def _read_sentencepiece(token: str, _: str) -> tuple[bytes, bool]:
-    return _split_space(token.replace(SPACE_MARK, " ").encode())
+def _read_sentencepiece(tokens: Sequence[str], _: str) -> Read:
+    return _split_spaces(_encoded(tokens, SPACE_MARK))
 
 
-def _read_wordpiece(token: str, prefix: str) -> tuple[bytes, bool]:
-    inside = token.startswith(prefix) and len(token) > len(prefix)
-    return (token[len(prefix) :].encode(), False) if inside else (token.encode(), bool(token))
+def _read_wordpiece(tokens: Sequence[str], prefix: str) -> Read:
+    inside = [token.startswith(prefix) and len(token) > len(prefix) for token in tokens]
+    texts = [(t[len(prefix) :] if within else t).encode() for t, within in zip(tokens, inside, strict=True)]
+    return texts, [bool(t) and not within for t, within in zip(tokens, inside, strict=True)]
 
 
-def _read_suffix(token: str, suffix: str) -> tuple[bytes, bool]:
-    return token.removesuffix(suffix).encode(), False
+def _read_suffix(tokens: Sequence[str], suffix: str) -> Read:
+    return [token.removesuffix(suffix).encode() for token in tokens], [False] * len(tokens)
 
 
-def _read_plain(token: str, _: str) -> tuple[bytes, bool]:
-    return token.encode(), bool(token)
+def _read_plain(tokens: Sequence[str], _: str) -> Read:
+    return _encoded(tokens), [bool(token) for token in tokens]
 
 
-_READERS: Mapping[Family, Callable[[str, str], tuple[bytes, bool]]] = {
+_READERS: Mapping[Family, Callable[[Sequence[str], str], Read]] = {
     Family.BYTE_LEVEL: _read_byte_level,
     Family.SENTENCEPIECE: _read_sentencepiece,
     Family.WORDPIECE: _read_wordpiece,

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from lexigraft.core import procrustes
 from lexigraft.core.alignment import Alignment
+from lexigraft.core.combining import combine
 from lexigraft.core.dictionary import Dictionary
-from lexigraft.core.rows import combine
 from lexigraft.core.similarity import nearest, row_blocks, unit_rows
 from lexigraft.core.strategy import InitContext, Mix
 from lexigraft.core.surface import Kind

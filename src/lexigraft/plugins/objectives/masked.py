@@ -1,4 +1,4 @@
-"""Masked language modelling; the head runs only where a token is to be guessed."""
+"""Masked language modelling; the head runs only where a token is to be guessed, and by blocks there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.heads import head_logits, hidden_states, separable
+from lexigraft.core.heads import hidden_states, separable
 from lexigraft.core.objective import ModelKind, Objective
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Masked(Objective):
         mask_share: Share of the tokens to guess.
         mask_token_share: Share of the chosen tokens that become the mask token.
         random_token_share: Share of the chosen tokens that become a random token.
+        logits_per_block: How many logits are held at a time.
     """
 
     name: ClassVar[str] = "masked"
@@ -37,9 +38,12 @@ class Masked(Objective):
     mask_share: float = 0.15
     mask_token_share: float = 0.8
     random_token_share: float = 0.1
+    logits_per_block: int = 2**25
 
     def __post_init__(self) -> None:
-        """Refuse shares that are none."""
+        """Refuse shares that are none, and a block of nothing."""
+        if self.logits_per_block < 1:
+            raise ValueError("logits_per_block must be at least 1")
         if not 0 < self.mask_share < 1:
             raise ValueError("mask_share must lie between 0 and 1")
         shares = (self.mask_token_share, self.random_token_share)
@@ -77,10 +81,15 @@ class Masked(Objective):
         """Mean cross-entropy in nats over the chosen tokens."""
         from torch.nn.functional import cross_entropy
 
+        from lexigraft.core.blocked_loss import summed_cross_entropy
+
         ids, labels = batch["input_ids"], batch["labels"]
         chosen = labels != -100
-        if separable(model, ids):
-            logits = head_logits(model, hidden_states(model, input_ids=ids)[chosen])
-        else:
+        targets = labels[chosen]
+        # A process's share of a batch may hold no chosen token; its loss is then 0, and its gradients are.
+        count = max(1, len(targets))
+        if not separable(model, ids):
             logits = model(input_ids=ids).logits[chosen]
-        return cross_entropy(logits.float(), labels[chosen])
+            return cross_entropy(logits.float(), targets, reduction="sum") / count
+        hidden = hidden_states(model, input_ids=ids)[chosen]
+        return summed_cross_entropy(model, hidden, targets, self.logits_per_block) / count

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lexigraft.core.combining import combine
 from lexigraft.core.norms import rescaled, script_norms
 from lexigraft.core.piece_mixes import by_role, characters, evenly, pieces_of, weighted_mix
-from lexigraft.core.rows import combine
 from lexigraft.core.strategy import Dense, InitContext, Plan, Role, Strategy
 
 

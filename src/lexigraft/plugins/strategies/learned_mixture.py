@@ -62,7 +62,7 @@ class LearnedMixture(Strategy):
     epochs: int = 3
     batch_size: int = 16
     sequence_length: int = 128
-    learning_rate: float = 0.01
+    learning_rate: float = 0.003
 
     def __post_init__(self) -> None:
         if not self.start.strip():

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from lexigraft.core.combining import combine
 from lexigraft.core.low_rank import primitives_of
 from lexigraft.core.mixes import mix_of_nearest
-from lexigraft.core.rows import combine
 from lexigraft.core.strategy import Dense, InitContext, Mix, Need, Plan, Role, Scope, Strategy
 from lexigraft.core.token_vectors import CAPITALISED_TOO, evenly, from_words
 from lexigraft.core.word_spaces import in_one_space

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from lexigraft.core.combining import combine
 from lexigraft.core.mixes import softmax_mix, spread_out, uncovered
-from lexigraft.core.rows import combine
 from lexigraft.core.strategy import Dense, InitContext, Mix, Need, Plan, Role, Strategy
 from lexigraft.core.surface import Kind
 from lexigraft.core.translation import Links, link_tokens, place_points

@@ -1,0 +1,95 @@
+"""Cross-entropy over a large vocabulary by blocks of positions, the gradients taken while a block's logits are there.
+
+Memory holds the logits of one block, and no logit is computed twice: on the way back the gradients are only scaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn.functional import log_softmax
+
+from lexigraft.core.heads import head_logits
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+LogitsOf = Callable[[torch.Tensor], torch.Tensor]
+
+
+def summed_cross_entropy(
+    model: PreTrainedModel, hidden: torch.Tensor, targets: torch.Tensor, logits_per_block: int
+) -> torch.Tensor:
+    """The cross-entropy of a model's head, summed over positions; gradients reach the states and the head.
+
+    Args:
+        model: A model that :func:`lexigraft.core.heads.separable` accepts.
+        hidden: Body outputs, ``(positions, hidden)``.
+        targets: The ids to predict, int64, ``(positions,)``.
+        logits_per_block: How many logits are held at a time.
+
+    Returns:
+        Nats, a scalar; 0 without positions.
+
+    Source:
+        Blocks and gradients in the forward pass as in Hsu et al. 2024, "Liger Kernel", without its kernels.
+    """
+    output: Any = model.get_output_embeddings()
+    body = {id(p) for p in model.base_model.parameters()}
+    own = [p for p in model.parameters() if id(p) not in body]
+    head = {id(p): p for p in (*own, *output.parameters()) if p.requires_grad}.values()
+    rows = max(1, logits_per_block // output.weight.shape[0])
+    total: torch.Tensor = _Blocks.apply(partial(head_logits, model), rows, hidden, targets, *head)
+    return total
+
+
+class _Blocks(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, logits_of: LogitsOf, rows: int, hidden: torch.Tensor, targets: torch.Tensor, *head: torch.Tensor
+    ) -> torch.Tensor:
+        total = torch.zeros((), device=hidden.device)
+        wanted = head if any(ctx.needs_input_grad) else None
+        by_states = torch.zeros_like(hidden)
+        by_head: list[torch.Tensor | None] = [None] * len(head)
+        for start in range(0, len(hidden), rows):
+            span = slice(start, start + rows)
+            loss, found = _block(logits_of, hidden[span], targets[span], wanted)
+            total += loss
+            if found:
+                by_states[span] = found[0]
+                by_head = [_sum(a, b) for a, b in zip(by_head, found[1:], strict=True)]
+        ctx.gradients = (None, None, by_states, None, *by_head)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        # Tables are large: what was kept is scaled where it lies, and so can be had once.
+        kept, ctx.gradients = ctx.gradients, None
+        return tuple(None if g is None else g.mul_(gradient) for g in kept)
+
+
+def _block(
+    logits_of: LogitsOf, hidden: torch.Tensor, targets: torch.Tensor, head: Sequence[torch.Tensor] | None
+) -> tuple[torch.Tensor, Sequence[Any]]:
+    """The loss of a block and, where a head is given, the gradients of states and head."""
+    states = hidden.detach().requires_grad_(head is not None)
+    with torch.set_grad_enabled(head is not None):
+        logits = logits_of(states)
+    surprise = log_softmax(logits.detach().float(), dim=1)
+    at = targets.unsqueeze(1)
+    loss = -surprise.gather(1, at).sum()
+    if head is None:
+        return loss, ()
+    # d loss / d logits = softmax - 1 at the target
+    slope = surprise.exp_().scatter_add_(1, at, surprise.new_full(at.shape, -1.0))
+    return loss, torch.autograd.grad(logits, [states, *head], slope.to(logits.dtype), allow_unused=True)
+
+
+def _sum(total: torch.Tensor | None, more: torch.Tensor | None) -> torch.Tensor | None:
+    if total is None or more is None:
+        return more if total is None else total
+    return total.add_(more)

@@ -1,0 +1,54 @@
+"""Rows out of a Mix and a table: ``W @ table``, W sparse or, where it is not, dense."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lexigraft.core.similarity import BLOCK_ROWS
+from lexigraft.core.strategy import Mix
+
+if TYPE_CHECKING:
+    import torch
+
+DENSE = 0.25
+"""The share of weights above zero from which a matrix product is faster than adding weighted rows."""
+
+
+def combine(mix: Mix, table: torch.Tensor) -> torch.Tensor:
+    """``rows = W @ table``, summed in float32; uncovered rows are zero.
+
+    Args:
+        mix: The weights, one row for each row asked for.
+        table: Source rows of any float type, ``(source, hidden)``; for a bias ``(source,)``.
+
+    Returns:
+        float32, ``(asked, hidden)`` or ``(asked,)``.
+    """
+    import torch
+
+    used = np.zeros(len(table), np.bool_)
+    used[mix.indices] = True
+    place = (used.cumsum() - 1).astype(np.int32)
+    mine = table[torch.from_numpy(np.flatnonzero(used))].float()
+    flat = mine if table.ndim == 2 else mine.unsqueeze(1)
+    rows = torch.zeros(len(mix), flat.shape[1])
+    for start in range(0, len(mix), BLOCK_ROWS):
+        part = mix[start : start + BLOCK_ROWS]
+        if len(part.indices):
+            rows[start : start + BLOCK_ROWS] = _product(part, torch.from_numpy(place[part.indices]), flat)
+    return rows if table.ndim == 2 else rows.squeeze(1)
+
+
+def _product(part: Mix, places: torch.Tensor, flat: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    weights = torch.from_numpy(part.weights)
+    if len(weights) > DENSE * len(part) * len(flat):
+        dense = torch.zeros(len(part), len(flat))
+        owners = torch.arange(len(part)).repeat_interleave(torch.from_numpy(np.diff(part.indptr)))
+        dense.index_put_((owners, places.long()), weights, accumulate=True)
+        return dense @ flat
+    starts = torch.from_numpy(part.indptr[:-1].astype(np.int32))
+    return torch.nn.functional.embedding_bag(places, flat, starts, per_sample_weights=weights, mode="sum")
