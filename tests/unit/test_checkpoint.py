@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from lexigraft.core.checkpoint import INDEX, WEIGHTS, open_checkpoint
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.pieces import BLOCK, Copied, Given, Values, holds, is_made_of, read_tensor, write_pieces
+from lexigraft.core.file_pieces import BLOCK, Copied, Given, Values, holds, is_made_of, read_tensor, write_pieces
 from lexigraft.core.rewriting import rewritten
 
 TENSORS = {

@@ -15,7 +15,7 @@ from lexigraft.core.fixture_models import FIXTURES, fixture
 from lexigraft.core.graft_folder import verify, whole_folder, write_model
 from lexigraft.core.graft_writing import write_graft
 from lexigraft.core.model_files import load_model, tables_of
-from lexigraft.core.pieces import Piece
+from lexigraft.core.file_pieces import Piece
 from lexigraft.core.pipeline import Transplant, in_memory, make_chain, prepare_graft
 from lexigraft.core.recipe import GraftSettings
 from lexigraft.core.strategy import Role
@@ -136,7 +136,7 @@ def test_the_facts_tell_what_was_done(tmp_path: Path) -> None:
     facts = json.loads((tmp_path / "out" / graft_folder.FACTS).read_text())
     assert facts["strategy"] == "mean+random"
     assert facts["fallback_share"] == facts["counts"]["fallback"] / facts["counts"]["target_tokens"]
-    assert set(facts["seconds"]) == {"load", "align", "vectors", "plan", "rows", "save"}
+    assert set(facts["seconds"]) == {"load", "align", "vectors", "plan", "rows", "surgery", "save"}
     assert facts["source"]["tokenizer_hash"] != facts["target"]["tokenizer_hash"] == made.vocabulary.hash
     assert facts["versions"]["torch"] == torch.__version__.split("+")[0] or facts["versions"]["torch"]
     card = (tmp_path / "out" / "README.md").read_text()

@@ -25,7 +25,7 @@ from lexigraft.core.fixture_models import FIXTURES, fixture
 from lexigraft.core.graft_writing import write_graft
 from lexigraft.core.model_files import load_model, tables_of
 from lexigraft.core.model_on_disk import ModelOnDisk
-from lexigraft.core.pieces import Piece
+from lexigraft.core.file_pieces import Piece
 from lexigraft.core.pipeline import Transplant, in_memory, make_chain, prepare_graft
 from lexigraft.core.strategy import Role
 from lexigraft.core.vocabulary import Vocabulary
@@ -230,7 +230,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from lexigraft.core import graft_writing
-from lexigraft.core.pieces import Given
+from lexigraft.core.file_pieces import Given
 from lexigraft.core.pipeline import make_chain, prepare_graft
 from lexigraft.core.tokenizer_files import load_vocabulary
 

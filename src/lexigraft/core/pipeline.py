@@ -142,6 +142,7 @@ def prepare_graft(
         body, body_vocabulary = source_model, source_vocabulary
         if chain[0].body is Body.TARGET:
             body, body_vocabulary = _poor_body(poor, target)
+    with _timed(seconds, "surgery"):
         skeleton = body.skeleton()
         reshape(skeleton, body_vocabulary, target)
     with _timed(seconds, "align"):

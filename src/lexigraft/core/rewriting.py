@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.checkpoint import INDEX, WIDTHS, Checkpoint, Shard
-from lexigraft.core.pieces import Copied, Given, Piece, Values
+from lexigraft.core.file_pieces import Copied, Given, Piece, Values
 
 if TYPE_CHECKING:
     import torch
