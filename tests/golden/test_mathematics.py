@@ -136,3 +136,13 @@ def test_mixes_stack_and_average() -> None:
     assert both.indices.tolist() == [3, 5, 7]
     assert both.weights.tolist() == [0.5, 0.5, 1.0]
     assert len(Mix.stack([])) == 0
+
+
+def test_dense_weights_give_the_same_rows_as_sparse_ones() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rows, table = 1100, torch.randn(1200, 5, generator=generator)
+    weights = torch.rand(rows, len(table), generator=generator)
+    ids = np.tile(np.arange(len(table), dtype=np.int32), rows)
+    mix = Mix(np.arange(rows + 1) * len(table), ids, weights.numpy().ravel())
+    torch.testing.assert_close(combine(mix, table), weights @ table, atol=1e-3, rtol=1e-5)
+    torch.testing.assert_close(combine(mix[:3], table), weights[:3] @ table, atol=1e-3, rtol=1e-5)

@@ -12,8 +12,8 @@ from lexigraft.core.strategy import Mix
 if TYPE_CHECKING:
     import torch
 
-DENSE = 0.25
-"""The share of weights above zero from which a matrix product is faster than adding weighted rows."""
+DENSE, MANY = 0.25, 2**20
+"""Where this share of the weights is above zero, and this many are, a matrix product is faster than weighted sums."""
 
 
 def combine(mix: Mix, table: torch.Tensor) -> torch.Tensor:
@@ -45,7 +45,7 @@ def _product(part: Mix, places: torch.Tensor, flat: torch.Tensor) -> torch.Tenso
     import torch
 
     weights = torch.from_numpy(part.weights)
-    if len(weights) > DENSE * len(part) * len(flat):
+    if len(weights) > max(MANY, DENSE * len(part) * len(flat)):
         dense = torch.zeros(len(part), len(flat))
         owners = torch.arange(len(part)).repeat_interleave(torch.from_numpy(np.diff(part.indptr)))
         dense.index_put_((owners, places.long()), weights, accumulate=True)

@@ -33,10 +33,10 @@ def sparsemax_rows(scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, to
     floor = highest + _threshold(maxima - highest) - SLACK
     rows, columns, values = entries_above(scores, maxima, floor)
     places, width = _places(rows, len(scores))
-    # Entries that are not there lie below every threshold.
-    shifted = torch.full((len(scores), width), -2.0, dtype=scores.dtype, device=scores.device)
-    shifted[rows, places] = values - highest[rows, 0]
-    weights = (shifted - _threshold(shifted))[rows, places]
+    # Entries that are not there lie below every threshold. Double, so that no sum depends on the longest row beside it.
+    shifted = torch.full((len(scores), width), -2.0, dtype=torch.float64, device=scores.device)
+    shifted[rows, places] = (values - highest[rows, 0]).double()
+    weights = (shifted - _threshold(shifted))[rows, places].to(scores.dtype)
     kept = weights > 0
     pointers = torch.zeros(len(scores) + 1, dtype=torch.int64, device=scores.device)
     pointers[1:] = rows[kept].bincount(minlength=len(scores)).cumsum(0)
