@@ -11,11 +11,11 @@ import torch
 from lexigraft.core import graft_folder, graft_writing, provenance
 from lexigraft.core.checkpoint import open_checkpoint
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.file_pieces import Piece
 from lexigraft.core.fixture_models import FIXTURES, fixture
 from lexigraft.core.graft_folder import verify, whole_folder, write_model
 from lexigraft.core.graft_writing import write_graft
 from lexigraft.core.model_files import load_model, tables_of
-from lexigraft.core.file_pieces import Piece
 from lexigraft.core.pipeline import Transplant, in_memory, make_chain, prepare_graft
 from lexigraft.core.recipe import GraftSettings
 from lexigraft.core.strategy import Role

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.checkpoint import Stored, open_checkpoint
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.model_files import Tables, load_config, load_model, model_class, names_of, tables_of
 from lexigraft.core.file_pieces import Copied, holds, read_tensor, torch_dtype
+from lexigraft.core.model_files import Tables, load_config, load_model, model_class, names_of, tables_of
 from lexigraft.core.strategy import Role
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +15,12 @@ from lexigraft.core.combining import combine
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.gaussian import fallback_rows
 from lexigraft.core.norms import calibrate
-from lexigraft.core.similarity import row_blocks
+from lexigraft.core.similarity import BLOCK_ROWS
 from lexigraft.core.strategy import Body, Dense, InitContext, Mix, Plan, Role, Scope, Strategy
 from lexigraft.core.surface import Kind
 
 if TYPE_CHECKING:
     import torch
-
-_BLOCK = 2**24
-"""Bytes of rows that are made at a time."""
 
 FALLBACK, UNUSABLE, POOR = "fallback", "unusable", "poor_model"
 
@@ -118,7 +114,7 @@ def _source_base(ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str],
     for role in ctx.roles:
         source = ctx.table(role)
         tables[role] = torch.zeros(ctx.target.size, *source.shape[1:])
-        for span in _spans(len(matched), source):
+        for span in _spans(len(matched)):
             tables[role][torch.from_numpy(matched[span])] = source[twins[span]]
     rules = [ctx.alignment.rules[r] for r in ctx.alignment.rule_ids.tolist()]
     return tables, rules, Mix.of_single(ctx.alignment.source_ids)
@@ -169,7 +165,7 @@ class _Draft:
         if isinstance(part, Dense) and part.rows.shape[1:] != self.tables[role].shape[1:]:
             raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(part.rows.shape))
         here = covered_by(part)
-        for span in _spans(len(part), self.tables[role]):
+        for span in _spans(len(part)):
             if not here[span].any():
                 continue
             rows = combine(part[span], self._ctx.table(role)) if isinstance(part, Mix) else part.rows[span].float()
@@ -214,9 +210,9 @@ class _Draft:
         return Rows(self.tables, provenance, counts, plan_seconds, tuple(self._ctx.journal.notes))
 
 
-def _spans(rows: int, table: torch.Tensor) -> Iterator[slice]:
-    """Slices of rows of a table that are small beside it."""
-    return row_blocks(rows, 4 * math.prod(table.shape[1:]), _BLOCK)
+def _spans(rows: int) -> Iterator[slice]:
+    """Slices of rows that are small beside a table; the blocks in which :func:`combine` works."""
+    return (slice(start, start + BLOCK_ROWS) for start in range(0, rows, BLOCK_ROWS))
 
 
 def covered_by(part: Mix | Dense) -> npt.NDArray[np.bool_]:
