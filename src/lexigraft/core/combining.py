@@ -12,8 +12,8 @@ from lexigraft.core.strategy import Mix
 if TYPE_CHECKING:
     import torch
 
-DENSE, MANY = 0.25, 2**20
-"""Where this share of the weights is above zero, and this many are, a matrix product is faster than weighted sums."""
+DENSE, MANY = 0.25, 1024
+"""Where this share of the weights is above zero, and this many are in a row, a matrix product is faster than sums."""
 
 
 def combine(mix: Mix, table: torch.Tensor) -> torch.Tensor:
@@ -41,7 +41,7 @@ def _product(part: Mix, flat: torch.Tensor) -> torch.Tensor:
     import torch
 
     weights = torch.from_numpy(part.weights)
-    if len(weights) > MANY:
+    if len(weights) > MANY * len(part):
         used = np.zeros(len(flat), np.bool_)
         used[part.indices] = True
         columns = np.flatnonzero(used)

@@ -46,7 +46,7 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
         out: The folder to write.
         force: Whether a folder that exists is replaced.
         resume: Names of large files. With them a run that was killed or interrupted leaves its draft, and the next
-            one finds these files of it in the folder, as far as they were finished; it must look whether they are
+            one finds these files of it in the folder, as far as they were written; it must look whether they are
             right. Two such runs cannot fill one folder at a time. A run that fails leaves nothing in any case.
 
     Yields:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.checkpoint import read_index, weight_files
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.similarity import BLOCK_ROWS
+from lexigraft.core.moments import all_finite
 from lexigraft.core.strategy import Role
 from lexigraft.core.vocabulary import Vocabulary
 
@@ -161,10 +161,5 @@ def check_tables(tables: Tables, vocabulary: Vocabulary, where: str | Path) -> N
 
 
 def _not_finite(table: torch.Tensor) -> list[int]:
-    """Rows that hold NaN or infinite values, looked for in a few rows at a time: a table may be as large as memory."""
-    found: list[int] = []
-    for start in range(0, len(table), BLOCK_ROWS):
-        block = table[start : start + BLOCK_ROWS].detach()
-        finite = block.isfinite().reshape(len(block), -1).all(dim=1)
-        found += [start + i for i in (~finite).nonzero().flatten().tolist()]
-    return found
+    """Rows that hold NaN or infinite values."""
+    return [] if all_finite(table) else [i for i, row in enumerate(table.detach()) if not all_finite(row)]

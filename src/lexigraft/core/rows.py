@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ import numpy.typing as npt
 from lexigraft.core.combining import combine
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.gaussian import fallback_rows
+from lexigraft.core.moments import all_finite
 from lexigraft.core.norms import calibrate
-from lexigraft.core.similarity import BLOCK_ROWS
+from lexigraft.core.similarity import row_blocks
 from lexigraft.core.strategy import Body, Dense, InitContext, Mix, Plan, Role, Scope, Strategy
 from lexigraft.core.surface import Kind
 
@@ -114,7 +116,7 @@ def _source_base(ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str],
     for role in ctx.roles:
         source = ctx.table(role)
         tables[role] = torch.zeros(ctx.target.size, *source.shape[1:])
-        for span in _spans(len(matched)):
+        for span in _spans(len(matched), source):
             tables[role][torch.from_numpy(matched[span])] = source[twins[span]]
     rules = [ctx.alignment.rules[r] for r in ctx.alignment.rule_ids.tolist()]
     return tables, rules, Mix.of_single(ctx.alignment.source_ids)
@@ -164,15 +166,15 @@ class _Draft:
                 raise BrokenContract(f"strategy '{strategy.name}' names source ids out of range", highest)
         if isinstance(part, Dense) and part.rows.shape[1:] != self.tables[role].shape[1:]:
             raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(part.rows.shape))
-        here = covered_by(part)
-        for span in _spans(len(part)):
-            if not here[span].any():
-                continue
+        covered = covered_by(part)
+        for span in _spans(len(part), self.tables[role]):
+            here = covered[span]
             rows = combine(part[span], self._ctx.table(role)) if isinstance(part, Mix) else part.rows[span].float()
-            rows = rows[here[span]]
-            if not bool(rows.isfinite().all()):
+            if not here.all():
+                rows = rows[here]
+            if not all_finite(rows):
                 raise BrokenContract(f"strategy '{strategy.name}' returned values that are not finite", role.value)
-            self.tables[role][ids[span][here[span]]] = rows
+            self.tables[role][ids[span][here]] = rows
 
     def _remember(
         self, strategy: Strategy, part: Mix | Dense, ids: npt.NDArray[np.int64], covered: npt.NDArray[np.bool_]
@@ -210,9 +212,9 @@ class _Draft:
         return Rows(self.tables, provenance, counts, plan_seconds, tuple(self._ctx.journal.notes))
 
 
-def _spans(rows: int) -> Iterator[slice]:
-    """Slices of rows that are small beside a table; the blocks in which :func:`combine` works."""
-    return (slice(start, start + BLOCK_ROWS) for start in range(0, rows, BLOCK_ROWS))
+def _spans(rows: int, table: torch.Tensor) -> Iterator[slice]:
+    """Slices of rows that are small beside a table, and beside what the libraries take."""
+    return row_blocks(rows, 4 * math.prod(table.shape[1:]), 2**22)
 
 
 def covered_by(part: Mix | Dense) -> npt.NDArray[np.bool_]:
