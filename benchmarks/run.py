@@ -16,7 +16,7 @@ SCRIPTS = (
     "matching",
     "focus",
     "mixtures",
-    "wechsel",
+    "neighbours",
     "omp",
     "tokenising",
     "adaptation",

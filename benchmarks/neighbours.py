@@ -1,6 +1,6 @@
 """WECHSEL's mixtures beside wechsel: 250,002 source tokens, ten neighbours, token vectors given.
 
-    python benchmarks/wechsel.py --new 50000
+    python benchmarks/neighbours.py --new 50000
 
 Both sides get the same made vectors and the same source table; nothing but neighbours, weights and rows is timed.
 """
@@ -34,7 +34,7 @@ def main() -> int:
             xlmr_tokenizer(size).save_pretrained(f"{name}/{side}")
         request = {"folder": name, "new": given.new, "threads": given.threads}
         ours = fresh(Path(__file__), request)
-        theirs = ask(WECHSEL, Path(__file__).with_name("wechsel_peer.py"), request)
+        theirs = ask(WECHSEL, Path(__file__).with_name("neighbours_peer.py"), request)
     product = 2 * given.new * SOURCE * DIM / floors(given.threads).multiply
     print(f"{machine()}; {given.threads} threads; {given.new:,} new tokens × {SOURCE:,}, {DIM} dimensions; one run\n")
     print("| what | Lexigraft | wechsel 0.0.4 | ratio |\n|---|---|---|---|")
