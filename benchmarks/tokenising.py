@@ -53,7 +53,7 @@ def write_text(path: Path, megabytes: int) -> str:
     size = number = 0
     with path.open("w", encoding="utf-8") as file:
         while size < megabytes * 10**6:
-            size += file.write(f"{number} {lines[number % len(lines)]}\n")
+            size += file.write(f"{number // 1000} {number % 1000} {lines[number % len(lines)]}\n")
             number += 1
     return str(path)
 

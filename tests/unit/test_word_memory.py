@@ -14,7 +14,7 @@ from lexigraft.core.word_memory import WordMemory, word_by_word
 ODD = [
     "two  spaces", "a\ttab", " leading", "trailing ", "", " ", "\u00a0no-break\u00a0space", "x \u0308mark first",
     "e\u0301 \u0301", "zero\u200b width \u200bhere", "\u3000wide", "İSTANBUL ΣΊΣΥΦΟΣ straße", "日本 語 text", "🙂 ok",
-    "a <mask> b", "a<mask>b </s>", "[MASK] <s>", "it's 1,000.50 (or so) …", "ﬁ ligature ½", "line\nbreak", "\ufeffstart",
+    "a <mask> b", "a<mask>b </s>", "[MASK] <s>", "it's 1,000.50 (or so) …", "ﬁ ligature ½", "line\nbreak", "\ufeffx",
 ]  # fmt: skip
 TEXT = [*ODD, *SOURCE_TEXT.splitlines(), *TARGET_TEXT.splitlines()]
 
