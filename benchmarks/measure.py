@@ -7,7 +7,9 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,38 @@ def fresh(script: Path, request: Mapping[str, Any], **environment: str) -> dict[
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | environment)
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
+
+
+@dataclass(frozen=True)
+class Floors:
+    """What the machine can do at best.
+
+    Attributes:
+        multiply: float32 multiplications and additions in a large matrix product, per second.
+        copy: Bytes copied in memory, per second.
+    """
+
+    multiply: float
+    copy: float
+
+
+def floors(threads: int) -> Floors:
+    """Measure both rates, the best of five, in this process."""
+    import torch
+
+    torch.set_num_threads(threads)
+    a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
+    large, other = torch.zeros(2**26), torch.zeros(2**26)
+    product = min(seconds(lambda: torch.mm(a, b)) for _ in range(5))
+    copied = min(seconds(lambda: other.copy_(large)) for _ in range(5))
+    return Floors(2 * 2048**3 / product, 4 * len(large) / copied)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def row(what: str, ours: float, theirs: float, unit: str) -> str:

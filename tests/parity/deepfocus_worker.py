@@ -11,6 +11,7 @@ import time
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import deepfocus
+import deepfocus.fasttext_embs
 import deepfocus.focus
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ class Watched:
         pairs: Matched tokens, ``(target, source)`` ids.
         new: Ids of tokens without a match, by token.
         seconds: How long matching took.
+        load_seconds: How long fastText took to read its file.
         rare: Tokens that it took for having no vector.
     """
 
@@ -31,8 +33,17 @@ class Watched:
         """Watch; tokens that are left out count as if they had no vector, so that new rows do not lean on them."""
         self.rare: set[str] = set()
         self._left_out = left_out
+        self.load_seconds = 0.0
+        self._load = deepfocus.fasttext_embs.fasttext.load_model
+        deepfocus.fasttext_embs.fasttext.load_model = self.load
         self._match, self._is_rare = deepfocus.focus.get_overlapping_tokens, deepfocus.focus.is_very_rare_token
         deepfocus.focus.get_overlapping_tokens, deepfocus.focus.is_very_rare_token = self.match, self.is_rare
+
+    def load(self, path):
+        began = time.perf_counter()
+        model = self._load(path)
+        self.load_seconds += time.perf_counter() - began
+        return model
 
     def match(self, *arguments, **options):
         began = time.perf_counter()
@@ -65,7 +76,7 @@ def main(request: dict[str, object]) -> dict[str, object]:
         table = torch.from_numpy(np.load(request["table"]))
         began = time.perf_counter()
         rows = deepfocus.FOCUS(target, source, table, fasttext_model_path=request["vectors"], processes=1)
-        answer["focus_seconds"] = time.perf_counter() - began
+        answer["focus_seconds"] = time.perf_counter() - began - watched.load_seconds
         random = sorted(i for token, i in watched.new.items() if token in watched.rare)
         found = {"rows": rows.numpy(), "random": np.array(random, np.int64)}
         answer["random"] = len(random)

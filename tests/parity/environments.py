@@ -129,12 +129,13 @@ def ready(peer: Peer) -> Path:
     return peer.python
 
 
-def ask(peer: Peer, worker: str, request: dict[str, Any]) -> dict[str, Any]:
+def ask(peer: Peer, worker: str | Path, request: dict[str, Any]) -> dict[str, Any]:
     """Run a worker script of this folder in a peer's environment.
 
     Args:
         peer: Whose environment.
-        worker: File name of the script; it reads the request and prints its answer as its last line, both JSON.
+        worker: The script, by its name in this folder or by its whole path; it reads the request and prints its answer
+            as its last line, both JSON.
         request: Plain values.
 
     Returns:
@@ -143,7 +144,7 @@ def ask(peer: Peer, worker: str, request: dict[str, Any]) -> dict[str, Any]:
     Raises:
         subprocess.CalledProcessError: The worker failed; its traceback is in its output.
     """
-    done = _run([ready(peer), Path(__file__).with_name(worker), json.dumps(request)])
+    done = _run([ready(peer), Path(__file__).parent / worker, json.dumps(request)])
     answer: dict[str, Any] = json.loads(done.splitlines()[-1])
     return answer
 

@@ -62,11 +62,16 @@ def _unigram(pieces: Sequence[str], step: float = 1e-2) -> Any:
     return fast_tokenizer(tokenizer)
 
 
-def real_pair(folder: Path, lines: int = 20_000) -> Pair:
+def real_pair(folder: Path, lines: int = 20_000, *, width: int = 64, dim: int = 64, **training: int) -> Pair:
     """XLM-R's 250,002 pieces and FOCUS's Swahili Unigram tokenizer (50k), vectors of Swahili news."""
+    text = swahili_lines(lines)
+    return write_pair(folder, xlmr_tokenizer(), swahili_tokenizer(), text, width=width, dim=dim, **training)
+
+
+def swahili_lines(count: int) -> list[str]:
+    """The first lines of the Swahili news."""
     with gzip.open(DATA / "swahili" / "train.swa.gz", "rt", encoding="utf-8") as file:
-        text = [line for _, line in zip(range(lines), file, strict=False)]
-    return write_pair(folder, xlmr_tokenizer(), swahili_tokenizer(), text, dim=64)
+        return [line.strip() for _, line in zip(range(count), file, strict=False)]
 
 
 def xlmr_tokenizer(size: int = 250_002) -> Any:
@@ -91,7 +96,9 @@ def fast_tokenizer(tokenizer: Any) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **XLMR_ROLES, clean_up_tokenization_spaces=False)
 
 
-def write_pair(folder: Path, source: Any, target: Any, text: list[str], dim: int) -> Pair:
+def write_pair(
+    folder: Path, source: Any, target: Any, text: list[str], *, dim: int, width: int = 64, **training: int
+) -> Pair:
     """Save two tokenizers, a drawn source table, and fastText vectors of the target's tokens in a text."""
     import fasttext
 
@@ -99,14 +106,13 @@ def write_pair(folder: Path, source: Any, target: Any, text: list[str], dim: int
     source.save_pretrained(pair.source)
     target.save_pretrained(pair.target)
     generator = np.random.default_rng(0)
-    means = 0.1 * generator.standard_normal(64, np.float32)
-    np.save(pair.table, 0.2 * generator.standard_normal((len(source), 64), np.float32) + means)
+    means = 0.1 * generator.standard_normal(width, np.float32)
+    np.save(pair.table, 0.2 * generator.standard_normal((len(source), width), np.float32) + means)
     tokenised = folder / "tokenised.txt"
     with tokenised.open("w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in _tokenised(target, text))
-    model = fasttext.train_unsupervised(
-        str(tokenised), model="cbow", dim=dim, neg=10, epoch=2, minCount=1, thread=1, bucket=20_000, verbose=0
-    )
+    options = {"neg": 10, "epoch": 2, "minCount": 1, "thread": 1, "bucket": 20_000, "verbose": 0} | training
+    model = fasttext.train_unsupervised(str(tokenised), model="cbow", dim=dim, **options)
     model.save_model(str(pair.vectors))
     return pair
 

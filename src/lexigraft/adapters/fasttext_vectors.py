@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -117,6 +117,13 @@ def escaped(token: str) -> str:
     return "".join(f"{ESCAPE}{ord(c):x};" if c in UNSAFE else c for c in token)
 
 
+def tokenised_lines(lines: Sequence[str], vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[str]:
+    """Each line as the names of its tokens with spaces between and a line end."""
+    for at in range(0, len(lines), BATCH_LINES):
+        for ids in vocabulary.encode(lines[at : at + BATCH_LINES]):
+            yield " ".join([names[i] for i in ids]) + "\n"
+
+
 def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], options: Mapping[str, Any]) -> Lookup:
     import fasttext
 
@@ -124,9 +131,7 @@ def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], optio
     handle, name = tempfile.mkstemp(prefix="lexigraft-", suffix=".txt")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            for at in range(0, len(corpus.lines), BATCH_LINES):
-                for ids in vocabulary.encode(corpus.lines[at : at + BATCH_LINES]):
-                    file.write(" ".join(names[i] for i in ids) + "\n")
+            file.writelines(tokenised_lines(corpus.lines, vocabulary, names))
             file.flush()
             os.fsync(file.fileno())
         model = fasttext.train_unsupervised(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import torch
 
 DEFAULT_SHARE = 0.25
-BLOCK_ROWS = 1024
-"""More rows are not multiplied faster, and what is done with their scores finds less of them in the cache."""
+BLOCK_ROWS, TILE_COLUMNS = 1024, 2**14
+"""Larger products are not faster, and what is done with their scores finds less of them in the cache."""
 
 
 def default_memory_budget() -> int:
@@ -96,13 +96,8 @@ def nearest(queries: torch.Tensor, anchors: torch.Tensor, k: int, budget: int) -
     Returns:
         Cosines and anchor positions, both ``(rows, k)``, best first.
     """
-    import torch
-
     q, a = unit_rows(queries), unit_rows(anchors)
-    found = [largest(q[span] @ a.T, k) for span in row_blocks(len(q), 2 * 4 * len(a), budget)]
-    if not found:
-        return torch.zeros(0, k), torch.zeros(0, k, dtype=torch.int64)
-    return torch.cat([v for v, _ in found]), torch.cat([i for _, i in found])
+    return _best(lambda rows, columns: q[rows] @ a[columns].T, len(q), len(a), k, budget)
 
 
 def nearest_points(
@@ -121,12 +116,35 @@ def nearest_points(
     """
     import torch
 
-    distances, ids = torch.zeros(len(queries), k), torch.zeros(len(queries), k, dtype=torch.int64)
     halves = (anchors * anchors).sum(1) / 2
-    for span in row_blocks(len(queries), 4 * (3 * len(anchors) + 3 * k * anchors.shape[1]), budget):
-        _, found = largest(torch.addmm(-halves, queries[span], anchors.T), k)
+
+    def closeness(rows: slice, columns: slice) -> torch.Tensor:
+        return torch.addmm(-halves[columns], queries[rows], anchors[columns].T)
+
+    _, ids = _best(closeness, len(queries), len(anchors), k, budget)
+    distances = torch.zeros(len(queries), k)
+    for span in row_blocks(len(queries), 4 * 2 * k * anchors.shape[1], budget):
         # The expanded square loses small distances to rounding: those of the k are taken again, from the differences.
-        exact = (queries[span, None] - anchors[found]).norm(dim=2)
+        exact = (queries[span, None] - anchors[ids[span]]).norm(dim=2)
         distances[span], order = exact.sort(dim=1, stable=True)
-        ids[span] = found.gather(1, order)
+        ids[span] = ids[span].gather(1, order)
     return distances, ids
+
+
+def _best(
+    scores: Callable[[slice, slice], torch.Tensor], rows: int, columns: int, k: int, budget: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k largest scores of each row and their columns, best first; scores are asked for tile by tile."""
+    import torch
+
+    values, ids = torch.zeros(rows, k), torch.zeros(rows, k, dtype=torch.int64)
+    for span in row_blocks(rows, 4 * 3 * min(columns, TILE_COLUMNS), budget):
+        best = scores(span, slice(0, 0)), torch.zeros(span.stop - span.start, 0, dtype=torch.int64)
+        for start in range(0, columns, TILE_COLUMNS):
+            tile = scores(span, slice(start, start + TILE_COLUMNS))
+            more, where = largest(tile, min(k, tile.shape[1]))
+            together, candidates = torch.cat([best[0], more], dim=1), torch.cat([best[1], where + start], dim=1)
+            kept, order = together.topk(min(k, together.shape[1]), dim=1)
+            best = kept, candidates.gather(1, order)
+        values[span], ids[span] = best
+    return values, ids

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.special import roles_of
 from lexigraft.core.surface import SPACE_MARK, Family, Kind, Surfaces, component, family_of, surfaces, to_byte_level
+from lexigraft.core.word_memory import ENOUGH, WordMemory, word_by_word
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -102,6 +103,8 @@ class Vocabulary:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without special tokens, in parallel batches."""
+        if self._words is not None and len(texts) >= ENOUGH:
+            return self._words.encode(texts)
         backend = self.tokenizer.backend_tokenizer
         return [e.ids for e in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
@@ -176,6 +179,11 @@ class Vocabulary:
             else:
                 return []
         return found
+
+    @cached_property
+    def _words(self) -> WordMemory | None:
+        backend = self.tokenizer.backend_tokenizer
+        return WordMemory(backend) if word_by_word(backend) else None
 
     @cached_property
     def _ids(self) -> Mapping[str, int]:

@@ -1,0 +1,47 @@
+"""FOCUS beside deepfocus: 250,002 XLM-R pieces × 768 to 50,000 Swahili tokens, fastText's vectors given.
+
+Both sides read the same files, with the same number of threads, each in a process of its own, one after the other. What
+fastText takes to read its own file is left out on both sides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from measure import floors, fresh, machine, row
+from parity.environments import DEEPFOCUS, ask
+from parity.sentencepiece_pairs import DATA, real_pair
+
+
+def main() -> int:
+    """Print a Markdown table of both sides and their ratios; 2 when the data is not there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    threads: int = parser.parse_args().threads
+    if not DATA.exists():
+        print(f"no data at {DATA}; name its folder in LEXIGRAFT_DATA", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pair = real_pair(folder, 40_000, width=768, dim=300, epoch=5, minCount=2, thread=threads)
+        request = {key: str(path) for key, path in vars(pair).items()} | {"threads": threads}
+        ours = fresh(Path(__file__).with_name("focus_ours.py"), request)
+        theirs = ask(DEEPFOCUS, "deepfocus_worker.py", request | {"out": str(folder / "theirs.npz")})
+    product = 2 * ours["mixed"] * ours["anchors"] * 300 / floors(threads).multiply
+    size = f"{ours['anchors']:,} anchors × {ours['mixed']:,} new tokens, {ours['weights']:.0f} weights each"
+    print(f"{machine()}; {threads} threads; {size}; one run\n")
+    print("| what | Lexigraft | deepfocus 1.0.1 | ratio |\n|---|---|---|---|")
+    print(row("alignment", ours["align_seconds"], theirs["align_seconds"], "s"))
+    print(row("all, alignment included", ours["focus_seconds"], theirs["focus_seconds"], "s"))
+    print(row("peak memory", ours["peak_bytes"] / 2**30, theirs["peak_bytes"] / 2**30, "GiB"))
+    times = ours["mix_seconds"] / product
+    print(f"\nThe cosines of all pairs are a matrix product that takes {product:.2f} s at this machine's rate;")
+    print(f"the mixtures took {ours['mix_seconds']:.2f} s, {times:.1f} times as long.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Our half of the FOCUS benchmark, in a process of its own: alignment, vectors, rows, and peak memory."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import fasttext
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerFast
+
+import lexigraft.plugins.strategies.focus as focus
+import measure
+from lexigraft.core.pipeline import peak_rss_bytes
+from parity.ours import our_rows
+
+
+def main(request: dict[str, str]) -> dict[str, float]:
+    """Seconds of each stage, the numbers of anchors, mixtures and weights, and the peak resident size."""
+    torch.set_num_threads(int(request["threads"]))
+    spent = {"load": 0.0, "mix": 0.0}
+    sizes: dict[str, float] = {}
+    load, mix = fasttext.load_model, focus.sparse_mix
+
+    def loaded(path: str) -> object:
+        found = []
+        spent["load"] += measure.seconds(lambda: found.append(load(path)))
+        return found[0]
+
+    def mixed(queries: torch.Tensor, anchors: torch.Tensor, *arguments: object, **options: object) -> object:
+        found = []
+        spent["mix"] += measure.seconds(lambda: found.append(mix(queries, anchors, *arguments, **options)))
+        sizes.update(mixed=len(queries), anchors=len(anchors), weights=len(found[0].indices) / len(queries))
+        return found[0]
+
+    fasttext.load_model, focus.sparse_mix = loaded, mixed
+    tokenizers = [PreTrainedTokenizerFast.from_pretrained(request[name]) for name in ("source", "target")]
+    ours = our_rows(*tokenizers, np.load(request["table"]), Path(request["vectors"]))
+    return sizes | {
+        "align_seconds": ours.seconds["align"],
+        "mix_seconds": spent["mix"],
+        "focus_seconds": sum(ours.seconds.values()) - spent["load"],
+        "peak_bytes": peak_rss_bytes(),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(sys.argv[1]))))

@@ -1,0 +1,86 @@
+"""Writing a corpus as a target tokenizer's tokens, what fastText then learns from, beside deepfocus; and its memory.
+
+    python benchmarks/tokenising.py --megabytes 2000
+
+Both sides tokenise the same Swahili text of `--peer-megabytes` with FOCUS's Unigram tokenizer, all threads, to a file.
+Then ours alone reads, cleans and tokenises a text of `--megabytes`, and a quarter of it, to show that memory stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from measure import fresh, machine, row, seconds
+from parity.environments import DEEPFOCUS, ask
+from parity.sentencepiece_pairs import DATA, swahili_lines, swahili_tokenizer
+
+
+def main() -> int:
+    """Print a Markdown table of both sides, then one of sizes; 2 when the data is not there."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=int, default=400)
+    parser.add_argument("--peer-megabytes", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    if not DATA.exists():
+        print(f"no data at {DATA}; name its folder in LEXIGRAFT_DATA", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        swahili_tokenizer().save_pretrained(folder / "tokenizer")
+        request = {"folder": name, "threads": given.threads}
+        text = write_text(folder / "text.txt", given.peer_megabytes)
+        ours = fresh(Path(__file__), request | {"text": text})
+        theirs = ask(DEEPFOCUS, Path(__file__).with_name("tokenising_peer.py"), request | {"text": text})
+        print(f"{machine()}; {given.threads} threads; {given.peer_megabytes} MB of text; one run\n")
+        print("| what | Lexigraft | deepfocus 1.0.1 | ratio |\n|---|---|---|---|")
+        print(row("reading and tokenising", ours["seconds"], theirs["seconds"], "s"))
+        print(f"\n{theirs['apart']:,} of {theirs['lines']:,} lines differ (how unknown characters are written).\n")
+        print("| text | time | peak memory |\n|--:|--:|--:|")
+        for megabytes in (given.megabytes // 4, given.megabytes):
+            alone = fresh(Path(__file__), request | {"text": write_text(folder / "large.txt", megabytes)})
+            print(f"| {megabytes:,} MB | {alone['seconds']:.0f} s | {alone['peak_bytes'] / 1e9:.2f} GB |")
+    return 0
+
+
+def write_text(path: Path, megabytes: int) -> str:
+    """The Swahili news again and again, each line with a number so that none repeats another."""
+    lines = swahili_lines(40_000)
+    size = number = 0
+    with path.open("w", encoding="utf-8") as file:
+        while size < megabytes * 10**6:
+            size += file.write(f"{number // 1000} {number % 1000} {lines[number % len(lines)]}\n")
+            number += 1
+    return str(path)
+
+
+def measured(request: dict[str, str]) -> dict[str, float]:
+    """Seconds from a text file to a file of tokens, and the peak resident size."""
+    import os
+
+    os.environ["RAYON_NUM_THREADS"] = str(request["threads"])
+    from lexigraft.adapters.fasttext_vectors import escaped, tokenised_lines
+    from lexigraft.core.corpus import load_corpus
+    from lexigraft.core.pipeline import peak_rss_bytes
+    from lexigraft.core.tokenizer_files import load_vocabulary
+
+    folder = Path(request["folder"])
+    vocabulary = load_vocabulary(str(folder / "tokenizer"))
+
+    def work() -> None:
+        lines = load_corpus([request["text"]]).lines
+        with (folder / "ours.txt").open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(tokenised_lines(lines, vocabulary, [escaped(t) for t in vocabulary.tokens]))
+
+    return {"seconds": seconds(work), "peak_bytes": peak_rss_bytes()}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2 and sys.argv[1].startswith("{"):
+        print(json.dumps(measured(json.loads(sys.argv[1]))))
+    else:
+        sys.exit(main())

@@ -1,0 +1,71 @@
+"""Tokens of remembered words are the tokens of the text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+from lexigraft.core.fixture_models import FIXTURES, fixture
+from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
+from lexigraft.core.word_memory import WordMemory, word_by_word
+
+ODD = [
+    "two  spaces", "a\ttab", " leading", "trailing ", "", " ", "\u00a0no-break\u00a0space", "x \u0308mark first",
+    "e\u0301 \u0301", "zero\u200b width \u200bhere", "\u3000wide", "İSTANBUL ΣΊΣΥΦΟΣ straße", "日本 語 text", "🙂 ok",
+    "a <mask> b", "a<mask>b </s>", "[MASK] <s>", "it's 1,000.50 (or so) …", "ﬁ ligature ½", "line\nbreak", "\ufeffx",
+]  # fmt: skip
+TEXT = [*ODD, *SOURCE_TEXT.splitlines(), *TARGET_TEXT.splitlines()]
+
+
+def _plain(backend: Any, lines: list[str]) -> list[list[int]]:
+    return [backend.encode(line, add_special_tokens=False).ids for line in lines]
+
+
+@pytest.mark.parametrize("name", [f.name for f in FIXTURES])
+def test_words_give_the_tokens_of_the_lines(name: str) -> None:
+    backend = fixture(name)[1].backend_tokenizer
+    memory = WordMemory(backend)
+    assert word_by_word(backend)
+    wanted = _plain(backend, TEXT)
+    for _ in range(2):
+        assert memory.encode(TEXT) == wanted
+
+
+def test_a_full_memory_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lexigraft.core.word_memory.REMEMBERED", 5)
+    backend = fixture("bert-tied-bias")[1].backend_tokenizer
+    memory = WordMemory(backend)
+    for line in TEXT:
+        assert memory.encode([line]) == _plain(backend, [line])
+    assert memory.encode([]) == []
+
+
+def _tokenizer(**parts: Any) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1, "a b": 2, "b": 3}, unk_token="[UNK]"))
+    for name, part in parts.items():
+        setattr(tokenizer, name, part)
+    return tokenizer
+
+
+def test_tokenizers_whose_words_may_meet_are_left_alone() -> None:
+    spaces = pre_tokenizers.WhitespaceSplit()
+    assert word_by_word(_tokenizer(pre_tokenizer=spaces))
+    assert not word_by_word(_tokenizer())
+    assert not word_by_word(_tokenizer(pre_tokenizer=pre_tokenizers.Metaspace(split=False)))
+    assert not word_by_word(_tokenizer(pre_tokenizer=pre_tokenizers.ByteLevel(use_regex=False)))
+    assert not word_by_word(_tokenizer(pre_tokenizer=spaces, normalizer=normalizers.Replace(Regex("a b"), "c")))
+    greedy = _tokenizer(pre_tokenizer=spaces)
+    greedy.add_tokens([AddedToken("b", rstrip=True)])
+    assert not word_by_word(greedy)
+    several = _tokenizer(pre_tokenizer=spaces)
+    several.add_tokens(["a b"])
+    assert not word_by_word(several)
+
+
+def test_a_tokenizer_that_is_caught_is_given_whole_lines() -> None:
+    whole = _tokenizer(pre_tokenizer=pre_tokenizers.Split(Regex("x"), "removed"))
+    memory = WordMemory(whole)
+    assert memory.encode(["a", "a b"]) == [[1], [2]]
+    assert memory.encode(["b", "a"]) == [[3], [1]]
