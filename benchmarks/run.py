@@ -19,6 +19,7 @@ SCRIPTS = (
     "neighbours",
     "omp",
     "tokenising",
+    "surgery",
     "adaptation",
 )
 

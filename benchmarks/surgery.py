@@ -4,7 +4,7 @@
     python benchmarks/surgery.py --gigabytes 16
 
 The checkpoint is made on disk: Llama's shape (4,096 wide, untied tables), bfloat16, several shards, random weights. It
-needs three times its size there. The peer loads it with transformers, resizes its tables and saves it; it runs where
+needs twice its size there. The peer loads it with transformers, resizes its tables and saves it; it runs where
 twice the checkpoint fits the free memory. The copy is made before and after our run, so that other work on the disk is
 seen. All of them start without the checkpoint in the system's cache and end with what they wrote on the disk.
 """
@@ -39,10 +39,10 @@ def main() -> int:
         before = copy_seconds(source, folder / "copy")
         forget(source)
         ours = fresh(Path(__file__).with_name("surgery_ours.py"), request)
-        after = copy_seconds(source, folder / "copy")
         bare = fresh(Path(__file__).with_name("surgery_bare.py"), request)
         same, others = same_tensors(source, folder / "ours")
         shutil.rmtree(folder / "ours")
+        after = copy_seconds(source, folder / "copy")
         theirs = None
         if 2 * made["bytes"] < available_bytes():
             forget(source)
