@@ -11,7 +11,8 @@ from typing import Any
 import torch
 import transformers.models.llama.modeling_llama  # noqa: F401  imports are not counted
 
-from lexigraft.core.pipeline import donor_loader, graft_model, peak_rss_bytes, save_graft
+from lexigraft.core.graft_writing import write_graft
+from lexigraft.core.pipeline import donor_loader, peak_rss_bytes, prepare_graft
 from lexigraft.core.registry import make
 from lexigraft.core.strategy import Need
 from lexigraft.core.tokenizer_files import load_vocabulary
@@ -23,12 +24,12 @@ def main(request: dict[str, Any]) -> dict[str, float]:
     chain = [make("strategy", "omp", {"k": request["k"]})]
     began, processor = time.perf_counter(), time.process_time()
     supplies = {Need.DONOR: lambda: donor_loader(request["donor"])}
-    grafted = graft_model(request["model"], load_vocabulary(request["donor"]), chain, supplies)
-    save_graft(grafted, Path(request["out"]), verified=False)
+    made = prepare_graft(request["model"], load_vocabulary(request["donor"]), chain, supplies)
+    write_graft(made, Path(request["out"]), verified=False)
     return {
         "seconds": time.perf_counter() - began,
         "processor_seconds": time.process_time() - processor,
-        "plan_seconds": grafted.facts["seconds"]["plan"],
+        "plan_seconds": made.facts["seconds"]["plan"],
         "peak_bytes": peak_rss_bytes(),
     }
 

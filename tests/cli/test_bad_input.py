@@ -87,6 +87,13 @@ def missing_shard(files: Files, folder: Path) -> Path:
     return changed
 
 
+def truncated_shard(files: Files, folder: Path) -> Path:
+    changed = sharded(files, folder)
+    shard = sorted(changed.glob("model-*.safetensors"))[0]
+    os.truncate(shard, shard.stat().st_size - 1)
+    return changed
+
+
 def pickled(files: Files, folder: Path) -> Path:
     changed = model_copy(files, folder)
     (changed / "model.safetensors").rename(changed / "pytorch_model.bin")
@@ -161,7 +168,8 @@ MISTAKES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "quantised": (lambda f, p: {"source": quantised(f, p)}, ("quantised",)),
     "missing shard": (lambda f, p: {"source": missing_shard(f, p)}, ("shards are missing", "model-00001")),
     "pickled": (lambda f, p: {"source": pickled(f, p)}, ("pickled", "safetensors")),
-    "damaged weights": (lambda f, p: {"source": damaged(f, p)}, ("weights cannot be read",)),
+    "truncated shard": (lambda f, p: {"source": truncated_shard(f, p)}, ("cut short", "model-00001", "again")),
+    "damaged weights": (lambda f, p: {"source": damaged(f, p)}, ("checkpoint file is damaged", "model.safetensors")),
     "target equals source": (lambda f, p: {"target_tokenizer": f.source}, ("equals the source", "keep")),
     "missing need, before weights load": (
         lambda f, p: {"source": damaged(f, p), "strategy": "focus"},

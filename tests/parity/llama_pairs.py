@@ -41,8 +41,8 @@ def trained_pair(folder: Path, family: str, *, tied: bool, widths: tuple[int, in
 def listed_pair(folder: Path, shared: int, new: int, *, widths: tuple[int, int], tied: bool = True) -> LlamaPair:
     """Tokenizers of made words without merges, any number of them shared, in another order."""
     both = [f"Ġs{i}x" for i in range(shared)]
-    source = _listed([*both, *(f"Ġo{i}y" for i in range(100))], ROLES["model"])
-    target = _listed([*(f"Ġn{i}z" for i in range(new)), *reversed(both)], ROLES["donor"])
+    source = listed([*both, *(f"Ġo{i}y" for i in range(100))], ROLES["model"])
+    target = listed([*(f"Ġn{i}z" for i in range(new)), *reversed(both)], ROLES["donor"])
     return _write(folder, source, target, tied, widths)
 
 
@@ -65,7 +65,8 @@ def _trained(text: str, family: str, roles: dict[str, str]) -> Any:
     return _fast(tokenizer, roles)
 
 
-def _listed(tokens: list[str], roles: dict[str, str]) -> Any:
+def listed(tokens: list[str], roles: dict[str, str]) -> Any:
+    """A byte-level tokenizer without merges that has these tokens, and the bytes to spell all others."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from lexigraft.core import graft_folder, provenance
+from lexigraft.core import graft_folder, graft_writing, provenance
+from lexigraft.core.checkpoint import open_checkpoint
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.file_pieces import Piece
 from lexigraft.core.fixture_models import FIXTURES, fixture
 from lexigraft.core.graft_folder import verify, whole_folder, write_model
+from lexigraft.core.graft_writing import write_graft
 from lexigraft.core.model_files import load_model, tables_of
-from lexigraft.core.pipeline import Grafted, graft_model, make_chain, save_graft
+from lexigraft.core.pipeline import Transplant, in_memory, make_chain, prepare_graft
 from lexigraft.core.recipe import GraftSettings
+from lexigraft.core.strategy import Role
 from lexigraft.core.vocabulary import Vocabulary
 
 
@@ -26,10 +29,10 @@ def saved_source(name: str, folder: Path) -> Path:
     return folder
 
 
-def grafted(name: str, folder: Path, *chain: str) -> Grafted:
+def prepared(name: str, folder: Path, *chain: str) -> Transplant:
     source = saved_source(name, folder)
     target = Vocabulary.of(fixture(name)[2])
-    return graft_model(str(source), target, make_chain([(c, {}) for c in chain or ("subword_mean",)]), {})
+    return prepare_graft(str(source), target, make_chain([(c, {}) for c in chain or ("subword_mean",)]), {})
 
 
 def test_a_folder_appears_whole(tmp_path: Path) -> None:
@@ -95,10 +98,10 @@ def test_an_empty_folder_is_filled_and_a_file_is_never_replaced(tmp_path: Path) 
 def test_a_saved_graft_is_what_was_in_memory(name: str, tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 
-    made = grafted(name, tmp_path / "source")
-    save_graft(made, tmp_path / "out")
+    made = prepared(name, tmp_path / "source")
+    write_graft(made, tmp_path / "out")
     again = load_model(tmp_path / "out")
-    theirs, ours = tables_of(again), tables_of(made.model)
+    theirs, ours = tables_of(again), tables_of(in_memory(made).model)
     assert theirs.tied is ours.tied
     assert all(torch.equal(theirs.by_role[role], table) for role, table in ours.by_role.items())
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
@@ -109,8 +112,8 @@ def test_a_saved_graft_is_what_was_in_memory(name: str, tmp_path: Path) -> None:
 
 
 def test_provenance_names_the_rows_behind_each_token(tmp_path: Path) -> None:
-    made = grafted("roberta-tied-bias", tmp_path / "source")
-    facts = save_graft(made, tmp_path / "out")
+    made = prepared("roberta-tied-bias", tmp_path / "source")
+    facts = write_graft(made, tmp_path / "out")
     columns = provenance.read(tmp_path / "out")
     assert columns["target_id"] == list(range(made.vocabulary.size))
     assert columns["token"] == list(made.vocabulary.tokens)
@@ -120,7 +123,7 @@ def test_provenance_names_the_rows_behind_each_token(tmp_path: Path) -> None:
     assert [columns["source_ids"][i][0] for i in copied] == made.alignment.source_ids[copied].tolist()
     assert provenance.new_rows(tmp_path / "out") == made.alignment.new.tolist()
     source = load_model(tmp_path / "source").get_input_embeddings().weight.detach()
-    table = made.model.get_input_embeddings().weight.detach()
+    table = made.rows.tables[Role.INPUT]
     for i in made.alignment.new.tolist()[:40]:
         weights = torch.tensor(columns["weights"][i])
         if len(weights):
@@ -128,8 +131,8 @@ def test_provenance_names_the_rows_behind_each_token(tmp_path: Path) -> None:
 
 
 def test_the_facts_tell_what_was_done(tmp_path: Path) -> None:
-    made = grafted("llama-tied", tmp_path / "source", "mean", "random")
-    save_graft(made, tmp_path / "out")
+    made = prepared("llama-tied", tmp_path / "source", "mean", "random")
+    write_graft(made, tmp_path / "out")
     facts = json.loads((tmp_path / "out" / graft_folder.FACTS).read_text())
     assert facts["strategy"] == "mean+random"
     assert facts["fallback_share"] == facts["counts"]["fallback"] / facts["counts"]["target_tokens"]
@@ -152,22 +155,24 @@ def test_a_model_that_does_not_survive_saving_is_found_out(tmp_path: Path) -> No
 
 
 def test_a_graft_that_fails_its_verification_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = grafted("roberta-tied-bias", tmp_path / "source")
-    write = graft_folder.write_model
+    made = prepared("roberta-tied-bias", tmp_path / "source")
+    write = graft_writing.write_pieces
 
-    def careless(folder: Path, model: Any, vocabulary: Vocabulary) -> None:
-        write(folder, model, vocabulary)
-        with torch.no_grad():
-            model.get_input_embeddings().weight[5] += 1
+    def careless(path: Path, pieces: list[Piece]) -> None:
+        write(path, pieces)
+        table = open_checkpoint(path.parent).tensors["roberta.embeddings.word_embeddings.weight"]
+        damaged = bytearray(path.read_bytes())
+        damaged[table.start + 7] ^= 1
+        path.write_bytes(damaged)
 
-    monkeypatch.setattr(graft_folder, "write_model", careless)
-    with pytest.raises(RuntimeError, match="other logits"):
-        save_graft(made, tmp_path / "out")
+    monkeypatch.setattr(graft_writing, "write_pieces", careless)
+    with pytest.raises(RuntimeError, match="other values"):
+        write_graft(made, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["source"]
 
 
 def test_no_verification_when_not_asked_for(tmp_path: Path) -> None:
-    made = grafted("roberta-tied-bias", tmp_path / "source")
+    made = prepared("roberta-tied-bias", tmp_path / "source")
     assert GraftSettings().verify
-    assert Path(save_graft(made, tmp_path / "out", verified=False)["out"]).is_dir()
+    assert Path(write_graft(made, tmp_path / "out", verified=False)["out"]).is_dir()

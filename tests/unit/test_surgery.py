@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 import torch
 
+from fixtures.moved_padding import with_pad_at
 from lexigraft.core.alignment import align
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.fixture_models import FIXTURES, fixture
 from lexigraft.core.model_files import tables_of
 from lexigraft.core.rows import Provenance, Rows
 from lexigraft.core.strategy import Mix, Role
-from lexigraft.core.surgery import check_usable, install, set_special_ids
+from lexigraft.core.surgery import check_usable, install, reshape, set_special_ids
 from lexigraft.core.vocabulary import Vocabulary
 
 
@@ -59,29 +60,6 @@ def test_mt5_stays_untied_whatever_its_configuration_says() -> None:
     assert table.data_ptr() != head.data_ptr()
     assert not torch.equal(table, head)
     assert model.config.tie_word_embeddings is False
-
-
-def with_pad_at(place: int) -> tuple[Any, Vocabulary]:
-    """The source tokenizer of the RoBERTa fixture with its padding token at another id."""
-    import json
-
-    from tokenizers import Tokenizer
-    from transformers import PreTrainedTokenizerFast
-
-    _, source, _ = fixture("roberta-tied-bias")
-    state = json.loads(source.backend_tokenizer.to_str())
-    by_id = sorted(state["model"]["vocab"], key=state["model"]["vocab"].get)
-    by_id.insert(place, by_id.pop(by_id.index("<pad>")))
-    ids = {token: i for i, token in enumerate(by_id)}
-    state["model"]["vocab"] = ids
-    for added in state["added_tokens"]:
-        added["id"] = ids[added["content"]]
-    for token, entry in state["post_processor"]["special_tokens"].items():
-        entry["ids"] = [ids[token]]
-    roles = {f"{r}_token": getattr(source, f"{r}_token") for r in ("bos", "eos", "pad", "unk", "cls", "sep", "mask")}
-    moved = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(state)), **roles)
-    assert moved.pad_token_id == place
-    return moved, Vocabulary.of(moved)
 
 
 @pytest.mark.parametrize("place", [0, 3, 9])
@@ -163,3 +141,28 @@ def test_only_tokenizers_that_encode_everything_and_can_pad_are_usable() -> None
         check_usable(made_vocabulary(pad=False))
     with pytest.raises(LexigraftError, match="its end token will do"):
         check_usable(made_vocabulary(pad=False, eos=True))
+
+
+def test_a_model_with_more_of_the_vocabularys_size_than_its_tables_is_refused() -> None:
+    model, before, after = loaded("llama-tied")
+
+    class Biased(type(model)):  # type: ignore[misc]
+        def resize_token_embeddings(self, size: int, **options: Any) -> Any:
+            self.late_bias = torch.nn.Parameter(torch.zeros(size))
+            return super().resize_token_embeddings(size, **options)
+
+    model.__class__ = Biased
+    with pytest.raises(LexigraftError, match="late_bias of Biased"):
+        reshape(model, before, after)
+
+
+def test_a_class_that_does_not_resize_like_the_others_is_refused() -> None:
+    from transformers import MobileBertConfig, MobileBertForMaskedLM
+
+    _, before, after = loaded("bert-tied-bias")
+    shape = {"hidden_size": 32, "embedding_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    shape |= {"intermediate_size": 32, "intra_bottleneck_size": 16, "true_hidden_size": 16}
+    with torch.device("meta"):
+        model = MobileBertForMaskedLM(MobileBertConfig(vocab_size=before.size, **shape))
+    with pytest.raises(LexigraftError, match="MobileBertForMaskedLM"):
+        reshape(model, before, after)

@@ -103,7 +103,7 @@ def _source(notebook: Notebook, path: str) -> tuple[Vocabulary | None, Header | 
     folder = Path(path).expanduser()
     if config is None or not folder.is_dir():
         return vocabulary, None
-    header: Header | None = notebook.attempt(lambda: read_header(folder, config))
+    header: Header | None = notebook.attempt(lambda: read_header(path))
     if header is not None:
         tied = "tied or headless" if header.tied else "untied"
         shape = f"{header.rows:,} × {header.hidden} {header.dtype}, {tied}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,8 @@ from lexigraft.api.supplies import Given
 from lexigraft.core.corpus import load_corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.graft_folder import refuse_existing
-from lexigraft.core.pipeline import Links, graft_model, make_chain, save_graft, uses_of
+from lexigraft.core.graft_writing import write_graft
+from lexigraft.core.pipeline import Links, make_chain, prepare_graft, uses_of
 from lexigraft.core.recipe import (
     DictionarySettings,
     GraftSettings,
@@ -25,6 +27,7 @@ from lexigraft.core.resources import refuse_missing
 from lexigraft.core.strategy import Need
 from lexigraft.core.tokenizer_files import load_vocabulary
 
+logger = logging.getLogger("lexigraft")
 Spec = str | Sequence[str | tuple[str, Mapping[str, Any]]]
 
 
@@ -107,7 +110,9 @@ def graft(
         probing=ProbeSettings(source, settings),
     )
     refuse_missing({s.name: s.effective_needs() for s in chain}, given.met())
+    if working := [s.name for s in chain if s.may_use() & {Need.MODEL, Need.PROBE}]:
+        logger.warning("%s works on the model itself: all of it is loaded into memory", "+".join(working))
     target = load_vocabulary(target_tokenizer)
     loaders = given.loaders(target, cache_folder())
-    grafted = graft_model(source, target, chain, loaders, poor=poor_model, seed=seed, settings=settings)
-    return save_graft(grafted, Path(out), force=force, verified=settings.verify)
+    made = prepare_graft(source, target, chain, loaders, poor=poor_model, seed=seed, settings=settings)
+    return write_graft(made, Path(out), force=force, verified=settings.verify)

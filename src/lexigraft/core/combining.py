@@ -12,8 +12,8 @@ from lexigraft.core.strategy import Mix
 if TYPE_CHECKING:
     import torch
 
-DENSE, MANY = 0.25, 2**20
-"""Where this share of the weights is above zero, and this many are, a matrix product is faster than weighted sums."""
+DENSE, MANY = 0.25, 1024
+"""Where this share of the weights is above zero, and this many are in a row, a matrix product is faster than sums."""
 
 
 def combine(mix: Mix, table: torch.Tensor) -> torch.Tensor:
@@ -28,27 +28,30 @@ def combine(mix: Mix, table: torch.Tensor) -> torch.Tensor:
     """
     import torch
 
-    used = np.zeros(len(table), np.bool_)
-    used[mix.indices] = True
-    place = (used.cumsum() - 1).astype(np.int32)
-    mine = table[torch.from_numpy(np.flatnonzero(used))].float()
-    flat = mine if table.ndim == 2 else mine.unsqueeze(1)
+    flat = table.float() if table.ndim == 2 else table.float().unsqueeze(1)
     rows = torch.zeros(len(mix), flat.shape[1])
     for start in range(0, len(mix), BLOCK_ROWS):
         part = mix[start : start + BLOCK_ROWS]
         if len(part.indices):
-            rows[start : start + BLOCK_ROWS] = _product(part, torch.from_numpy(place[part.indices]), flat)
+            rows[start : start + BLOCK_ROWS] = _product(part, flat)
     return rows if table.ndim == 2 else rows.squeeze(1)
 
 
-def _product(part: Mix, places: torch.Tensor, flat: torch.Tensor) -> torch.Tensor:
+def _product(part: Mix, flat: torch.Tensor) -> torch.Tensor:
     import torch
 
     weights = torch.from_numpy(part.weights)
-    if len(weights) > max(MANY, DENSE * len(part) * len(flat)):
-        dense = torch.zeros(len(part), len(flat))
-        owners = torch.arange(len(part)).repeat_interleave(torch.from_numpy(np.diff(part.indptr)))
-        dense.index_put_((owners, places.long()), weights, accumulate=True)
-        return dense @ flat
+    if len(weights) > MANY * len(part):
+        used = np.zeros(len(flat), np.bool_)
+        used[part.indices] = True
+        columns = np.flatnonzero(used)
+        if len(weights) > DENSE * len(part) * len(columns):
+            dense = torch.zeros(len(part), len(columns))
+            owners = torch.arange(len(part)).repeat_interleave(torch.from_numpy(np.diff(part.indptr)))
+            places = torch.from_numpy((used.cumsum() - 1)[part.indices])
+            dense.index_put_((owners, places), weights, accumulate=True)
+            return dense @ flat[torch.from_numpy(columns)]
     starts = torch.from_numpy(part.indptr[:-1].astype(np.int32))
-    return torch.nn.functional.embedding_bag(places, flat, starts, per_sample_weights=weights, mode="sum")
+    return torch.nn.functional.embedding_bag(
+        torch.from_numpy(part.indices), flat, starts, per_sample_weights=weights, mode="sum"
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,36 +39,79 @@ def refuse_existing(out: Path, force: bool) -> None:
 
 
 @contextmanager
-def whole_folder(out: Path, force: bool) -> Iterator[Path]:
+def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) -> Iterator[Path]:
     """Fill a temporary sibling folder that takes the place of ``out`` when everything in it is written.
 
+    Args:
+        out: The folder to write.
+        force: Whether a folder that exists is replaced.
+        resume: Names of large files. With them a run that was killed or interrupted leaves its draft, and the next
+            one finds these files of it in the folder, as far as they were written; it must look whether they are
+            right. Two such runs cannot fill one folder at a time. A run that fails leaves nothing in any case.
+
+    Yields:
+        The temporary folder.
+
     Raises:
-        LexigraftError: The folder exists and ``force`` is off, or the disk is full or read-only.
+        LexigraftError: The folder exists and ``force`` is off, or the disk is full or read-only, or another run is
+            writing the folder.
     """
     out = out.resolve()
     refuse_existing(out, force)
+    with ExitStack() as stack:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            if resume is None:
+                draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+            else:
+                draft = out.with_name(f".{out.name}.unfinished")
+                draft.mkdir(exist_ok=True)
+                stack.enter_context(_locked(draft))
+                _clear(draft, resume)
+        except OSError as fault:
+            raise LexigraftError("cannot write the output folder", out, fault.strerror or str(fault)) from fault
+        try:
+            yield draft
+            _readable(draft)
+            sync_tree(draft)
+            if out.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+                os.replace(out, old / "folder")
+                os.replace(draft, out)
+                shutil.rmtree(old)
+            else:
+                os.replace(draft, out)
+        except BaseException as fault:
+            if resume is None or isinstance(fault, Exception):
+                shutil.rmtree(draft, ignore_errors=True)
+            if isinstance(fault, Exception) and _is_disk_fault(fault):
+                raise LexigraftError(
+                    "cannot write the output folder", out, f"{fault}; nothing was left behind"
+                ) from fault
+            raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process; the system lets go of it when the process ends, however it ends."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as fault:
-        raise LexigraftError("cannot write the output folder", out, fault.strerror or str(fault)) from fault
-    try:
-        yield draft
-        _readable(draft)
-        sync_tree(draft)
-        if out.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-            os.replace(out, old / "folder")
-            os.replace(draft, out)
-            shutil.rmtree(old)
-        else:
-            os.replace(draft, out)
-    except Exception as fault:
-        if _is_disk_fault(fault):
-            raise LexigraftError("cannot write the output folder", out, f"{fault}; nothing was left behind") from fault
-        raise
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise LexigraftError(
+            "another run is writing the output folder", folder, "Wait for it, or choose another --out"
+        ) from None
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        os.close(handle)
+
+
+def _clear(folder: Path, kept: Collection[str]) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name not in kept or path.is_symlink():
+            path.unlink()
 
 
 def _readable(folder: Path) -> None:
@@ -86,17 +130,34 @@ def _is_disk_fault(fault: Exception) -> bool:
 
 def write_model(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
     """Save a model and its tokenizer as any transformers user expects them."""
-    from transformers.utils import logging as transformers_logging
+    _silence()
+    model.save_pretrained(folder)
+    write_tokenizer(folder, model, vocabulary)
 
-    transformers_logging.disable_progress_bar()
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
+def write_settings(folder: Path, model: PreTrainedModel) -> None:
+    """Save what ``save_pretrained`` writes of a model beside its weights: the model may be on the meta device."""
+    _silence()
+    # Aside, because save_pretrained takes away the shards of other checkpoints that it finds.
+    with tempfile.TemporaryDirectory(dir=folder) as aside:
+        model.save_pretrained(aside, state_dict={})
+        for path in Path(aside).iterdir():
+            if path.suffix != ".safetensors":
+                os.replace(path, folder / path.name)
+
+
+def write_tokenizer(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
+    """Save the tokenizer, with the inputs and the length that the model takes."""
     tokenizer = vocabulary.tokenizer
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     tokenizer.model_max_length = min(tokenizer.model_max_length, context_length(model, tokenizer.model_max_length))
-    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def _silence() -> None:
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
 
 
 def verify(folder: Path, model: PreTrainedModel) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.combining import combine
+from lexigraft.core.graft_writing import write_graft
 from lexigraft.core.law_resources import Ground
-from lexigraft.core.pipeline import Grafted, graft_model, save_graft
+from lexigraft.core.pipeline import Grafted, Transplant, in_memory, prepare_graft
 from lexigraft.core.registry import Plugin
 from lexigraft.core.resources import Resources
 from lexigraft.core.rows import Rows, build_rows
@@ -137,17 +138,22 @@ class Trial:
         return build_rows([self.strategy], self.context())
 
     @cached_property
-    def grafted(self) -> Grafted:
-        """The whole graft, from the model on disk."""
+    def transplant(self) -> Transplant:
+        """The rows for the model on disk."""
         folders = self.ground.folders
         poor = folders.poor if Need.POOR_MODEL in self.strategy.needs else None
-        return graft_model(folders.source, self.ground.target, [self.strategy], self.ground.supplies, poor=poor)
+        return prepare_graft(folders.source, self.ground.target, [self.strategy], self.ground.supplies, poor=poor)
+
+    @cached_property
+    def grafted(self) -> Grafted:
+        """The grafted model, in memory."""
+        return in_memory(self.transplant)
 
     @cached_property
     def saved(self) -> Path:
-        """The grafted model's folder."""
+        """The grafted model's folder, written without the model in memory."""
         out = self.ground.folders.root / f"grafted-{self.strategy.name}"
-        save_graft(self.grafted, out, force=True, verified=False)
+        write_graft(self.transplant, out, force=True, verified=False)
         return out
 
     @cached_property

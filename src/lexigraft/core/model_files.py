@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lexigraft.core.checkpoint import read_index, weight_files
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.moments import all_finite
 from lexigraft.core.strategy import Role
 from lexigraft.core.vocabulary import Vocabulary
 
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tables:
-    """A model's embedding tables: live parameters, not copies.
+    """A model's embedding tables: live parameters, or what was read of them.
 
     Attributes:
-        by_role: Parameters by role; no OUTPUT when the tables are tied or there is no head.
-        tied: Whether input and output are one parameter.
+        by_role: Tables by role; no OUTPUT when the tables are tied or there is no head.
+        tied: Whether input and output are one table.
     """
 
     by_role: Mapping[Role, torch.Tensor]
@@ -59,25 +61,11 @@ def load_config(path: str | Path, *, trust_remote_code: bool = False) -> Pretrai
 
 
 def _check_folder(folder: Path) -> None:
-    import json
-
     if not (folder / "config.json").is_file():
         raise LexigraftError(
             "folder holds no model (no config.json)", folder, "Give a folder written by save_pretrained"
         )
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        shards = set(json.loads(index.read_text())["weight_map"].values())
-        if missing := sorted(s for s in shards if not (folder / s).is_file()):
-            raise LexigraftError(
-                "checkpoint shards are missing", ", ".join(missing), f"Complete the download of {folder}"
-            )
-    elif not (folder / "model.safetensors").is_file():
-        if pickled := sorted(p.name for p in folder.glob("*.bin")):
-            raise LexigraftError(
-                "checkpoint is pickled", pickled[0], "Only safetensors are read; save it again with save_pretrained"
-            )
-        raise LexigraftError("folder holds no weights (no model.safetensors)", folder, "Give a complete checkpoint")
+    weight_files(folder, read_index(folder))
 
 
 def model_class(config: PretrainedConfig) -> Any:
@@ -130,7 +118,7 @@ def tables_of(model: PreTrainedModel) -> Tables:
     found: dict[Role, torch.Tensor] = {Role.INPUT: inputs}
     tied = False
     if head is not None:
-        tied = head.weight.data_ptr() == inputs.data_ptr()
+        tied = head.weight is inputs or (not inputs.is_meta and head.weight.data_ptr() == inputs.data_ptr())
         if not tied:
             found[Role.OUTPUT] = head.weight
         bias = getattr(head, "bias", None)
@@ -143,6 +131,11 @@ def tables_of(model: PreTrainedModel) -> Tables:
                 f"Shape {tuple(late.shape)} is not handled",
             )
     return Tables(found, tied)
+
+
+def names_of(model: PreTrainedModel, parameter: Any) -> list[str]:
+    """Every name under which a model has a parameter."""
+    return [name for name, found in model.named_parameters(remove_duplicate=False) if found is parameter]
 
 
 def check_tables(tables: Tables, vocabulary: Vocabulary, where: str | Path) -> None:
@@ -158,12 +151,15 @@ def check_tables(tables: Tables, vocabulary: Vocabulary, where: str | Path) -> N
                 f"{vocabulary.size} ids for {len(table)} rows",
                 "Tokenizer and model do not belong together, or tokens were added without resize_token_embeddings",
             )
-        finite = table.isfinite() if table.ndim == 1 else table.isfinite().all(dim=1)
-        if not bool(finite.all()):
-            bad = (~finite).nonzero().flatten().tolist()
+        if bad := _not_finite(table):
             shown = ", ".join(map(str, bad[:5])) + (", …" if len(bad) > 5 else "")
             raise LexigraftError(
                 f"the {role} table of {where} holds NaN or infinite values",
                 f"{len(bad)} rows: {shown}",
                 "The checkpoint is damaged",
             )
+
+
+def _not_finite(table: torch.Tensor) -> list[int]:
+    """Rows that hold NaN or infinite values."""
+    return [] if all_finite(table) else [i for i, row in enumerate(table.detach()) if not all_finite(row)]

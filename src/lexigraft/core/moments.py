@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def mean_and_deviation(
-    table: torch.Tensor, ids: npt.NDArray[np.int64] | None = None, budget: int = 2**26
+    table: torch.Tensor, ids: npt.NDArray[np.int64] | None = None, budget: int = 2**24
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and sample deviation of rows, per dimension; one row alone deviates by 0.
 
@@ -78,6 +78,11 @@ def factor(covariance: torch.Tensor) -> torch.Tensor:
     values, vectors = torch.linalg.eigh(covariance)
     root: torch.Tensor = vectors * values.clamp_min(0).sqrt()
     return root
+
+
+def all_finite(table: torch.Tensor) -> bool:
+    """Whether no value is NaN or infinite; nothing of the table's size is made to find out."""
+    return not table.numel() or all(bool(extreme.isfinite()) for extreme in table.detach().aminmax())
 
 
 def _blocks(table: torch.Tensor, ids: npt.NDArray[np.int64] | None, budget: int) -> Iterator[torch.Tensor]:

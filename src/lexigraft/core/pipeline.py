@@ -1,4 +1,4 @@
-"""The one file that chains stages: vocabularies, alignment, plan, rows, surgery, folder."""
+"""The one file that chains stages: vocabularies, alignment, plan, rows, surgery."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lexigraft.core import graft_folder
 from lexigraft.core.alignment import Alignment, align
 from lexigraft.core.digits import digit_warning
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.model_files import check_tables, load_config, load_model, tables_of
+from lexigraft.core.model_files import check_tables, load_config
+from lexigraft.core.model_on_disk import ModelOnDisk
 from lexigraft.core.recipe import GraftSettings
 from lexigraft.core.registry import make
 from lexigraft.core.resources import Donor, Loader, PoorModel, Resources, refuse_missing
@@ -23,7 +22,7 @@ from lexigraft.core.rows import Rows, build_rows
 from lexigraft.core.similarity import default_memory_budget
 from lexigraft.core.sizes import parse_size
 from lexigraft.core.strategy import Body, InitContext, Need, Role, Strategy
-from lexigraft.core.surgery import check_usable, install
+from lexigraft.core.surgery import check_usable, install, reshape
 from lexigraft.core.tokenizer_files import load_vocabulary
 from lexigraft.core.versions import versions
 from lexigraft.core.vocabulary import Vocabulary
@@ -35,8 +34,31 @@ Links = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
+class Transplant:
+    """Finished rows, and the body on disk that they go into.
+
+    Attributes:
+        body: The model whose body is kept.
+        before: The vocabulary that it has.
+        vocabulary: The vocabulary that it gets.
+        rows: The tables with provenance and counts.
+        alignment: Who matched whom.
+        facts: What ``lexigraft.json`` says.
+        skeleton: The body without weights, already reshaped for the new vocabulary.
+    """
+
+    body: ModelOnDisk
+    before: Vocabulary
+    vocabulary: Vocabulary
+    rows: Rows
+    alignment: Alignment
+    facts: Mapping[str, Any]
+    skeleton: PreTrainedModel
+
+
+@dataclass(frozen=True)
 class Grafted:
-    """A model with its new vocabulary, not yet on disk.
+    """A model with its new vocabulary, in memory.
 
     Attributes:
         model: The model, new tables installed.
@@ -74,7 +96,7 @@ def uses_of(chain: Sequence[Strategy]) -> frozenset[Need]:
     return frozenset().union(*(s.may_use() for s in chain))
 
 
-def graft_model(
+def prepare_graft(
     source: str,
     target: Vocabulary,
     chain: Sequence[Strategy],
@@ -83,8 +105,10 @@ def graft_model(
     poor: str | None = None,
     seed: int = 0,
     settings: GraftSettings | None = None,
-) -> Grafted:
-    """Change a model's vocabulary: the whole graft, in memory.
+) -> Transplant:
+    """Make the rows of a graft: everything but the surgery. Of the models only the tables are read.
+
+    A strategy that works on the model itself (``Need.MODEL``) has it loaded, when it asks for it.
 
     Args:
         source: Folder or Hub name of the source model.
@@ -112,16 +136,18 @@ def graft_model(
         else:
             check_usable(target)
             refuse_same(source_vocabulary, target)
-        source_model = load_model(source)
-        source_tables = tables_of(source_model)
+        source_model = ModelOnDisk(source)
+        source_tables = source_model.tables()
         check_tables(source_tables, source_vocabulary, source)
-        tables = {role: table.detach().float() for role, table in source_tables.by_role.items()}
-        body_model, body_vocabulary = source_model, source_vocabulary
+        body, body_vocabulary = source_model, source_vocabulary
         if chain[0].body is Body.TARGET:
-            body_model, body_vocabulary = _poor_body(poor, target)
+            body, body_vocabulary = _poor_body(poor, target)
+    with _timed(seconds, "surgery"):
+        skeleton = body.skeleton()
+        reshape(skeleton, body_vocabulary, target)
     with _timed(seconds, "align"):
         alignment = align(source_vocabulary, target, settings.rules)
-    resources = Resources(uses_of(chain), {**supplies, Need.MODEL: lambda: source_model})
+    resources = Resources(uses_of(chain), {**supplies, Need.MODEL: lambda: source_model.model})
     with _timed(seconds, "vectors"):
         if Need.TARGET_VECTORS in resources.declared and Need.TARGET_VECTORS in supplies:
             resources.target_vectors()
@@ -131,8 +157,8 @@ def graft_model(
         target=target,
         alignment=alignment,
         target_ids=alignment.new,
-        roles=frozenset(tables_of(body_model).by_role),
-        tables=tables,
+        roles=body.roles,
+        tables=source_tables.by_role,
         resources=resources,
         generator=torch.Generator().manual_seed(seed),
         memory_budget=budget,
@@ -143,8 +169,6 @@ def graft_model(
         rows = build_rows(chain, ctx, fallback=settings.fallback, calibration=settings.norm_calibration)
     seconds["plan"] = round(rows.plan_seconds, 4)
     seconds["rows"] = round(seconds["rows"] - seconds["plan"], 4)
-    with _timed(seconds, "surgery"):
-        install(body_model, rows, body_vocabulary, target)
     facts = {
         "strategy": names,
         "fields": [dict(s.parameters(), name=s.name) for s in chain],
@@ -156,7 +180,7 @@ def graft_model(
             "model": source,
             "tokenizer_hash": source_vocabulary.hash,
             "tokens": source_vocabulary.size,
-            "rows": len(tables[Role.INPUT]),
+            "rows": len(source_tables.by_role[Role.INPUT]),
         },
         "target": {"tokenizer_hash": target.hash, "tokens": target.size},
         "poor_model": poor if chain[0].body is Body.TARGET else None,
@@ -166,7 +190,31 @@ def graft_model(
         "seconds": seconds,
         "peak_rss_bytes": peak_rss_bytes(),
     }
-    return Grafted(body_model, target, rows, alignment, facts)
+    return Transplant(body, body_vocabulary, target, rows, alignment, facts, skeleton)
+
+
+def graft_model(
+    source: str,
+    target: Vocabulary,
+    chain: Sequence[Strategy],
+    supplies: Mapping[Need, Loader],
+    *,
+    poor: str | None = None,
+    seed: int = 0,
+    settings: GraftSettings | None = None,
+) -> Grafted:
+    """Change a model's vocabulary: the whole graft, in memory; arguments and errors as :func:`prepare_graft`."""
+    return in_memory(prepare_graft(source, target, chain, supplies, poor=poor, seed=seed, settings=settings))
+
+
+def in_memory(made: Transplant) -> Grafted:
+    """Load the body of a transplant and put the rows into it."""
+    seconds = dict(made.facts["seconds"])
+    with _timed(seconds, "surgery"):
+        model = made.body.take()
+        install(model, made.rows, made.before, made.vocabulary)
+    facts = {**made.facts, "seconds": seconds, "peak_rss_bytes": peak_rss_bytes()}
+    return Grafted(model, made.vocabulary, made.rows, made.alignment, facts)
 
 
 def refuse_same(source: Vocabulary, target: Vocabulary) -> None:
@@ -183,7 +231,7 @@ def refuse_same(source: Vocabulary, target: Vocabulary) -> None:
         )
 
 
-def _poor_body(poor: str | None, target: Vocabulary) -> tuple[PreTrainedModel, Vocabulary]:
+def _poor_body(poor: str | None, target: Vocabulary) -> tuple[ModelOnDisk, Vocabulary]:
     if poor is None:
         raise LexigraftError(
             "this strategy keeps the poor model's body, and no poor model is given", hint="Give --poor-model"
@@ -193,8 +241,8 @@ def _poor_body(poor: str | None, target: Vocabulary) -> tuple[PreTrainedModel, V
         raise LexigraftError(
             "the poor model has another tokenizer than the target", poor, "Pre-train it with the target tokenizer"
         )
-    model = load_model(poor)
-    check_tables(tables_of(model), vocabulary, poor)
+    model = ModelOnDisk(poor)
+    check_tables(model.tables(), vocabulary, poor)
     return model, vocabulary
 
 
@@ -207,8 +255,7 @@ def poor_model_loader(poor: str, target: Vocabulary, counts: Any) -> PoorModel:
         counts: Token counts, int64 ``(target,)``.
     """
     model, vocabulary = _poor_body(poor, target)
-    tables = {role: table.detach().float() for role, table in tables_of(model).by_role.items()}
-    return PoorModel(tables, vocabulary, counts)
+    return PoorModel(model.tables().by_role, vocabulary, counts)
 
 
 def donor_loader(donor: str) -> Donor:
@@ -218,29 +265,9 @@ def donor_loader(donor: str) -> Donor:
         donor: Folder or Hub name.
     """
     vocabulary = load_vocabulary(donor)
-    tables = tables_of(load_model(donor))
+    tables = ModelOnDisk(donor).tables()
     check_tables(tables, vocabulary, donor)
-    return Donor({role: table.detach().float() for role, table in tables.by_role.items()}, vocabulary)
-
-
-def save_graft(grafted: Grafted, out: Path, *, force: bool = False, verified: bool = True) -> dict[str, Any]:
-    """Write a grafted model as a whole folder, verified by loading it again; returns the facts with ``out``.
-
-    Raises:
-        LexigraftError: The folder exists, or the disk is full; nothing half-written stays.
-    """
-    facts = dict(grafted.facts)
-    started = time.perf_counter()
-    with graft_folder.whole_folder(out, force) as folder:
-        graft_folder.write_model(folder, grafted.model, grafted.vocabulary)
-        graft_folder.write_provenance(folder, grafted.rows.provenance, grafted.vocabulary)
-        graft_folder.write_card(folder, facts)
-        if verified:
-            graft_folder.verify(folder, grafted.model)
-        facts["seconds"] = {**facts["seconds"], "save": round(time.perf_counter() - started, 4)}
-        facts["peak_rss_bytes"] = peak_rss_bytes()
-        graft_folder.write_facts(folder, facts)
-    return facts | {"out": str(out)}
+    return Donor(tables.by_role, vocabulary)
 
 
 def summary(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ import numpy.typing as npt
 from lexigraft.core.combining import combine
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.gaussian import fallback_rows
+from lexigraft.core.moments import all_finite
 from lexigraft.core.norms import calibrate
+from lexigraft.core.similarity import row_blocks
 from lexigraft.core.strategy import Body, Dense, InitContext, Mix, Plan, Role, Scope, Strategy
 from lexigraft.core.surface import Kind
 
@@ -113,7 +116,8 @@ def _source_base(ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str],
     for role in ctx.roles:
         source = ctx.table(role)
         tables[role] = torch.zeros(ctx.target.size, *source.shape[1:])
-        tables[role][torch.from_numpy(matched)] = source[twins]
+        for span in _spans(len(matched), source):
+            tables[role][torch.from_numpy(matched[span])] = source[twins[span]]
     rules = [ctx.alignment.rules[r] for r in ctx.alignment.rule_ids.tolist()]
     return tables, rules, Mix.of_single(ctx.alignment.source_ids)
 
@@ -150,26 +154,27 @@ class _Draft:
                     f"strategy '{strategy.name}' covers different rows in different tables", role.value
                 )
             covered = here
-            if here.any():
-                self.tables[role][ids[here]] = self._rows(strategy, role, part)[here]
+            self._fill_in(strategy, role, part, ids)
         assert covered is not None
         self._remember(strategy, plans[Role.INPUT], ids, covered)
 
-    def _rows(self, strategy: Strategy, role: Role, part: Mix | Dense) -> torch.Tensor:
-        if isinstance(part, Mix):
-            source = self._ctx.table(role)
-            if part.indices.min() < 0 or part.indices.max() >= self._ctx.source.size:
-                raise BrokenContract(
-                    f"strategy '{strategy.name}' names source ids out of range", int(part.indices.max())
-                )
-            rows = combine(part, source)
-        else:
-            rows = part.rows.float()
-        if rows.shape[1:] != self.tables[role].shape[1:]:
-            raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(rows.shape))
-        if not bool(rows[covered_by(part)].isfinite().all()):
-            raise BrokenContract(f"strategy '{strategy.name}' returned values that are not finite", role.value)
-        return rows
+    def _fill_in(self, strategy: Strategy, role: Role, part: Mix | Dense, ids: npt.NDArray[np.int64]) -> None:
+        """Put covered rows into a table, a few at a time: they may be as large as the table itself."""
+        if isinstance(part, Mix) and len(part.indices):
+            lowest, highest = int(part.indices.min()), int(part.indices.max())
+            if lowest < 0 or highest >= self._ctx.source.size:
+                raise BrokenContract(f"strategy '{strategy.name}' names source ids out of range", highest)
+        if isinstance(part, Dense) and part.rows.shape[1:] != self.tables[role].shape[1:]:
+            raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(part.rows.shape))
+        covered = covered_by(part)
+        for span in _spans(len(part), self.tables[role]):
+            here = covered[span]
+            rows = combine(part[span], self._ctx.table(role)) if isinstance(part, Mix) else part.rows[span].float()
+            if not here.all():
+                rows = rows[here]
+            if not all_finite(rows):
+                raise BrokenContract(f"strategy '{strategy.name}' returned values that are not finite", role.value)
+            self.tables[role][ids[span][here]] = rows
 
     def _remember(
         self, strategy: Strategy, part: Mix | Dense, ids: npt.NDArray[np.int64], covered: npt.NDArray[np.bool_]
@@ -205,6 +210,11 @@ class _Draft:
             "learned_tokens": self._ctx.journal.tokens,
         }
         return Rows(self.tables, provenance, counts, plan_seconds, tuple(self._ctx.journal.notes))
+
+
+def _spans(rows: int, table: torch.Tensor) -> Iterator[slice]:
+    """Slices of rows that are small beside a table, and beside what the libraries take."""
+    return row_blocks(rows, 4 * math.prod(table.shape[1:]), 2**22)
 
 
 def covered_by(part: Mix | Dense) -> npt.NDArray[np.bool_]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.model_files import tables_of
+from lexigraft.core.model_files import names_of, tables_of
 from lexigraft.core.rows import Rows
 from lexigraft.core.special import match_specials
 from lexigraft.core.strategy import Role
 from lexigraft.core.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 
@@ -23,55 +24,105 @@ def install(model: PreTrainedModel, rows: Rows, before: Vocabulary, after: Vocab
         rows: Finished tables.
         before: The vocabulary that the model had.
         after: The vocabulary that it gets.
+
+    Raises:
+        LexigraftError: As :func:`reshape`.
     """
     import torch
 
+    reshape(model, before, after)
+    with torch.no_grad():
+        for role, table in tables_of(model).by_role.items():
+            if table.shape != rows.tables[role].shape:
+                raise RuntimeError(f"{role} table is {tuple(table.shape)}, rows are {tuple(rows.tables[role].shape)}")
+            table.copy_(rows.tables[role].to(table.dtype))
+
+
+def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
+    """Give a model tables of another vocabulary's size, whatever is in them, and everything else that hangs on it.
+
+    That is: ties, special ids, and positions that hang on the padding id. Works on the meta device too.
+
+    Args:
+        model: The model of the body that the rows belong to.
+        before: The vocabulary that the model had.
+        after: The vocabulary that it gets.
+
+    Raises:
+        LexigraftError: More than its tables changes with the vocabulary, or its class cannot be resized.
+    """
     old = tables_of(model)
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     if Role.OUTPUT in old.by_role:
         model.config.tie_word_embeddings = False
         model.config.get_text_config().tie_word_embeddings = False
-    model.resize_token_embeddings(after.size, mean_resizing=False)
+    try:
+        model.resize_token_embeddings(after.size, mean_resizing=False)
+    except (TypeError, NotImplementedError) as fault:  # some classes have a method of their own
+        raise LexigraftError(
+            "model class does not take another vocabulary size", type(model).__name__, str(fault)
+        ) from fault
     new = tables_of(model)
     if new.tied != old.tied or set(new.by_role) != set(old.by_role):
         raise RuntimeError(
             f"{type(model).__name__} changed its tables on resizing: {set(old.by_role)} to {set(new.by_role)}"
         )
-    with torch.no_grad():
-        for role, table in new.by_role.items():
-            if table.shape != rows.tables[role].shape:
-                raise RuntimeError(f"{role} table is {tuple(table.shape)}, rows are {tuple(rows.tables[role].shape)}")
-            table.copy_(rows.tables[role].to(table.dtype))
+    known = {name for table in new.by_role.values() for name in names_of(model, table)}
+    changed = [n for n, t in model.state_dict().items() if t.shape != shapes.get(n) and n not in known]
+    if changed:
+        raise LexigraftError(
+            "model has tensors of the vocabulary's size beside its tables",
+            f"{', '.join(changed)} of {type(model).__name__}",
+            "This architecture cannot be grafted",
+        )
     _move_positions(model, after.specials.get("pad"))
     set_special_ids(model, before, after)
 
 
-def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
-    """Keep RoBERTa's positions when the padding id changes.
+def positions_that_move(model: PreTrainedModel, pad: int | None) -> dict[str, tuple[Any, int, int]]:
+    """Modules with positions that hang on the padding id, when that id changes.
 
     RoBERTa-like bodies number positions from ``padding id + 1``; with another padding id every token would silently
     read another position's embedding, so the position table moves along.
+
+    Args:
+        model: The model.
+        pad: The padding id that it gets.
+
+    Returns:
+        Name of each position table: its module, the padding id that it had, the one that it gets.
     """
+    found = {}
+    for name, module in model.named_modules():
+        if hasattr(module, "create_position_ids_from_input_ids") and hasattr(module, "position_embeddings"):
+            old = module.padding_idx
+            if pad is not None and old is not None and pad != old:
+                found[f"{name}.position_embeddings.weight"] = (module, int(old), pad)
+    return found
+
+
+def moved_positions(table: torch.Tensor, old: int, new: int) -> torch.Tensor:
+    """A position table whose first position stands behind another padding id: ``(new + 1 + used, hidden)``."""
     import torch
 
-    for module in model.modules():
-        if not hasattr(module, "create_position_ids_from_input_ids") or not hasattr(module, "position_embeddings"):
-            continue
-        old = module.padding_idx
-        if pad is None or old is None or pad == old:
-            continue
-        table = module.position_embeddings
-        used = table.weight.data[old + 1 :]
-        moved = torch.nn.Embedding(pad + 1 + len(used), used.shape[1], padding_idx=pad, dtype=used.dtype)
-        with torch.no_grad():
-            moved.weight.zero_()
-            moved.weight[pad + 1 :] = used
-        moved.weight.requires_grad_(table.weight.requires_grad)
+    return torch.cat([table.new_zeros(new + 1, table.shape[1]), table[old + 1 :]])
+
+
+def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
+    import torch
+
+    for module, old, new in positions_that_move(model, pad).values():
+        table = module.position_embeddings.weight
+        weight = moved_positions(table.detach(), old, new)
+        rows, width = weight.shape
+        moved = torch.nn.Embedding(rows, width, padding_idx=new, _weight=weight, _freeze=not table.requires_grad)
         module.position_embeddings = moved
-        module.padding_idx = pad
-        model.config.max_position_embeddings = len(moved.weight)
-        for name, length in (("position_ids", len(moved.weight)), ("token_type_ids", len(moved.weight))):
+        module.padding_idx = new
+        model.config.max_position_embeddings = len(weight)
+        for name in ("position_ids", "token_type_ids"):
             buffer = getattr(module, name, None)
             if buffer is not None:
+                length = len(weight)
                 fresh = torch.arange(length).expand(1, -1) if name == "position_ids" else buffer.new_zeros(1, length)
                 module.register_buffer(name, fresh.clone(), persistent=False)
 

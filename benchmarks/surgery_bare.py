@@ -1,0 +1,27 @@
+"""What the surgery benchmark takes before any weight is read: libraries, both vocabularies, the model's class."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import lexigraft.api.grafting  # noqa: F401
+from lexigraft.core.model_on_disk import ModelOnDisk
+from lexigraft.core.pipeline import peak_rss_bytes
+from lexigraft.core.tokenizer_files import load_vocabulary
+
+
+def main(request: dict[str, Any]) -> dict[str, int]:
+    """The peak resident size of the process."""
+    folder = Path(request["folder"])
+    loaded = [load_vocabulary(folder / side) for side in ("model", "target")]
+    skeleton = ModelOnDisk(str(folder / "model")).skeleton()
+    assert all(v.surfaces and v.hash for v in loaded)
+    assert skeleton.device.type == "meta"
+    return {"peak_bytes": peak_rss_bytes()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(sys.argv[1]))))

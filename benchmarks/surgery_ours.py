@@ -1,0 +1,33 @@
+"""Our half of the surgery benchmark, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from surgery_model import TABLES
+
+from lexigraft.api.grafting import graft
+from lexigraft.core.checkpoint import open_checkpoint
+
+
+def main(request: dict[str, Any]) -> dict[str, float]:
+    """Seconds of the graft and of writing, the peak resident size, and what of it must be there in any case."""
+    folder = Path(request["folder"])
+    began = time.perf_counter()
+    facts = graft(str(folder / "model"), str(folder / "target"), "subword_mean", out=folder / "ours")
+    seconds = time.perf_counter() - began
+    tensors = [open_checkpoint(folder / side).tensors for side in ("model", "ours")]
+    return {
+        "seconds": seconds,
+        "save_seconds": facts["seconds"]["save"],
+        "peak_bytes": facts["peak_rss_bytes"],
+        "table_bytes": 4 * sum(found[name].size for found in tensors for name in TABLES),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(sys.argv[1]))))
