@@ -160,13 +160,16 @@ class _Draft:
 
     def _fill_in(self, strategy: Strategy, role: Role, part: Mix | Dense, ids: npt.NDArray[np.int64]) -> None:
         """Put covered rows into a table, a few at a time: they may be as large as the table itself."""
-        if isinstance(part, Mix) and len(part.indices):
+        covered = covered_by(part)
+        if not covered.any():
+            return
+        if isinstance(part, Mix):
             lowest, highest = int(part.indices.min()), int(part.indices.max())
             if lowest < 0 or highest >= self._ctx.source.size:
                 raise BrokenContract(f"strategy '{strategy.name}' names source ids out of range", highest)
-        if isinstance(part, Dense) and part.rows.shape[1:] != self.tables[role].shape[1:]:
-            raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(part.rows.shape))
-        covered = covered_by(part)
+        made = self._ctx.table(role) if isinstance(part, Mix) else part.rows
+        if made.shape[1:] != self.tables[role].shape[1:]:
+            raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(made.shape))
         for span in _spans(len(part), self.tables[role]):
             here = covered[span]
             rows = combine(part[span], self._ctx.table(role)) if isinstance(part, Mix) else part.rows[span].float()
