@@ -37,8 +37,8 @@ def our_rows(
     without: Sequence[int] = (),
 ) -> Ours:
     """FOCUS rows of a source table for a target tokenizer, with the vectors of a fastText file but for some tokens."""
-    source, target = Vocabulary.of(source_tokenizer), Vocabulary.of(target_tokenizer)
     began = time.perf_counter()
+    source, target = Vocabulary.of(source_tokenizer), Vocabulary.of(target_tokenizer)
     alignment = align(source, target)
     aligned = time.perf_counter()
     vectors = load_vectors(fasttext_bin, target, "token")
