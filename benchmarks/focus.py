@@ -6,24 +6,18 @@ fastText takes to read its own file is left out on both sides.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
 
-from measure import floors, fresh, machine, row
+from measure import asked, floors, fresh, machine, row
 from parity.environments import DEEPFOCUS, ask
-from parity.sentencepiece_pairs import DATA, real_pair
+from parity.sentencepiece_pairs import real_pair
 
 
 def main() -> int:
-    """Print a Markdown table of both sides and their ratios; 2 when the data is not there."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=2)
-    threads: int = parser.parse_args().threads
-    if not DATA.exists():
-        print(f"no data at {DATA}; name its folder in LEXIGRAFT_DATA", file=sys.stderr)
-        return 2
+    """Print a Markdown table of both sides and their ratios."""
+    threads: int = asked(__doc__, threads=2).threads
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pair = real_pair(folder, 40_000, width=768, dim=300, epoch=5, minCount=2, thread=threads)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
 from pathlib import Path
 
-from measure import fresh, machine, row, seconds
+from measure import asked, fresh, machine, row, seconds
 from parity.environments import DEEPFOCUS, ask
-from parity.sentencepiece_pairs import DATA, xlmr_tokenizer
+from parity.sentencepiece_pairs import xlmr_tokenizer
 
 
 def main() -> int:
-    """Print a Markdown table of both sides and their ratio; 2 when the data is not there."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    if not DATA.exists():
-        print(f"no data at {DATA}; name its folder in LEXIGRAFT_DATA", file=sys.stderr)
-        return 2
+    """Print a Markdown table of both sides and their ratio."""
+    asked(__doc__)
     with tempfile.TemporaryDirectory() as name:
         folders = {side: f"{name}/{side}" for side in ("source", "target")}
         for folder in folders.values():

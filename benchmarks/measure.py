@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -62,6 +63,20 @@ def floors(threads: int) -> Floors:
     product = min(seconds(lambda: torch.mm(a, b)) for _ in range(5))
     copied = min(seconds(lambda: other.copy_(large)) for _ in range(5))
     return Floors(2 * 2048**3 / product, 4 * len(large) / copied)
+
+
+def asked(doc: str | None, **defaults: int) -> argparse.Namespace:
+    """The numbers given on the command line; the program ends with 2 where the real data is not there."""
+    from parity.sentencepiece_pairs import DATA
+
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in defaults.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
+    given = parser.parse_args()
+    if not DATA.exists():
+        print(f"no data at {DATA}; name its folder in LEXIGRAFT_DATA", file=sys.stderr)
+        sys.exit(2)
+    return given
 
 
 def seconds(work: Callable[[], object]) -> float:

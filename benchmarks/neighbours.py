@@ -7,28 +7,21 @@ Both sides get the same made vectors and the same source table; nothing but neig
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
 from pathlib import Path
 
-from measure import floors, fresh, machine, row, seconds
+from measure import asked, floors, fresh, machine, row, seconds
 from parity.environments import WECHSEL, ask
-from parity.sentencepiece_pairs import DATA, xlmr_tokenizer
+from parity.sentencepiece_pairs import xlmr_tokenizer
 
 SOURCE, DIM, WIDTH = 250_002, 300, 768
 
 
 def main() -> int:
-    """Print a Markdown table of both sides and their ratios; 2 when the data is not there."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--new", type=int, default=5_000)
-    parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args()
-    if not DATA.exists():
-        print(f"no data at {DATA}; name its folder in LEXIGRAFT_DATA", file=sys.stderr)
-        return 2
+    """Print a Markdown table of both sides and their ratios."""
+    given = asked(__doc__, new=5_000, threads=2)
     with tempfile.TemporaryDirectory() as name:
         for side, size in (("source", SOURCE), ("target", given.new)):
             xlmr_tokenizer(size).save_pretrained(f"{name}/{side}")

@@ -8,27 +8,19 @@ Then ours alone reads, cleans and tokenises a text of `--megabytes`, and a quart
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
 from pathlib import Path
 
-from measure import fresh, machine, row, seconds
+from measure import asked, fresh, machine, row, seconds
 from parity.environments import DEEPFOCUS, ask
-from parity.sentencepiece_pairs import DATA, swahili_lines, swahili_tokenizer
+from parity.sentencepiece_pairs import swahili_lines, swahili_tokenizer
 
 
 def main() -> int:
-    """Print a Markdown table of both sides, then one of sizes; 2 when the data is not there."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--megabytes", type=int, default=400)
-    parser.add_argument("--peer-megabytes", type=int, default=16)
-    parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args()
-    if not DATA.exists():
-        print(f"no data at {DATA}; name its folder in LEXIGRAFT_DATA", file=sys.stderr)
-        return 2
+    """Print a Markdown table of both sides, then one of sizes."""
+    given = asked(__doc__, megabytes=400, peer_megabytes=16, threads=2)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         swahili_tokenizer().save_pretrained(folder / "tokenizer")

@@ -161,7 +161,7 @@ class SparseWeights:
 
     def weights(self) -> torch.Tensor:
         """w, shape ``(entries,)``."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no weights()")
 
     def rows(self, table: torch.Tensor | None = None) -> torch.Tensor:
         """The rows, float32, ``(rows, hidden)``; of another table, or a bias, ``(rows,)``, if given."""

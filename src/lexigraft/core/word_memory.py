@@ -53,7 +53,10 @@ class WordMemory:
             found[n] = ids
         longest = max(range(len(lines)), key=lambda n: len(parted[n]), default=None)
         if longest is not None and self._whole([lines[longest]])[0] != found[longest]:
-            _LOG.info("this tokenizer does not treat each word by itself; lines are given to it whole")
+            _LOG.warning(
+                "this tokenizer does not treat each word by itself; lines are given to it whole from now on, but those "
+                "before may be cut otherwise than it cuts them: please report the tokenizer"
+            )
             self._trusted = False
             return self._whole(lines)
         return found
