@@ -56,7 +56,7 @@ def main() -> int:
     print(f"| of it, writing and verifying | {ours['save_seconds']:,.0f} s | | |")
     print(f"| peak memory | {peak / 2**30:,.2f} GiB | | {peer[1]} |")
     rest = f"the rest {(peak - tables) / 1e6:,.0f} MB"
-    print(f"\nOf the peak, {tables / 1e6:,.0f} MB are both models' tables in float32, {rest};")
+    print(f"\nOf the peak, {tables / 1e6:,.0f} MB are the old tables as stored and the new ones in float32, {rest};")
     print(f"the libraries and the two vocabularies alone take {bare['peak_bytes'] / 1e6:,.0f} MB.")
     whole, writing = copy / ours["seconds"], copy / ours["save_seconds"]
     print(f"Speed as a share of the copy's: {whole:.2f} in the whole run, {writing:.2f} in writing and verifying.")

@@ -20,12 +20,12 @@ def main(request: dict[str, Any]) -> dict[str, float]:
     began = time.perf_counter()
     facts = graft(str(folder / "model"), str(folder / "target"), "subword_mean", out=folder / "ours")
     seconds = time.perf_counter() - began
-    tensors = [open_checkpoint(folder / side).tensors for side in ("model", "ours")]
+    old, new = (open_checkpoint(folder / side).tensors for side in ("model", "ours"))
     return {
         "seconds": seconds,
         "save_seconds": facts["seconds"]["save"],
         "peak_bytes": facts["peak_rss_bytes"],
-        "table_bytes": 4 * sum(found[name].size for found in tensors for name in TABLES),
+        "table_bytes": sum(old[name].length + 4 * new[name].size for name in TABLES),
     }
 
 

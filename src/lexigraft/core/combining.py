@@ -28,13 +28,25 @@ def combine(mix: Mix, table: torch.Tensor) -> torch.Tensor:
     """
     import torch
 
-    flat = table.float() if table.ndim == 2 else table.float().unsqueeze(1)
+    if table.dtype != torch.float32:
+        mix, table = _used(mix, table)
+    flat = table if table.ndim == 2 else table.unsqueeze(1)
     rows = torch.zeros(len(mix), flat.shape[1])
     for start in range(0, len(mix), BLOCK_ROWS):
         part = mix[start : start + BLOCK_ROWS]
         if len(part.indices):
             rows[start : start + BLOCK_ROWS] = _product(part, flat)
     return rows if table.ndim == 2 else rows.squeeze(1)
+
+
+def _used(mix: Mix, table: torch.Tensor) -> tuple[Mix, torch.Tensor]:
+    """The rows in use alone in float32, and the same weights over them: the whole table would be twice as large."""
+    import torch
+
+    used = np.zeros(len(table), np.bool_)
+    used[mix.indices] = True
+    places = (used.cumsum() - 1).astype(np.int32)
+    return Mix(mix.indptr, places[mix.indices], mix.weights), table[torch.from_numpy(used)].float()
 
 
 def _product(part: Mix, flat: torch.Tensor) -> torch.Tensor:

@@ -26,14 +26,14 @@ def normal_rows(table: torch.Tensor, n: int, generator: torch.Generator) -> torc
     import torch
 
     if table.ndim == 1:
-        return table.mean().expand(n).clone()
+        return table.float().mean().expand(n).clone()
     mean, deviation = mean_and_deviation(table)
     return mean + deviation * torch.randn(n, table.shape[1], generator=generator)
 
 
 def mean_rows(table: torch.Tensor, n: int) -> torch.Tensor:
     """The mean row (or mean bias), n times."""
-    return table.mean(0).expand(n, *table.shape[1:]).clone()
+    return table.float().mean(0).expand(n, *table.shape[1:]).clone()
 
 
 def fallback_rows(

@@ -96,15 +96,11 @@ class ModelOnDisk:
         return frozenset(tables_of(self.model).by_role if self.layout is None else self.layout.names)
 
     def tables(self) -> Tables:
-        """The tables in float32, ``(rows, hidden)``; read from the shards, the model stays on disk."""
-        import torch
-
+        """The tables as they are stored, ``(rows, hidden)``; read from the shards, the model stays on disk."""
         if self.layout is None:
             loaded = tables_of(self.model)
-            return Tables({role: table.detach().float() for role, table in loaded.by_role.items()}, loaded.tied)
-        return Tables(
-            {role: read_tensor(self._first(role), torch.float32) for role in self.layout.names}, self.layout.tied
-        )
+            return Tables({role: table.detach() for role, table in loaded.by_role.items()}, loaded.tied)
+        return Tables({role: read_tensor(self._first(role)) for role in self.layout.names}, self.layout.tied)
 
     def skeleton(self) -> PreTrainedModel:
         """The model without weights, on the meta device; tables are tied as they are in the checkpoint."""

@@ -20,7 +20,7 @@ def mean_and_deviation(
     """Mean and sample deviation of rows, per dimension; one row alone deviates by 0.
 
     Args:
-        table: float32, ``(source, hidden)``.
+        table: Of any float type, ``(source, hidden)``.
         ids: Which rows count, at least one; all where not given.
         budget: Bytes for one block.
 
@@ -42,7 +42,7 @@ def mean_and_covariance(table: torch.Tensor, budget: int) -> tuple[torch.Tensor,
     """Mean and covariance of all rows, the latter over their number (not one less).
 
     Args:
-        table: float32, ``(source, hidden)``.
+        table: Of any float type, ``(source, hidden)``.
         budget: Bytes for one block.
 
     Returns:
@@ -87,7 +87,7 @@ def all_finite(table: torch.Tensor) -> bool:
 
 def _blocks(table: torch.Tensor, ids: npt.NDArray[np.int64] | None, budget: int) -> Iterator[torch.Tensor]:
     for span in row_blocks(len(table) if ids is None else len(ids), 2 * 8 * table.shape[1], budget):
-        yield table[span] if ids is None else table[ids[span]]
+        yield (table[span] if ids is None else table[ids[span]]).float()
 
 
 def _mean(table: torch.Tensor, ids: npt.NDArray[np.int64] | None, budget: int) -> torch.Tensor:

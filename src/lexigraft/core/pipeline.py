@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lexigraft.core.alignment import Alignment, align
 from lexigraft.core.digits import digit_warning
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.float_tables import FloatTables
 from lexigraft.core.model_files import check_tables, load_config
 from lexigraft.core.model_on_disk import ModelOnDisk
 from lexigraft.core.recipe import GraftSettings
@@ -137,8 +138,8 @@ def prepare_graft(
             check_usable(target)
             refuse_same(source_vocabulary, target)
         source_model = ModelOnDisk(source)
-        source_tables = source_model.tables()
-        check_tables(source_tables, source_vocabulary, source)
+        source_tables = _checked_tables(source_model, source_vocabulary)
+        source_rows = len(source_tables.as_held(Role.INPUT))
         body, body_vocabulary = source_model, source_vocabulary
         if chain[0].body is Body.TARGET:
             body, body_vocabulary = _poor_body(poor, target)
@@ -158,7 +159,7 @@ def prepare_graft(
         alignment=alignment,
         target_ids=alignment.new,
         roles=body.roles,
-        tables=source_tables.by_role,
+        tables=source_tables,
         resources=resources,
         generator=torch.Generator().manual_seed(seed),
         memory_budget=budget,
@@ -180,7 +181,7 @@ def prepare_graft(
             "model": source,
             "tokenizer_hash": source_vocabulary.hash,
             "tokens": source_vocabulary.size,
-            "rows": len(source_tables.by_role[Role.INPUT]),
+            "rows": source_rows,
         },
         "target": {"tokenizer_hash": target.hash, "tokens": target.size},
         "poor_model": poor if chain[0].body is Body.TARGET else None,
@@ -242,8 +243,14 @@ def _poor_body(poor: str | None, target: Vocabulary) -> tuple[ModelOnDisk, Vocab
             "the poor model has another tokenizer than the target", poor, "Pre-train it with the target tokenizer"
         )
     model = ModelOnDisk(poor)
-    check_tables(model.tables(), vocabulary, poor)
+    _checked_tables(model, vocabulary)
     return model, vocabulary
+
+
+def _checked_tables(model: ModelOnDisk, vocabulary: Vocabulary) -> FloatTables:
+    tables = model.tables()
+    check_tables(tables, vocabulary, model.path)
+    return FloatTables(tables.by_role)
 
 
 def poor_model_loader(poor: str, target: Vocabulary, counts: Any) -> PoorModel:
@@ -255,7 +262,7 @@ def poor_model_loader(poor: str, target: Vocabulary, counts: Any) -> PoorModel:
         counts: Token counts, int64 ``(target,)``.
     """
     model, vocabulary = _poor_body(poor, target)
-    return PoorModel(model.tables().by_role, vocabulary, counts)
+    return PoorModel(FloatTables(model.tables().by_role), vocabulary, counts)
 
 
 def donor_loader(donor: str) -> Donor:
@@ -265,9 +272,7 @@ def donor_loader(donor: str) -> Donor:
         donor: Folder or Hub name.
     """
     vocabulary = load_vocabulary(donor)
-    tables = ModelOnDisk(donor).tables()
-    check_tables(tables, vocabulary, donor)
-    return Donor(tables.by_role, vocabulary)
+    return Donor(_checked_tables(ModelOnDisk(donor), vocabulary), vocabulary)
 
 
 def summary(facts: Mapping[str, Any]) -> dict[str, Any]:

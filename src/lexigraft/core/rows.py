@@ -114,10 +114,10 @@ def _source_base(ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str],
     twins = torch.from_numpy(ctx.alignment.source_ids[matched])
     tables = {}
     for role in ctx.roles:
-        source = ctx.table(role)
+        source = ctx.held(role)
         tables[role] = torch.zeros(ctx.target.size, *source.shape[1:])
         for span in _spans(len(matched), source):
-            tables[role][torch.from_numpy(matched[span])] = source[twins[span]]
+            tables[role][torch.from_numpy(matched[span])] = source[twins[span]].float()
     rules = [ctx.alignment.rules[r] for r in ctx.alignment.rule_ids.tolist()]
     return tables, rules, Mix.of_single(ctx.alignment.source_ids)
 
@@ -167,12 +167,12 @@ class _Draft:
             lowest, highest = int(part.indices.min()), int(part.indices.max())
             if lowest < 0 or highest >= self._ctx.source.size:
                 raise BrokenContract(f"strategy '{strategy.name}' names source ids out of range", highest)
-        made = self._ctx.table(role) if isinstance(part, Mix) else part.rows
+        made = self._ctx.held(role) if isinstance(part, Mix) else part.rows
         if made.shape[1:] != self.tables[role].shape[1:]:
             raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(made.shape))
         for span in _spans(len(part), self.tables[role]):
             here = covered[span]
-            rows = combine(part[span], self._ctx.table(role)) if isinstance(part, Mix) else part.rows[span].float()
+            rows = combine(part[span], made) if isinstance(part, Mix) else part.rows[span].float()
             if not here.all():
                 rows = rows[here]
             if not all_finite(rows):
@@ -193,7 +193,7 @@ class _Draft:
     def fill(self, usable: npt.NDArray[np.bool_], kind: str, generator: torch.Generator) -> None:
         """Give THE fallback to every row that is neither copied nor covered."""
         empty = np.flatnonzero((self._ctx.alignment.source_ids < 0) & (self.filled_by_strategy == 0))
-        used = {role: self._ctx.table(role)[: self._ctx.source.size] for role in self.tables}
+        used = {role: self._ctx.held(role)[: self._ctx.source.size] for role in self.tables}
         for role, rows in fallback_rows(used, len(empty), generator, kind).items():
             self.tables[role][empty] = rows
         for i in empty.tolist():

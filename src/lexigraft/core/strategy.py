@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from lexigraft.core.float_tables import FloatTables
+
 if TYPE_CHECKING:
     import torch
 
@@ -215,6 +217,10 @@ class InitContext:
     def table(self, role: Role) -> torch.Tensor:
         """The source table of a role in float32, ``(source, hidden)``. Read only: never write into it."""
         return self.tables[role]
+
+    def held(self, role: Role) -> torch.Tensor:
+        """The same table in the dtype that it is held in, for who takes a few rows of it at a time. Read only."""
+        return self.tables.as_held(role) if isinstance(self.tables, FloatTables) else self.tables[role]
 
     def asking(self, target_ids: npt.NDArray[np.int64]) -> InitContext:
         """The same context asked for other rows (for strategies that delegate to another)."""
