@@ -9,13 +9,15 @@ import torch
 
 from lexigraft.core.combining import combine
 from lexigraft.core.procrustes import identity, procrustes, ridge
+from lexigraft.core.products import Products
 from lexigraft.core.similarity import nearest, sparse_mix
 from lexigraft.core.sparsemax import sparsemax_rows
 from lexigraft.core.strategy import Mix
 
 
 def _dense(scores: torch.Tensor) -> torch.Tensor:
-    pointers, ids, weights = sparsemax_rows(scores)
+    products = Products(scores, torch.eye(scores.shape[1]))
+    pointers, ids, weights = sparsemax_rows(products, slice(0, len(scores)))
     assert bool((weights > 0).all())
     found = torch.zeros_like(scores)
     for row in range(len(scores)):

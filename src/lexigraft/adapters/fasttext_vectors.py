@@ -163,7 +163,7 @@ def _collect(
         if name and (vector := find(name)) is not None:
             vectors[i] = vector
     require_finite(vectors, where)
-    return vectors, np.abs(vectors).sum(axis=1) > 0
+    return vectors, np.count_nonzero(vectors, axis=1) > 0
 
 
 def _static(
@@ -187,7 +187,7 @@ def _from_cache(
     except (LexigraftError, ValueError, TypeError) as fault:
         logger.warning("cached vectors are damaged and are made again: %s", fault)
         return None
-    return vectors, np.abs(vectors).sum(axis=1) > 0
+    return vectors, np.count_nonzero(vectors, axis=1) > 0
 
 
 def _to_cache(

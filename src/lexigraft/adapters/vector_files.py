@@ -104,8 +104,9 @@ def require_finite(vectors: npt.NDArray[np.float32], where: object) -> None:
     Raises:
         LexigraftError: How many rows are affected.
     """
-    bad = ~np.isfinite(vectors).all(axis=-1)
-    if bad.any():
+    finite = np.isfinite(vectors)
+    if not finite.all():
+        bad = ~finite.all(axis=-1)
         hint = (
             f"{int(bad.sum())} of {bad.size} vectors hold NaN or infinity; train again with fewer epochs or more text"
         )

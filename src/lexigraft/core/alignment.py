@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import product, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -146,19 +146,15 @@ def _look_up(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]
 
 
 def _by_bytes(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Same bytes, same word start, same kind. Keys are built in bulk: this is the rule that sees every token."""
-    table = dict(zip(reversed(_exact_keys(source)), range(len(source.texts) - 1, -1, -1), strict=True))
-    keys = _exact_keys(target)
-    wanted = [keys[i] for i in open_ids.tolist()]
-    found = np.fromiter(map(table.get, wanted, repeat(-1)), np.int64, len(wanted))
-    usable = np.isin(source.kinds, (_TEXT, _BYTE))
-    return np.where((found >= 0) & usable[found], found, -1)
-
-
-def _exact_keys(surfaces: Surfaces) -> list[bytes]:
-    marks = [bytes([k * 2 + s]) for k in range(4) for s in range(2)]
-    codes = (surfaces.kinds.astype(np.int64) * 2 + surfaces.starts).tolist()
-    return [marks[c] + t for c, t in zip(codes, surfaces.texts, strict=True)]
+    """Same bytes, same word start, same kind; without a key for each token, for this is the rule that sees all."""
+    found = np.full(len(open_ids), -1, np.int64)
+    for kind, starts in product((_TEXT, _BYTE), (False, True)):
+        ours = (target.kinds[open_ids] == kind) & (target.starts[open_ids] == starts)
+        theirs = np.flatnonzero((source.kinds == kind) & (source.starts == starts))[::-1].tolist()
+        table = dict(zip([source.texts[j] for j in theirs], theirs, strict=True))
+        wanted = [target.texts[i] for i in open_ids[ours].tolist()]
+        found[ours] = np.fromiter(map(table.get, wanted, repeat(-1)), np.int64, len(wanted))
+    return found
 
 
 def _by_isolation(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lexigraft.core.similarity import BLOCK_ROWS
+from lexigraft.core.products import BLOCK_ROWS
 from lexigraft.core.strategy import Mix
 
 if TYPE_CHECKING:

@@ -28,7 +28,8 @@ def normal_rows(table: torch.Tensor, n: int, generator: torch.Generator) -> torc
     if table.ndim == 1:
         return table.float().mean().expand(n).clone()
     mean, deviation = mean_and_deviation(table)
-    return mean + deviation * torch.randn(n, table.shape[1], generator=generator)
+    rows = torch.randn(n, table.shape[1], generator=generator)
+    return rows.mul_(deviation).add_(mean)
 
 
 def mean_rows(table: torch.Tensor, n: int) -> torch.Tensor:

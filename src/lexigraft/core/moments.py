@@ -29,13 +29,18 @@ def mean_and_deviation(
     """
     import torch
 
-    mean = _mean(table, ids, budget)
-    squares = torch.zeros_like(mean)
-    for block in _blocks(table, ids, budget):
-        squares += (block - mean.float()).square().sum(0).double()
     rows = len(table) if ids is None else len(ids)
-    deviation = (squares / max(1, rows - 1)).sqrt()
-    return mean.float(), deviation.float()
+    near = None
+    sums, squares = torch.zeros(2, table.shape[1], dtype=torch.float64)
+    for block in _blocks(table, ids, budget):
+        # Around a row near the mean, so that one pass over the table is as exact as two.
+        near = block.mean(0) if near is None else near
+        centred = block - near
+        sums += centred.sum(0).double()
+        squares += centred.square_().sum(0).double()
+    assert near is not None
+    deviation = ((squares - sums.square() / rows).clamp_min(0) / max(1, rows - 1)).sqrt()
+    return (near.double() + sums / rows).float(), deviation.float()
 
 
 def mean_and_covariance(table: torch.Tensor, budget: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.largest import largest
+from lexigraft.core.largest import large_entries
+from lexigraft.core.products import BLOCK_ROWS, TILE_COLUMNS, Products
 from lexigraft.core.sparsemax import sparsemax_rows
 from lexigraft.core.strategy import Mix
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     import torch
 
 DEFAULT_SHARE = 0.25
-BLOCK_ROWS, TILE_COLUMNS = 1024, 2**14
-"""Larger products are not faster, and what is done with their scores finds less of them in the cache."""
 
 
 def default_memory_budget() -> int:
@@ -50,7 +49,7 @@ def sparse_mix(
 ) -> Mix:
     """Each query as a sparse mixture of source rows, by cosine to the anchors.
 
-    ``w = sparsemax(cos(q, a) / temperature)``; one ``(block, anchors)`` array at a time.
+    ``w = sparsemax(cos(q, a) / temperature)``, by tiles of the cosines.
 
     Args:
         queries: float32, shape ``(rows, dim)``.
@@ -63,25 +62,29 @@ def sparse_mix(
     Returns:
         A Mix with one row for each query.
     """
-    q, a = unit_rows(queries), unit_rows(anchors)
-    solve = sparsemax_rows if weights == "sparsemax" else _entmax15_rows
-    blocks = []
-    for span in row_blocks(len(q), 4 * 4 * len(a), budget):
-        scores = q[span] @ a.T
-        pointers, ids, values = solve(scores / temperature if temperature != 1 else scores)
-        blocks.append(Mix(pointers.numpy(), anchor_source_ids[ids.numpy()].astype(np.int32), values.numpy()))
-    return Mix.stack(blocks)
+    q, a = unit_rows(queries) / temperature, unit_rows(anchors)
+    blocks = _sparsemax_blocks(q, a, budget) if weights == "sparsemax" else _entmax15_blocks(q, a, budget)
+    return Mix.stack([Mix(at, anchor_source_ids[ids].astype(np.int32), values) for at, ids, values in blocks])
 
 
-def _entmax15_rows(scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    import torch
+Blocks = Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]]
+
+
+def _sparsemax_blocks(q: torch.Tensor, a: torch.Tensor, budget: int) -> Blocks:
+    scores = Products(q, a)
+    for span in _blocks(scores, len(q), budget):
+        pointers, ids, values = sparsemax_rows(scores, span)
+        yield pointers.numpy(), ids.numpy(), values.numpy()
+
+
+def _entmax15_blocks(q: torch.Tensor, a: torch.Tensor, budget: int) -> Blocks:
     from entmax import entmax15
 
-    dense = entmax15(scores, dim=1)
-    rows, columns = dense.nonzero(as_tuple=True)
-    pointers = torch.zeros(len(dense) + 1, dtype=torch.int64)
-    pointers[1:] = rows.bincount(minlength=len(dense)).cumsum(0)
-    return pointers, columns, dense[rows, columns]
+    for span in row_blocks(len(q), 4 * 4 * len(a), budget):
+        dense = entmax15(q[span] @ a.T, dim=1)
+        rows, ids = dense.nonzero(as_tuple=True)
+        lengths = rows.bincount(minlength=len(dense)).numpy()
+        yield np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]), ids.numpy(), dense[rows, ids].numpy()
 
 
 def nearest(queries: torch.Tensor, anchors: torch.Tensor, k: int, budget: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -96,8 +99,7 @@ def nearest(queries: torch.Tensor, anchors: torch.Tensor, k: int, budget: int) -
     Returns:
         Cosines and anchor positions, both ``(rows, k)``, best first.
     """
-    q, a = unit_rows(queries), unit_rows(anchors)
-    return _best(lambda rows, columns: q[rows] @ a[columns].T, len(q), len(a), k, budget)
+    return _best(Products(unit_rows(queries), unit_rows(anchors)), len(queries), k, budget)
 
 
 def nearest_points(
@@ -116,12 +118,8 @@ def nearest_points(
     """
     import torch
 
-    halves = (anchors * anchors).sum(1) / 2
-
-    def closeness(rows: slice, columns: slice) -> torch.Tensor:
-        return torch.addmm(-halves[columns], queries[rows], anchors[columns].T)
-
-    _, ids = _best(closeness, len(queries), len(anchors), k, budget)
+    closeness = Products(queries, anchors, offsets=(anchors * anchors).sum(1) / -2)
+    _, ids = _best(closeness, len(queries), k, budget)
     distances = torch.zeros(len(queries), k)
     for span in row_blocks(len(queries), 4 * 2 * k * anchors.shape[1], budget):
         # The expanded square loses small distances to rounding: those of the k are taken again, from the differences.
@@ -131,20 +129,21 @@ def nearest_points(
     return distances, ids
 
 
-def _best(
-    scores: Callable[[slice, slice], torch.Tensor], rows: int, columns: int, k: int, budget: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The k largest scores of each row and their columns, best first; scores are asked for tile by tile."""
+def _best(scores: Products, rows: int, k: int, budget: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k largest scores of each row and their columns, best first."""
     import torch
 
+    def floor_of(some: torch.Tensor) -> torch.Tensor:
+        return some.topk(k, dim=1).values[:, -1:] if some.shape[1] >= k else some.new_full((len(some), 1), -torch.inf)
+
     values, ids = torch.zeros(rows, k), torch.zeros(rows, k, dtype=torch.int64)
-    for span in row_blocks(rows, 4 * 3 * min(columns, TILE_COLUMNS), budget):
-        best = scores(span, slice(0, 0)), torch.zeros(span.stop - span.start, 0, dtype=torch.int64)
-        for start in range(0, columns, TILE_COLUMNS):
-            tile = scores(span, slice(start, start + TILE_COLUMNS))
-            more, where = largest(tile, min(k, tile.shape[1]))
-            together, candidates = torch.cat([best[0], more], dim=1), torch.cat([best[1], where + start], dim=1)
-            kept, order = together.topk(min(k, together.shape[1]), dim=1)
-            best = kept, candidates.gather(1, order)
-        values[span], ids[span] = best
+    for span in _blocks(scores, rows, budget):
+        found, columns = large_entries(scores, span, floor_of, most=k)
+        values[span], order = found.topk(k, dim=1)
+        ids[span] = columns.gather(1, order)
     return values, ids
+
+
+def _blocks(scores: Products, rows: int, budget: int) -> Iterator[slice]:
+    tile = 4 * 3 * min(scores.columns, TILE_COLUMNS)
+    return row_blocks(rows, tile, min(budget, scores.block_rows * tile))

@@ -4,52 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lexigraft.core.largest import entries_above, group_maxima
+from lexigraft.core.largest import large_entries
+from lexigraft.core.products import Products
 
 if TYPE_CHECKING:
     import torch
 
-SLACK = 1e-6
-"""What rounding may add to a threshold, for scores within 1 of the largest."""
 
+def sparsemax_rows(scores: Products, rows: slice) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Project rows of scores on the simplex, keeping only the entries that stay above zero.
 
-def sparsemax_rows(scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Project each row of scores on the simplex, keeping only the entries that stay above zero.
-
-    ``w = max(z - tau, 0)`` with ``sum(w) = 1`` (Martins & Astudillo 2016). Fewer entries never raise tau, so the tau of
-    a row's group maxima is a floor under the row's own, and the few entries above that floor decide the row.
-    Scores are taken relative to the row's maximum, which changes no weight and keeps float32 sums accurate.
+    ``w = max(z - tau, 0)`` with ``sum(w) = 1`` (Martins & Astudillo 2016). Fewer or smaller entries never raise tau, so
+    the tau of some of a row's entries is a floor under the row's own, and the few entries above that floor decide the
+    row. Scores are taken relative to the row's maximum, which changes no weight and keeps sums accurate.
 
     Args:
-        scores: float32, shape ``(rows, columns)``, at least one column.
+        scores: Inner products, at least one column.
+        rows: Which rows.
 
     Returns:
         Row pointers ``(rows + 1,)`` int64, column ids and weights of the entries above zero, row by row.
     """
     import torch
 
-    maxima = group_maxima(scores)
-    highest = maxima.amax(1, keepdim=True)
-    floor = highest + _threshold(maxima - highest) - SLACK
-    rows, columns, values = entries_above(scores, maxima, floor)
-    places, width = _places(rows, len(scores))
-    # Entries that are not there lie below every threshold. Double, so that no sum depends on the longest row beside it.
-    shifted = torch.full((len(scores), width), -2.0, dtype=torch.float64, device=scores.device)
-    shifted[rows, places] = (values - highest[rows, 0]).double()
-    weights = (shifted - _threshold(shifted))[rows, places].to(scores.dtype)
+    values, columns = large_entries(scores, rows, _floor)
+    # Double, so that no sum depends on the longest row beside it.
+    shifted = (values - values.amax(1, keepdim=True)).clamp_min(-2).double()
+    weights = (shifted - _threshold(shifted)).to(values.dtype)
     kept = weights > 0
-    pointers = torch.zeros(len(scores) + 1, dtype=torch.int64, device=scores.device)
-    pointers[1:] = rows[kept].bincount(minlength=len(scores)).cumsum(0)
+    pointers = torch.zeros(len(values) + 1, dtype=torch.int64, device=values.device)
+    pointers[1:] = kept.sum(1).cumsum(0)
     return pointers, columns[kept], weights[kept]
 
 
-def _places(rows: torch.Tensor, count: int) -> tuple[torch.Tensor, int]:
-    """The place of each entry within its row, for entries row by row, and the length of the longest row."""
-    import torch
-
-    lengths = rows.bincount(minlength=count)
-    starts = lengths.cumsum(0) - lengths
-    return torch.arange(len(rows), device=rows.device) - starts[rows], int(lengths.amax()) if count else 0
+def _floor(scores: torch.Tensor) -> torch.Tensor:
+    highest = scores.amax(1, keepdim=True)
+    # Below -1 nothing has weight; infinity times 0 would be no number.
+    floor = highest + _threshold((scores - highest).clamp_min(-2))
+    return floor - 1e-6 * (1 + highest.abs())
 
 
 def _threshold(shifted: torch.Tensor) -> torch.Tensor:
