@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product, repeat
+from itertools import compress, product, repeat
+from operator import ne
 
 import numpy as np
 import numpy.typing as npt
@@ -108,8 +109,9 @@ def _prefer_same_string(
     """Where several source tokens share a surface, take the one with the target token's own string."""
     seen = source.surfaces
     ours, theirs = target.tokens, source.tokens
-    pairs = zip(ids.tolist(), source_ids[ids].tolist(), strict=True)
-    for i, j in [(i, j) for i, j in pairs if theirs[j] != ours[i]]:
+    at, twins = ids.tolist(), source_ids[ids].tolist()
+    other = map(ne, map(ours.__getitem__, at), map(theirs.__getitem__, twins))
+    for i, j in compress(zip(at, twins, strict=True), other):
         if (twin := source.id_of(ours[i])) is None:
             continue
         same = seen.texts[twin] == seen.texts[j] and seen.starts[twin] == seen.starts[j]

@@ -136,8 +136,8 @@ def surfaces(
         for i in [i for i, token in enumerate(tokens) if _UNUSED.fullmatch(token)]:
             kinds[i] = Kind.UNUSABLE
     if family is Family.SENTENCEPIECE:
-        for i in [i for i, text in enumerate(texts) if text[:3] == b"<0x"]:
-            if piece := _BYTE_PIECE.fullmatch(tokens[i]):
+        for i in np.flatnonzero(lengths == len("<0x00>")).tolist():
+            if tokens[i].startswith("<0x") and (piece := _BYTE_PIECE.fullmatch(tokens[i])):
                 texts[i], starts[i], kinds[i] = bytes([int(piece[1], 16)]), False, Kind.BYTE
     for i in added_ids:
         (texts[i], starts[i]), kinds[i], isolated[i] = _split_space(tokens[i].encode()), Kind.TEXT, False
