@@ -15,7 +15,7 @@ from lexigraft.adapters.training import adapt
 from lexigraft.core.corpus import load_corpus
 from lexigraft.core.model_files import load_model
 from lexigraft.core.objective import DEFAULT_OBJECTIVE
-from lexigraft.core.pipeline import peak_rss_bytes
+from lexigraft.core.peak_memory import peak_rss_bytes
 from lexigraft.core.recipe import AdaptSettings
 from lexigraft.core.registry import make
 from lexigraft.core.tokenizer_files import load_vocabulary

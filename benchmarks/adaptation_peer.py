@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from itertools import chain
@@ -21,6 +20,8 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
+
+from lexigraft.core.peak_memory import peak_rss_bytes
 
 
 class Watch(TrainerCallback):
@@ -70,7 +71,7 @@ def main(request: dict[str, Any]) -> dict[str, float]:
     return {
         "step_seconds": (watch.times[-1] - watch.times[0]) / request["steps"],
         "loss": losses[-1],
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_bytes": peak_rss_bytes(),
     }
 
 

@@ -41,7 +41,7 @@ def measured(request: dict[str, int]) -> dict[str, float]:
     import numpy as np
     import torch
 
-    from lexigraft.core.pipeline import peak_rss_bytes
+    from lexigraft.core.peak_memory import peak_rss_bytes
     from lexigraft.core.similarity import sparse_mix
 
     torch.set_num_threads(request["threads"])

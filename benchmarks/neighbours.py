@@ -1,8 +1,10 @@
 """WECHSEL's mixtures beside wechsel: 250,002 source tokens, ten neighbours, token vectors given.
 
-    python benchmarks/neighbours.py --new 50000
+    python benchmarks/neighbours.py --new 5000
 
-Both sides get the same made vectors and the same source table; nothing but neighbours, weights and rows is timed.
+Both sides get the same vectors and the same source table; nothing but neighbours, weights and rows is timed. First the
+vectors are learned ones, from the character n-grams of a fastText model of Swahili news as WECHSEL makes them (with a
+little noise, for some pieces have the same n-grams), then made ones that fill all 300 dimensions alike.
 """
 
 from __future__ import annotations
@@ -12,57 +14,75 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from measure import asked, floors, fresh, machine, row, seconds
 from parity.environments import WECHSEL, ask
-from parity.sentencepiece_pairs import xlmr_tokenizer
+from parity.sentencepiece_pairs import real_pair, xlmr_tokenizer
 
 SOURCE, DIM, WIDTH = 250_002, 300, 768
 
 
 def main() -> int:
-    """Print a Markdown table of both sides and their ratios."""
+    """Print a Markdown table of both sides and their ratios for each kind of vectors."""
     given = asked(__doc__, new=5_000, threads=2)
-    with tempfile.TemporaryDirectory() as name:
-        for side, size in (("source", SOURCE), ("target", given.new)):
-            xlmr_tokenizer(size).save_pretrained(f"{name}/{side}")
-        request = {"folder": name, "new": given.new, "threads": given.threads}
-        ours = fresh(Path(__file__), request)
-        theirs = ask(WECHSEL, Path(__file__).with_name("neighbours_peer.py"), request)
-    product = 2 * given.new * SOURCE * DIM / floors(given.threads).multiply
+    rate = floors(given.threads).multiply
     print(f"{machine()}; {given.threads} threads; {given.new:,} new tokens × {SOURCE:,}, {DIM} dimensions; one run\n")
-    print("| what | Lexigraft | wechsel 0.0.4 | ratio |\n|---|---|---|---|")
-    print(row("mixtures and rows", ours["seconds"], theirs["seconds"], "s"))
-    print(row("memory beyond tables and vectors", ours["beyond_bytes"] / 1e9, theirs["beyond_bytes"] / 1e9, "GB"))
-    times = ours["seconds"] / product
-    print(f"\nThe cosines of all pairs are a matrix product that takes {product:.1f} s at this machine's rate;")
-    print(f"ours took {times:.1f} times as long. Rows differ by at most {theirs['apart']:.0e}.")
+    with tempfile.TemporaryDirectory() as name:
+        request = {"folder": name, "new": given.new, "threads": given.threads}
+        for kind, write in (("learned", _write_learned), ("made", _write_made)):
+            write(Path(name), given.new)
+            for side, size in (("source", SOURCE), ("target", given.new)):
+                xlmr_tokenizer(size).save_pretrained(f"{name}/{side}")
+            ours = fresh(Path(__file__), request)
+            theirs = ask(WECHSEL, Path(__file__).with_name("neighbours_peer.py"), request)
+            beyond = [side["beyond_bytes"] / 1e9 for side in (ours, theirs)]
+            print(f"| {kind} vectors | Lexigraft | wechsel 0.0.4 | ratio |\n|---|---|---|---|")
+            print(row("mixtures and rows", ours["seconds"], theirs["seconds"], "s"))
+            print(row("memory beyond tables and vectors", *beyond, "GB"))
+            product = 2 * given.new * SOURCE * DIM / rate
+            times = ours["seconds"] / product
+            print(f"\nThe cosines of all pairs are a matrix product that takes {product:.1f} s at this machine's rate;")
+            print(f"ours took {times:.1f} times as long. Rows differ by at most {theirs['apart']:.0e}.\n")
     return 0
 
 
+def _write_made(folder: Path, new: int) -> None:
+    generator = np.random.default_rng(0)
+    for name, rows in (("queries", new), ("anchors", SOURCE)):
+        np.save(folder / f"{name}.npy", generator.standard_normal((rows, DIM), np.float32))
+
+
+def _write_learned(folder: Path, new: int) -> None:
+    import fasttext
+    from transformers import PreTrainedTokenizerFast
+
+    from lexigraft.adapters.vector_files import mean_vectors
+
+    pair = real_pair(folder, 40_000, width=WIDTH, dim=DIM, epoch=5, minCount=2, thread=2)
+    model = fasttext.load_model(str(pair.vectors))
+    for name, path, rows in (("queries", pair.target, new), ("anchors", pair.source, SOURCE)):
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
+        vectors = mean_vectors(model, tokenizer.convert_ids_to_tokens(range(rows)))
+        noise = np.random.default_rng(rows).standard_normal(vectors.shape, np.float32)
+        np.save(folder / f"{name}.npy", vectors + 1e-3 * np.abs(vectors).mean() * noise)
+
+
 def measured(request: dict[str, str]) -> dict[str, float]:
-    """Seconds, and how far memory rose above vectors, table and rows; the inputs and rows are left in the folder."""
-    import numpy as np
+    """Seconds, and how far memory rose above vectors, table and rows; the rows are left in the folder."""
     import torch
 
     from lexigraft.core.combining import combine
     from lexigraft.core.mixes import softmax_mix
-    from lexigraft.core.pipeline import peak_rss_bytes
+    from lexigraft.core.peak_memory import peak_rss_bytes
     from lexigraft.core.similarity import default_memory_budget
 
     torch.set_num_threads(int(request["threads"]))
-    generator = torch.Generator().manual_seed(0)
-    shapes = {"queries": (int(request["new"]), DIM), "anchors": (SOURCE, DIM), "table": (SOURCE, WIDTH)}
-    made = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
-    for name, values in made.items():
-        np.save(f"{request['folder']}/{name}.npy", values.numpy())
+    names = ("queries", "anchors", "table")
+    queries, anchors, table = (torch.from_numpy(np.load(f"{request['folder']}/{name}.npy")) for name in names)
     options = {"k": 10, "temperature": 0.1, "budget": default_memory_budget()}
     before, found = peak_rss_bytes(), []
-
-    def work() -> None:
-        mix = softmax_mix(made["queries"], made["anchors"], np.arange(SOURCE), **options)
-        found.append(combine(mix, made["table"]))
-
-    took = seconds(work)
+    took = seconds(lambda: found.append(combine(softmax_mix(queries, anchors, np.arange(SOURCE), **options), table)))
     np.save(f"{request['folder']}/rows.npy", found[0].numpy())
     return {"seconds": took, "beyond_bytes": peak_rss_bytes() - before - found[0].nbytes}
 

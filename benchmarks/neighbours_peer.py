@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 
@@ -15,10 +14,7 @@ import numpy as np
 import wechsel
 from transformers import PreTrainedTokenizerFast
 
-
-def peak() -> int:
-    """The largest resident size so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+from lexigraft.core.peak_memory import peak_rss_bytes
 
 
 def main(request: dict[str, object]) -> dict[str, float]:
@@ -26,11 +22,11 @@ def main(request: dict[str, object]) -> dict[str, float]:
     folder = request["folder"]
     source, target = (PreTrainedTokenizerFast.from_pretrained(f"{folder}/{side}") for side in ("source", "target"))
     queries, anchors, table = (np.load(f"{folder}/{name}.npy") for name in ("queries", "anchors", "table"))
-    before, began = peak(), time.perf_counter()
+    before, began = peak_rss_bytes(), time.perf_counter()
     made = wechsel.create_target_embeddings(anchors, queries, source, target, table, verbose=False)
     seconds = time.perf_counter() - began
     rows = np.asarray(made[0] if isinstance(made, tuple) else made)
-    beyond = peak() - before - rows.nbytes
+    beyond = peak_rss_bytes() - before - rows.nbytes
     plain = np.setdiff1d(np.arange(len(rows)), target.all_special_ids)  # of special tokens it copies the rows
     apart = float(np.abs(rows - np.load(f"{folder}/rows.npy"))[plain].max())
     return {"seconds": seconds, "beyond_bytes": beyond, "apart": apart}

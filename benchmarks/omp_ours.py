@@ -12,7 +12,8 @@ import torch
 import transformers.models.llama.modeling_llama  # noqa: F401  imports are not counted
 
 from lexigraft.core.graft_writing import write_graft
-from lexigraft.core.pipeline import donor_loader, peak_rss_bytes, prepare_graft
+from lexigraft.core.peak_memory import peak_rss_bytes
+from lexigraft.core.pipeline import donor_loader, prepare_graft
 from lexigraft.core.registry import make
 from lexigraft.core.strategy import Need
 from lexigraft.core.tokenizer_files import load_vocabulary

@@ -9,7 +9,7 @@ from typing import Any
 
 import lexigraft.api.grafting  # noqa: F401
 from lexigraft.core.model_on_disk import ModelOnDisk
-from lexigraft.core.pipeline import peak_rss_bytes
+from lexigraft.core.peak_memory import peak_rss_bytes
 from lexigraft.core.tokenizer_files import load_vocabulary
 
 

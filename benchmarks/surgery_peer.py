@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from lexigraft.core.peak_memory import peak_rss_bytes
 
 
 def main(request: dict[str, Any]) -> dict[str, float]:
@@ -27,7 +28,7 @@ def main(request: dict[str, Any]) -> dict[str, float]:
             os.fsync(file.fileno())
     return {
         "seconds": time.perf_counter() - began,
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_bytes": peak_rss_bytes(),
     }
 
 

@@ -57,7 +57,7 @@ def measured(request: dict[str, str]) -> dict[str, float]:
     os.environ["RAYON_NUM_THREADS"] = str(request["threads"])
     from lexigraft.adapters.fasttext_vectors import escaped, tokenised_lines
     from lexigraft.core.corpus import load_corpus
-    from lexigraft.core.pipeline import peak_rss_bytes
+    from lexigraft.core.peak_memory import peak_rss_bytes
     from lexigraft.core.tokenizer_files import load_vocabulary
 
     folder = Path(request["folder"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 
@@ -16,6 +15,8 @@ import deepfocus.focus
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
+
+from lexigraft.core.peak_memory import peak_rss_bytes
 
 
 class Watched:
@@ -84,7 +85,7 @@ def main(request: dict[str, object]) -> dict[str, object]:
         watched.match(target, source, match_symbols=False, exact_match_all=True, fuzzy_match_all=False)
     np.savez(request["out"], twins=np.array(watched.pairs, np.int64).reshape(-1, 2), **found)
     counts = {"overlap": len(watched.pairs), "new": len(watched.new)}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_rss_bytes()
     return answer | counts | {"align_seconds": watched.seconds, "peak_bytes": peak}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -150,7 +151,9 @@ def ask(peer: Peer, worker: str | Path, request: dict[str, Any]) -> dict[str, An
 
 
 def _run(command: Sequence[str | Path]) -> str:
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    # A worker may use what of Lexigraft needs nothing but Python, such as how memory is measured.
+    environment = os.environ | {"PYTHONPATH": str(ROOT.parent / "src")}
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=environment)
     if done.returncode:
         print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
         done.check_returncode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from importlib.metadata import entry_points
@@ -12,6 +11,8 @@ from importlib.metadata import entry_points
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
+
+from lexigraft.core.peak_memory import peak_rss_bytes
 
 COMMAND = "mergekit-tokensurgeon"
 
@@ -29,7 +30,7 @@ def main(request: dict[str, object]) -> dict[str, object]:
     return {
         "seconds": seconds,
         "processor_seconds": time.process_time() - processor,
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_bytes": peak_rss_bytes(),
     }
 
 

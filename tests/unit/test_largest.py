@@ -37,7 +37,7 @@ def test_the_entries_from_a_floor_on(columns: int) -> None:
 @pytest.mark.parametrize("columns", [10, 31, 32, 33, 641, 40_000])
 @pytest.mark.parametrize("rank", [3, 24])
 def test_the_nearest_by_cosine(columns: int, rank: int) -> None:
-    queries, anchors = _vectors(300, rank=rank, seed=1), _vectors(columns, rank=rank, seed=2)
+    queries, anchors = _vectors(700, rank=rank, seed=1), _vectors(columns, rank=rank, seed=2)
     cosines = torch.nn.functional.normalize(queries) @ torch.nn.functional.normalize(anchors).T
     wanted = cosines.topk(10, dim=1)
     found, places = nearest(queries, anchors, 10, 2**30)
@@ -52,7 +52,7 @@ def test_the_nearest_by_cosine(columns: int, rank: int) -> None:
 def test_mixtures_are_those_of_all_cosines(columns: int, temperature: float, rank: int) -> None:
     from entmax import sparsemax
 
-    queries, anchors = _vectors(300, rank=rank, seed=1), _vectors(columns, rank=rank, seed=2)
+    queries, anchors = _vectors(700, rank=rank, seed=1), _vectors(columns, rank=rank, seed=2)
     cosines = torch.nn.functional.normalize(queries) @ torch.nn.functional.normalize(anchors).T
     wanted = sparsemax(cosines / temperature, dim=1)
     mix = sparse_mix(queries, anchors, torch.arange(columns).numpy(), temperature=temperature, budget=2**30)
@@ -65,14 +65,14 @@ def test_mixtures_are_those_of_all_cosines(columns: int, temperature: float, ran
 
 
 def test_vectors_near_a_plane_are_bounded_and_others_are_not() -> None:
-    low, full = ([_vectors(500, rank=rank, seed=seed) for seed in (1, 2)] for rank in (3, 24))
+    low, full = ([_vectors(700, rank=rank, seed=seed) for seed in (1, 2)] for rank in (3, 24))
     assert Products(*low).bounded
     assert not Products(*full).bounded
-    assert not Products(low[0][:20], low[1]).bounded  # finding the plane would cost more
+    assert not Products(low[0][:200], low[1]).bounded  # finding the plane would cost more
 
 
 def test_bounds_hold_where_a_few_vectors_leave_the_plane() -> None:
-    queries, anchors = _vectors(300, rank=3, seed=1), _vectors(3_000, rank=3, seed=2)
+    queries, anchors = _vectors(700, rank=3, seed=1), _vectors(3_000, rank=3, seed=2)
     anchors[::500] = _vectors(6, seed=3)
     queries[7] = anchors[500]
     assert Products(queries, anchors).bounded

@@ -14,7 +14,8 @@ from lexigraft.api.preparing import Prepared, Texts, given_in, load_texts
 from lexigraft.core.cell import Cell, CellResult, Score
 from lexigraft.core.fingerprint import flat, hash_of
 from lexigraft.core.graft_folder import write_model, write_provenance
-from lexigraft.core.pipeline import Grafted, graft_model, make_chain, peak_rss_bytes, uses_of
+from lexigraft.core.peak_memory import peak_rss_bytes
+from lexigraft.core.pipeline import Grafted, graft_model, make_chain, uses_of
 from lexigraft.core.recipe import CompareSettings, StrategySettings
 from lexigraft.core.strategy import Need, Strategy
 from lexigraft.core.tokenizer_files import load_vocabulary

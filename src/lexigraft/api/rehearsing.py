@@ -20,7 +20,8 @@ from lexigraft.api.evaluating import measure
 from lexigraft.api.preparing import Texts, load_texts
 from lexigraft.api.probing import shortened
 from lexigraft.core.corpus import Corpus
-from lexigraft.core.pipeline import graft_model, make_chain, peak_rss_bytes, uses_of
+from lexigraft.core.peak_memory import peak_rss_bytes
+from lexigraft.core.pipeline import graft_model, make_chain, uses_of
 from lexigraft.core.recipe import CompareSettings, PretrainSettings, TokenizerSettings
 from lexigraft.core.registry import make
 from lexigraft.core.strategy import Need

@@ -12,7 +12,8 @@ from lexigraft.core import graft_folder
 from lexigraft.core.file_pieces import Values, holds, is_made_of, read_tensor, write_pieces
 from lexigraft.core.model_files import names_of, tables_of
 from lexigraft.core.model_on_disk import ModelOnDisk
-from lexigraft.core.pipeline import Transplant, in_memory, peak_rss_bytes
+from lexigraft.core.peak_memory import peak_rss_bytes
+from lexigraft.core.pipeline import Transplant, in_memory
 from lexigraft.core.rewriting import rewritten, rewritten_index
 from lexigraft.core.surgery import moved_positions, positions_that_move
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import resource
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.float_tables import FloatTables
 from lexigraft.core.model_files import check_tables, load_config
 from lexigraft.core.model_on_disk import ModelOnDisk
+from lexigraft.core.peak_memory import peak_rss_bytes
 from lexigraft.core.recipe import GraftSettings
 from lexigraft.core.registry import make
 from lexigraft.core.resources import Donor, Loader, PoorModel, Resources, refuse_missing
@@ -288,11 +288,6 @@ def summary(facts: Mapping[str, Any]) -> dict[str, Any]:
         "peak_rss_bytes": facts["peak_rss_bytes"],
         "out": facts.get("out"),
     }
-
-
-def peak_rss_bytes() -> int:
-    """The highest resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 @contextmanager

@@ -15,6 +15,8 @@ TILE_COLUMNS = 2**14
 BLOCK_ROWS, BOUNDED_ROWS = 1024, 256
 NARROW = 0.01
 """How far apart, as a share of the vectors' lengths, bounds and products may be on average for bounds to pay."""
+ENOUGH, SAMPLE = 256, 2**13
+"""Pairs for each vector from which on it pays to look for bounds; of how many vectors a side is known well enough."""
 ROUNDING, BOUND_ROUNDING = 1e-6, 1e-5
 
 
@@ -136,9 +138,10 @@ def _leading_directions(queries: torch.Tensor, anchors: torch.Tensor) -> torch.T
     import torch
 
     dim = queries.shape[1]
-    if len(queries) * len(anchors) < 8 * (len(queries) + len(anchors)) * dim:
+    if len(queries) * len(anchors) < ENOUGH * (len(queries) + len(anchors)):
         return None
-    moments = torch.stack([(v.T @ v).double() for v in (queries, anchors)])
+    some = (v[:: len(v) // SAMPLE + 1] for v in (queries, anchors))
+    moments = torch.stack([(v.T @ v).double() for v in some])
     totals = moments.diagonal(dim1=1, dim2=2).sum(1)
     if not bool((totals.isfinite() & (totals > 0)).all()):
         return None
