@@ -82,6 +82,16 @@ def test_bounds_hold_where_a_few_vectors_leave_the_plane() -> None:
     assert places[7, 0] == 500
 
 
+@pytest.mark.parametrize("rank", [3, 24])
+def test_many_of_few_anchors_are_anchors(rank: int) -> None:
+    # Fewer groups than neighbours: nothing is known of the floor, and the last group is not whole.
+    queries, anchors = _vectors(2_500, rank=rank, seed=1), _vectors(300, rank=rank, seed=2)
+    assert Products(queries, anchors).bounded == (rank == 3)
+    _, places = nearest(queries, anchors, 290, 2**30)
+    assert int(places.max()) == 299
+    assert all(len(set(row)) == 290 for row in places.tolist())
+
+
 def test_equal_scores_and_queries_of_zero_give_each_column_once() -> None:
     queries = torch.cat([torch.zeros(2, 8), torch.ones(2, 8)])
     _, places = nearest(queries, torch.ones(40_000, 8), 10, 2**30)

@@ -40,6 +40,7 @@ def large_entries(
         maxima = group_maxima(tile)
         # Of each group one entry is at least so large, and all of these are different entries.
         floor = floor_of(torch.cat([values, products.below(rows, maxima, start)], dim=1)) - slack
+        floor = floor.clamp_min(torch.finfo(floor.dtype).min)  # what pads a tile is no entry
         owners, places, bounds = _entries_from(tile, maxima, floor)
         found = products.exact(rows.start, owners, places + start, bounds)
         values, columns = _joined(values, columns, _by_row(owners, len(slack)), found, places + start)

@@ -25,10 +25,10 @@ class Products:
 
     Where few directions hold nearly all of the vectors' length, as they do of static vectors learned from little text,
     a bound is the product in the leading principal directions plus the product of the lengths that are left, by Cauchy
-    and Schwarz: a matrix product of a tenth of the work. Elsewhere the bounds are the products themselves.
+    and Schwarz: a matrix product of a fraction of the work. Elsewhere the bounds are the products themselves.
 
     Source: Li, Chan, Yiu & Mamoulis, "FEXIPRO: Fast and Exact Inner Product Retrieval in Recommender Systems", SIGMOD
-    2017, section 4, as matrix products over all pairs.
+    2017; here as matrix products over all pairs.
 
     Args:
         queries: float32, ``(rows, dim)``.
