@@ -16,6 +16,7 @@ from lexigraft.core.combining import combine
 from lexigraft.core.graft_writing import write_graft
 from lexigraft.core.law_resources import Ground
 from lexigraft.core.pipeline import Grafted, Transplant, in_memory, prepare_graft
+from lexigraft.core.recipe import GraftSettings
 from lexigraft.core.registry import Plugin
 from lexigraft.core.resources import Resources
 from lexigraft.core.rows import Rows, build_rows
@@ -142,7 +143,11 @@ class Trial:
         """The rows for the model on disk."""
         folders = self.ground.folders
         poor = folders.poor if Need.POOR_MODEL in self.strategy.needs else None
-        return prepare_graft(folders.source, self.ground.target, [self.strategy], self.ground.supplies, poor=poor)
+        # The context's budget: blocks of another size may round sums, and then what is stored, another way.
+        settings = GraftSettings(memory_budget=str(BUDGET))
+        return prepare_graft(
+            folders.source, self.ground.target, [self.strategy], self.ground.supplies, poor=poor, settings=settings
+        )
 
     @cached_property
     def grafted(self) -> Grafted:

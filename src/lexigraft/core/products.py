@@ -12,7 +12,8 @@ GROUP = 32
 """Neighbouring columns whose largest product is looked at first."""
 TILE_COLUMNS = 2**14
 """Wider tiles are not faster, and what is done with their products finds less of them in the cache."""
-BLOCK_ROWS, BOUNDED_ROWS = 1024, 256
+BLOCK_ROWS = 1024
+"""Larger blocks are not faster, and in smaller ones several threads spend their time waiting for each other."""
 NARROW = 0.01
 """How far apart, as a share of the vectors' lengths, bounds and products may be on average for bounds to pay."""
 ENOUGH, SAMPLE = 256, 2**13
@@ -37,7 +38,6 @@ class Products:
 
     Attributes:
         columns: How many anchors there are.
-        block_rows: How many rows a tile should have at most.
         slack: What rounding may add to a product of each row, ``(rows, 1)``.
     """
 
@@ -47,7 +47,6 @@ class Products:
         lengths = queries.norm(dim=1, keepdim=True), anchors.norm(dim=1, keepdim=True)
         basis = _leading_directions(queries, anchors) if offsets is None else None
         self.bounded = basis is not None
-        self.block_rows = BOUNDED_ROWS if self.bounded else BLOCK_ROWS
         longest = lengths[1].amax() if self.columns else lengths[1].new_zeros(())
         self.slack = (BOUND_ROUNDING if self.bounded else ROUNDING) * lengths[0] * longest
         self._left, self._right = queries, anchors

@@ -145,5 +145,4 @@ def _best(scores: Products, rows: int, k: int, budget: int) -> tuple[torch.Tenso
 
 
 def _blocks(scores: Products, rows: int, budget: int) -> Iterator[slice]:
-    tile = 4 * 3 * min(scores.columns, TILE_COLUMNS)
-    return row_blocks(rows, tile, min(budget, scores.block_rows * tile))
+    return row_blocks(rows, 4 * 3 * min(scores.columns, TILE_COLUMNS), budget)
