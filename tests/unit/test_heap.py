@@ -28,6 +28,23 @@ def test_freed_memory_goes_back() -> None:
     assert all(block.sum() == 2**14 for block in kept)
 
 
+def test_a_layer_gives_back_after_its_forward_pass_and_before_its_backward_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr(heap, "trim", lambda: happened.append("trim"))
+    layer = torch.nn.Linear(2, 2)
+    states = torch.ones(1, 2, requires_grad=True)
+    states.register_hook(lambda gradient: happened.append("backward"))
+    with heap.trimmed_between([layer]):
+        loss = layer(states).sum()
+        happened.append("forward")
+        loss.backward()
+        assert happened == ["trim", "forward", "trim", "backward"]
+    layer(states)
+    assert len(happened) == 4
+
+
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     heap._malloc_trim.cache_clear()
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())

@@ -14,7 +14,6 @@ import torch
 from torch.nn.functional import log_softmax
 
 from lexigraft.core.heads import head_logits, hidden_states, standing_in
-from lexigraft.core.heap import trim
 from lexigraft.core.table_gradient import TableGradient
 
 if TYPE_CHECKING:
@@ -54,9 +53,6 @@ def summed_cross_entropy(
     else:
         table = gradient.table()
         hidden = predicting(gradient.body_states(model, table, ids))
-    if ids.device.type == "cpu":
-        # What the body's pass freed makes room for the logits and the gradient.
-        trim()
     with standing_in(output, gradient.product) if gradient is not None else nullcontext():
         total: torch.Tensor = _Blocks.apply(logits_of, rows, gradient, hidden, targets, table, *head)
     return total
