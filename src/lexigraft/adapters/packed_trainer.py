@@ -55,6 +55,10 @@ class TrainingModule(torch.nn.Module):
         """The objective's mean loss on a batch."""
         return self.objective.loss(self.model, batch)
 
+    def layers(self) -> list[torch.nn.Module]:
+        """The model's layers, one after another."""
+        return [m for m in self.model.modules() if type(m).__name__ in self._no_split_modules]
+
 
 def _layers(model: PreTrainedModel) -> list[str]:
     """Class names of a model's layers; not of what holds a table, which the head may share."""

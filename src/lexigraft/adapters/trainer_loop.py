@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lexigraft.adapters.randomness import global_randomness_kept
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.heap import trimmed_between
 from lexigraft.core.processes import processes
 
 if TYPE_CHECKING:
@@ -182,8 +183,10 @@ def train(
         last = last_checkpoint(work) if work is not None else None
         if last is not None:
             _LOG.info("continuing from %s", last)
+        layers = module.layers() if arguments.use_cpu else []
         try:
-            trainer.train(resume_from_checkpoint=str(last) if last else None)
+            with trimmed_between(layers):
+                trainer.train(resume_from_checkpoint=str(last) if last else None)
         except OSError as fault:
             raise LexigraftError("cannot write the checkpoint", work, fault.strerror or str(fault)) from fault
         finally:

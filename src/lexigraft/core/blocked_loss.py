@@ -6,28 +6,32 @@ Memory holds the logits of one block, and no logit is computed twice: on the way
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.functional import log_softmax
 
-from lexigraft.core.heads import head_logits
+from lexigraft.core.heads import head_logits, hidden_states, standing_in
+from lexigraft.core.table_gradient import TableGradient
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LogitsOf = Callable[[torch.Tensor], torch.Tensor]
+Predicting = Callable[[torch.Tensor], torch.Tensor]
 
 
 def summed_cross_entropy(
-    model: PreTrainedModel, hidden: torch.Tensor, targets: torch.Tensor, logits_per_block: int
+    model: PreTrainedModel, ids: torch.Tensor, predicting: Predicting, targets: torch.Tensor, logits_per_block: int
 ) -> torch.Tensor:
-    """The cross-entropy of a model's head, summed over positions; gradients reach the states and the head.
+    """The cross-entropy of a model at some positions, summed over them; gradients reach body and head.
 
     Args:
         model: A model that :func:`lexigraft.core.heads.separable` accepts.
-        hidden: Body outputs, ``(positions, hidden)``.
+        ids: What it reads, ``(batch, length)``.
+        predicting: Picks the states that predict, ``(positions, hidden)``, of all, ``(batch, length, hidden)``.
         targets: The ids to predict, int64, ``(positions,)``.
         logits_per_block: How many logits are held at a time.
 
@@ -38,18 +42,35 @@ def summed_cross_entropy(
         Blocks and gradients in the forward pass as in Hsu et al. 2024, "Liger Kernel", without its kernels.
     """
     output: Any = model.get_output_embeddings()
-    body = {id(p) for p in model.base_model.parameters()}
-    own = [p for p in model.parameters() if id(p) not in body]
+    inside = {id(p) for p in model.base_model.parameters()}
+    own = [p for p in model.parameters() if id(p) not in inside]
     head = {id(p): p for p in (*own, *output.parameters()) if p.requires_grad}.values()
     rows = max(1, logits_per_block // output.weight.shape[0])
-    total: torch.Tensor = _Blocks.apply(partial(head_logits, model), rows, hidden, targets, *head)
+    logits_of = partial(head_logits, model)
+    gradient, table = TableGradient.of(model), None
+    if gradient is None:
+        hidden = predicting(hidden_states(model, input_ids=ids))
+    else:
+        table = gradient.table()
+        hidden = predicting(gradient.body_states(model, table, ids))
+    with standing_in(output, gradient.product) if gradient is not None else nullcontext():
+        total: torch.Tensor = _Blocks.apply(logits_of, rows, gradient, hidden, targets, table, *head)
     return total
 
 
 class _Blocks(torch.autograd.Function):
+    """Returns no gradient for ``table``: it is the way that the one in ``gradient`` goes once this node has run."""
+
     @staticmethod
     def forward(
-        ctx: Any, logits_of: LogitsOf, rows: int, hidden: torch.Tensor, targets: torch.Tensor, *head: torch.Tensor
+        ctx: Any,
+        logits_of: LogitsOf,
+        rows: int,
+        gradient: TableGradient | None,
+        hidden: torch.Tensor,
+        targets: torch.Tensor,
+        table: torch.Tensor | None,
+        *head: torch.Tensor,
     ) -> torch.Tensor:
         total = torch.zeros((), device=hidden.device)
         wanted = head if any(ctx.needs_input_grad) else None
@@ -62,13 +83,16 @@ class _Blocks(torch.autograd.Function):
             if found:
                 by_states[span] = found[0]
                 by_head = [_sum(a, b) for a, b in zip(by_head, found[1:], strict=True)]
-        ctx.gradients = (None, None, by_states, None, *by_head)
+        ctx.table_gradient = gradient
+        ctx.gradients = (None, None, None, by_states, None, None, *by_head)
         return total
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         # Tables are large: what was kept is scaled where it lies, and so can be had once.
         kept, ctx.gradients = ctx.gradients, None
+        if ctx.table_gradient is not None:
+            ctx.table_gradient.scale(gradient)
         return tuple(None if g is None else g.mul_(gradient) for g in kept)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -18,11 +18,25 @@ _SEPARABLE: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 _PROBE_LENGTH = 8
 
 
-def hidden_states(model: PreTrainedModel, **inputs: torch.Tensor) -> torch.Tensor:
-    """The body's last hidden states, ``(batch, length, hidden)``."""
+def hidden_states(
+    model: PreTrainedModel, replaced: Mapping[str, torch.Tensor] | None = None, /, **inputs: torch.Tensor
+) -> torch.Tensor:
+    """The body's last hidden states, ``(batch, length, hidden)``.
+
+    Args:
+        model: The model.
+        replaced: Tensors to compute with instead of the body's parameters of these names.
+        **inputs: What the body reads.
+
+    Returns:
+        The states.
+    """
+    from torch.func import functional_call
+
     body = model.base_model
     uncached = {"use_cache": False} if "use_cache" in inspect.signature(body.forward).parameters else {}
-    states: torch.Tensor = body(**inputs, **uncached)[0]
+    given = {**inputs, **uncached}
+    states: torch.Tensor = (functional_call(body, dict(replaced), kwargs=given) if replaced else body(**given))[0]
     return states
 
 
@@ -40,11 +54,14 @@ def head_logits(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
         Logits, ``(positions, vocabulary)``.
     """
     import torch
+    from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
-    with _body_answering(model.base_model, hidden.unsqueeze(0)):
+    answer = BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=hidden.unsqueeze(0))
+    with standing_in(model.base_model, lambda *args, **kwargs: answer):
         ids = torch.zeros(1, len(hidden), dtype=torch.long, device=hidden.device)
         logits: torch.Tensor = model(input_ids=ids).logits
-    return logits[0]
+    # Unlike an index, whose gradient is a copy as large as the logits.
+    return logits.squeeze(0)
 
 
 def separable(model: PreTrainedModel, ids: torch.Tensor) -> bool:
@@ -86,16 +103,14 @@ def _agrees(model: PreTrainedModel, ids: torch.Tensor) -> bool:
 
 
 @contextlib.contextmanager
-def _body_answering(body: Any, hidden: torch.Tensor) -> Iterator[None]:
-    from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
-
-    own = vars(body).get("forward")
-    answer = BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=hidden)
-    body.forward = lambda *args, **kwargs: answer
+def standing_in(module: Any, forward: Callable[..., Any]) -> Iterator[None]:
+    """For a while a module's forward pass is another; hooks around it stay."""
+    own = vars(module).get("forward")
+    module.forward = forward
     try:
         yield
     finally:
         if own is None:
-            del body.forward
+            del module.forward
         else:
-            body.forward = own
+            module.forward = own

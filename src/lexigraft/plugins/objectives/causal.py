@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lexigraft.core.heads import hidden_states, separable
+from lexigraft.core.heads import separable
 from lexigraft.core.objective import ModelKind, Objective
 
 if TYPE_CHECKING:
@@ -54,9 +54,13 @@ class Causal(Objective):
         if not separable(model, ids):
             logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
             return cross_entropy(logits.flatten(0, 1).float(), labels.flatten())
-        hidden = hidden_states(model, input_ids=ids)[:, :-1].flatten(0, 1)
-        return summed_cross_entropy(model, hidden, labels.flatten(), self.logits_per_block) / labels.numel()
+        total = summed_cross_entropy(model, ids, _but_the_last, labels.flatten(), self.logits_per_block)
+        return total / labels.numel()
 
     def predicted(self, batch: Mapping[str, torch.Tensor]) -> int:
         """All tokens but the first of each sequence."""
         return batch["labels"][:, 1:].numel()
+
+
+def _but_the_last(states: torch.Tensor) -> torch.Tensor:
+    return states[:, :-1].flatten(0, 1)

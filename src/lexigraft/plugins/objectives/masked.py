@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.heads import hidden_states, separable
+from lexigraft.core.heads import separable
 from lexigraft.core.objective import ModelKind, Objective
 
 if TYPE_CHECKING:
@@ -91,5 +91,5 @@ class Masked(Objective):
         if not separable(model, ids):
             logits = model(input_ids=ids).logits[chosen]
             return cross_entropy(logits.float(), targets, reduction="sum") / count
-        hidden = hidden_states(model, input_ids=ids)[chosen]
-        return summed_cross_entropy(model, hidden, targets, self.logits_per_block) / count
+        total = summed_cross_entropy(model, ids, lambda states: states[chosen], targets, self.logits_per_block)
+        return total / count
