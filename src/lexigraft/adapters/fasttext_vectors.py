@@ -21,6 +21,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.recipe import VectorSettings
 from lexigraft.core.resources import StaticVectors
 from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.word_memory import WordMemory
 
 CACHE_FORMAT = 1
 BATCH_LINES = 4096
@@ -119,9 +120,12 @@ def escaped(token: str) -> str:
 
 def tokenised_lines(lines: Sequence[str], vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[str]:
     """Each line as the names of its tokens with spaces between and a line end."""
+    spaced = [f" {name}" for name in names]
+    memory = WordMemory(
+        vocabulary.tokenizer.backend_tokenizer, lambda ids: "".join([spaced[i] for i in ids]), "".join
+    )
     for at in range(0, len(lines), BATCH_LINES):
-        for ids in vocabulary.encode(lines[at : at + BATCH_LINES]):
-            yield " ".join([names[i] for i in ids]) + "\n"
+        yield from (f"{line[1:]}\n" for line in memory.encode(lines[at : at + BATCH_LINES]))
 
 
 def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], options: Mapping[str, Any]) -> Lookup:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,13 @@ import numpy.typing as npt
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.special import roles_of
 from lexigraft.core.surface import SPACE_MARK, Family, Kind, Surfaces, component, family_of, surfaces, to_byte_level
-from lexigraft.core.word_memory import ENOUGH, WordMemory, word_by_word
+from lexigraft.core.word_memory import WordMemory
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+_ENOUGH = 32
+"""Texts from which on their words are remembered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +107,7 @@ class Vocabulary:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without special tokens, in parallel batches."""
-        if self._words is not None and len(texts) >= ENOUGH:
+        if len(texts) >= _ENOUGH:
             return self._words.encode(texts)
         backend = self.tokenizer.backend_tokenizer
         return [e.ids for e in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
@@ -181,9 +185,8 @@ class Vocabulary:
         return found
 
     @cached_property
-    def _words(self) -> WordMemory | None:
-        backend = self.tokenizer.backend_tokenizer
-        return WordMemory(backend) if word_by_word(backend) else None
+    def _words(self) -> WordMemory[list[int]]:
+        return WordMemory(self.tokenizer.backend_tokenizer, list, _chained)
 
     @cached_property
     def _ids(self) -> Mapping[str, int]:
@@ -200,6 +203,10 @@ class Vocabulary:
             return None
         text = self.surfaces.texts[found[0]]
         return found[0] if text == self.normalised(word).encode() or self.family is Family.SUFFIX else None
+
+
+def _chained(words: Iterable[list[int]]) -> list[int]:
+    return list(chain.from_iterable(words))
 
 
 def _names(description: Any, name: str) -> bool:
