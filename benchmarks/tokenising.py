@@ -40,12 +40,15 @@ def main() -> int:
 
 
 def write_text(path: Path, megabytes: int) -> str:
-    """The Swahili news again and again, each line with a number so that none repeats another."""
-    lines = swahili_lines(40_000)
+    """The Swahili news again and again, each line with a number; every time, one word of each line is a new one."""
+    lines = [line.split(" ") for line in swahili_lines(40_000)]
     size = number = 0
     with path.open("w", encoding="utf-8") as file:
         while size < megabytes * 10**6:
-            size += file.write(f"{number // 1000} {number % 1000} {lines[number % len(lines)]}\n")
+            turn, at = divmod(number, len(lines))
+            words = lines[at].copy()
+            words[turn % len(words)] += str(turn or "")
+            size += file.write(f"{number // 1000} {number % 1000} {' '.join(words)}\n")
             number += 1
     return str(path)
 

@@ -9,7 +9,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_to
 
 from lexigraft.core.fixture_models import FIXTURES, fixture
 from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
-from lexigraft.core.word_memory import WordMemory, word_by_word
+from lexigraft.core.word_memory import WordMemory, chained, word_by_word
 
 ODD = [
     "two  spaces", "a\ttab", " leading", "trailing ", "", " ", "\u00a0no-break\u00a0space", "x \u0308mark first",
@@ -26,7 +26,7 @@ def _plain(backend: Any, lines: list[str]) -> list[list[int]]:
 @pytest.mark.parametrize("name", [f.name for f in FIXTURES])
 def test_words_give_the_tokens_of_the_lines(name: str) -> None:
     backend = fixture(name)[1].backend_tokenizer
-    memory = WordMemory(backend)
+    memory = WordMemory(backend, list, chained)
     assert word_by_word(backend)
     wanted = _plain(backend, TEXT)
     for _ in range(2):
@@ -36,7 +36,7 @@ def test_words_give_the_tokens_of_the_lines(name: str) -> None:
 def test_a_full_memory_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lexigraft.core.word_memory.REMEMBERED", 5)
     backend = fixture("bert-tied-bias")[1].backend_tokenizer
-    memory = WordMemory(backend)
+    memory = WordMemory(backend, list, chained)
     for line in TEXT:
         assert memory.encode([line]) == _plain(backend, [line])
     assert memory.encode([]) == []
@@ -66,6 +66,6 @@ def test_tokenizers_whose_words_may_meet_are_left_alone() -> None:
 
 def test_a_tokenizer_that_is_caught_is_given_whole_lines() -> None:
     whole = _tokenizer(pre_tokenizer=pre_tokenizers.Split(Regex("x"), "removed"))
-    memory = WordMemory(whole)
+    memory = WordMemory(whole, list, chained)
     assert memory.encode(["a", "a b"]) == [[1], [2]]
     assert memory.encode(["b", "a"]) == [[3], [1]]

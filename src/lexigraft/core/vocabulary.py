@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.special import roles_of
 from lexigraft.core.surface import SPACE_MARK, Family, Kind, Surfaces, component, family_of, surfaces, to_byte_level
-from lexigraft.core.word_memory import WordMemory
+from lexigraft.core.word_memory import WordMemory, chained
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -186,7 +185,7 @@ class Vocabulary:
 
     @cached_property
     def _words(self) -> WordMemory[list[int]]:
-        return WordMemory(self.tokenizer.backend_tokenizer, list, _chained)
+        return WordMemory(self.tokenizer.backend_tokenizer, list, chained)
 
     @cached_property
     def _ids(self) -> Mapping[str, int]:
@@ -203,10 +202,6 @@ class Vocabulary:
             return None
         text = self.surfaces.texts[found[0]]
         return found[0] if text == self.normalised(word).encode() or self.family is Family.SUFFIX else None
-
-
-def _chained(words: Iterable[list[int]]) -> list[int]:
-    return list(chain.from_iterable(words))
 
 
 def _names(description: Any, name: str) -> bool:

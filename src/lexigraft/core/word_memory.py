@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +17,8 @@ from lexigraft.core.surface import component
 _LOG = logging.getLogger("lexigraft")
 _FIRST = "\n"
 """Stands before the first word of a line, where other words have a space; no word holds it."""
+_TOGETHER, _AT_ONCE = 64, 2**20
+"""Words that the tokenizer is given in one text, and letters of a text that are cut at once."""
 REMEMBERED, LETTERS = 2**17, 2**21
 """Words, and letters in all of them, that are remembered: some 50 MB."""
 
@@ -43,6 +45,14 @@ class WordMemory(Generic[Form]):
         self._known: dict[str, Form] = {}
         self._letters = 0
         self._trusted = word_by_word(backend)
+        added = backend.get_added_tokens_decoder().items()
+        marks = ((token.content, i) for i, token in added if token.special and not token.single_word)
+        self._mark, self._mark_id = next(marks, ("", -1))
+
+    def stream(self, lines: Iterable[str]) -> Iterator[Form]:
+        """The tokens of each line of a text of any size, without special ones."""
+        for batch in _batches(lines):
+            yield from self.encode(batch)
 
     def encode(self, lines: Sequence[str]) -> list[Form]:
         """The tokens of each line, without special ones; one line of each call is checked against the tokenizer."""
@@ -69,14 +79,51 @@ class WordMemory(Generic[Form]):
         if len(self._known) > REMEMBERED or self._letters > LETTERS:
             self._known.clear()
             self._letters = 0
-        missing = list(set(chain.from_iterable(parted)) - self._known.keys())
-        as_written = [word[1:] if word[0] == _FIRST else f" {word}" for word in missing]
-        self._known.update(zip(missing, self._whole(as_written), strict=True))
+        missing = set(chain.from_iterable(parted)) - self._known.keys()
+        first = [word for word in missing if word[0] == _FIRST]
+        self._known.update(zip(first, self._whole([word[1:] for word in first]), strict=True))
+        later = list(missing.difference(first))
+        self._known.update(zip(later, self._apart([f" {word}" for word in later]), strict=True))
         self._letters += sum(map(len, missing))
 
+    def _apart(self, words: Sequence[str]) -> Iterator[Form]:
+        """The tokens of each word, many in one text with a special token after each: fewer, larger answers."""
+        if not self._mark:
+            yield from self._whole(words)
+            return
+        groups = [words[at : at + _TOGETHER] for at in range(0, len(words), _TOGETHER)]
+        for group, ids in zip(groups, self._ids([self._mark.join([*group, ""]) for group in groups]), strict=True):
+            parts = _parts(ids, self._mark_id)
+            yield from map(self._form, parts) if len(parts) == len(group) else self._whole(group)
+
     def _whole(self, texts: Sequence[str]) -> list[Form]:
-        form = self._form
-        return [form(e.ids) for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        return list(map(self._form, self._ids(texts)))
+
+    def _ids(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        return (e.ids for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False))
+
+
+def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    letters = 0
+    for line in lines:
+        batch.append(line)
+        letters += len(line)
+        if letters > _AT_ONCE:
+            yield batch
+            batch, letters = [], 0
+    if batch:
+        yield batch
+
+
+def _parts(ids: list[int], mark: int) -> list[list[int]]:
+    """What stands before each mark; nothing where the last id is none."""
+    parts, start = [], 0
+    for _ in range(ids.count(mark)):
+        end = ids.index(mark, start)
+        parts.append(ids[start:end])
+        start = end + 1
+    return parts if start == len(ids) else []
 
 
 def _words(line: str) -> Sequence[str]:
@@ -86,6 +133,11 @@ def _words(line: str) -> Sequence[str]:
         return ()
     words[0] = _FIRST + words[0]
     return words
+
+
+def chained(words: Iterable[list[int]]) -> list[int]:
+    """The token ids of some words end to end: what to put words together with where ids are wanted."""
+    return list(chain.from_iterable(words))
 
 
 def word_by_word(backend: Any) -> bool:
