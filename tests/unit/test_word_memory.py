@@ -33,13 +33,30 @@ def test_words_give_the_tokens_of_the_lines(name: str) -> None:
         assert memory.encode(TEXT) == wanted
 
 
-def test_a_full_memory_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lexigraft.core.word_memory.REMEMBERED", 5)
+@pytest.mark.parametrize("bound", ["REMEMBERED", "LETTERS"])
+def test_a_full_memory_starts_again(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"lexigraft.core.word_memory.{bound}", 5)
     backend = fixture("bert-tied-bias")[1].backend_tokenizer
     memory = WordMemory(backend, list, chained)
     for line in TEXT:
         assert memory.encode([line]) == _plain(backend, [line])
+        assert len(memory._known) <= 5 + len(line)
     assert memory.encode([]) == []
+
+
+@pytest.mark.parametrize("name", [f.name for f in FIXTURES])
+def test_special_tokens_inside_words_are_no_ends_of_words(name: str) -> None:
+    backend = fixture(name)[1].backend_tokenizer
+    tokens = [token.content for token in backend.get_added_tokens_decoder().values()]
+    lines = [f"some{token}where {token} a {token}b c{token}{token}" for token in tokens]
+    assert WordMemory(backend, list, chained).encode(lines) == _plain(backend, lines)
+
+
+def test_a_text_is_the_same_in_small_batches_and_in_another_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 100)
+    backend = fixture("llama-bf16")[1].backend_tokenizer
+    memory: WordMemory[str] = WordMemory(backend, lambda ids: "".join(f" {i}" for i in ids), "".join)
+    assert list(memory.stream(iter(TEXT))) == ["".join(f" {i}" for i in ids) for ids in _plain(backend, TEXT)]
 
 
 def _tokenizer(**parts: Any) -> Tokenizer:
@@ -62,6 +79,18 @@ def test_tokenizers_whose_words_may_meet_are_left_alone() -> None:
     several = _tokenizer(pre_tokenizer=spaces)
     several.add_tokens(["a b"])
     assert not word_by_word(several)
+
+
+@pytest.mark.parametrize("added", [[], [AddedToken("[X]", special=True, single_word=True)]])
+def test_a_tokenizer_without_a_special_token_to_part_words_with(added: list[AddedToken]) -> None:
+    backend = _tokenizer(pre_tokenizer=pre_tokenizers.WhitespaceSplit())
+    backend.add_special_tokens(added)
+    assert WordMemory(backend, list, chained).encode(["a b c", "b"]) == [[1, 3, 0], [3]]
+
+
+def test_a_tokenizer_whose_words_meet_is_given_whole_lines() -> None:
+    backend = _tokenizer()
+    assert WordMemory(backend, list, chained).encode(["a b", "b"]) == [[2], [3]]
 
 
 def test_a_tokenizer_that_is_caught_is_given_whole_lines() -> None:

@@ -120,9 +120,7 @@ def escaped(token: str) -> str:
 def tokenised_lines(lines: Iterable[str], vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[str]:
     """Each line as the names of its tokens with spaces between and a line end."""
     spaced = [f" {name}" for name in names]
-    memory = WordMemory(
-        vocabulary.tokenizer.backend_tokenizer, lambda ids: "".join([spaced[i] for i in ids]), "".join
-    )
+    memory = WordMemory(vocabulary.tokenizer.backend_tokenizer, lambda ids: "".join([spaced[i] for i in ids]), "".join)
     return (f"{line[1:]}\n" for line in memory.stream(lines))
 
 

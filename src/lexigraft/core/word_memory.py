@@ -33,7 +33,7 @@ class WordMemory(Generic[Form]):
     """A tokenizer that remembers words, in the form in which their tokens are wanted.
 
     Args:
-        backend: A ``tokenizers.Tokenizer``; one for which :func:`word_by_word` does not hold is always given whole lines.
+        backend: A ``tokenizers.Tokenizer``; where :func:`word_by_word` does not hold, it is always given whole lines.
         form: What becomes of the token ids of a word, or of a line.
         together: Makes the form of a line of the forms of its words.
     """
@@ -45,9 +45,7 @@ class WordMemory(Generic[Form]):
         self._known: dict[str, Form] = {}
         self._letters = 0
         self._trusted = word_by_word(backend)
-        added = backend.get_added_tokens_decoder().items()
-        marks = ((token.content, i) for i, token in added if token.special and not token.single_word)
-        self._mark, self._mark_id = next(marks, ("", -1))
+        self._mark = _mark(backend.get_added_tokens_decoder())
 
     def stream(self, lines: Iterable[str]) -> Iterator[Form]:
         """The tokens of each line of a text of any size, without special ones."""
@@ -88,12 +86,13 @@ class WordMemory(Generic[Form]):
 
     def _apart(self, words: Sequence[str]) -> Iterator[Form]:
         """The tokens of each word, many in one text with a special token after each: fewer, larger answers."""
-        if not self._mark:
+        if self._mark is None:
             yield from self._whole(words)
             return
+        mark, mark_id = self._mark
         groups = [words[at : at + _TOGETHER] for at in range(0, len(words), _TOGETHER)]
-        for group, ids in zip(groups, self._ids([self._mark.join([*group, ""]) for group in groups]), strict=True):
-            parts = _parts(ids, self._mark_id)
+        for group, ids in zip(groups, self._ids([mark.join([*group, ""]) for group in groups]), strict=True):
+            parts = _parts(ids, mark_id)
             yield from map(self._form, parts) if len(parts) == len(group) else self._whole(group)
 
     def _whole(self, texts: Sequence[str]) -> list[Form]:
@@ -114,6 +113,12 @@ def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
             batch, letters = [], 0
     if batch:
         yield batch
+
+
+def _mark(added: Mapping[int, Any]) -> tuple[str, int] | None:
+    """A special token, and its id, that is seen wherever it stands; ``None`` where there is none."""
+    marks = ((token.content, i) for i, token in added.items() if token.special and not token.single_word)
+    return next(marks, None)
 
 
 def _parts(ids: list[int], mark: int) -> list[list[int]]:
