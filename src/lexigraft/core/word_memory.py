@@ -19,7 +19,7 @@ _FIRST = "\n"
 """Stands before the first word of a line, where other words have a space; no word holds it."""
 _TOGETHER, _AT_ONCE = 64, 2**20
 """Words that the tokenizer is given in one text, and letters of a text that are cut at once."""
-REMEMBERED, LETTERS = 2**17, 2**21
+REMEMBERED, LETTERS = 2**18, 2**22
 """Words, and letters in all of them, that are remembered: some 50 MB."""
 
 _BY_CHARACTER = {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "Precompiled", "BertNormalizer"}
