@@ -116,9 +116,12 @@ def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _mark(added: Mapping[int, Any]) -> tuple[str, int] | None:
-    """A special token, and its id, that is seen wherever it stands; ``None`` where there is none."""
-    marks = ((token.content, i) for i, token in added.items() if token.special and not token.single_word)
-    return next(marks, None)
+    """A special token, and its id, that is seen wherever it stands; ``None`` where there is none.
+
+    The last one: the first is often the unknown token, which words have too.
+    """
+    marks = [(token.content, i) for i, token in added.items() if token.special and not token.single_word]
+    return max(marks, key=lambda mark: mark[1], default=None)
 
 
 def _parts(ids: list[int], mark: int) -> list[list[int]]:
