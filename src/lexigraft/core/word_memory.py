@@ -20,7 +20,7 @@ _FIRST = "\n"
 _TOGETHER, _AT_ONCE = 64, 2**20
 """Words that the tokenizer is given in one text, and letters of a text that are cut at once."""
 REMEMBERED, LETTERS = 2**18, 2**22
-"""Words, and letters in all of them, that are remembered: some 50 MB."""
+"""Words, and letters in all of them, that are remembered: some 100 MB."""
 
 _BY_CHARACTER = {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "Precompiled", "BertNormalizer"}
 _SPLIT_FURTHER = {"Punctuation", "Digits", "UnicodeScripts"}
