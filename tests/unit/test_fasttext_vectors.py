@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from lexigraft.adapters.fasttext_vectors import escaped, load_vectors, resolved, train_target_vectors
+from lexigraft.adapters.fasttext_vectors import escaped, load_vectors, resolved, tokenised_lines, train_target_vectors
 from lexigraft.core.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.recipe import TokenizerSettings, VectorSettings
@@ -42,6 +42,14 @@ def model(corpus: Corpus, vocabulary: Vocabulary, tmp_path_factory: pytest.TempP
     )
     trained.save_model(str(folder / "v.bin"))
     return folder / "v.bin"
+
+
+def test_tokenised_lines_are_the_names_of_the_tokens(corpus: Corpus, vocabulary: Vocabulary) -> None:
+    lines = [*corpus.lines, "", "two  spaces", "\u00a0", "kaka kaka\u200b kaka"]
+    names = [escaped(token) for token in vocabulary.tokens]
+    encoded = (vocabulary.tokenizer.backend_tokenizer.encode(line, add_special_tokens=False) for line in lines)
+    wanted = [" ".join(names[i] for i in e.ids) + "\n" for e in encoded]
+    assert list(tokenised_lines(lines, vocabulary, names)) == wanted
 
 
 def test_trained_vectors_cover_what_occurs(corpus: Corpus, vocabulary: Vocabulary, tmp_path: Path) -> None:

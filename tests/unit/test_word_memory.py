@@ -9,7 +9,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_to
 
 from lexigraft.core.fixture_models import FIXTURES, fixture
 from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
-from lexigraft.core.word_memory import WordMemory, word_by_word
+from lexigraft.core.word_memory import WordMemory, chained, word_by_word
 
 ODD = [
     "two  spaces", "a\ttab", " leading", "trailing ", "", " ", "\u00a0no-break\u00a0space", "x \u0308mark first",
@@ -26,20 +26,37 @@ def _plain(backend: Any, lines: list[str]) -> list[list[int]]:
 @pytest.mark.parametrize("name", [f.name for f in FIXTURES])
 def test_words_give_the_tokens_of_the_lines(name: str) -> None:
     backend = fixture(name)[1].backend_tokenizer
-    memory = WordMemory(backend)
+    memory = WordMemory(backend, list, chained)
     assert word_by_word(backend)
     wanted = _plain(backend, TEXT)
     for _ in range(2):
         assert memory.encode(TEXT) == wanted
 
 
-def test_a_full_memory_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lexigraft.core.word_memory.REMEMBERED", 5)
+@pytest.mark.parametrize("bound", ["REMEMBERED", "LETTERS"])
+def test_a_full_memory_starts_again(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"lexigraft.core.word_memory.{bound}", 5)
     backend = fixture("bert-tied-bias")[1].backend_tokenizer
-    memory = WordMemory(backend)
+    memory = WordMemory(backend, list, chained)
     for line in TEXT:
         assert memory.encode([line]) == _plain(backend, [line])
+        assert len(memory._known) <= 5 + len(line)
     assert memory.encode([]) == []
+
+
+@pytest.mark.parametrize("name", [f.name for f in FIXTURES])
+def test_special_tokens_inside_words_are_no_ends_of_words(name: str) -> None:
+    backend = fixture(name)[1].backend_tokenizer
+    tokens = [token.content for token in backend.get_added_tokens_decoder().values()]
+    lines = [f"some{token}where {token} a {token}b c{token}{token}" for token in tokens]
+    assert WordMemory(backend, list, chained).encode(lines) == _plain(backend, lines)
+
+
+def test_a_text_is_the_same_in_small_batches_and_in_another_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 100)
+    backend = fixture("llama-bf16")[1].backend_tokenizer
+    memory: WordMemory[str] = WordMemory(backend, lambda ids: "".join(f" {i}" for i in ids), "".join)
+    assert list(memory.stream(iter(TEXT))) == ["".join(f" {i}" for i in ids) for ids in _plain(backend, TEXT)]
 
 
 def _tokenizer(**parts: Any) -> Tokenizer:
@@ -64,8 +81,22 @@ def test_tokenizers_whose_words_may_meet_are_left_alone() -> None:
     assert not word_by_word(several)
 
 
+@pytest.mark.parametrize("kind", [None, {"single_word": True}, {"rstrip": True}])
+def test_a_tokenizer_without_a_special_token_to_part_words_with(kind: dict[str, bool] | None) -> None:
+    backend = _tokenizer(pre_tokenizer=pre_tokenizers.WhitespaceSplit())
+    backend.add_special_tokens([] if kind is None else [AddedToken("[X]", special=True, **kind)])
+    memory = WordMemory(backend, list, chained)
+    assert memory.encode(["a b c", "b"]) == [[1, 3, 0], [3]]
+    assert memory._mark is None
+
+
+def test_a_tokenizer_whose_words_meet_is_given_whole_lines() -> None:
+    backend = _tokenizer()
+    assert WordMemory(backend, list, chained).encode(["a b", "b"]) == [[2], [3]]
+
+
 def test_a_tokenizer_that_is_caught_is_given_whole_lines() -> None:
     whole = _tokenizer(pre_tokenizer=pre_tokenizers.Split(Regex("x"), "removed"))
-    memory = WordMemory(whole)
+    memory = WordMemory(whole, list, chained)
     assert memory.encode(["a", "a b"]) == [[1], [2]]
     assert memory.encode(["b", "a"]) == [[3], [1]]

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,9 +21,9 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.recipe import VectorSettings
 from lexigraft.core.resources import StaticVectors
 from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.word_memory import WordMemory
 
 CACHE_FORMAT = 1
-BATCH_LINES = 4096
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "lexigraft": {"dim": 300, "min_count": 1, "char_ngrams": (0, 0)},
     "focus": {"dim": 100, "min_count": 10, "char_ngrams": (3, 6)},
@@ -117,11 +117,11 @@ def escaped(token: str) -> str:
     return "".join(f"{ESCAPE}{ord(c):x};" if c in UNSAFE else c for c in token)
 
 
-def tokenised_lines(lines: Sequence[str], vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[str]:
+def tokenised_lines(lines: Iterable[str], vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[str]:
     """Each line as the names of its tokens with spaces between and a line end."""
-    for at in range(0, len(lines), BATCH_LINES):
-        for ids in vocabulary.encode(lines[at : at + BATCH_LINES]):
-            yield " ".join([names[i] for i in ids]) + "\n"
+    spaced = [f" {name}" for name in names]
+    memory = WordMemory(vocabulary.tokenizer.backend_tokenizer, lambda ids: "".join([spaced[i] for i in ids]), "".join)
+    return (f"{line[1:]}\n" for line in memory.stream(lines))
 
 
 def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], options: Mapping[str, Any]) -> Lookup:

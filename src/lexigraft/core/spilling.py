@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
 import tempfile
 import weakref
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, groupby, islice
 from typing import Any, overload
 
 import numpy as np
@@ -17,6 +18,8 @@ from lexigraft.core.errors import LexigraftError
 
 HELD = 2**28
 """Bytes that are held in memory before the rest, and they, go to a file."""
+_TOGETHER = 16
+"""Lines that are written and read together."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -53,10 +56,10 @@ class NamelessFile:
 
 
 class KeptLines(Sequence[str]):
-    """Lines in a file, read when they are asked for; 16 bytes of memory a line. A slice shares the file."""
+    """Lines in a file, read when they are asked for, some at a time. A slice shares the file."""
 
-    def __init__(self, file: NamelessFile, starts: Ints, lengths: Ints) -> None:
-        self._file, self._starts, self._lengths = file, starts, lengths
+    def __init__(self, file: NamelessFile, bounds: Ints, span: range) -> None:
+        self._file, self._bounds, self._span = file, bounds, span
 
     @classmethod
     def of(cls, lines: Iterable[str]) -> KeptLines:
@@ -65,20 +68,22 @@ class KeptLines(Sequence[str]):
         Raises:
             LexigraftError: The disk is full.
         """
-        lengths = array("q")
+        bounds = array("q", [0])
+        coming, count = iter(lines), 0
 
-        def encoded() -> Iterator[bytes]:
-            for line in lines:
-                data = line.encode("utf-8", "surrogatepass")
-                lengths.append(len(data))
+        def pickled() -> Iterator[bytes]:
+            nonlocal count
+            while group := list(islice(coming, _TOGETHER)):
+                data = pickle.dumps(group, pickle.HIGHEST_PROTOCOL)
+                bounds.append(bounds[-1] + len(data))
+                count += len(group)
                 yield data
 
-        file = NamelessFile(encoded())
-        sizes = np.array(lengths, np.int64)
-        return cls(file, sizes.cumsum() - sizes, sizes)
+        file = NamelessFile(pickled())
+        return cls(file, np.array(bounds, np.int64), range(count))
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return len(self._span)
 
     @overload
     def __getitem__(self, at: int) -> str: ...
@@ -86,17 +91,20 @@ class KeptLines(Sequence[str]):
     def __getitem__(self, at: slice) -> KeptLines: ...
     def __getitem__(self, at: int | slice) -> str | KeptLines:
         if isinstance(at, slice):
-            return KeptLines(self._file, self._starts[at], self._lengths[at])
-        return self._read(int(self._starts[at]), int(self._lengths[at]))
+            return KeptLines(self._file, self._bounds, self._span[at])
+        group, place = divmod(self._span[at], _TOGETHER)
+        return self._group(group)[place]
 
     def __iter__(self) -> Iterator[str]:
-        for block in range(0, len(self), 2**16):
-            span = slice(block, block + 2**16)
-            for start, length in zip(self._starts[span].tolist(), self._lengths[span].tolist(), strict=True):
-                yield self._read(start, length)
+        for group, numbers in groupby(self._span, key=lambda number: number // _TOGETHER):
+            lines = self._group(group)
+            for number in numbers:
+                yield lines[number % _TOGETHER]
 
-    def _read(self, start: int, length: int) -> str:
-        return self._file.read(start, length).decode("utf-8", "surrogatepass")
+    def _group(self, number: int) -> list[str]:
+        start, end = self._bounds[number : number + 2].tolist()
+        lines: list[str] = pickle.loads(self._file.read(start, end - start))
+        return lines
 
     def __reduce__(self) -> tuple[Any, ...]:
         return KeptLines.of, (list(self),)
@@ -157,7 +165,9 @@ class Seen:
             return False
         self._fresh.add(key)
         if len(self._fresh) >= self._at_once:
-            fresh = np.fromiter(self._fresh, np.int64, len(self._fresh))
-            self._sorted = np.sort(np.concatenate([self._sorted, fresh]), kind="stable")
+            known = len(self._sorted)
+            self._sorted.resize(known + len(self._fresh), refcheck=False)  # in place: no second copy of a large array
+            self._sorted[known:] = np.fromiter(self._fresh, np.int64, len(self._fresh))
+            self._sorted.sort(kind="stable")
             self._fresh.clear()
         return True

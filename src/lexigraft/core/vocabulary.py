@@ -14,10 +14,13 @@ import numpy.typing as npt
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.special import roles_of
 from lexigraft.core.surface import SPACE_MARK, Family, Kind, Surfaces, component, family_of, surfaces, to_byte_level
-from lexigraft.core.word_memory import ENOUGH, WordMemory, word_by_word
+from lexigraft.core.word_memory import WordMemory, chained
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+_ENOUGH = 32
+"""Texts from which on their words are remembered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +103,7 @@ class Vocabulary:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without special tokens, in parallel batches."""
-        if self._words is not None and len(texts) >= ENOUGH:
+        if len(texts) >= _ENOUGH:
             return self._words.encode(texts)
         backend = self.tokenizer.backend_tokenizer
         return [e.ids for e in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
@@ -178,9 +181,8 @@ class Vocabulary:
         return found
 
     @cached_property
-    def _words(self) -> WordMemory | None:
-        backend = self.tokenizer.backend_tokenizer
-        return WordMemory(backend) if word_by_word(backend) else None
+    def _words(self) -> WordMemory[list[int]]:
+        return WordMemory(self.tokenizer.backend_tokenizer, list, chained)
 
     @cached_property
     def _ids(self) -> Mapping[str, int]:
