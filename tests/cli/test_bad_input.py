@@ -181,6 +181,8 @@ MISTAKES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "set without a value": (lambda f, p: {"set": "temperature"}, ("key=value",)),
     "unknown rule": (lambda f, p: {"rule": "nfcc"}, ("match rule", "Did you mean 'nfc'?")),
     "not a size": (lambda f, p: {"memory_budget": "lots"}, ("lots", "2GB")),
+    "not a device": (lambda f, p: {"device": "toaster"}, ("toaster", "cpu")),
+    "a device that is not here": (lambda f, p: {"device": "xpu:7"}, ("cannot compute", "xpu:7")),
     "unknown fallback": (lambda f, p: {"fallback": "zero"}, ("fallback", "normal")),
     "donor that nobody uses": (lambda f, p: {"donor": f.source}, ("donor",)),
     "missing vectors": (

@@ -16,6 +16,7 @@ from lexigraft.core.dictionary import Dictionary
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.factorised import factorise
 from lexigraft.core.fixture_models import build, spec
+from lexigraft.core.float_tables import FloatTables
 from lexigraft.core.model_files import tables_of
 from lexigraft.core.registry import make
 from lexigraft.core.resources import Compass, ParallelText, WordSpace, WordVectors
@@ -227,7 +228,7 @@ def test_ofas_rows_come_through_the_factorised_modules_as_they_are() -> None:
     source = {role: table.detach().clone() for role, table in tables_of(model).by_role.items()}
     size = len(source[Role.INPUT])
     mix = Mix.from_rows([([7, 11], [0.25, 0.75])])
-    ctx = replace(context(SOURCE, TARGET, {Role.INPUT: TABLE}), tables=source, target_ids=np.array([INTI]))
+    ctx = replace(context(SOURCE, TARGET, {Role.INPUT: TABLE}), tables=FloatTables(source), target_ids=np.array([INTI]))
     ctx = replace(ctx, source=replace(SOURCE, tokens=tuple(map(str, range(size)))))
     row = make("strategy", "ofa", {"rank": 5})._factorised(mix, ctx)[Role.INPUT].rows[0]
     assert (row - (0.25 * source[Role.INPUT][7] + 0.75 * source[Role.INPUT][11])).abs().max() > 1e-2

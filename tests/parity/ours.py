@@ -13,6 +13,7 @@ import torch
 
 from lexigraft.adapters.fasttext_vectors import load_vectors
 from lexigraft.core.alignment import Alignment, align
+from lexigraft.core.float_tables import FloatTables
 from lexigraft.core.resources import Resources, StaticVectors
 from lexigraft.core.rows import build_rows
 from lexigraft.core.strategy import InitContext, Need, Role
@@ -51,7 +52,7 @@ def our_rows(
         alignment=alignment,
         target_ids=alignment.new,
         roles=frozenset({Role.INPUT}),
-        tables={Role.INPUT: torch.from_numpy(table)},
+        tables=FloatTables({Role.INPUT: torch.from_numpy(table)}),
         resources=Resources(frozenset({Need.TARGET_VECTORS}), loader),
         generator=torch.Generator().manual_seed(0),
     )

@@ -23,6 +23,7 @@ from transformers import PreTrainedTokenizerFast
 from lexigraft.adapters.word_vectors import word_vectors
 from lexigraft.core.alignment import align
 from lexigraft.core.dictionary import load_dictionary
+from lexigraft.core.float_tables import FloatTables
 from lexigraft.core.recipe import DictionarySettings, WordVectorSettings
 from lexigraft.core.resources import Resources
 from lexigraft.core.rows import Rows, build_rows
@@ -53,7 +54,7 @@ def our_rows(files: Languages, means: str) -> Rows:
         alignment=alignment,
         target_ids=alignment.new,
         roles=frozenset({Role.INPUT}),
-        tables={Role.INPUT: torch.from_numpy(np.load(files.table))},
+        tables=FloatTables({Role.INPUT: torch.from_numpy(np.load(files.table))}),
         resources=Resources(frozenset(loaders), loaders),
         generator=torch.Generator().manual_seed(0),
     )

@@ -15,6 +15,7 @@ from fixtures.real_tokenizers import DATA, SOURCES, load_real
 from lexigraft.core.alignment import align
 from lexigraft.core.combining import combine
 from lexigraft.core.digits import digit_scheme, digit_warning
+from lexigraft.core.float_tables import FloatTables
 from lexigraft.core.registry import make
 from lexigraft.core.resources import Resources
 from lexigraft.core.strategy import InitContext, Mix, Role
@@ -42,7 +43,7 @@ def asked(source: Vocabulary, target: Vocabulary, ids: np.ndarray) -> InitContex
     tables = {role: torch.randn(source.size, HIDDEN, generator=draw) for role in (Role.INPUT, Role.OUTPUT)}
     return InitContext(
         source=source, target=target, alignment=align(source, target), target_ids=ids, roles=frozenset(tables),
-        tables=tables, resources=Resources(frozenset(), {}), generator=draw,
+        tables=FloatTables(tables), resources=Resources(frozenset(), {}), generator=draw,
     )  # fmt: skip
 
 

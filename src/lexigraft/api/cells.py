@@ -34,7 +34,7 @@ def cells_of(recipe: CompareSettings, prepared: Prepared, texts: Texts, tokenize
         "tokenizer": tokenizer_hash,
         "train": texts.train.hash,
         "measured": {name: text.hash for name, text in texts.measured.items()},
-        "graft": recipe.graft.model_dump(mode="json", exclude={"memory_budget", "verify"}),
+        "graft": recipe.graft.model_dump(mode="json", exclude={"memory_budget", "device", "verify"}),
         "adaptation": recipe.adaptation.model_dump(mode="json", exclude={"seed", "checkpoint_every"}),
         "evaluation": recipe.evaluation.model_dump(mode="json"),
         "versions": {name: versions()[name] for name in _CODE},

@@ -48,6 +48,7 @@ def graft(
     fallback: Annotated[str, typer.Option(help="Rows that nobody covers: normal or mean.")] = "normal",
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
     memory_budget: Annotated[str | None, typer.Option(help="Memory for one block of work, such as 2GB.")] = None,
+    device: Annotated[str, typer.Option(help="Where strategies that learn compute: auto, cpu, cuda, ...")] = "auto",
     force: Annotated[bool, typer.Option(help="Replace the output folder if it exists.")] = False,
     json: Json = False,
 ) -> None:
@@ -74,6 +75,7 @@ def graft(
         "norm_calibration": norm_calibration,
         "fallback": fallback,
         "memory_budget": memory_budget,
+        "device": device,
     }
     words = {"source": source_vectors, "target": word_vectors, "shared": shared_space}
     sides = {"source": parallel_source or [], "target": parallel_target or []}

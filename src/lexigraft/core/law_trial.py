@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.combining import combine
+from lexigraft.core.float_tables import FloatTables
 from lexigraft.core.graft_writing import write_graft
 from lexigraft.core.law_resources import Ground
 from lexigraft.core.pipeline import Grafted, Transplant, in_memory, prepare_graft
@@ -121,7 +122,7 @@ class Trial:
             alignment=ground.alignment,
             target_ids=self.asked.copy(),
             roles=frozenset(tables_of(self.body).by_role),
-            tables=dict(ground.tables),
+            tables=FloatTables(ground.tables),
             resources=Resources(self.strategy.may_use(), ground.supplies),
             generator=torch.Generator().manual_seed(seed),
             memory_budget=BUDGET,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.alignment import Alignment, align
+from lexigraft.core.devices import usable_device
 from lexigraft.core.digits import digit_warning
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.float_tables import FloatTables
@@ -118,7 +119,7 @@ def prepare_graft(
         supplies: A loader for each need that can be met.
         poor: The poor model, whose body is kept by strategies of ``Body.TARGET``.
         seed: Decides everything random.
-        settings: Match rules, norms, fallback, memory.
+        settings: Match rules, norms, fallback, memory, device.
 
     Raises:
         LexigraftError: Anything that is wrong with the inputs; most of it before weights load.
@@ -129,6 +130,7 @@ def prepare_graft(
     seconds: dict[str, float] = {}
     names = "+".join(s.name for s in chain)
     with _timed(seconds, "load"):
+        device = usable_device(settings.device)
         refuse_missing({s.name: s.effective_needs() for s in chain}, supplies)
         load_config(source)
         source_vocabulary = load_vocabulary(source)
@@ -162,6 +164,7 @@ def prepare_graft(
         tables=source_tables,
         resources=resources,
         generator=torch.Generator().manual_seed(seed),
+        device=device,
         memory_budget=budget,
     )
     if target is not source_vocabulary and (warning := digit_warning(source_vocabulary, target)) is not None:
@@ -187,6 +190,7 @@ def prepare_graft(
         "poor_model": poor if chain[0].body is Body.TARGET else None,
         "notes": list(rows.notes),
         "settings": settings.model_dump(mode="json"),
+        "device": device,
         "versions": versions(),
         "seconds": seconds,
         "peak_rss_bytes": peak_rss_bytes(),

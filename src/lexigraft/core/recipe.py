@@ -199,12 +199,16 @@ class EvaluationSettings(Settings):
 
 
 class GraftSettings(Settings):
-    """How rows become a model: relaxed match rules, norms, fallback, blocks."""
+    """How rows become a model: relaxed match rules, norms, fallback, blocks.
+
+    `device` is where strategies that learn do so: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
+    """
 
     rules: list[str] = []
     norm_calibration: Calibration = "none"
     fallback: Literal["normal", "mean"] = "normal"
     memory_budget: str | None = None
+    device: str = "auto"
     verify: bool = True
 
 

@@ -192,10 +192,10 @@ class InitContext:
         alignment: Who matches whom.
         target_ids: The rows asked for, int64, in the order the plan must answer.
         roles: The tables of the body that the rows go to.
-        tables: Source tables by role, float32, ``(source, hidden)`` or ``(source,)``; use :meth:`table`.
+        tables: Source tables by role, ``(source, hidden)`` or ``(source,)``; use :meth:`table`.
         resources: What the declared needs give access to.
         generator: Seeded; the only source of randomness a strategy may use.
-        device: Where to compute.
+        device: Where a strategy that learns computes, by torch's name.
         memory_budget: Bytes that one block of work may take.
         logger: For progress.
         journal: For tokens spent and sentences that belong into the report.
@@ -206,7 +206,7 @@ class InitContext:
     alignment: Alignment
     target_ids: npt.NDArray[np.int64]
     roles: frozenset[Role]
-    tables: Mapping[Role, torch.Tensor]
+    tables: FloatTables
     resources: Resources
     generator: torch.Generator
     device: str = "cpu"
@@ -220,7 +220,7 @@ class InitContext:
 
     def held(self, role: Role) -> torch.Tensor:
         """The same table in the dtype that it is held in, for who takes a few rows of it at a time. Read only."""
-        return self.tables.as_held(role) if isinstance(self.tables, FloatTables) else self.tables[role]
+        return self.tables.as_held(role)
 
     def asking(self, target_ids: npt.NDArray[np.int64]) -> InitContext:
         """The same context asked for other rows (for strategies that delegate to another)."""
