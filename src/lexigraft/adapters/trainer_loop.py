@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
 import logging
 import math
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -178,6 +180,8 @@ def train(
         )
         for noisy in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(noisy)
+        if here.count > 1:
+            _leave_the_group_at_exit()
         # Each process drops out other units of its own rows.
         torch.manual_seed(loop.seed + here.index)
         last = last_checkpoint(work) if work is not None else None
@@ -194,6 +198,14 @@ def train(
         if here.sharding:
             write_trained(TrainingModule(model, objective), trained_state(trainer.model))
         return _history(trainer.state.log_history, loop.first_step)
+
+
+@cache
+def _leave_the_group_at_exit() -> None:
+    """Without this, gloo's threads now and then abort a process that ends before the others have."""
+    import torch.distributed
+
+    atexit.register(lambda: torch.distributed.is_initialized() and torch.distributed.destroy_process_group())
 
 
 def last_checkpoint(work: Path) -> Path | None:
