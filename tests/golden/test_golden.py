@@ -13,6 +13,7 @@ from fixtures.small_worlds import context, poor_model, vectors, words
 from lexigraft.core.dictionary import Dictionary
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.fixture_models import build, spec
+from lexigraft.core.float_tables import FloatTables
 from lexigraft.core.registry import make
 from lexigraft.core.rows import build_rows
 from lexigraft.core.strategy import Dense, InitContext, Mix, Need, Role, Strategy
@@ -74,7 +75,7 @@ def test_hf_mean_resizing_does_what_transformers_does(tied: bool) -> None:
     strategy = make("strategy", "hf_mean_resizing")
     ctx = replace(
         context(SOURCE, TARGET, {Role.INPUT: TABLE}),
-        tables=tables,
+        tables=FloatTables(tables),
         roles=frozenset(tables),
         target_ids=np.arange(added),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lexigraft.core.float_tables import FloatTables
 from lexigraft.core.law_trial import Law, NotApplicable, Trial, covered, demand, materialised, only_if, parts
 from lexigraft.core.resources import Compass, Donor, PoorModel, Resources, StaticVectors, WordVectors
 from lexigraft.core.strategy import Dense, Mix, Need, Plan, Role
@@ -112,7 +113,9 @@ def _inputs_are_not_mutated(trial: Trial) -> None:
     watched = _contents(trial, tables, ids)
     before = {name: array.copy() for name, array in watched.items()}
     context = trial.context(
-        tables=tables, target_ids=ids, resources=Resources(trial.strategy.effective_needs(), trial.ground.supplies)
+        tables=FloatTables(tables),
+        target_ids=ids,
+        resources=Resources(trial.strategy.effective_needs(), trial.ground.supplies),
     )
     trial.strategy.plan(context)
     changed = [name for name, array in watched.items() if not np.array_equal(array, before[name])]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lexigraft.core.float_tables import FloatTables
 from lexigraft.core.law_trial import Law, Trial, demand, only_if
 from lexigraft.core.rows import Rows, build_rows
 from lexigraft.core.strategy import Body, Role
@@ -102,7 +103,7 @@ def _rows_beyond_the_tokenizer(trial: Trial) -> None:
         role: torch.cat([table, 0.3 * torch.randn(9, *table.shape[1:], generator=generator)])
         for role, table in trial.ground.tables.items()
     }
-    rows = build_rows([trial.strategy], trial.context(tables=longer))
+    rows = build_rows([trial.strategy], trial.context(tables=FloatTables(longer)))
     _sound(trial, rows)
     if trial.copies_matched:
         _copied(trial, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.float_tables import FloatTables
 from lexigraft.core.law_trial import Law, LawBroken, Trial, demand, only_if
 from lexigraft.core.laws_rows import logits
 from lexigraft.core.model_files import tables_of
@@ -75,7 +76,7 @@ def _the_source_stays(trial: Trial) -> None:
     import torch
 
     tables = {role: table.detach().clone() for role, table in trial.ground.live.by_role.items()}
-    context = trial.context(tables={role: table.detach().float() for role, table in trial.ground.live.by_role.items()})
+    context = trial.context(tables=FloatTables({r: t.detach() for r, t in trial.ground.live.by_role.items()}))
     build_rows([trial.strategy], context)
     for role, table in trial.ground.live.by_role.items():
         demand(torch.equal(table, tables[role]), f"the source model's {role} table changed")
