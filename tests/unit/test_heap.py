@@ -48,5 +48,8 @@ def test_a_layer_gives_back_after_its_forward_pass_and_before_its_backward_pass(
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     heap._malloc_trim.cache_clear()
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
-    heap.trim()
-    heap._malloc_trim.cache_clear()
+    try:
+        assert heap._malloc_trim() is None
+        heap.trim()
+    finally:
+        heap._malloc_trim.cache_clear()
