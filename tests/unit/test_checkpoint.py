@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,6 +18,7 @@ from lexigraft.core.checkpoint import INDEX, WEIGHTS, open_checkpoint
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.file_pieces import BLOCK, Copied, Given, Values, holds, is_made_of, read_tensor, write_pieces
 from lexigraft.core.rewriting import rewritten
+from lexigraft.core.stretches import AT_ONCE
 
 TENSORS = {
     "table": torch.randn(7, 3).to(torch.bfloat16),
@@ -104,6 +108,34 @@ def test_a_file_that_ends_while_it_is_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "short").write_bytes(b"123")
     with pytest.raises(LexigraftError, match="cut short while it was read"):
         list(Copied(tmp_path / "short", 1, 9).blocks())
+
+    with pytest.raises(LexigraftError, match="cut short while it was read"):
+        write_pieces(tmp_path / "new", [Copied(tmp_path / "short", 1, 9)])
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_long_stretches_are_copied_as_they_are(tmp_path: Path, cached: bool) -> None:
+    content = np.random.default_rng(0).bytes(2 * AT_ONCE + 12_345)
+    (tmp_path / "source").write_bytes(content)
+    pieces = [Given(b"abc"), Copied(tmp_path / "source", 7, len(content) - 9), Given(b"xyz")]
+    write_pieces(tmp_path / "new", pieces, cached=cached)
+    assert (tmp_path / "new").read_bytes() == b"abc" + content[7:-2] + b"xyz"
+
+
+def test_a_file_system_that_cannot_copy_is_read_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> int:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "sendfile", refuses)
+    (tmp_path / "source").write_bytes(b"0123456789")
+    write_pieces(tmp_path / "new", [Given(b"abc"), Copied(tmp_path / "source", 2, 5)])
+    assert (tmp_path / "new").read_bytes() == b"abc23456"
+
+
+def test_a_full_disk_is_no_reason_to_read_instead(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"0123456789")
+    with pytest.raises(OSError, match="No space left"):
+        write_pieces(Path("/dev/full"), [Copied(tmp_path / "source", 2, 5)])
 
 
 def with_header(folder: Path, text: bytes, data: bytes = b"") -> None:

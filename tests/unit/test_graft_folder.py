@@ -158,8 +158,8 @@ def test_a_graft_that_fails_its_verification_leaves_nothing(tmp_path: Path, monk
     made = prepared("roberta-tied-bias", tmp_path / "source")
     write = graft_writing.write_pieces
 
-    def careless(path: Path, pieces: list[Piece]) -> None:
-        write(path, pieces)
+    def careless(path: Path, pieces: list[Piece], *, cached: bool) -> None:
+        write(path, pieces, cached=cached)
         table = open_checkpoint(path.parent).tensors["roberta.embeddings.word_embeddings.weight"]
         damaged = bytearray(path.read_bytes())
         damaged[table.start + 7] ^= 1

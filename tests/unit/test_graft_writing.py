@@ -243,9 +243,9 @@ class Fatal:
         os.kill(os.getpid(), signal.SIGKILL)
         yield b""
 
-def deadly(path, pieces):
+def deadly(path, pieces, cached):
     done.append(path)
-    write(path, pieces if len(done) <= int(shards) else [Given(b"half of it"), Fatal()])
+    write(path, pieces if len(done) <= int(shards) else [Given(b"half of it"), Fatal()], cached=cached)
 
 graft_writing.write_pieces = deadly
 made = prepare_graft(source, load_vocabulary(target), make_chain([("subword_mean", {})]), {})
@@ -318,11 +318,11 @@ def test_another_graft_keeps_only_what_is_right_for_it(killed: Path, tmp_path: P
 def failing(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
     write, done = graft_writing.write_pieces, []
 
-    def fails(path: Path, pieces: list[Piece]) -> None:
+    def fails(path: Path, pieces: list[Piece], *, cached: bool) -> None:
         done.append(path)
         if len(done) == 3:
             raise fault
-        write(path, pieces)
+        write(path, pieces, cached=cached)
 
     monkeypatch.setattr(graft_writing, "write_pieces", fails)
 

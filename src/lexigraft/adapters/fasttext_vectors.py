@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.adapters.vector_files import Lookup, lookup_in, open_vectors, read_npz, require_finite
+from lexigraft.adapters.vector_files import read_npz, read_vectors, require_finite, word_vectors
 from lexigraft.core.atomic import replacing
 from lexigraft.core.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
@@ -64,7 +64,9 @@ def train_target_vectors(
     if kept is not None:
         return _static(*kept, origin)
     names = [escaped(t) for t in vocabulary.tokens]
-    vectors, present = _collect(names, _trained(corpus, vocabulary, names, options), int(options["dim"]), path)
+    vectors = word_vectors(_trained(corpus, vocabulary, names, options), names, subwords=False)
+    require_finite(vectors, path)
+    present = _present(vectors)
     if not present.any():
         raise LexigraftError(
             "no token got a vector", f"min_count {options['min_count']}", "Give more text or a lower min_count"
@@ -91,8 +93,8 @@ def load_vectors(path: Path, vocabulary: Vocabulary, level: Literal["token", "wo
     path = Path(path).expanduser()
     names = list(vocabulary.tokens) if level == "token" else [_text_of(t) for t in vocabulary.surfaces.texts]
     asked = [escaped(n) for n in names] if path.suffix == ".bin" and level == "token" else names
-    find, dim = open_vectors(path, frozenset(asked), subwords=level == "word")
-    vectors, present = _collect(asked, find, dim, path)
+    vectors = read_vectors(path, asked, subwords=level == "word")
+    present = _present(vectors)
     if not present.any():
         hint = "Check the level (token or word) and that the vectors were made with this tokenizer"
         raise LexigraftError("no token of the vocabulary has a vector", path, hint)
@@ -124,7 +126,7 @@ def tokenised_lines(lines: Iterable[str], vocabulary: Vocabulary, names: Sequenc
     return (f"{line[1:]}\n" for line in memory.stream(lines))
 
 
-def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], options: Mapping[str, Any]) -> Lookup:
+def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], options: Mapping[str, Any]) -> Any:
     import fasttext
 
     shortest, longest = options["char_ngrams"]
@@ -134,7 +136,7 @@ def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], optio
             file.writelines(tokenised_lines(corpus.lines, vocabulary, names))
             file.flush()
             os.fsync(file.fileno())
-        model = fasttext.train_unsupervised(
+        return fasttext.train_unsupervised(
             name,
             model="cbow",
             dim=options["dim"],
@@ -152,18 +154,10 @@ def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], optio
         raise LexigraftError("cannot write the tokenised corpus", name, fault.strerror or str(fault)) from None
     finally:
         Path(name).unlink(missing_ok=True)
-    return lookup_in(model, subwords=False)
 
 
-def _collect(
-    names: Sequence[str], find: Lookup, dim: int, where: object
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    vectors = np.zeros((len(names), dim), dtype=np.float32)
-    for i, name in enumerate(names):
-        if name and (vector := find(name)) is not None:
-            vectors[i] = vector
-    require_finite(vectors, where)
-    return vectors, np.count_nonzero(vectors, axis=1) > 0
+def _present(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    return np.any(vectors, axis=1)
 
 
 def _static(
@@ -187,7 +181,7 @@ def _from_cache(
     except (LexigraftError, ValueError, TypeError) as fault:
         logger.warning("cached vectors are damaged and are made again: %s", fault)
         return None
-    return vectors, np.count_nonzero(vectors, axis=1) > 0
+    return vectors, _present(vectors)
 
 
 def _to_cache(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,18 @@ from lexigraft.core.text_files import numbered_lines
 FASTTEXT_MAGIC = 793712314
 SUPERVISED = 3
 BLOCK = 4096
-Lookup = Callable[[str], npt.NDArray[np.float32] | None]
 
 
-def open_vectors(path: Path, wanted: Collection[str], *, subwords: bool) -> tuple[Lookup, int]:
-    """A function from word to vector, and the dimension.
+def read_vectors(path: Path, names: Sequence[str], *, subwords: bool) -> npt.NDArray[np.float32]:
+    """The vector of each name in a file.
 
     Args:
         path: A .bin, .vec, .vec.gz or .npz file.
-        wanted: The words that will be asked for (text files are read for these alone).
-        subwords: Whether a fastText model may build the vector of an unknown word from its character n-grams.
+        names: What is looked up; text files are read for these alone.
+        subwords: Whether a fastText model builds the vector of an unknown word from its character n-grams.
 
     Returns:
-        The function, which answers ``None`` for a word that has no vector, and the dimension.
+        ``(names, dim)``; zero for a name that has no vector, and for the empty one.
 
     Raises:
         LexigraftError: The file is missing, of another kind, damaged, or holds values that are not finite.
@@ -37,15 +36,25 @@ def open_vectors(path: Path, wanted: Collection[str], *, subwords: bool) -> tupl
     if not path.is_file():
         raise LexigraftError("vectors not found", path, "Give a .bin, .vec or .npz file")
     if path.suffix == ".bin":
-        return _fasttext(path, subwords)
+        found = word_vectors(load_fasttext(path), names, subwords=subwords)
+        require_finite(found, path)
+        return found
     if path.suffix == ".npz":
-        tokens, vectors = read_npz(path)
-        by_word = dict(zip(tokens, vectors, strict=True))
-        return by_word.get, int(vectors.shape[1])
+        return _picked(names, *read_npz(path))
     if ".vec" in path.suffixes[-2:]:
-        found, dim = _text(path, frozenset(wanted))
-        return found.get, dim
+        wanted = frozenset(names)
+        words, vectors = vector_lines(path, lambda word: word if word in wanted else None)
+        return _picked(names, words[::-1], vectors[::-1])  # of a word that occurs twice, the first
     raise LexigraftError("unknown kind of vector file", path, "Give a fastText .bin, a text .vec, or an .npz")
+
+
+def _picked(names: Sequence[str], words: Sequence[str], vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The vector of each name; zero where no word is the name, and for the empty name."""
+    places = {word: i for i, word in enumerate(words) if word}
+    ids = np.array([places.get(name, -1) for name in names], np.int64)
+    found = np.zeros((len(names), vectors.shape[1]), np.float32)
+    found[ids >= 0] = vectors[ids[ids >= 0]]
+    return found
 
 
 def read_npz(path: Path) -> tuple[list[str], npt.NDArray[np.float32]]:
@@ -113,11 +122,6 @@ def require_finite(vectors: npt.NDArray[np.float32], where: object) -> None:
         raise LexigraftError("vectors are not finite", where, hint)
 
 
-def _fasttext(path: Path, subwords: bool) -> tuple[Lookup, int]:
-    model = load_fasttext(path)
-    return lookup_in(model, subwords), int(model.get_dimension())
-
-
 def load_fasttext(path: Path) -> Any:
     """A fastText model; raises ``LexigraftError`` when the file is none, or was cut off."""
     import fasttext
@@ -155,14 +159,29 @@ def mean_vectors(model: Any, strings: Sequence[str]) -> npt.NDArray[np.float32]:
     return found
 
 
-def lookup_in(model: Any, subwords: bool) -> Lookup:
-    """Look words up in a fastText model; without ``subwords`` only the words it was trained on."""
-    words = frozenset(model.get_words(on_unicode_error="replace"))
+def word_vectors(model: Any, names: Sequence[str], *, subwords: bool) -> npt.NDArray[np.float32]:
+    """What fastText answers for each name; some builds scale it to length 1.
 
-    def find(word: str) -> npt.NDArray[np.float32] | None:
-        return np.asarray(model.get_word_vector(word), dtype=np.float32) if subwords or word in words else None
+    Args:
+        model: A fastText model.
+        names: Words, known or not.
+        subwords: Whether the vector of an unknown word is built from its character n-grams.
 
-    return find
+    Returns:
+        float32, ``(names, dim)``; zero for a word without a vector, and for the empty one.
+    """
+    import fasttext
+
+    known = frozenset(model.get_words(on_unicode_error="replace"))
+    found = np.zeros((len(names), model.get_dimension()), np.float32)
+    # model.get_word_vector makes a vector, and a copy of it, for each word.
+    answer = fasttext.FastText.fasttext.Vector(model.get_dimension())
+    values = np.asarray(answer)
+    for i, name in enumerate(names):
+        if name and (subwords or name in known):
+            model.f.getWordVector(answer, name)
+            found[i] = values
+    return found
 
 
 def _check_fasttext(path: Path) -> None:
@@ -178,11 +197,6 @@ def _check_fasttext(path: Path) -> None:
     rows = words + bucket + (labels if kind == SUPERVISED else size)
     if path.stat().st_size < header.size + rows * dim * 4:
         raise LexigraftError("fastText model is cut off", path, "Fetch or write it again")
-
-
-def _text(path: Path, wanted: frozenset[str]) -> tuple[Mapping[str, npt.NDArray[np.float32]], int]:
-    words, vectors = vector_lines(path, lambda word: word if word in wanted else None)
-    return dict(zip(reversed(words), vectors[::-1], strict=True)), int(vectors.shape[1])
 
 
 def vector_lines(

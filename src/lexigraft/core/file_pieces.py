@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lexigraft.core.checkpoint import WIDTHS, Stored
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.stretches import append_stretch
 
 if TYPE_CHECKING:
     import torch
@@ -72,9 +74,24 @@ class Copied:
             while left:
                 block = whole[: min(BLOCK, left)]
                 if file.readinto(block) < len(block):
-                    raise LexigraftError("checkpoint file was cut short while it was read", self.path)
+                    raise self._cut_short()
                 yield block
                 left -= len(block)
+
+    def send(self, file: FileIO, *, cached: bool) -> bool:
+        """Append it to a file without reading it; whether the system can do that.
+
+        Raises:
+            LexigraftError: The file ends too early.
+        """
+        with self.path.open("rb", buffering=0) as source:
+            sent = append_stretch(file, source, self.start, self.length, cached=cached)
+        if 0 < sent < self.length:
+            raise self._cut_short()
+        return sent == self.length
+
+    def _cut_short(self) -> LexigraftError:
+        return LexigraftError("checkpoint file was cut short while it was read", self.path)
 
 
 @dataclass(frozen=True)
@@ -140,10 +157,21 @@ def read_tensor(stored: Stored, dtype: torch.dtype | None = None) -> torch.Tenso
     return flat.reshape(stored.shape)
 
 
-def write_pieces(path: Path, pieces: Iterable[Piece]) -> None:
-    """Write a file; that it is on the disk, the folder it lies in sees to when it gets its name."""
+def write_pieces(path: Path, pieces: Iterable[Piece], *, cached: bool = True) -> None:
+    """Write a file; that it is on the disk, the folder it lies in sees to when it gets its name.
+
+    Args:
+        path: The file.
+        pieces: What it consists of.
+        cached: Whether copied stretches, and their copies, may stay in the system's cache.
+
+    Raises:
+        LexigraftError: A file that is copied from ends too early.
+    """
     with path.open("wb", buffering=0) as file:
         for piece in pieces:
+            if isinstance(piece, Copied) and piece.send(file, cached=cached):
+                continue
             for block in piece.blocks():
                 left = memoryview(block)
                 while left:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core import graft_folder
+from lexigraft.core.checkpoint import Checkpoint
 from lexigraft.core.file_pieces import Values, holds, is_made_of, read_tensor, write_pieces
 from lexigraft.core.model_files import names_of, tables_of
 from lexigraft.core.model_on_disk import ModelOnDisk
@@ -64,11 +66,12 @@ def _stream(made: Transplant, folder: Path, verified: bool) -> dict[str, int]:
     """Write weights, index, settings and tokenizer; returns how many shards were written and how many kept."""
     replaced = replacements(made)
     counts = {"written": 0, "kept": 0}
+    cached = _memory_holds_twice(made.body.checkpoint)
     for shard in made.body.checkpoint.shards:
         pieces, path = rewritten(shard, replaced), folder / shard.path.name
         kept = is_made_of(path, pieces)
         if not kept:
-            write_pieces(path, pieces)
+            write_pieces(path, pieces, cached=cached)
         counts["kept" if kept else "written"] += 1
         logger.info("%s: %s", shard.path.name, "kept" if kept else "written")
     index = rewritten_index(made.body.checkpoint, replaced, made.skeleton.num_parameters())
@@ -79,6 +82,12 @@ def _stream(made: Transplant, folder: Path, verified: bool) -> dict[str, int]:
     if verified:
         verify(folder, made, replaced)
     return counts
+
+
+def _memory_holds_twice(checkpoint: Checkpoint) -> bool:
+    """Whether half of the machine's memory has room for a checkpoint and its graft."""
+    size = sum(shard.path.stat().st_size for shard in checkpoint.shards)
+    return 2 * size <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
 def replacements(made: Transplant) -> dict[str, torch.Tensor]:
