@@ -1,7 +1,7 @@
 """FOCUS beside deepfocus: 250,002 XLM-R pieces × 768 to 50,000 Swahili tokens, fastText's vectors given.
 
-Both sides read the same files, with the same number of threads, each in a process of its own, one after the other. What
-fastText takes to read its own file is left out on both sides.
+Both sides read the same files, with the same number of threads, each in a process of its own, in turn, several times;
+printed are medians. What fastText takes to read its own file is left out on both sides.
 """
 
 from __future__ import annotations
@@ -10,23 +10,27 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import asked, floors, fresh, machine, row
+from measure import asked, floors, fresh, machine, medians, row
 from parity.environments import DEEPFOCUS, ask
 from parity.sentencepiece_pairs import real_pair
 
 
 def main() -> int:
     """Print a Markdown table of both sides and their ratios."""
-    threads: int = asked(__doc__, threads=2).threads
+    given = asked(__doc__, threads=2, runs=3)
+    threads: int = given.threads
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pair = real_pair(folder, 40_000, width=768, dim=300, epoch=5, minCount=2, thread=threads)
         request = {key: str(path) for key, path in vars(pair).items()} | {"threads": threads}
-        ours = fresh(Path(__file__).with_name("focus_ours.py"), request)
-        theirs = ask(DEEPFOCUS, "deepfocus_worker.py", request | {"out": str(folder / "theirs.npz")})
+        script, out = Path(__file__).with_name("focus_ours.py"), {"out": str(folder / "theirs.npz")}
+        runs = [
+            (fresh(script, request), ask(DEEPFOCUS, "deepfocus_worker.py", request | out)) for _ in range(given.runs)
+        ]
+    ours, theirs = (medians(side) for side in zip(*runs, strict=True))
     product = 2 * ours["mixed"] * ours["anchors"] * 300 / floors(threads).multiply
-    size = f"{ours['anchors']:,} anchors × {ours['mixed']:,} new tokens, {ours['weights']:.0f} weights each"
-    print(f"{machine()}; {threads} threads; {size}; one run\n")
+    size = f"{ours['anchors']:,.0f} anchors × {ours['mixed']:,.0f} new tokens, {ours['weights']:.0f} weights each"
+    print(f"{machine()}; {threads} threads; {size}; medians of {given.runs} runs\n")
     print("| what | Lexigraft | deepfocus 1.0.1 | ratio |\n|---|---|---|---|")
     print(row("alignment", ours["align_seconds"], theirs["align_seconds"], "s"))
     print(row("all, alignment included", ours["focus_seconds"], theirs["focus_seconds"], "s"))

@@ -6,10 +6,11 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,13 @@ def fresh(script: Path, request: Mapping[str, Any], **environment: str) -> dict[
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | environment)
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
+
+
+def medians(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The median of each number over several answers of one script."""
+    return {
+        name: statistics.median(run[name] for run in runs) for name in runs[0] if not isinstance(runs[0][name], str)
+    }
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,19 @@ def mean_and_deviation(
     return (near.double() + sums / rows).float(), deviation.float()
 
 
+def mean_row(table: torch.Tensor, budget: int = 2**24) -> torch.Tensor:
+    """Mean of all rows of a table, ``(source, hidden)``, or of a bias, ``(source,)``, of any float type.
+
+    Args:
+        table: Where the rows are.
+        budget: Bytes for one block.
+
+    Returns:
+        float32, ``(hidden,)`` or ``()``.
+    """
+    return _mean(table, budget).float()
+
+
 def mean_and_covariance(table: torch.Tensor, budget: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and covariance of all rows, the latter over their number (not one less).
 
@@ -55,7 +69,7 @@ def mean_and_covariance(table: torch.Tensor, budget: int) -> tuple[torch.Tensor,
     """
     import torch
 
-    mean = _mean(table, None, budget)
+    mean = _mean(table, budget)
     total = torch.zeros(table.shape[1], table.shape[1], dtype=torch.float64)
     for block in _blocks(table, None, budget):
         centred = block - mean.float()
@@ -91,14 +105,14 @@ def all_finite(table: torch.Tensor) -> bool:
 
 
 def _blocks(table: torch.Tensor, ids: npt.NDArray[np.int64] | None, budget: int) -> Iterator[torch.Tensor]:
-    for span in row_blocks(len(table) if ids is None else len(ids), 2 * 8 * table.shape[1], budget):
+    for span in row_blocks(len(table) if ids is None else len(ids), 2 * 8 * math.prod(table.shape[1:]), budget):
         yield (table[span] if ids is None else table[ids[span]]).float()
 
 
-def _mean(table: torch.Tensor, ids: npt.NDArray[np.int64] | None, budget: int) -> torch.Tensor:
+def _mean(table: torch.Tensor, budget: int) -> torch.Tensor:
     import torch
 
-    total = torch.zeros(table.shape[1], dtype=torch.float64)
-    for block in _blocks(table, ids, budget):
+    total = torch.zeros(table.shape[1:], dtype=torch.float64)
+    for block in _blocks(table, None, budget):
         total += block.sum(0).double()
-    return total / (len(table) if ids is None else len(ids))
+    return total / len(table)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lexigraft.core.combining import combine
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.gaussian import fallback_rows
+from lexigraft.core.gaussian import mean_draw, normal_draw
 from lexigraft.core.moments import all_finite
 from lexigraft.core.norms import calibrate
 from lexigraft.core.similarity import row_blocks
@@ -193,11 +193,17 @@ class _Draft:
     def fill(self, usable: npt.NDArray[np.bool_], kind: str, generator: torch.Generator) -> None:
         """Give THE fallback to every row that is neither copied nor covered."""
         empty = np.flatnonzero((self._ctx.alignment.source_ids < 0) & (self.filled_by_strategy == 0))
-        used = {role: self._ctx.held(role)[: self._ctx.source.size] for role in self.tables}
-        for role, rows in fallback_rows(used, len(empty), generator, kind).items():
-            self.tables[role][empty] = rows
+        for role in Role:
+            if role in self.tables:
+                self._fill_empty(role, empty, kind, generator)
         for i in empty.tolist():
             self.rules[i] = FALLBACK if usable[i] or i in self._ctx.target.special_ids else UNUSABLE
+
+    def _fill_empty(self, role: Role, empty: npt.NDArray[np.int64], kind: str, generator: torch.Generator) -> None:
+        used, table = self._ctx.held(role)[: self._ctx.source.size], self.tables[role]
+        draw = mean_draw(used) if kind == "mean" else normal_draw(used, generator)
+        for span in _spans(len(empty), table):
+            table[empty[span]] = draw(len(empty[span]))
 
     def finish(self, usable: npt.NDArray[np.bool_], plan_seconds: float) -> Rows:
         provenance = Provenance(tuple(self.rules), Mix.stack(self._mixes).take(self._place))
