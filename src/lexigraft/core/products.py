@@ -19,6 +19,8 @@ NARROW = 0.01
 ENOUGH, SAMPLE = 256, 2**13
 """Pairs for each vector from which on it pays to look for bounds; of how many vectors a side is known well enough."""
 ROUNDING, BOUND_ROUNDING = 1e-6, 1e-5
+SHORTEST = 1e-12
+"""What the length of a vector counts as at least where it divides: zeros have a direction nowhere."""
 
 
 class Products:
@@ -35,26 +37,35 @@ class Products:
         queries: float32, ``(rows, dim)``.
         anchors: float32, ``(columns, dim)``.
         offsets: What is added to every product with an anchor, ``(columns,)``; such products are not bounded.
+        temperature: Where given, vectors count by their direction alone: the products are cosines over it. No copy of
+            the vectors is made for that.
 
     Attributes:
         columns: How many anchors there are.
         slack: What rounding may add to a product of each row, ``(rows, 1)``.
     """
 
-    def __init__(self, queries: torch.Tensor, anchors: torch.Tensor, offsets: torch.Tensor | None = None) -> None:
-        self._queries, self._anchors, self._offsets = queries, anchors, offsets
-        self.columns = len(anchors)
-        lengths = queries.norm(dim=1, keepdim=True), anchors.norm(dim=1, keepdim=True)
-        basis = _leading_directions(queries, anchors) if offsets is None else None
+    def __init__(
+        self,
+        queries: torch.Tensor,
+        anchors: torch.Tensor,
+        offsets: torch.Tensor | None = None,
+        *,
+        temperature: float | None = None,
+    ) -> None:
+        self._offsets, self.columns = offsets, len(anchors)
+        self._queries, self._anchors = (
+            _Side(v, None if temperature is None else factor) for v, factor in ((queries, temperature), (anchors, 1.0))
+        )
+        sides = self._queries, self._anchors
+        basis = _leading_directions(*sides) if offsets is None else None
         self.bounded = basis is not None
-        longest = lengths[1].amax() if self.columns else lengths[1].new_zeros(())
-        self.slack = (BOUND_ROUNDING if self.bounded else ROUNDING) * lengths[0] * longest
-        self._left, self._right = queries, anchors
+        longest = self._anchors.lengths.amax() if self.columns else queries.new_zeros(())
+        self.slack = (BOUND_ROUNDING if self.bounded else ROUNDING) * self._queries.lengths * longest
+        self._left, self._right = sides
         if basis is not None:
-            self._left, self._right = (
-                _with_rest(v, length, basis) for v, length in zip((queries, anchors), lengths, strict=True)
-            )
-            self._rests = group_maxima(_padded(self._right[:, -1][None], 0.0))
+            self._left, self._right = (_Side(side.with_rest(basis)) for side in sides)
+            self._rests = group_maxima(_padded(self._right.vectors[:, -1][None], 0.0))
         self._memory = queries.new_empty(0)
 
     def tile(self, rows: slice, columns: slice) -> torch.Tensor:
@@ -87,7 +98,7 @@ class Products:
         if not self.bounded:
             return maxima
         first = start // GROUP
-        return maxima - 2 * self._left[rows, -1:] * self._rests[:, first : first + maxima.shape[1]]
+        return maxima - 2 * self._left.vectors[rows, -1:] * self._rests[:, first : first + maxima.shape[1]]
 
     def exact(self, start: int, rows: torch.Tensor, columns: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
         """The products themselves of some pairs whose bounds are known.
@@ -109,7 +120,36 @@ class Products:
             shape, zeros = (count, self.columns), torch.zeros_like(bounds)
             at = torch.sparse_csr_tensor(pointers, columns, zeros, shape, check_invariants=False)
         part = self._queries[start : start + count]
-        return torch.sparse.sampled_addmm(at, part, self._anchors.T, beta=0).values()
+        found = torch.sparse.sampled_addmm(at, part, self._anchors.vectors.T, beta=0).values()
+        return found if self._anchors.divisors is None else found.div_(self._anchors.divisors[columns, 0])
+
+
+class _Side:
+    """Vectors, divided by their length times a factor where one is given: whenever a part of them is asked for."""
+
+    def __init__(self, vectors: torch.Tensor, factor: float | None = None) -> None:
+        self.vectors, self.divisors = vectors, None
+        self.lengths = vectors.norm(dim=1, keepdim=True)
+        if factor is not None:
+            self.divisors = self.lengths.clamp_min(SHORTEST) * factor
+            self.lengths = self.lengths / self.divisors
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __getitem__(self, span: slice) -> torch.Tensor:
+        return self.vectors[span] if self.divisors is None else self.vectors[span] / self.divisors[span]
+
+    def with_rest(self, basis: torch.Tensor) -> torch.Tensor:
+        """Coordinates in the leading directions, and the length of what they leave out."""
+        found = self.vectors.new_empty(len(self), basis.shape[1] + 1)
+        leading = found[:, :-1]
+        leading.copy_(self.vectors @ basis)
+        if self.divisors is not None:
+            leading /= self.divisors
+        rest = self.lengths.square() - leading.square().sum(1, keepdim=True)
+        found[:, -1:] = rest.clamp_min_(0).sqrt_()
+        return found
 
 
 def group_maxima(scores: torch.Tensor) -> torch.Tensor:
@@ -123,23 +163,14 @@ def _padded(scores: torch.Tensor, value: float) -> torch.Tensor:
     return torch.nn.functional.pad(scores, (0, -scores.shape[1] % GROUP), value=value)
 
 
-def _with_rest(vectors: torch.Tensor, lengths: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
-    """Coordinates in the leading directions, and the length of what they leave out."""
-    import torch
-
-    leading = vectors @ basis
-    rest = lengths.square() - leading.square().sum(1, keepdim=True)
-    return torch.cat([leading, rest.clamp_min(0).sqrt()], dim=1)
-
-
-def _leading_directions(queries: torch.Tensor, anchors: torch.Tensor) -> torch.Tensor | None:
+def _leading_directions(queries: _Side, anchors: _Side) -> torch.Tensor | None:
     """The fewest principal directions, ``(dim, depth)``, for narrow bounds; ``None`` where bounds would not pay."""
     import torch
 
-    dim = queries.shape[1]
+    dim = queries.vectors.shape[1]
     if len(queries) * len(anchors) < ENOUGH * (len(queries) + len(anchors)):
         return None
-    some = (v[:: len(v) // SAMPLE + 1] for v in (queries, anchors))
+    some = (side[:: len(side) // SAMPLE + 1] for side in (queries, anchors))
     moments = torch.stack([(v.T @ v).double() for v in some])
     totals = moments.diagonal(dim1=1, dim2=2).sum(1)
     if not bool((totals.isfinite() & (totals > 0)).all()):

@@ -11,11 +11,13 @@ ENTRIES = 2**22
 """Scores of one block of rows: enough to keep the processor busy, few enough to stay near it."""
 GROUP = 64
 """Atoms whose largest score is looked at together."""
+PART = 256
+"""Columns gathered together: rows this short are fetched ahead, longer ones take up to 1.6 times as long."""
 CROWD = 64
 """A row with more candidates than this is scored without the Gram matrix."""
 SHARED, SHARE = 16, 0.02
 """At most so many shared directions, each with at least this share of the atoms' squared length."""
-GATHER = 7.0
+GATHER = 6.0
 """Multiply-adds of a matrix product in the time that one entry of the Gram matrix takes to gather (measured on CPU)."""
 ROUNDING = 2.0**-11
 """Relative rounding of half precision."""
@@ -58,7 +60,7 @@ def gram_pays(rows: int, atoms: int, dim: int, k: int, budget: int) -> bool:
 
 
 def _columns(atoms: int) -> int:
-    return -(-atoms // GROUP) * GROUP
+    return -(-atoms // PART) * PART
 
 
 def _block(atoms: int, dim: int, k: int) -> int:
@@ -115,19 +117,21 @@ class GramScores:
         self._along = atoms @ self._shared
         rest = atoms - self._along @ self._shared.T
         self._above = count + self._along.shape[1]
-        self._table = torch.zeros(self._above + self._block, columns, dtype=torch.float16)
+        self._table = torch.empty(self._above + self._block, columns, dtype=torch.float16)
+        self._table[:, count:] = 0
         self._table[count : self._above, :count] = self._along.T
+        self._reach = torch.cat([torch.zeros(count), self._along.abs().amax(0)])
         step = max(1, min(2048, budget // 4 // (6 * count)))
         for start in range(0, count, step):
             # Symmetric: from the diagonal on, and mirrored. Its diagonal is never read: those atoms are taken.
-            rows = slice(start, min(start + step, count))
-            block = (rest[rows] @ rest[start:].T).half()
+            rows, right = slice(start, min(start + step, count)), slice(start, count)
+            block = (rest[rows] @ rest[right].T).half()
             block.diagonal().zero_()
-            self._table[rows, start:count] = block
+            self._table[rows, right] = block
             self._table[rows.stop : count, rows] = block[:, rows.stop - start :].T
-        self._reach = torch.cat(
-            [self._table[n : min(n + step, self._above)].float().abs_().amax(1) for n in range(0, self._above, step)]
-        )
+            sizes = block.view(torch.int16).bitwise_and_(0x7FFF)
+            self._reach[rows] = torch.maximum(self._reach[rows], _as_float(sizes.amax(1)))
+            self._reach[right] = torch.maximum(self._reach[right], _as_float(sizes.amax(0)))
 
     def budget(self, budget: int) -> int:
         """The half that the Gram matrix leaves, but no more rows than there is room for beside it."""
@@ -156,16 +160,11 @@ class GramScores:
         self._start_weights = torch.nn.functional.pad(self._start_weights, (0, new))
         places = torch.cat([taken, self._shared_rows], 1)
         factors = torch.cat([(self._start_weights - weights).float(), residual @ self._shared], 1).half()
-        scores = torch.nn.functional.embedding_bag(
-            torch.cat([self._start, places], 1),
-            self._table,
-            per_sample_weights=torch.nn.functional.pad(factors, (1, 0), value=1.0),
-            mode="sum",
-        )
+        scores = self._sums(torch.cat([self._start, places], 1), torch.nn.functional.pad(factors, (1, 0), value=1.0))
         # Without their sign, halves are ordered as the integers with the same bits are.
         bits = scores.view(torch.int16).bitwise_and_(0x7FFF).scatter_(1, taken, 0).view(len(residual), -1, GROUP)
         peaks = bits.amax(2)
-        best = peaks.amax(1).view(torch.float16).float()
+        best = _as_float(peaks.amax(1))
         sizes = factors.float().abs_()
         error = ROUNDING * (2 * self._start_reach + 2 * (sizes * self._reach[places]).sum(1) + best)
         # Numbers too small for half precision, and the rounding of single precision, add no more than this.
@@ -182,6 +181,19 @@ class GramScores:
         if len(crowded):
             found[crowded] = self._restarted(crowded, residual[crowded], taken[crowded], weights[crowded])
         return found
+
+    def _sums(self, places: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+        """For each row the sum of some rows of the table times their factors, half precision, ``(rows, columns)``."""
+        import torch
+
+        parts = torch.arange(self._table.shape[1] // PART)[:, None]
+        sums = torch.nn.functional.embedding_bag(
+            (places[:, None] * len(parts) + parts).flatten(0, 1),
+            self._table.view(-1, PART),
+            per_sample_weights=factors[:, None].expand(-1, len(parts), -1).flatten(0, 1),
+            mode="sum",
+        )
+        return sums.view(len(places), -1)
 
     def _best_of(self, residual: torch.Tensor, rows: torch.Tensor, atoms: torch.Tensor) -> torch.Tensor:
         """The best candidate of each row by exact inner products; of equals the first."""
@@ -202,6 +214,13 @@ class GramScores:
         self._start_weights[rows] = weights
         self._start_from(rows, products - residual @ self._shared @ self._along.T)
         return best
+
+
+def _as_float(bits: torch.Tensor) -> torch.Tensor:
+    """Halves, given as the integers with the same bits, in single precision."""
+    import torch
+
+    return bits.view(torch.float16).float()
 
 
 def _shared_directions(atoms: torch.Tensor) -> torch.Tensor:

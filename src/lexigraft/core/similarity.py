@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.largest import large_entries
-from lexigraft.core.products import BLOCK_ROWS, TILE_COLUMNS, Products
+from lexigraft.core.products import BLOCK_ROWS, SHORTEST, TILE_COLUMNS, Products
 from lexigraft.core.sparsemax import sparsemax_rows
 from lexigraft.core.strategy import Mix
 
@@ -35,7 +35,7 @@ def row_blocks(rows: int, bytes_per_row: int, budget: int) -> Iterator[slice]:
 
 def unit_rows(matrix: torch.Tensor) -> torch.Tensor:
     """Rows scaled to length 1; zero rows stay zero."""
-    return matrix / matrix.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    return matrix / matrix.norm(dim=1, keepdim=True).clamp_min(SHORTEST)
 
 
 def sparse_mix(
@@ -62,17 +62,18 @@ def sparse_mix(
     Returns:
         A Mix with one row for each query.
     """
-    q, a = unit_rows(queries) / temperature, unit_rows(anchors)
-    blocks = _sparsemax_blocks(q, a, budget) if weights == "sparsemax" else _entmax15_blocks(q, a, budget)
+    if weights == "sparsemax":
+        blocks = _sparsemax_blocks(Products(queries, anchors, temperature=temperature), len(queries), budget)
+    else:
+        blocks = _entmax15_blocks(unit_rows(queries) / temperature, unit_rows(anchors), budget)
     return Mix.stack([Mix(at, anchor_source_ids[ids].astype(np.int32), values) for at, ids, values in blocks])
 
 
 Blocks = Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]]
 
 
-def _sparsemax_blocks(q: torch.Tensor, a: torch.Tensor, budget: int) -> Blocks:
-    scores = Products(q, a)
-    for span in _blocks(scores, len(q), budget):
+def _sparsemax_blocks(scores: Products, rows: int, budget: int) -> Blocks:
+    for span in _blocks(scores, rows, budget):
         pointers, ids, values = sparsemax_rows(scores, span)
         yield pointers.numpy(), ids.numpy(), values.numpy()
 
@@ -99,7 +100,7 @@ def nearest(queries: torch.Tensor, anchors: torch.Tensor, k: int, budget: int) -
     Returns:
         Cosines and anchor positions, both ``(rows, k)``, best first.
     """
-    return _best(Products(unit_rows(queries), unit_rows(anchors)), len(queries), k, budget)
+    return _best(Products(queries, anchors, temperature=1.0), len(queries), k, budget)
 
 
 def nearest_points(

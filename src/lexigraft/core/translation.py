@@ -12,7 +12,7 @@ from lexigraft.core import procrustes
 from lexigraft.core.alignment import Alignment
 from lexigraft.core.combining import combine
 from lexigraft.core.dictionary import Dictionary
-from lexigraft.core.similarity import nearest, row_blocks, unit_rows
+from lexigraft.core.similarity import nearest, row_blocks
 from lexigraft.core.strategy import InitContext, Mix
 from lexigraft.core.surface import Kind
 from lexigraft.core.vocabulary import Vocabulary
@@ -237,6 +237,6 @@ def spread(
 
     displacement = placed - poor[moved_ids]
     others = np.setdiff1d(ids, moved_ids)
-    _, near = nearest(unit_rows(poor[others]), poor[moved_ids], min(neighbours, len(moved_ids)), budget)
+    _, near = nearest(poor[others], poor[moved_ids], min(neighbours, len(moved_ids)), budget)
     rows = poor[others] + displacement[near].mean(1)
     return np.concatenate([moved_ids, others]), torch.cat([placed, rows])
