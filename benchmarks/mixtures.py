@@ -47,10 +47,12 @@ def measured(request: dict[str, int]) -> dict[str, float]:
     torch.set_num_threads(request["threads"])
     generator = torch.Generator().manual_seed(0)
     centres = torch.randn(200, DIM, generator=generator)
-    queries, anchors = (
-        centres[torch.randint(200, (n,), generator=generator)] + 1.2 * torch.randn(n, DIM, generator=generator)
-        for n in (request["new"], ANCHORS)
-    )
+    queries, anchors = (torch.empty(n, DIM) for n in (request["new"], ANCHORS))
+    for vectors in (queries, anchors):
+        # A few at a time, for what making them takes would hide what mixing takes.
+        for part in vectors.split(1024):
+            at = torch.randint(200, (len(part),), generator=generator)
+            part.normal_(std=1.2, generator=generator).add_(centres[at])
     before, found = peak_rss_bytes(), []
     ids = np.arange(ANCHORS)
     took = seconds(lambda: found.append(sparse_mix(queries, anchors, ids, temperature=1.0, budget=BUDGET)))

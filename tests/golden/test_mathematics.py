@@ -9,7 +9,7 @@ import torch
 
 from lexigraft.core.combining import combine
 from lexigraft.core.procrustes import identity, procrustes, ridge
-from lexigraft.core.products import Products
+from lexigraft.core.products import GROUP, Products
 from lexigraft.core.similarity import nearest, sparse_mix
 from lexigraft.core.sparsemax import sparsemax_rows
 from lexigraft.core.strategy import Mix
@@ -43,6 +43,23 @@ def test_sparsemax_keeps_every_entry_where_all_are_alike_and_one_where_one_leads
     assert [(row > 0).sum().item() for row in found] == [300, 1, 300]
     torch.testing.assert_close(found, sparsemax(scores, dim=1), atol=1e-6, rtol=0)
     assert found[1, 299] == 1
+
+
+def test_sparsemax_ends_where_rounding_decides_which_entries_count() -> None:
+    from entmax import sparsemax
+
+    values = 0.3 * torch.randn(200, 50, generator=torch.Generator().manual_seed(0))
+    values -= values.amax(1, keepdim=True)
+    # Entries at the threshold itself: whether they are above it, or only were before they counted, is rounding.
+    descending = values.double().sort(1, descending=True).values
+    sums, counts = descending.cumsum(1) - 1, torch.arange(1, 51)
+    support = (descending * counts > sums).sum(1, keepdim=True)
+    threshold = (sums.gather(1, support - 1) / support).float()
+    # Far apart, so that each of them is the largest of the columns beside it.
+    scores = torch.full((200, 53, GROUP), -10.0)
+    scores[:, :50, 0], scores[:, 50:, 0] = values, threshold
+    scores = scores.flatten(1)
+    torch.testing.assert_close(_dense(scores), sparsemax(scores, dim=1), atol=1e-6, rtol=0)
 
 
 def test_entmax15_mixes_with_entmaxs_weights() -> None:

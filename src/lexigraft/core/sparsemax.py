@@ -48,7 +48,7 @@ def _threshold(shifted: torch.Tensor) -> torch.Tensor:
     """Tau of each row, ``(rows, 1)``, for scores relative to the row's largest.
 
     It is the fixed point of ``tau = (sum of entries above tau - 1) / their number`` (Michelot 1986): entries only ever
-    leave, so a few passes end exactly.
+    leave, so a few passes end exactly. Rounding must not let one come back, or it would leave and come back for ever.
     """
     import torch
 
@@ -62,4 +62,4 @@ def _threshold(shifted: torch.Tensor) -> torch.Tensor:
         if torch.equal(count, size):
             return tau
         size = count
-        tau = (above.mul_(shifted) @ ones - 1) / count
+        tau = torch.maximum(tau, (above.mul_(shifted) @ ones - 1) / count)
