@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import torch
 
-ENTRIES = 2**22
+ENTRIES = 2**23
 """Scores of one block of rows: enough to keep the processor busy, few enough to stay near it."""
 GROUP = 64
 """Atoms whose largest score is looked at together."""
