@@ -38,9 +38,22 @@ class Watch(TrainerCallback):
 def main(request: dict[str, Any]) -> dict[str, float]:
     """Seconds of a step, the last loss, and the peak resident size of the process."""
     torch.set_num_threads(int(request["threads"]))
-    folder, masked = Path(request["folder"]), request["kind"] == "masked"
+    folder = Path(request["folder"])
     tokenizer = AutoTokenizer.from_pretrained(folder / "model")
-    model = (AutoModelForMaskedLM if masked else AutoModelForCausalLM).from_pretrained(folder / "model")
+    kind = AutoModelForMaskedLM if request["kind"] == "masked" else AutoModelForCausalLM
+    data = blocks(tokenizer, (folder / "text.txt").read_text(encoding="utf-8"), request["length"])
+    times, losses = trained(kind.from_pretrained(folder / "model"), tokenizer, data, request, use_cpu=True)
+    return {
+        "step_seconds": (times[-1] - times[0]) / request["steps"],
+        "loss": losses[-1],
+        "peak_bytes": peak_rss_bytes(),
+    }
+
+
+def trained(
+    model: Any, tokenizer: Any, data: list[dict[str, list[int]]], request: dict[str, Any], **how: Any
+) -> tuple[list[float], list[float]]:
+    """When each step ended, the first included, and its loss; one is logged each, so a GPU has ended it too."""
     body = [
         n for n, m in model.base_model.named_modules(prefix=model.base_model_prefix) if isinstance(m, torch.nn.Linear)
     ]
@@ -57,25 +70,20 @@ def main(request: dict[str, Any]) -> dict[str, float]:
         save_strategy="no",
         report_to=[],
         disable_tqdm=True,
-        use_cpu=True,
+        **how,
     )
     trainer = Trainer(
         model=adapted,
         args=arguments,
-        train_dataset=_blocks(tokenizer, (folder / "text.txt").read_text(encoding="utf-8"), request["length"]),
-        data_collator=DataCollatorForLanguageModeling(tokenizer, mlm=masked, mlm_probability=0.15),
+        train_dataset=data,
+        data_collator=DataCollatorForLanguageModeling(tokenizer, mlm=request["kind"] == "masked", mlm_probability=0.15),
         callbacks=[watch],
     )
     trainer.train()
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    return {
-        "step_seconds": (watch.times[-1] - watch.times[0]) / request["steps"],
-        "loss": losses[-1],
-        "peak_bytes": peak_rss_bytes(),
-    }
+    return watch.times, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 
-def _blocks(tokenizer: Any, text: str, length: int) -> list[dict[str, list[int]]]:
+def blocks(tokenizer: Any, text: str, length: int) -> list[dict[str, list[int]]]:
     """Lines end to end in blocks of one length; what is left is dropped."""
     ids = list(chain.from_iterable(tokenizer(text.split("\n"))["input_ids"]))
     return [{"input_ids": ids[at : at + length]} for at in range(0, len(ids) - length + 1, length)]

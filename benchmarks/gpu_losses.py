@@ -1,4 +1,4 @@
-"""The losses of a short adaptation of a made model, on the GPU where this process sees one."""
+"""The losses of short adaptations of made models, on the GPU where this process sees one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from fixtures.adapting import adapted, load
 
 
 def main(request: dict[str, Any]) -> dict[str, list[float]]:
-    """Nats, step by step."""
-    model, vocabulary = load(request["fixture"])
-    done = adapted(model, vocabulary, {"steps": 8, "precision": request["precision"]})
-    return {"losses": [loss for _, loss in done.losses]}
+    """Nats, step by step, of each model in each precision, by both names."""
+    found = {}
+    for fixture in request["fixtures"]:
+        for precision in request["precisions"]:
+            model, vocabulary = load(fixture)
+            done = adapted(model, vocabulary, {"steps": 8, "precision": precision})
+            found[f"{fixture} in {precision}"] = [loss for _, loss in done.losses]
+    return found
 
 
 if __name__ == "__main__":

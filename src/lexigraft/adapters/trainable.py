@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lexigraft.adapters.lora_inputs import cast_inputs_once
 from lexigraft.adapters.peft_warnings import expected_peft_warnings
 from lexigraft.core.errors import LexigraftError, did_you_mean
 
@@ -116,7 +117,9 @@ def add_lora(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[P
     )
     with torch.random.fork_rng(), expected_peft_warnings():
         torch.manual_seed(settings.seed)
-        return get_peft_model(model, config)
+        around = get_peft_model(model, config)
+    cast_inputs_once(model)
+    return around
 
 
 def choose(model: PreTrainedModel, found: Parts, phase: Phase, new_ids: Sequence[int] | None) -> Callable[[], None]:

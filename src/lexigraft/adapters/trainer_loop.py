@@ -8,6 +8,7 @@ import logging
 import math
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -189,7 +190,9 @@ def train(
             _LOG.info("continuing from %s", last)
         layers = module.layers() if arguments.use_cpu else []
         try:
-            with trimmed_between(layers):
+            with trimmed_between(layers), warnings.catch_warnings():
+                # The first product of a backward pass on a GPU; torch then sets up what it misses.
+                warnings.filterwarnings("ignore", "Attempting to run cuBLAS", UserWarning)
                 trainer.train(resume_from_checkpoint=str(last) if last else None)
         except OSError as fault:
             raise LexigraftError("cannot write the checkpoint", work, fault.strerror or str(fault)) from fault

@@ -22,9 +22,16 @@ if TYPE_CHECKING:
 LogitsOf = Callable[[torch.Tensor], torch.Tensor]
 Predicting = Callable[[torch.Tensor], torch.Tensor]
 
+_AT_ONCE, _AT_ONCE_ON_A_GPU = 2**25, 2**27
+"""Logits of a block: on processors what stays near the caches, on a GPU what keeps it busy."""
+
 
 def summed_cross_entropy(
-    model: PreTrainedModel, ids: torch.Tensor, predicting: Predicting, targets: torch.Tensor, logits_per_block: int
+    model: PreTrainedModel,
+    ids: torch.Tensor,
+    predicting: Predicting,
+    targets: torch.Tensor,
+    logits_per_block: int | None,
 ) -> torch.Tensor:
     """The cross-entropy of a model at some positions, summed over them; gradients reach body and head.
 
@@ -33,7 +40,7 @@ def summed_cross_entropy(
         ids: What it reads, ``(batch, length)``.
         predicting: Picks the states that predict, ``(positions, hidden)``, of all, ``(batch, length, hidden)``.
         targets: The ids to predict, int64, ``(positions,)``.
-        logits_per_block: How many logits are held at a time.
+        logits_per_block: How many logits are held at a time; ``None`` leaves it to the device.
 
     Returns:
         Nats, a scalar; 0 without positions.
@@ -45,7 +52,8 @@ def summed_cross_entropy(
     inside = {id(p) for p in model.base_model.parameters()}
     own = [p for p in model.parameters() if id(p) not in inside]
     head = {id(p): p for p in (*own, *output.parameters()) if p.requires_grad}.values()
-    rows = max(1, logits_per_block // output.weight.shape[0])
+    at_once = logits_per_block or (_AT_ONCE_ON_A_GPU if ids.is_cuda else _AT_ONCE)
+    rows = max(1, at_once // output.weight.shape[0])
     logits_of = partial(head_logits, model)
     gradient, table = TableGradient.of(model), None
     if gradient is None:

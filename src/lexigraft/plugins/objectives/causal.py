@@ -26,16 +26,16 @@ class Causal(Objective):
     Source: Radford et al. 2018.
 
     Attributes:
-        logits_per_block: How many logits one block may hold.
+        logits_per_block: How many logits one block may hold; by default 2**25, and 2**27 on a GPU.
     """
 
     name: ClassVar[str] = "causal"
     kinds: ClassVar[frozenset[ModelKind]] = frozenset({"causal"})
-    logits_per_block: int = 2**25
+    logits_per_block: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a block of nothing."""
-        if self.logits_per_block < 1:
+        if self.logits_per_block is not None and self.logits_per_block < 1:
             raise ValueError("logits_per_block must be at least 1")
 
     def batch(
