@@ -3,7 +3,8 @@
 Bounds, on made models of a few thousand parameters:
 
 - rows of a strategy: 1e-3 of their norm; 5e-2 where they are learned, because each step builds on the last;
-- losses of 8 steps of adaptation: 1e-3 nats in float32; 5e-2 nats in bfloat16.
+- losses of 8 steps of adaptation: 1e-3 nats in float32; 5e-2 nats in bfloat16;
+- scores of a comparison from the command line, 4 steps in float32: 1e-2.
 
 Speed: tokens per second of a masked model of 110 million parameters and a causal one of 1.2 billion, random weights,
 LoRA on the body and tables in full, bfloat16; beside transformers' own Trainer with peft; and the share of the rate
@@ -21,6 +22,7 @@ import sys
 from pathlib import Path
 
 import torch
+from gpu_comparison import compare_comparisons
 
 from gpu_strategies import compare_strategies
 from measure import fresh, machine, row
@@ -40,7 +42,7 @@ def main() -> int:
         return 0
     print(torch.cuda.get_device_name() if given.device == "cuda" else machine())
     broken = compare_strategies(given.device)
-    broken += compare_losses()
+    broken += compare_losses() + compare_comparisons()
     for kind in ("masked", "causal"):
         speed(kind, given.device, given.small)
     print(f"\n{broken} bounds broken" if broken else "\nall bounds hold")

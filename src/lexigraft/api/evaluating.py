@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lexigraft.core.corpus import load_corpus
+from lexigraft.core.devices import usable_device
 from lexigraft.core.model_files import check_tables, load_model, tables_of
 from lexigraft.core.recipe import EvaluationSettings
 from lexigraft.core.registry import make
@@ -24,11 +25,13 @@ def measure(
     """Every evaluator on every text: ``{"bits_per_byte/heldout": …}``.
 
     Args:
-        model: The model.
+        model: The model; it goes to a GPU where there is one, and stays there.
         vocabulary: Its vocabulary.
         texts: Lines by the name of the text.
         settings: Which evaluators, with which options.
     """
+    if texts:
+        model.to(usable_device("auto"))
     found: dict[str, float] = {}
     for name in settings.evaluators:
         evaluator = make("evaluator", name, settings.options.get(name, {}))
