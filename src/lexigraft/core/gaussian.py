@@ -10,36 +10,36 @@ from lexigraft.core.moments import mean_and_deviation, mean_row
 if TYPE_CHECKING:
     import torch
 
-Draw = Callable[[int], "torch.Tensor"]
-"""Gives so many rows, float32, ``(n, hidden)``, or values of a bias, ``(n,)``; the next ones at each call."""
+Draw = Callable[[int, "torch.Generator"], "torch.Tensor"]
+"""Gives so many rows, float32, ``(n, hidden)``, or values of a bias, ``(n,)``, from a source of randomness."""
 
 
-def normal_draw(table: torch.Tensor, generator: torch.Generator) -> Draw:
+def normal_draw(table: torch.Tensor) -> Draw:
     """Rows drawn from N(mean, deviation) of a table, per dimension; a bias gets its mean.
 
     Args:
         table: Source table, ``(source, hidden)``, or the bias, ``(source,)``.
-        generator: Where the randomness comes from.
     """
     import torch
 
     if table.ndim == 1:
         return mean_draw(table)
     mean, deviation = mean_and_deviation(table)
-    return lambda n: torch.randn(n, len(mean), generator=generator).mul_(deviation).add_(mean)
+    return lambda n, generator: torch.randn(n, len(mean), generator=generator).mul_(deviation).add_(mean)
 
 
 def mean_draw(table: torch.Tensor) -> Draw:
     """The mean row of a table, ``(source, hidden)``, or the mean of a bias, ``(source,)``, again and again."""
     mean = mean_row(table)
-    return lambda n: mean.expand(n, *mean.shape).clone()
+    return lambda n, generator: mean.expand(n, *mean.shape).clone()
 
 
 def normal_rows(table: torch.Tensor, n: int, generator: torch.Generator) -> torch.Tensor:
     """All rows of a :func:`normal_draw` at once, ``(n, hidden)`` or ``(n,)``."""
-    return normal_draw(table, generator)(n)
+    return normal_draw(table)(n, generator)
 
 
 def mean_rows(table: torch.Tensor, n: int) -> torch.Tensor:
     """The mean row (or mean bias), n times."""
-    return mean_draw(table)(n)
+    mean = mean_row(table)
+    return mean.expand(n, *mean.shape).clone()

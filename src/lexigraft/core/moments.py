@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.similarity import row_blocks
-
 if TYPE_CHECKING:
     import torch
+
+_ROWS = 2048
 
 
 def mean_and_deviation(
@@ -31,12 +31,13 @@ def mean_and_deviation(
     import torch
 
     rows = len(table) if ids is None else len(ids)
-    near = None
+    near = room = None
     sums, squares = torch.zeros(2, table.shape[1], dtype=torch.float64)
     for block in _blocks(table, ids, budget):
-        # Around a row near the mean, so that one pass over the table is as exact as two.
-        near = block.mean(0) if near is None else near
-        centred = block - near
+        if near is None or room is None:
+            # Around a row near the mean, so that one pass over the table is as exact as two.
+            near, room = block.mean(0), torch.empty_like(block)
+        centred = torch.sub(block, near, out=room[: len(block)])
         sums += centred.sum(0).double()
         squares += centred.square_().sum(0).double()
     assert near is not None
@@ -105,7 +106,10 @@ def all_finite(table: torch.Tensor) -> bool:
 
 
 def _blocks(table: torch.Tensor, ids: npt.NDArray[np.int64] | None, budget: int) -> Iterator[torch.Tensor]:
-    for span in row_blocks(len(table) if ids is None else len(ids), 2 * 8 * math.prod(table.shape[1:]), budget):
+    rows, width = len(table) if ids is None else len(ids), math.prod(table.shape[1:])
+    size = max(1, min(_ROWS, budget // (2 * 4 * width)))
+    for start in range(0, rows, size):
+        span = slice(start, start + size)
         yield (table[span] if ids is None else table[ids[span]]).float()
 
 

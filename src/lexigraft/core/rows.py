@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -200,10 +201,19 @@ class _Draft:
             self.rules[i] = FALLBACK if usable[i] or i in self._ctx.target.special_ids else UNUSABLE
 
     def _fill_empty(self, role: Role, empty: npt.NDArray[np.int64], kind: str, generator: torch.Generator) -> None:
+        """A few rows at a time, each lot from a seed of its own, so that threads draw what one would."""
+        import torch
+
         used, table = self._ctx.held(role)[: self._ctx.source.size], self.tables[role]
-        draw = mean_draw(used) if kind == "mean" else normal_draw(used, generator)
-        for span in _spans(len(empty), table):
-            table[empty[span]] = draw(len(empty[span]))
+        draw = mean_draw(used) if kind == "mean" else normal_draw(used)
+        lots = [empty[span] for span in _spans(len(empty), table, 2**20)]
+        seeds = torch.randint(2**63 - 1, (len(lots),), generator=generator).tolist()
+
+        def fill(lot: npt.NDArray[np.int64], seed: int) -> None:
+            table[lot] = draw(len(lot), torch.Generator().manual_seed(seed))
+
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            list(threads.map(fill, lots, seeds))
 
     def finish(self, usable: npt.NDArray[np.bool_], plan_seconds: float) -> Rows:
         provenance = Provenance(tuple(self.rules), Mix.stack(self._mixes).take(self._place))
@@ -221,9 +231,9 @@ class _Draft:
         return Rows(self.tables, provenance, counts, plan_seconds, tuple(self._ctx.journal.notes))
 
 
-def _spans(rows: int, table: torch.Tensor) -> Iterator[slice]:
+def _spans(rows: int, table: torch.Tensor, size: int = 2**22) -> Iterator[slice]:
     """Slices of rows that are small beside a table, and beside what the libraries take."""
-    return row_blocks(rows, 4 * math.prod(table.shape[1:]), 2**22)
+    return row_blocks(rows, 4 * math.prod(table.shape[1:]), size)
 
 
 def covered_by(part: Mix | Dense) -> npt.NDArray[np.bool_]:
