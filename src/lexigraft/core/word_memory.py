@@ -9,6 +9,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
@@ -17,7 +20,7 @@ from lexigraft.core.surface import component
 _LOG = logging.getLogger("lexigraft")
 _FIRST = "\n"
 """Stands before the first word of a line, where other words have a space; no word holds it."""
-_TOGETHER, _AT_ONCE = 64, 2**20
+_TOGETHER, _AT_ONCE = 64, 2**18
 """Words that the tokenizer is given in one text, and letters of a text that are cut at once."""
 REMEMBERED, LETTERS = 2**18, 2**22
 """Words, and letters in all of them, that are remembered: some 100 MB."""
@@ -27,6 +30,17 @@ _SPLIT_FURTHER = {"Punctuation", "Digits", "UnicodeScripts"}
 _AT_SPACES = {"WhitespaceSplit", "Whitespace", "BertPreTokenizer"}
 
 Form = TypeVar("Form")
+
+
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """Lines on their way: their words, and those that the tokenizer has been asked for, in groups of one text each."""
+
+    lines: Sequence[str]
+    parted: Sequence[Sequence[str]]
+    first: Sequence[str]
+    later: Sequence[Sequence[str]]
+    answers: Callable[[], Sequence[Any]]
 
 
 class WordMemory(Generic[Form]):
@@ -43,63 +57,94 @@ class WordMemory(Generic[Form]):
     ) -> None:
         self._backend, self._form, self._together = backend, form, together
         self._known: dict[str, Form] = {}
+        self._asked: set[str] = set()
         self._letters = 0
         self._trusted = word_by_word(backend)
         self._mark = _mark(backend.get_added_tokens_decoder())
 
     def stream(self, lines: Iterable[str]) -> Iterator[Form]:
-        """The tokens of each line of a text of any size, without special ones."""
-        for batch in _batches(lines):
-            yield from self.encode(batch)
+        """The tokens of each line of a text of any size, without special ones.
+
+        While the tokenizer cuts the new words of some lines, those before them are put together.
+        """
+        before: _Begun | None = None
+        with ThreadPoolExecutor(1) as beside:
+            for batch in _batches(lines):
+                if before is not None and self._is_full():
+                    yield from self._finish(before)
+                    before = None
+                begun = self._begin(batch, lambda texts: beside.submit(self._cut, texts).result)
+                if before is not None:
+                    yield from self._finish(before)
+                before = begun
+            if before is not None:
+                yield from self._finish(before)
 
     def encode(self, lines: Sequence[str]) -> list[Form]:
         """The tokens of each line, without special ones; one line of each call is checked against the tokenizer."""
+        return self._finish(self._begin(lines, lambda texts: partial(self._cut, texts)))
+
+    def _is_full(self) -> bool:
+        return len(self._known) > REMEMBERED or self._letters > LETTERS
+
+    def _begin(self, lines: Sequence[str], ask: Callable[[list[str]], Callable[[], Sequence[Any]]]) -> _Begun:
+        """Part the lines into words and ask for the new ones. A full memory forgets: nothing may be begun then."""
         if not self._trusted:
-            return self._whole(lines)
+            return _Begun(lines, (), (), (), ask(list(lines)))
+        if self._is_full():
+            self._known.clear()
+            self._letters = 0
         parted = list(map(_words, lines))
-        self._learn(parted)
+        # Not "- self._known.keys()", which would go through all that is known.
+        missing = set(chain.from_iterable(parted)).difference(self._known).difference(self._asked)
+        self._asked |= missing
+        self._letters += sum(map(len, missing))
+        first = [word for word in missing if word[0] == _FIRST]
+        words = list(missing.difference(first))
+        # Many words in one text with a special token after each: fewer, larger answers.
+        size, mark = (1, "") if self._mark is None else (_TOGETHER, self._mark[0])
+        later = [words[at : at + size] for at in range(0, len(words), size)]
+        texts = [word[1:] for word in first]
+        texts += [mark.join([*(f" {word}" for word in group), ""]) for group in later]
+        return _Begun(lines, parted, first, later, ask(texts))
+
+    def _finish(self, begun: _Begun) -> list[Form]:
+        """Learn the new words and put the lines together."""
+        lines, parted = begun.lines, begun.parted
+        if not parted:
+            return [self._form(answer.ids) for answer in begun.answers()]
+        self._learn(begun)
         known, together = self._known.__getitem__, self._together
         found = [together(map(known, words)) for words in parted]
         irregular = [n for n, words in enumerate(parted) if not words]
         for n, tokens in zip(irregular, self._whole([lines[n] for n in irregular]), strict=True):
             found[n] = tokens
-        longest = max(range(len(lines)), key=lambda n: len(parted[n]), default=None)
-        if longest is not None and self._whole([lines[longest]])[0] != found[longest]:
+        counts = list(map(len, parted))
+        longest = counts.index(max(counts))
+        if self._trusted and self._whole([lines[longest]])[0] != found[longest]:
             _LOG.warning(
                 "this tokenizer does not treat each word by itself; lines are given to it whole from now on, but those "
                 "before may be cut otherwise than it cuts them: please report the tokenizer"
             )
             self._trusted = False
-            return self._whole(lines)
-        return found
+        return found if self._trusted else self._whole(lines)
 
-    def _learn(self, parted: Sequence[Sequence[str]]) -> None:
-        if len(self._known) > REMEMBERED or self._letters > LETTERS:
-            self._known.clear()
-            self._letters = 0
-        missing = set(chain.from_iterable(parted)) - self._known.keys()
-        first = [word for word in missing if word[0] == _FIRST]
-        self._known.update(zip(first, self._whole([word[1:] for word in first]), strict=True))
-        later = list(missing.difference(first))
-        self._known.update(zip(later, self._apart([f" {word}" for word in later]), strict=True))
-        self._letters += sum(map(len, missing))
-
-    def _apart(self, words: Sequence[str]) -> Iterator[Form]:
-        """The tokens of each word, many in one text with a special token after each: fewer, larger answers."""
-        if self._mark is None:
-            yield from self._whole(words)
-            return
-        mark, mark_id = self._mark
-        groups = [words[at : at + _TOGETHER] for at in range(0, len(words), _TOGETHER)]
-        for group, ids in zip(groups, self._ids([mark.join([*group, ""]) for group in groups]), strict=True):
-            parts = _parts(ids, mark_id)
-            yield from map(self._form, parts) if len(parts) == len(group) else self._whole(group)
+    def _learn(self, begun: _Begun) -> None:
+        answers = [answer.ids for answer in begun.answers()]
+        self._known.update(zip(begun.first, map(self._form, answers), strict=False))
+        for group, ids in zip(begun.later, answers[len(begun.first) :], strict=True):
+            parts = [ids] if self._mark is None else _parts(ids, self._mark[1])
+            if len(parts) != len(group):
+                parts = [answer.ids for answer in self._cut([f" {word}" for word in group])]
+            self._known.update(zip(group, map(self._form, parts), strict=True))
+        self._asked.difference_update(begun.first, *begun.later)
 
     def _whole(self, texts: Sequence[str]) -> list[Form]:
-        return list(map(self._form, self._ids(texts)))
+        return [self._form(answer.ids) for answer in self._cut(texts)]
 
-    def _ids(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        return (e.ids for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False))
+    def _cut(self, texts: Sequence[str]) -> Sequence[Any]:
+        answers: Sequence[Any] = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        return answers
 
 
 def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
@@ -136,8 +181,9 @@ def _parts(ids: list[int], mark: int) -> list[list[int]]:
 
 def _words(line: str) -> Sequence[str]:
     """The words of a line, the first one marked; none where other white space than single spaces is in it."""
-    words = line.split()
-    if not words or " ".join(words) != line:
+    words = line.split(" ")
+    # What can be printed holds no other white space than spaces.
+    if "" in words or not (line.isprintable() or words == line.split()):
         return ()
     words[0] = _FIRST + words[0]
     return words
