@@ -153,9 +153,10 @@ def _by_bytes(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64
     for kind, starts in product((_TEXT, _BYTE), (False, True)):
         ours = (target.kinds[open_ids] == kind) & (target.starts[open_ids] == starts)
         theirs = np.flatnonzero((source.kinds == kind) & (source.starts == starts))[::-1].tolist()
-        table = dict(zip([source.texts[j] for j in theirs], theirs, strict=True))
-        wanted = [target.texts[i] for i in open_ids[ours].tolist()]
-        found[ours] = np.fromiter(map(table.get, wanted, repeat(-1)), np.int64, len(wanted))
+        table = dict(zip(map(source.texts.__getitem__, theirs), theirs, strict=True))
+        wanted = open_ids[ours].tolist()
+        twins = map(table.get, map(target.texts.__getitem__, wanted), repeat(-1))
+        found[ours] = np.fromiter(twins, np.int64, len(wanted))
     return found
 
 
