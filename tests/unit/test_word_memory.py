@@ -52,11 +52,16 @@ def test_special_tokens_inside_words_are_no_ends_of_words(name: str) -> None:
     assert WordMemory(backend, list, chained).encode(lines) == _plain(backend, lines)
 
 
-def test_a_text_is_the_same_in_small_batches_and_in_another_form(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("remembered", [5, 50, 10_000])
+def test_a_text_is_the_same_in_small_batches_and_in_another_form(
+    remembered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 100)
+    monkeypatch.setattr("lexigraft.core.word_memory.REMEMBERED", remembered)
     backend = fixture("llama-bf16")[1].backend_tokenizer
     memory: WordMemory[str] = WordMemory(backend, lambda ids: "".join(f" {i}" for i in ids), "".join)
-    assert list(memory.stream(iter(TEXT))) == ["".join(f" {i}" for i in ids) for ids in _plain(backend, TEXT)]
+    text = [*TEXT, *reversed(TEXT)]
+    assert list(memory.stream(iter(text))) == ["".join(f" {i}" for i in ids) for ids in _plain(backend, text)]
 
 
 def _tokenizer(**parts: Any) -> Tokenizer:
@@ -100,3 +105,11 @@ def test_a_tokenizer_that_is_caught_is_given_whole_lines() -> None:
     memory = WordMemory(whole, list, chained)
     assert memory.encode(["a", "a b"]) == [[1], [2]]
     assert memory.encode(["b", "a"]) == [[3], [1]]
+
+
+def test_a_text_goes_on_in_whole_lines_when_its_tokenizer_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 1)
+    whole = _tokenizer(pre_tokenizer=pre_tokenizers.Split(Regex("x"), "removed"))
+    memory = WordMemory(whole, list, chained)
+    memory._trusted = True
+    assert list(memory.stream(["a b", "a b", "b", "a b"])) == [[2], [2], [3], [2]]
