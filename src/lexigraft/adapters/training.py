@@ -71,8 +71,9 @@ def adapt(
 ) -> Adapted:
     """Continue the pretraining of a model on target text.
 
-    The model is trained in place, on a GPU where there is one, and stays there. An interrupted run that is called again with the same inputs continues from its last
-    checkpoint and ends with the same weights as one that was never interrupted.
+    The model is trained in place, on a GPU where there is one, and stays there. An interrupted run that is called again
+    with the same inputs continues from its last checkpoint and ends with the same weights as one that was never
+    interrupted.
 
     Args:
         model: The grafted model.
