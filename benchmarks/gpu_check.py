@@ -22,8 +22,8 @@ import sys
 from pathlib import Path
 
 import torch
-from gpu_comparison import compare_comparisons
 
+from gpu_comparison import compare_comparisons
 from gpu_strategies import compare_strategies
 from measure import fresh, machine, row
 

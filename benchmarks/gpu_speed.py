@@ -8,10 +8,10 @@ import time
 from typing import Any
 
 import torch
-from gpu_model import SETTLED, STEPS, Job, job, peak_gpu_bytes
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from gpu_model import SETTLED, STEPS, Job, job, peak_gpu_bytes
 from lexigraft.adapters.training import adapt
 from lexigraft.core.corpus import Corpus
 from lexigraft.core.objective import DEFAULT_OBJECTIVE

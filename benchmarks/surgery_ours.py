@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from surgery_model import TABLES
-
 from lexigraft.api.grafting import graft
 from lexigraft.core.checkpoint import open_checkpoint
+from surgery_model import TABLES
 
 
 def main(request: dict[str, Any]) -> dict[str, float]:

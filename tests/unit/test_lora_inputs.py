@@ -5,16 +5,17 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fixtures.adapting import load
-from lexigraft.adapters.lora_inputs import cast_inputs_once
 from lexigraft.adapters.peft_warnings import expected_peft_warnings
+from lexigraft.adapters.trainable import add_lora
+from lexigraft.core.recipe import AdaptSettings, Phase
 
 IDS = torch.arange(5, 37).reshape(2, 16)
+SETTINGS = AdaptSettings(lora_dropout=0.0)
 
 
 class Casts(TorchDispatchMode):
@@ -30,22 +31,29 @@ class Casts(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def with_lora(dropout: float = 0.0) -> tuple[Any, Any]:
-    """A model with LoRA layers that do something, as PEFT leaves it and with inputs cast once."""
+def with_lora() -> tuple[Any, Any]:
+    """A model with LoRA layers that do something, as PEFT makes it and as we do."""
     torch.manual_seed(0)
     model, _ = load("llama-untied")
-    config = LoraConfig(target_modules="all-linear", init_lora_weights=False, lora_dropout=dropout)
+    twin = copy.deepcopy(model)
     with expected_peft_warnings():
-        left = get_peft_model(model, config)
-    once = copy.deepcopy(left)
-    cast_inputs_once(once)
-    return left, once
+        theirs = get_peft_model(
+            model, LoraConfig(r=SETTINGS.lora_rank, lora_alpha=SETTINGS.lora_alpha, target_modules="all-linear")
+        )
+    ours = add_lora(twin, SETTINGS, [Phase(steps=1)])
+    state = {
+        name: torch.randn_like(value) if "lora_B" in name else value for name, value in theirs.state_dict().items()
+    }
+    for made in (theirs, ours):
+        made.load_state_dict(state)
+        made.eval()
+    return theirs, ours
 
 
 def test_without_autocast_nothing_changes() -> None:
-    left, once = with_lora()
+    theirs, ours = with_lora()
     with torch.no_grad():
-        assert torch.equal(once(IDS).logits, left(IDS).logits)
+        assert torch.equal(ours(IDS).logits, theirs(IDS).logits)
 
 
 def test_under_autocast_the_same_logits_and_gradients_with_fewer_casts() -> None:
@@ -56,26 +64,24 @@ def test_under_autocast_the_same_logits_and_gradients_with_fewer_casts() -> None
         logits.float().logsumexp(-1).sum().backward()
         counts.append(casts.count)
         results.append((logits, torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])))
-    for theirs, ours in zip(*results, strict=True):
-        assert (theirs.float() - ours.float()).norm() <= 1e-2 * theirs.float().norm()
+    for left, right in zip(*results, strict=True):
+        assert (left.float() - right.float()).norm() <= 1e-2 * left.float().norm()
     assert counts[1] < 0.8 * counts[0]
 
 
 def test_autocast_may_come_and_go() -> None:
-    left, once = with_lora()
+    theirs, ours = with_lora()
     with torch.no_grad():
         with torch.autocast("cpu", torch.bfloat16):
-            once(IDS)
-        assert torch.equal(once(IDS).logits, left(IDS).logits)
+            ours(IDS)
+        assert torch.equal(ours(IDS).logits, theirs(IDS).logits)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_bfloat16_weights_under_float32_layers_still_evaluate(dropout: float) -> None:
-    left, once = with_lora(dropout)
-    for model in (left, once):
-        model.eval()
+def test_bfloat16_weights_under_float32_layers_still_evaluate() -> None:
+    theirs, ours = with_lora()
+    for model in (theirs, ours):
         for name, parameter in model.named_parameters():
             if ".lora_" not in name:
                 parameter.data = parameter.data.bfloat16()
     with torch.no_grad():
-        assert torch.equal(once(IDS).logits, left(IDS).logits)
+        assert torch.equal(ours(IDS).logits, theirs(IDS).logits)

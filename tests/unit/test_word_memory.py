@@ -113,3 +113,13 @@ def test_a_text_goes_on_in_whole_lines_when_its_tokenizer_is_caught(monkeypatch:
     memory = WordMemory(whole, list, chained)
     memory._trusted = True
     assert list(memory.stream(["a b", "a b", "b", "a b"])) == [[2], [2], [3], [2]]
+
+
+def test_a_text_that_is_left_half_way_spoils_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 1)
+    backend = fixture("llama-bf16")[1].backend_tokenizer
+    memory = WordMemory(backend, list, chained)
+    half = memory.stream(TEXT)
+    next(half)
+    half.close()
+    assert memory.encode(TEXT) == _plain(backend, TEXT)

@@ -31,7 +31,7 @@ def normal_draw(table: torch.Tensor) -> Draw:
 def mean_draw(table: torch.Tensor) -> Draw:
     """The mean row of a table, ``(source, hidden)``, or the mean of a bias, ``(source,)``, again and again."""
     mean = mean_row(table)
-    return lambda n, generator: mean.expand(n, *mean.shape).clone()
+    return lambda n, generator: _repeated(mean, n)
 
 
 def normal_rows(table: torch.Tensor, n: int, generator: torch.Generator) -> torch.Tensor:
@@ -41,5 +41,8 @@ def normal_rows(table: torch.Tensor, n: int, generator: torch.Generator) -> torc
 
 def mean_rows(table: torch.Tensor, n: int) -> torch.Tensor:
     """The mean row (or mean bias), n times."""
-    mean = mean_row(table)
-    return mean.expand(n, *mean.shape).clone()
+    return _repeated(mean_row(table), n)
+
+
+def _repeated(row: torch.Tensor, n: int) -> torch.Tensor:
+    return row.expand(n, *row.shape).clone()

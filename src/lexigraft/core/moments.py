@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from lexigraft.core.similarity import row_blocks
+
 if TYPE_CHECKING:
     import torch
 
 _ROWS = 2048
+"""Rows of a block, where the budget allows: sums over fewer keep less of the processor busy."""
 
 
 def mean_and_deviation(
@@ -107,9 +110,7 @@ def all_finite(table: torch.Tensor) -> bool:
 
 def _blocks(table: torch.Tensor, ids: npt.NDArray[np.int64] | None, budget: int) -> Iterator[torch.Tensor]:
     rows, width = len(table) if ids is None else len(ids), math.prod(table.shape[1:])
-    size = max(1, min(_ROWS, budget // (2 * 4 * width)))
-    for start in range(0, rows, size):
-        span = slice(start, start + size)
+    for span in row_blocks(rows, 2 * 4 * width, budget, _ROWS):
         yield (table[span] if ids is None else table[ids[span]]).float()
 
 

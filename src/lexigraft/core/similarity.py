@@ -26,9 +26,9 @@ def default_memory_budget() -> int:
     return max(int(pages * os.sysconf("SC_PAGE_SIZE") * DEFAULT_SHARE), 2**26)
 
 
-def row_blocks(rows: int, bytes_per_row: int, budget: int) -> Iterator[slice]:
-    """Slices of rows such that one block's work stays inside the budget (at least 1, at most 1,024 rows)."""
-    size = max(1, min(BLOCK_ROWS, budget // max(bytes_per_row, 1)))
+def row_blocks(rows: int, bytes_per_row: int, budget: int, most: int = BLOCK_ROWS) -> Iterator[slice]:
+    """Slices of rows such that one block's work stays inside the budget (at least 1 row, at most ``most``)."""
+    size = max(1, min(most, budget // max(bytes_per_row, 1)))
     for start in range(0, rows, size):
         yield slice(start, min(start + size, rows))
 

@@ -57,7 +57,6 @@ class WordMemory(Generic[Form]):
     ) -> None:
         self._backend, self._form, self._together = backend, form, together
         self._known: dict[str, Form] = {}
-        self._asked: set[str] = set()
         self._letters = 0
         self._trusted = word_by_word(backend)
         self._mark = _mark(backend.get_added_tokens_decoder())
@@ -73,7 +72,7 @@ class WordMemory(Generic[Form]):
                 if before is not None and self._is_full():
                     yield from self._finish(before)
                     before = None
-                begun = self._begin(batch, lambda texts: beside.submit(self._cut, texts).result)
+                begun = self._begin(batch, lambda texts: beside.submit(self._cut, texts).result, before)
                 if before is not None:
                     yield from self._finish(before)
                 before = begun
@@ -87,8 +86,16 @@ class WordMemory(Generic[Form]):
     def _is_full(self) -> bool:
         return len(self._known) > REMEMBERED or self._letters > LETTERS
 
-    def _begin(self, lines: Sequence[str], ask: Callable[[list[str]], Callable[[], Sequence[Any]]]) -> _Begun:
-        """Part the lines into words and ask for the new ones. A full memory forgets: nothing may be begun then."""
+    def _begin(
+        self,
+        lines: Sequence[str],
+        ask: Callable[[list[str]], Callable[[], Sequence[Any]]],
+        before: _Begun | None = None,
+    ) -> _Begun:
+        """Part the lines into words and ask for those that are not known, nor asked for by the lines before.
+
+        A full memory forgets: no lines may be on their way then.
+        """
         if not self._trusted:
             return _Begun(lines, (), (), (), ask(list(lines)))
         if self._is_full():
@@ -96,9 +103,9 @@ class WordMemory(Generic[Form]):
             self._letters = 0
         parted = list(map(_words, lines))
         # Not "- self._known.keys()", which would go through all that is known.
-        missing = set(chain.from_iterable(parted)).difference(self._known).difference(self._asked)
-        self._asked |= missing
-        self._letters += sum(map(len, missing))
+        missing = set(chain.from_iterable(parted)).difference(self._known)
+        if before is not None:
+            missing.difference_update(before.first, *before.later)
         first = [word for word in missing if word[0] == _FIRST]
         words = list(missing.difference(first))
         # Many words in one text with a special token after each: fewer, larger answers.
@@ -131,13 +138,13 @@ class WordMemory(Generic[Form]):
 
     def _learn(self, begun: _Begun) -> None:
         answers = [answer.ids for answer in begun.answers()]
+        self._letters += sum(map(len, chain(begun.first, *begun.later)))
         self._known.update(zip(begun.first, map(self._form, answers), strict=False))
         for group, ids in zip(begun.later, answers[len(begun.first) :], strict=True):
             parts = [ids] if self._mark is None else _parts(ids, self._mark[1])
             if len(parts) != len(group):
                 parts = [answer.ids for answer in self._cut([f" {word}" for word in group])]
             self._known.update(zip(group, map(self._form, parts), strict=True))
-        self._asked.difference_update(begun.first, *begun.later)
 
     def _whole(self, texts: Sequence[str]) -> list[Form]:
         return [self._form(answer.ids) for answer in self._cut(texts)]
