@@ -119,7 +119,8 @@ def test_a_text_that_is_left_half_way_spoils_nothing(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 1)
     backend = fixture("llama-bf16")[1].backend_tokenizer
     memory = WordMemory(backend, list, chained)
-    half = memory.stream(TEXT)
+    text = ["one two", "three four", "five"]
+    half = memory.stream(text)
     next(half)
     half.close()
-    assert memory.encode(TEXT) == _plain(backend, TEXT)
+    assert memory.encode(text) == _plain(backend, text)
