@@ -98,9 +98,7 @@ def load_vectors(path: Path, vocabulary: Vocabulary, level: Literal["token", "wo
     if not present.any():
         hint = "Check the level (token or word) and that the vectors were made with this tokenizer"
         raise LexigraftError("no token of the vocabulary has a vector", path, hint)
-    return _static(
-        vectors, present, {"file": str(path), "hash": hashlib.sha256(vectors.data).hexdigest(), "level": level}
-    )
+    return _static(vectors, present, {"file": str(path), "level": level})
 
 
 def resolved(settings: VectorSettings) -> dict[str, Any]:

@@ -113,9 +113,8 @@ def require_finite(vectors: npt.NDArray[np.float32], where: object) -> None:
     Raises:
         LexigraftError: How many rows are affected.
     """
-    finite = np.isfinite(vectors)
-    if not finite.all():
-        bad = ~finite.all(axis=-1)
+    if vectors.size and not np.isfinite([vectors.min(), vectors.max()]).all():
+        bad = ~np.isfinite(vectors).all(axis=-1)
         hint = (
             f"{int(bad.sum())} of {bad.size} vectors hold NaN or infinity; train again with fewer epochs or more text"
         )
@@ -171,9 +170,11 @@ def word_vectors(model: Any, names: Sequence[str], *, subwords: bool) -> npt.NDA
         float32, ``(names, dim)``; zero for a word without a vector, and for the empty one.
     """
     import fasttext
+    import torch
 
     known = frozenset(model.get_words(on_unicode_error="replace"))
-    found = np.zeros((len(names), model.get_dimension()), np.float32)
+    # numpy would ask for huge pages, and a system that has to make them takes longer than fastText with the answers.
+    found: npt.NDArray[np.float32] = torch.zeros(len(names), model.get_dimension()).numpy()
     # model.get_word_vector makes a vector, and a copy of it, for each word.
     answer = fasttext.FastText.fasttext.Vector(model.get_dimension())
     values = np.asarray(answer)

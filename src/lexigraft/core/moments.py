@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from lexigraft.core.side_by_side import side_by_side
 from lexigraft.core.similarity import row_blocks
 
 if TYPE_CHECKING:
     import torch
 
-_ROWS = 2048
-"""Rows of a block, where the budget allows: sums over fewer keep less of the processor busy."""
+_LOT = 16
+"""Blocks that one thread sums up before the next takes its turn: they share one room for what is computed."""
 
 
 def mean_and_deviation(
@@ -33,17 +34,25 @@ def mean_and_deviation(
     """
     import torch
 
-    rows = len(table) if ids is None else len(ids)
-    near = room = None
-    sums, squares = torch.zeros(2, table.shape[1], dtype=torch.float64)
-    for block in _blocks(table, ids, budget):
-        if near is None or room is None:
-            # Around a row near the mean, so that one pass over the table is as exact as two.
-            near, room = block.mean(0), torch.empty_like(block)
-        centred = torch.sub(block, near, out=room[: len(block)])
-        sums += centred.sum(0).double()
-        squares += centred.square_().sum(0).double()
-    assert near is not None
+    rows, width = len(table) if ids is None else len(ids), table.shape[1]
+
+    def taken(span: slice) -> torch.Tensor:
+        return (table[span] if ids is None else table[ids[span]]).float()
+
+    # Around a row near the mean, so that one pass over the table is as exact as two.
+    blocks = list(row_blocks(rows, 2 * 4 * width, budget))
+    near = taken(blocks[0]).mean(0)
+
+    def sums_of(lot: Sequence[slice]) -> torch.Tensor:
+        found, room = torch.zeros(2, width, dtype=torch.float64), torch.empty(lot[0].stop - lot[0].start, width)
+        for span in lot:
+            centred = torch.sub(block := taken(span), near, out=room[: len(block)])
+            found[0] += centred.sum(0)
+            found[1] += centred.square_().sum(0)
+        return found
+
+    lots = (blocks[start : start + _LOT] for start in range(0, len(blocks), _LOT))
+    sums, squares = torch.stack(side_by_side(sums_of, lots)).sum(0)
     deviation = ((squares - sums.square() / rows).clamp_min(0) / max(1, rows - 1)).sqrt()
     return (near.double() + sums / rows).float(), deviation.float()
 
@@ -75,7 +84,7 @@ def mean_and_covariance(table: torch.Tensor, budget: int) -> tuple[torch.Tensor,
 
     mean = _mean(table, budget)
     total = torch.zeros(table.shape[1], table.shape[1], dtype=torch.float64)
-    for block in _blocks(table, None, budget):
+    for block in _blocks(table, budget):
         centred = block - mean.float()
         total += (centred.T @ centred).double()
     return mean, total / len(table)
@@ -108,16 +117,15 @@ def all_finite(table: torch.Tensor) -> bool:
     return not table.numel() or all(bool(extreme.isfinite()) for extreme in table.detach().aminmax())
 
 
-def _blocks(table: torch.Tensor, ids: npt.NDArray[np.int64] | None, budget: int) -> Iterator[torch.Tensor]:
-    rows, width = len(table) if ids is None else len(ids), math.prod(table.shape[1:])
-    for span in row_blocks(rows, 2 * 4 * width, budget, _ROWS):
-        yield (table[span] if ids is None else table[ids[span]]).float()
+def _blocks(table: torch.Tensor, budget: int) -> Iterator[torch.Tensor]:
+    for span in row_blocks(len(table), 2 * 4 * math.prod(table.shape[1:]), budget):
+        yield table[span].float()
 
 
 def _mean(table: torch.Tensor, budget: int) -> torch.Tensor:
     import torch
 
     total = torch.zeros(table.shape[1:], dtype=torch.float64)
-    for block in _blocks(table, None, budget):
+    for block in _blocks(table, budget):
         total += block.sum(0).double()
     return total / len(table)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 
 GROUP = 32
 """Neighbouring columns whose largest product is looked at first."""
-TILE_COLUMNS = 2**14
+TILE_COLUMNS = 2**13
 """Wider tiles are not faster, and what is done with their products finds less of them in the cache."""
 BLOCK_ROWS = 1024
 """Larger blocks are not faster, and in smaller ones several threads spend their time waiting for each other."""
@@ -65,11 +67,12 @@ class Products:
         self._left, self._right = sides
         if basis is not None:
             self._left, self._right = (_Side(side.with_rest(basis)) for side in sides)
+            _take_sparse_warning()
             self._rests = group_maxima(_padded(self._right.vectors[:, -1][None], 0.0))
-        self._memory = queries.new_empty(0)
+        self._memory = threading.local()
 
     def tile(self, rows: slice, columns: slice) -> torch.Tensor:
-        """Upper bounds of a tile, ``(rows, width)``; the next tile takes their place.
+        """Upper bounds of a tile, ``(rows, width)``; the same thread's next tile takes their place.
 
         The width is a multiple of 32; beyond the last anchor lies minus infinity.
         """
@@ -77,9 +80,9 @@ class Products:
 
         left, right = self._left[rows], self._right[columns]
         width = -(-len(right) // GROUP) * GROUP
-        if len(self._memory) < len(left) * width:
-            self._memory = left.new_empty(len(left) * width)
-        found = self._memory[: len(left) * width].view(len(left), width)
+        if len(getattr(self._memory, "values", ())) < len(left) * width:
+            self._memory.values = left.new_empty(len(left) * width)
+        found = self._memory.values[: len(left) * width].view(len(left), width)
         found[:, len(right) :] = -torch.inf
         if self._offsets is None:
             torch.mm(left, right.T, out=found[:, : len(right)])
@@ -115,10 +118,8 @@ class Products:
 
         count = int(rows[-1]) + 1
         pointers = torch.cat([rows.new_zeros(1), rows.bincount(minlength=count).cumsum(0)])
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)
-            shape, zeros = (count, self.columns), torch.zeros_like(bounds)
-            at = torch.sparse_csr_tensor(pointers, columns, zeros, shape, check_invariants=False)
+        shape, zeros = (count, self.columns), torch.zeros_like(bounds)
+        at = torch.sparse_csr_tensor(pointers, columns, zeros, shape, check_invariants=False)
         part = self._queries[start : start + count]
         found = torch.sparse.sampled_addmm(at, part, self._anchors.vectors.T, beta=0).values()
         return found if self._anchors.divisors is None else found.div_(self._anchors.divisors[columns, 0])
@@ -141,15 +142,25 @@ class _Side:
         return self.vectors[span] if self.divisors is None else self.vectors[span] / self.divisors[span]
 
     def with_rest(self, basis: torch.Tensor) -> torch.Tensor:
-        """Coordinates in the leading directions, and the length of what they leave out."""
+        """Coordinates in the leading directions, and the length of what they leave out, or that rounding may hide."""
         found = self.vectors.new_empty(len(self), basis.shape[1] + 1)
         leading = found[:, :-1]
         leading.copy_(self.vectors @ basis)
         if self.divisors is not None:
             leading /= self.divisors
-        rest = self.lengths.square() - leading.square().sum(1, keepdim=True)
+        rest = (1 + ROUNDING) * self.lengths.square() - leading.square().sum(1, keepdim=True)
         found[:, -1:] = rest.clamp_min_(0).sqrt_()
         return found
+
+
+@cache
+def _take_sparse_warning() -> None:
+    """Have torch say now, to nobody, what it says once of sparse matrices: which warnings count is no thread's own."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)
+        torch.eye(1).to_sparse_csr()
 
 
 def group_maxima(scores: torch.Tensor) -> torch.Tensor:

@@ -72,7 +72,7 @@ class StaticVectors:
     Attributes:
         vectors: float32, shape ``(target, dim)``; rows of absent tokens are zero.
         present: Which tokens have a vector, bool, shape ``(target,)``.
-        origin: Where they came from: settings, file and hash.
+        origin: Where they came from: settings, or a file.
     """
 
     vectors: torch.Tensor

@@ -6,7 +6,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.gaussian import mean_draw, normal_draw
 from lexigraft.core.moments import all_finite
 from lexigraft.core.norms import calibrate
+from lexigraft.core.side_by_side import side_by_side
 from lexigraft.core.similarity import row_blocks
 from lexigraft.core.strategy import Body, Dense, InitContext, Mix, Plan, Role, Scope, Strategy
 from lexigraft.core.surface import Kind
@@ -108,7 +108,7 @@ def build_rows(
 
 
 def _source_base(ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str], Mix]:
-    """Matched rows copied bit for bit; the others still empty."""
+    """Matched rows copied bit for bit; what the others hold is no one's yet."""
     import torch
 
     matched = ctx.alignment.matched
@@ -116,9 +116,12 @@ def _source_base(ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str],
     tables = {}
     for role in ctx.roles:
         source = ctx.held(role)
-        tables[role] = torch.zeros(ctx.target.size, *source.shape[1:])
-        for span in _spans(len(matched), source):
-            tables[role][torch.from_numpy(matched[span])] = source[twins[span]].float()
+        tables[role] = torch.empty(ctx.target.size, *source.shape[1:])
+
+        def copy(span: slice, table: torch.Tensor = tables[role], source: torch.Tensor = source) -> None:
+            table[torch.from_numpy(matched[span])] = source[twins[span]].float()
+
+        side_by_side(copy, _spans(len(matched), source))
     rules = [ctx.alignment.rules[r] for r in ctx.alignment.rule_ids.tolist()]
     return tables, rules, Mix.of_single(ctx.alignment.source_ids)
 
@@ -171,7 +174,8 @@ class _Draft:
         made = self._ctx.held(role) if isinstance(part, Mix) else part.rows
         if made.shape[1:] != self.tables[role].shape[1:]:
             raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(made.shape))
-        for span in _spans(len(part), self.tables[role]):
+
+        def fill(span: slice) -> None:
             here = covered[span]
             rows = combine(part[span], made) if isinstance(part, Mix) else part.rows[span].float()
             if not here.all():
@@ -179,6 +183,8 @@ class _Draft:
             if not all_finite(rows):
                 raise BrokenContract(f"strategy '{strategy.name}' returned values that are not finite", role.value)
             self.tables[role][ids[span][here]] = rows
+
+        side_by_side(fill, _spans(len(part), self.tables[role]))
 
     def _remember(
         self, strategy: Strategy, part: Mix | Dense, ids: npt.NDArray[np.int64], covered: npt.NDArray[np.bool_]
@@ -209,11 +215,11 @@ class _Draft:
         lots = [empty[span] for span in _spans(len(empty), table, 2**20)]
         seeds = torch.randint(2**63 - 1, (len(lots),), generator=generator).tolist()
 
-        def fill(lot: npt.NDArray[np.int64], seed: int) -> None:
-            table[lot] = draw(len(lot), torch.Generator().manual_seed(seed))
+        def fill(lot: tuple[npt.NDArray[np.int64], int]) -> None:
+            ids, seed = lot
+            table[ids] = draw(len(ids), torch.Generator().manual_seed(seed))
 
-        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            list(threads.map(fill, lots, seeds))
+        side_by_side(fill, zip(lots, seeds, strict=True))
 
     def finish(self, usable: npt.NDArray[np.bool_], plan_seconds: float) -> Rows:
         provenance = Provenance(tuple(self.rules), Mix.stack(self._mixes).take(self._place))
@@ -231,7 +237,7 @@ class _Draft:
         return Rows(self.tables, provenance, counts, plan_seconds, tuple(self._ctx.journal.notes))
 
 
-def _spans(rows: int, table: torch.Tensor, size: int = 2**22) -> Iterator[slice]:
+def _spans(rows: int, table: torch.Tensor, size: int = 2**21) -> Iterator[slice]:
     """Slices of rows that are small beside a table, and beside what the libraries take."""
     return row_blocks(rows, 4 * math.prod(table.shape[1:]), size)
 

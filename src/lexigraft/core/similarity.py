@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lexigraft.core.largest import large_entries
 from lexigraft.core.products import BLOCK_ROWS, SHORTEST, TILE_COLUMNS, Products
+from lexigraft.core.side_by_side import side_by_side
 from lexigraft.core.sparsemax import sparsemax_rows
 from lexigraft.core.strategy import Mix
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import torch
 
 DEFAULT_SHARE = 0.25
+SIDE_ROWS = 512
+"""Rows of a block where each thread has one of its own."""
 
 
 def default_memory_budget() -> int:
@@ -62,30 +65,38 @@ def sparse_mix(
     Returns:
         A Mix with one row for each query.
     """
-    if weights == "sparsemax":
-        blocks = _sparsemax_blocks(Products(queries, anchors, temperature=temperature), len(queries), budget)
-    else:
-        blocks = _entmax15_blocks(unit_rows(queries) / temperature, unit_rows(anchors), budget)
-    return Mix.stack([Mix(at, anchor_source_ids[ids].astype(np.int32), values) for at, ids, values in blocks])
+    rows_of, bytes_per_row = (
+        _sparsemax(Products(queries, anchors, temperature=temperature))
+        if weights == "sparsemax"
+        else _entmax15(unit_rows(queries) / temperature, unit_rows(anchors))
+    )
+
+    def mixed(span: slice) -> Mix:
+        pointers, ids, values = rows_of(span)
+        return Mix(pointers.numpy(), anchor_source_ids[ids.numpy()].astype(np.int32), values.numpy())
+
+    return Mix.stack(side_by_side(mixed, _blocks(len(queries), bytes_per_row, budget)))
 
 
-Blocks = Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]]
+SparseRows = Callable[[slice], "tuple[torch.Tensor, torch.Tensor, torch.Tensor]"]
 
 
-def _sparsemax_blocks(scores: Products, rows: int, budget: int) -> Blocks:
-    for span in _blocks(scores, rows, budget):
-        pointers, ids, values = sparsemax_rows(scores, span)
-        yield pointers.numpy(), ids.numpy(), values.numpy()
+def _sparsemax(scores: Products) -> tuple[SparseRows, int]:
+    return lambda span: sparsemax_rows(scores, span), _tile_row(scores)
 
 
-def _entmax15_blocks(q: torch.Tensor, a: torch.Tensor, budget: int) -> Blocks:
+def _entmax15(q: torch.Tensor, a: torch.Tensor) -> tuple[SparseRows, int]:
+    import torch
     from entmax import entmax15
 
-    for span in row_blocks(len(q), 4 * 4 * len(a), budget):
+    def rows_of(span: slice) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         dense = entmax15(q[span] @ a.T, dim=1)
         rows, ids = dense.nonzero(as_tuple=True)
-        lengths = rows.bincount(minlength=len(dense)).numpy()
-        yield np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]), ids.numpy(), dense[rows, ids].numpy()
+        pointers = torch.zeros(len(dense) + 1, dtype=torch.int64)
+        pointers[1:] = rows.bincount(minlength=len(dense)).cumsum(0)
+        return pointers, ids, dense[rows, ids]
+
+    return rows_of, 4 * 4 * len(a)
 
 
 def nearest(queries: torch.Tensor, anchors: torch.Tensor, k: int, budget: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -122,11 +133,14 @@ def nearest_points(
     closeness = Products(queries, anchors, offsets=(anchors * anchors).sum(1) / -2)
     _, ids = _best(closeness, len(queries), k, budget)
     distances = torch.zeros(len(queries), k)
-    for span in row_blocks(len(queries), 4 * 2 * k * anchors.shape[1], budget):
+
+    def measure(span: slice) -> None:
         # The expanded square loses small distances to rounding: those of the k are taken again, from the differences.
         exact = (queries[span, None] - anchors[ids[span]]).norm(dim=2)
         distances[span], order = exact.sort(dim=1, stable=True)
         ids[span] = ids[span].gather(1, order)
+
+    side_by_side(measure, _blocks(len(queries), 4 * 2 * k * anchors.shape[1], budget))
     return distances, ids
 
 
@@ -138,12 +152,23 @@ def _best(scores: Products, rows: int, k: int, budget: int) -> tuple[torch.Tenso
         return some.topk(k, dim=1).values[:, -1:] if some.shape[1] >= k else some.new_full((len(some), 1), -torch.inf)
 
     values, ids = torch.zeros(rows, k), torch.zeros(rows, k, dtype=torch.int64)
-    for span in _blocks(scores, rows, budget):
+
+    def find(span: slice) -> None:
         found, columns = large_entries(scores, span, floor_of, most=k)
         values[span], order = found.topk(k, dim=1)
         ids[span] = columns.gather(1, order)
+
+    side_by_side(find, _blocks(rows, _tile_row(scores), budget))
     return values, ids
 
 
-def _blocks(scores: Products, rows: int, budget: int) -> Iterator[slice]:
-    return row_blocks(rows, 4 * 3 * min(scores.columns, TILE_COLUMNS), budget)
+def _tile_row(scores: Products) -> int:
+    return 4 * 3 * min(scores.columns, TILE_COLUMNS)
+
+
+def _blocks(rows: int, bytes_per_row: int, budget: int) -> Iterator[slice]:
+    """Blocks such that as many as torch has threads fit the budget together, and each thread gets some."""
+    import torch
+
+    threads = torch.get_num_threads()
+    return row_blocks(rows, threads * bytes_per_row, budget, min(SIDE_ROWS, -(-rows // threads)))
