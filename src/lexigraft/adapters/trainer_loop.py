@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lexigraft.adapters.randomness import global_randomness_kept
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.heap import trimmed_between
+from lexigraft.core.made_again import outputs_made_again
 from lexigraft.core.processes import processes
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def train(
             _LOG.info("continuing from %s", last)
         layers = module.layers() if arguments.use_cpu else []
         try:
-            with trimmed_between(layers), warnings.catch_warnings():
+            with trimmed_between(layers), outputs_made_again(layers), warnings.catch_warnings():
                 # The first product of a backward pass on a GPU; torch then sets up what it misses.
                 warnings.filterwarnings("ignore", "Attempting to run cuBLAS", UserWarning)
                 trainer.train(resume_from_checkpoint=str(last) if last else None)
