@@ -28,7 +28,7 @@ def main() -> int:
             (fresh(script, request), ask(DEEPFOCUS, "deepfocus_worker.py", request | out)) for _ in range(given.runs)
         ]
     ours, theirs = (medians(side) for side in zip(*runs, strict=True))
-    product = 2 * ours["mixed"] * ours["anchors"] * 300 / floors(threads).multiply
+    product = 2 * ours["mixed"] * ours["anchors"] * ours["dim"] / floors(threads).multiply
     size = f"{ours['anchors']:,.0f} anchors × {ours['mixed']:,.0f} new tokens, {ours['weights']:.0f} weights each"
     print(f"{machine()}; {threads} threads; {size}; medians of {given.runs} runs\n")
     print("| what | Lexigraft | deepfocus 1.0.1 | ratio |\n|---|---|---|---|")
@@ -38,6 +38,8 @@ def main() -> int:
     times = ours["mix_seconds"] / product
     print(f"\nThe cosines of all pairs are a matrix product that takes {product:.2f} s at this machine's rate;")
     print(f"the mixtures took {ours['mix_seconds']:.2f} s, {times:.1f} times as long.")
+    held = f"{ours['held_bytes'] / 2**30:.2f} GiB"
+    print(f"Of our memory, libraries, tokenizers, source table, vectors and new table are {held}.")
     return 0
 
 

@@ -32,17 +32,21 @@ def main(request: dict[str, str]) -> dict[str, float]:
     def mixed(queries: torch.Tensor, anchors: torch.Tensor, *arguments: object, **options: object) -> object:
         found = []
         spent["mix"] += measure.seconds(lambda: found.append(mix(queries, anchors, *arguments, **options)))
-        sizes.update(mixed=len(queries), anchors=len(anchors), weights=len(found[0].indices) / len(queries))
+        shape = {"mixed": len(queries), "anchors": len(anchors), "dim": anchors.shape[1]}
+        sizes.update(shape, weights=len(found[0].indices) / len(queries))
         return found[0]
 
     fasttext.load_model, focus.sparse_mix = loaded, mixed
     tokenizers = [PreTrainedTokenizerFast.from_pretrained(request[name]) for name in ("source", "target")]
-    ours = our_rows(*tokenizers, np.load(request["table"]), Path(request["vectors"]))
+    table = np.load(request["table"])
+    before = peak_rss_bytes()
+    ours = our_rows(*tokenizers, table, Path(request["vectors"]))
     return sizes | {
         "align_seconds": ours.seconds["align"],
         "mix_seconds": spent["mix"],
         "focus_seconds": sum(ours.seconds.values()) - spent["load"],
         "peak_bytes": peak_rss_bytes(),
+        "held_bytes": before + ours.rows.nbytes + 4 * len(ours.rows) * sizes["dim"],
     }
 
 

@@ -3,8 +3,9 @@
     python benchmarks/tokenising.py --megabytes 2000
 
 Both sides tokenise the same Swahili text of `--peer-megabytes`, and one five times as long, with FOCUS's Unigram
-tokenizer, all threads, to a file. Then ours alone reads, cleans and tokenises a text of `--megabytes`, and a quarter of
-it, to show that memory stays.
+tokenizer, all threads, to a file. Then vectors are trained on the smaller text, from text to vectors, and by fastText
+alone from the file of tokens. Last, ours reads, cleans and tokenises a text of `--megabytes`, and a quarter of it, to
+show that memory stays.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ def main() -> int:
             theirs = ask(DEEPFOCUS, Path(__file__).with_name("tokenising_peer.py"), both)
             print(row(f"{megabytes} MB", ours["seconds"], theirs["seconds"], "s"))
         print(f"\n{theirs['apart']:,} of {theirs['lines']:,} lines differ (how unknown characters are written).\n")
+        text = str(folder / f"{given.peer_megabytes}.txt")
+        trained = fresh(Path(__file__), request | {"text": text, "train": True})
+        print("| vectors, one thread | Lexigraft, tokenising included | fastText alone | ratio |\n|---|---|---|---|")
+        print(row(f"{given.peer_megabytes} MB", trained["seconds"], trained["alone_seconds"], "s"), "\n")
         print("| text | time | peak memory |\n|--:|--:|--:|")
         for megabytes in (given.megabytes // 4, given.megabytes):
             alone = fresh(Path(__file__), request | {"text": write_text(folder / "large.txt", megabytes)})
@@ -76,8 +81,30 @@ def measured(request: dict[str, str]) -> dict[str, float]:
     return {"seconds": seconds(work), "peak_bytes": peak_rss_bytes()}
 
 
+def trained(request: dict[str, str]) -> dict[str, float]:
+    """Seconds from a text file to vectors, and those that fastText takes where it is given the tokens in a file."""
+    import fasttext
+
+    from lexigraft.adapters.fasttext_vectors import resolved, train_target_vectors
+    from lexigraft.core.corpus import load_corpus
+    from lexigraft.core.recipe import VectorSettings
+    from lexigraft.core.tokenizer_files import load_vocabulary
+
+    folder = Path(request["folder"])
+    vocabulary, settings = load_vocabulary(str(folder / "tokenizer")), VectorSettings()
+    given = resolved(settings)
+    options = {"dim": given["dim"], "neg": given["negatives"], "epoch": given["epochs"], "minCount": given["min_count"]}
+    shortest, longest = given["char_ngrams"]
+    options |= {"minn": shortest, "maxn": longest, "thread": given["threads"], "model": "cbow", "verbose": 0}
+    measured(request)  # leaves the tokens
+    alone = seconds(lambda: fasttext.train_unsupervised(str(folder / "ours.txt"), **options))
+    whole = seconds(lambda: train_target_vectors(load_corpus([request["text"]]), vocabulary, settings, folder))
+    return {"seconds": whole, "alone_seconds": alone}
+
+
 if __name__ == "__main__":
     if len(sys.argv) == 2 and sys.argv[1].startswith("{"):
-        print(json.dumps(measured(json.loads(sys.argv[1]))))
+        request = json.loads(sys.argv[1])
+        print(json.dumps((trained if "train" in request else measured)(request)))
     else:
         sys.exit(main())

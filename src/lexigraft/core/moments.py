@@ -15,12 +15,12 @@ from lexigraft.core.similarity import row_blocks
 if TYPE_CHECKING:
     import torch
 
-_LOT = 16
+_LOT = 64
 """Blocks that one thread sums up before the next takes its turn: they share one room for what is computed."""
 
 
 def mean_and_deviation(
-    table: torch.Tensor, ids: npt.NDArray[np.int64] | None = None, budget: int = 2**24
+    table: torch.Tensor, ids: npt.NDArray[np.int64] | None = None, budget: int = 2**22
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and sample deviation of rows, per dimension; one row alone deviates by 0.
 
@@ -37,16 +37,18 @@ def mean_and_deviation(
     rows, width = len(table) if ids is None else len(ids), table.shape[1]
 
     def taken(span: slice) -> torch.Tensor:
-        return (table[span] if ids is None else table[ids[span]]).float()
+        return table[span] if ids is None else table[ids[span]]
 
     # Around a row near the mean, so that one pass over the table is as exact as two.
     blocks = list(row_blocks(rows, 2 * 4 * width, budget))
-    near = taken(blocks[0]).mean(0)
+    near = taken(blocks[0]).float().mean(0)
 
     def sums_of(lot: Sequence[slice]) -> torch.Tensor:
-        found, room = torch.zeros(2, width, dtype=torch.float64), torch.empty(lot[0].stop - lot[0].start, width)
+        found = torch.zeros(2, width, dtype=torch.float64)
+        # Of numpy's, as torch's are aligned, and glibc seldom uses what was freed of those again.
+        room = torch.from_numpy(np.empty((lot[0].stop - lot[0].start, width), np.float32))
         for span in lot:
-            centred = torch.sub(block := taken(span), near, out=room[: len(block)])
+            centred = room[: span.stop - span.start].copy_(taken(span)).sub_(near)
             found[0] += centred.sum(0)
             found[1] += centred.square_().sum(0)
         return found

@@ -212,7 +212,7 @@ class _Draft:
 
         used, table = self._ctx.held(role)[: self._ctx.source.size], self.tables[role]
         draw = mean_draw(used) if kind == "mean" else normal_draw(used)
-        lots = [empty[span] for span in _spans(len(empty), table, 2**20)]
+        lots = [empty[span] for span in _spans(len(empty), table)]
         seeds = torch.randint(2**63 - 1, (len(lots),), generator=generator).tolist()
 
         def fill(lot: tuple[npt.NDArray[np.int64], int]) -> None:
@@ -237,9 +237,9 @@ class _Draft:
         return Rows(self.tables, provenance, counts, plan_seconds, tuple(self._ctx.journal.notes))
 
 
-def _spans(rows: int, table: torch.Tensor, size: int = 2**21) -> Iterator[slice]:
+def _spans(rows: int, table: torch.Tensor) -> Iterator[slice]:
     """Slices of rows that are small beside a table, and beside what the libraries take."""
-    return row_blocks(rows, 4 * math.prod(table.shape[1:]), size)
+    return row_blocks(rows, 4 * math.prod(table.shape[1:]), 2**20)
 
 
 def covered_by(part: Mix | Dense) -> npt.NDArray[np.bool_]:
