@@ -13,7 +13,7 @@ Done = TypeVar("Done")
 
 
 def side_by_side(work: Callable[[Part], Done], parts: Iterable[Part]) -> list[Done]:
-    """Work on each part, without gradients; what it gives does not depend on the number of threads.
+    """Work on each part, without gradients; what several parts give does not depend on the number of threads.
 
     Many small operations one after the other are faster this way than each of them shared among all threads, which wait
     for each other after every one. What the threads freed goes back to the system: each has a heap of its own.
@@ -21,7 +21,7 @@ def side_by_side(work: Callable[[Part], Done], parts: Iterable[Part]) -> list[Do
     Args:
         work: May run for several parts at once; most of its time must be torch's, or a library's that frees the
             interpreter as torch does.
-        parts: In order.
+        parts: In order. One alone is shared among the threads as torch does it.
 
     Returns:
         What came of each, in order. After a fault no further part is begun.
@@ -32,8 +32,8 @@ def side_by_side(work: Callable[[Part], Done], parts: Iterable[Part]) -> list[Do
         with torch.no_grad():
             return work(part)
 
-    threads = torch.get_num_threads()
-    if threads == 1:
+    parts, threads = list(parts), torch.get_num_threads()
+    if min(len(parts), threads) < 2:
         return list(map(alone, parts))
     torch.set_num_threads(1)
     pool = ThreadPoolExecutor(threads)
