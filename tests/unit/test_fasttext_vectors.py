@@ -49,7 +49,7 @@ def test_tokenised_lines_are_the_names_of_the_tokens(corpus: Corpus, vocabulary:
     names = [escaped(token) for token in vocabulary.tokens]
     encoded = (vocabulary.tokenizer.backend_tokenizer.encode(line, add_special_tokens=False) for line in lines)
     wanted = [" ".join(names[i] for i in e.ids) + "\n" for e in encoded]
-    assert list(tokenised_lines(lines, vocabulary, names)) == wanted
+    assert "".join(tokenised_lines(lines, vocabulary, names)) == "".join(wanted)
 
 
 def test_trained_vectors_cover_what_occurs(corpus: Corpus, vocabulary: Vocabulary, tmp_path: Path) -> None:

@@ -118,10 +118,12 @@ def escaped(token: str) -> str:
 
 
 def tokenised_lines(lines: Iterable[str], vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[str]:
-    """Each line as the names of its tokens with spaces between and a line end."""
+    """Each line as the names of its tokens with spaces between and a line end; some lines at a time."""
     spaced = [f" {name}" for name in names]
     memory = WordMemory(vocabulary.tokenizer.backend_tokenizer, lambda ids: "".join([spaced[i] for i in ids]), "".join)
-    return (f"{line[1:]}\n" for line in memory.stream(lines))
+    for found in memory.stream(lines):
+        # Each begins with a space; no name holds one, nor a line end.
+        yield "\n".join(["", *found, ""]).replace("\n ", "\n")[1:]
 
 
 def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], options: Mapping[str, Any]) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
 from lexigraft.core.surface import component
@@ -21,7 +21,7 @@ _LOG = logging.getLogger("lexigraft")
 _FIRST = "\n"
 """Stands before the first word of a line, where other words have a space; no word holds it."""
 _TOGETHER, _AT_ONCE = 64, 2**18
-"""Words that the tokenizer is given in one text, and letters of a text that are cut at once."""
+"""Words that the tokenizer is given in one text, or lines that are parted at once; letters of a text cut at once."""
 REMEMBERED, LETTERS = 2**18, 2**22
 """Words, and letters in all of them, that are remembered: some 100 MB."""
 
@@ -34,10 +34,20 @@ Form = TypeVar("Form")
 
 @dataclass(frozen=True, eq=False)
 class _Begun:
-    """Lines on their way: their words, and those that the tokenizer has been asked for, in groups of one text each."""
+    """Lines on their way.
+
+    Attributes:
+        lines: As they were given.
+        words: Those of all lines.
+        counts: How many each line has; none where it must be cut whole.
+        first: First words of lines that the tokenizer has been asked for.
+        later: Other words that it has been asked for, in groups of one text each.
+        answers: Waits for what it says.
+    """
 
     lines: Sequence[str]
-    parted: Sequence[Sequence[str]]
+    words: Sequence[str]
+    counts: Sequence[int]
     first: Sequence[str]
     later: Sequence[Sequence[str]]
     answers: Callable[[], Sequence[Any]]
@@ -61,8 +71,8 @@ class WordMemory(Generic[Form]):
         self._trusted = word_by_word(backend)
         self._mark = _mark(backend.get_added_tokens_decoder())
 
-    def stream(self, lines: Iterable[str]) -> Iterator[Form]:
-        """The tokens of each line of a text of any size, without special ones.
+    def stream(self, lines: Iterable[str]) -> Iterator[list[Form]]:
+        """The tokens of each line of a text of any size, without special ones, some lines at a time.
 
         While the tokenizer cuts the new words of some lines, those before them are put together.
         """
@@ -70,14 +80,14 @@ class WordMemory(Generic[Form]):
         with ThreadPoolExecutor(1) as beside:
             for batch in _batches(lines):
                 if before is not None and self._is_full():
-                    yield from self._finish(before)
+                    yield self._finish(before)
                     before = None
                 begun = self._begin(batch, lambda texts: beside.submit(self._cut, texts).result, before)
                 if before is not None:
-                    yield from self._finish(before)
+                    yield self._finish(before)
                 before = begun
             if before is not None:
-                yield from self._finish(before)
+                yield self._finish(before)
 
     def encode(self, lines: Sequence[str]) -> list[Form]:
         """The tokens of each line, without special ones; one line of each call is checked against the tokenizer."""
@@ -97,36 +107,35 @@ class WordMemory(Generic[Form]):
         A full memory forgets: no lines may be on their way then.
         """
         if not self._trusted:
-            return _Begun(lines, (), (), (), ask(list(lines)))
+            return _Begun(lines, (), (), (), (), ask(list(lines)))
         if self._is_full():
             self._known.clear()
             self._letters = 0
-        parted = list(map(_words, lines))
+        words, counts = _parted(lines)
         # Not "- self._known.keys()", which would go through all that is known.
-        missing = set(chain.from_iterable(parted)).difference(self._known)
+        missing = set(words).difference(self._known)
         if before is not None:
             missing.difference_update(before.first, *before.later)
         first = [word for word in missing if word[0] == _FIRST]
-        words = list(missing.difference(first))
+        others = list(missing.difference(first))
         # Many words in one text with a special token after each: fewer, larger answers.
         size, mark = (1, "") if self._mark is None else (_TOGETHER, self._mark[0])
-        later = [words[at : at + size] for at in range(0, len(words), size)]
+        later = [others[at : at + size] for at in range(0, len(others), size)]
         texts = [word[1:] for word in first]
         texts += [mark.join([*(f" {word}" for word in group), ""]) for group in later]
-        return _Begun(lines, parted, first, later, ask(texts))
+        return _Begun(lines, words, counts, first, later, ask(texts))
 
     def _finish(self, begun: _Begun) -> list[Form]:
         """Learn the new words and put the lines together."""
-        lines, parted = begun.lines, begun.parted
-        if not parted:
+        lines, counts = begun.lines, begun.counts
+        if not counts:
             return [self._form(answer.ids) for answer in begun.answers()]
         self._learn(begun)
-        known, together = self._known.__getitem__, self._together
-        found = [together(map(known, words)) for words in parted]
-        irregular = [n for n, words in enumerate(parted) if not words]
+        forms, together = map(self._known.__getitem__, begun.words), self._together
+        found = [together(islice(forms, count)) for count in counts]
+        irregular = [n for n, count in enumerate(counts) if not count]
         for n, tokens in zip(irregular, self._whole([lines[n] for n in irregular]), strict=True):
             found[n] = tokens
-        counts = list(map(len, parted))
         longest = counts.index(max(counts))
         if self._trusted and self._whole([lines[longest]])[0] != found[longest]:
             _LOG.warning(
@@ -184,6 +193,24 @@ def _parts(ids: list[int], mark: int) -> list[list[int]]:
         parts.append(ids[start:end])
         start = end + 1
     return parts if start == len(ids) else []
+
+
+def _parted(lines: Sequence[str]) -> tuple[list[str], list[int]]:
+    """The words of all lines, the first one of each marked, and how many each line has; see :func:`_words`."""
+    words: list[str] = []
+    counts: list[int] = []
+    for at in range(0, len(lines), _TOGETHER):
+        some = lines[at : at + _TOGETHER]
+        text = " ".join(some)
+        # Where a line begins or ends with a space, or is empty, two spaces meet, or one is at an end.
+        if text.isprintable() and "  " not in text and text.strip(" ") == text != "":
+            words += (_FIRST + f" {_FIRST}".join(some)).split(" ")
+            counts += [line.count(" ") + 1 for line in some]
+        else:
+            parted = list(map(_words, some))
+            words += chain.from_iterable(parted)
+            counts += map(len, parted)
+    return words, counts
 
 
 def _words(line: str) -> Sequence[str]:
