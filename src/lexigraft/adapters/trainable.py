@@ -104,7 +104,7 @@ def add_lora(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[P
     from peft import LoraConfig, get_peft_model
     from transformers.pytorch_utils import Conv1D
 
-    from lexigraft.adapters.lora_scale import scale_sooner
+    from lexigraft.adapters.lora_layers import in_one_function
 
     targets = _lora_targets(model, settings, phases)
     if not targets:
@@ -121,7 +121,7 @@ def add_lora(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[P
         torch.manual_seed(settings.seed)
         around = get_peft_model(model, config)
     cast_inputs_once(model)
-    scale_sooner(model)
+    in_one_function(model)
     return around
 
 

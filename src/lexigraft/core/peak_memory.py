@@ -1,4 +1,4 @@
-"""How much memory a process has taken at most."""
+"""How much memory a process takes, and has taken at most."""
 
 from __future__ import annotations
 
@@ -14,9 +14,21 @@ def peak_rss_bytes() -> int:
 
     On Linux from ``VmHWM``: what ``getrusage`` answers begins at the size of the process that started this one.
     """
-    if _STATUS.exists():
-        for line in _STATUS.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
+    told = _told("VmHWM:")
+    if told is not None:
+        return told
     found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return found if sys.platform == "darwin" else found * 1024
+
+
+def rss_bytes() -> int | None:
+    """The resident memory of this program now; ``None`` where the system does not tell."""
+    return _told("VmRSS:")
+
+
+def _told(name: str) -> int | None:
+    if _STATUS.exists():
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) * 1024
+    return None
