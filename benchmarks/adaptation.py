@@ -33,7 +33,7 @@ def main() -> int:
         "threads": 2,
         "runs": 1,
     }
-    for name, default in (shape | {"runs": 1}).items():
+    for name, default in shape.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

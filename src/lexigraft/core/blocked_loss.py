@@ -11,9 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.functional import log_softmax
+from torch.nn.functional import pad
 
 from lexigraft.core.heads import head_logits, hidden_states, standing_in
+from lexigraft.core.room import Room
 from lexigraft.core.table_gradient import TableGradient
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ Predicting = Callable[[torch.Tensor], torch.Tensor]
 
 _AT_ONCE, _AT_ONCE_ON_A_GPU = 2**25, 2**27
 """Logits of a block: on processors what stays near the caches, on a GPU what keeps it busy."""
+_TOGETHER = 8
+"""Blocks have a multiple of so many positions: products of others take up to twice as long."""
 
 
 def summed_cross_entropy(
@@ -54,6 +57,7 @@ def summed_cross_entropy(
     head = {id(p): p for p in (*own, *output.parameters()) if p.requires_grad}.values()
     at_once = logits_per_block or (_AT_ONCE_ON_A_GPU if ids.is_cuda else _AT_ONCE)
     rows = max(1, at_once // output.weight.shape[0])
+    rows -= rows % _TOGETHER if rows > _TOGETHER else 0
     logits_of = partial(head_logits, model)
     gradient, table = TableGradient.of(model), None
     if gradient is None:
@@ -82,17 +86,20 @@ class _Blocks(torch.autograd.Function):
     ) -> torch.Tensor:
         total = torch.zeros((), device=hidden.device)
         wanted = head if any(ctx.needs_input_grad) else None
+        positions, room = len(targets), Room()
+        if rows > _TOGETHER:
+            hidden = pad(hidden, (0, 0, 0, -positions % _TOGETHER))
         by_states = torch.zeros_like(hidden)
         by_head: list[torch.Tensor | None] = [None] * len(head)
-        for start in range(0, len(hidden), rows):
+        for start in range(0, positions, rows):
             span = slice(start, start + rows)
-            loss, found = _block(logits_of, hidden[span], targets[span], wanted)
+            loss, found = _block(logits_of, hidden[span], targets[span], wanted, room)
             total += loss
             if found:
                 by_states[span] = found[0]
                 by_head = [_sum(a, b) for a, b in zip(by_head, found[1:], strict=True)]
         ctx.table_gradient = gradient
-        ctx.gradients = (None, None, None, by_states, None, None, *by_head)
+        ctx.gradients = (None, None, None, by_states[:positions], None, None, *by_head)
         return total
 
     @staticmethod
@@ -105,20 +112,34 @@ class _Blocks(torch.autograd.Function):
 
 
 def _block(
-    logits_of: LogitsOf, hidden: torch.Tensor, targets: torch.Tensor, head: Sequence[torch.Tensor] | None
+    logits_of: LogitsOf,
+    hidden: torch.Tensor,
+    targets: torch.Tensor,
+    head: Sequence[torch.Tensor] | None,
+    room: Room,
 ) -> tuple[torch.Tensor, Sequence[Any]]:
-    """The loss of a block and, where a head is given, the gradients of states and head."""
+    """The loss of a block and, where a head is given, the gradients of states and head; last ones may lack a target."""
     states = hidden.detach().requires_grad_(head is not None)
     with torch.set_grad_enabled(head is not None):
         logits = logits_of(states)
-    surprise = log_softmax(logits.detach().float(), dim=1)
+    surprise = _surprise(logits.detach().float(), room)
     at = targets.unsqueeze(1)
-    loss = -surprise.gather(1, at).sum()
+    loss = surprise[: len(at)].gather(1, at).sum().neg()
     if head is None:
         return loss, ()
     # d loss / d logits = softmax - 1 at the target
     slope = surprise.exp_().scatter_add_(1, at, surprise.new_full(at.shape, -1.0))
-    return loss, torch.autograd.grad(logits, [states, *head], slope.to(logits.dtype), allow_unused=True)
+    slope[len(at) :] = 0
+    found = torch.autograd.grad(logits, [states, *head], slope.to(logits.dtype), allow_unused=True)
+    room.give(slope)
+    return loss, found
+
+
+def _surprise(logits: torch.Tensor, room: Room) -> torch.Tensor:
+    """The log of the softmax over the vocabulary, ``(positions, vocabulary)`` as the logits lie in memory."""
+    if logits.is_contiguous():
+        return torch.log_softmax(logits, 1, out=room.take(logits.shape, logits))
+    return torch.log_softmax(logits.T, 0, out=room.take(logits.T.shape, logits)).T
 
 
 def _sum(total: torch.Tensor | None, more: torch.Tensor | None) -> torch.Tensor | None:

@@ -29,7 +29,7 @@ def trimmed_between(layers: Iterable[torch.nn.Module]) -> Iterator[None]:
     """For a while freed memory goes back between layers where keeping it would soon raise the process's peak.
 
     To give all of it back each time would cost a tenth of a training step: the system clears what it lends again. After
-    the last layer's forward pass it always goes: what follows is the loss, which takes most where the vocabulary is large.
+    the last layer's forward pass it always goes, for the loss over a large vocabulary takes the most.
 
     Args:
         layers: A model's layers in the order in which the forward pass takes them.
@@ -68,7 +68,7 @@ class _Guard:
         place_before, resident_before = self._before
         if place_before == place - 1 and place != 1:
             self._most = max(self._most, resident - resident_before)
-        if place == self._layers or resident + self._most > peak_rss_bytes():
+        if place == self._layers or resident + self._most >= peak_rss_bytes():
             trim()
         self._before = (place, rss_bytes() or 0)
 

@@ -6,9 +6,11 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
 from lexigraft.core.heads import hidden_states
+from lexigraft.core.room import Room
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -25,6 +27,7 @@ class TableGradient:
         # Kept, because a sharded model takes the whole table out of the layer when the pass is over.
         self._weight, self._bias = layer.weight, layer.bias
         self._sum: torch.Tensor | None = None
+        self.room = Room()
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> TableGradient | None:
@@ -54,9 +57,15 @@ class TableGradient:
             inputs.sparse = sparse
 
     def product(self, states: torch.Tensor) -> torch.Tensor:
-        """What the layer gives for states that want a gradient; on the way back the table's goes to the sum."""
-        product = linear(states, self._cast, self._bias)
-        product.register_hook(partial(self._add_product, states.detach()))
+        """What the layer gives for states that want a gradient; on the way back the table's goes to the sum.
+
+        What it gives may be overwritten by a product that begins when the gradients of this one have been taken.
+        """
+        if states.device.type == "cpu" and states.dtype == self._cast.dtype:
+            product: torch.Tensor = _Product.apply(states, self._cast, self._bias, self)
+        else:
+            product = linear(states, self._cast, self._bias)
+            product.register_hook(partial(self.add_product, states.detach()))
         return product
 
     def scale(self, factor: torch.Tensor) -> None:
@@ -69,13 +78,8 @@ class TableGradient:
         total, self._sum = self._sum, None
         return torch.zeros_like(self._weight) if total is None else total
 
-    @cached_property
-    def _cast(self) -> torch.Tensor:
-        """The table as the product reads it: cast once, where autocast would cast it for every block."""
-        table, kind = self._weight.detach(), self._weight.device.type
-        return table.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else table
-
-    def _add_product(self, states: torch.Tensor, slope: torch.Tensor) -> None:
+    def add_product(self, states: torch.Tensor, slope: torch.Tensor) -> None:
+        """Add what a product's slope, ``(..., vocabulary)``, says about the table."""
         by_logits = slope.flatten(0, -2).T
         states = states.flatten(0, -2).to(slope.dtype)
         if self._sum is None:
@@ -84,6 +88,44 @@ class TableGradient:
             self._sum.addmm_(by_logits, states)
         else:
             self._sum.add_(by_logits @ states)
+
+    @cached_property
+    def _cast(self) -> torch.Tensor:
+        """The table as the product reads it: cast once, where autocast would cast it for every block."""
+        table, kind = self._weight.detach(), self._weight.device.type
+        return table.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else table
+
+
+class _Product(torch.autograd.Function):
+    """On processors the table comes first: a tall product of few columns runs at the rate of a square one.
+
+    Its transpose, few rows times a transposed table, does not, by a quarter and more.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, states: torch.Tensor, table: torch.Tensor, bias: torch.Tensor | None, gradient: TableGradient
+    ) -> torch.Tensor:
+        flat = states.flatten(0, -2)
+        product = gradient.room.take((len(table), len(flat)), table)
+        with torch.autocast("cpu", enabled=False):
+            torch.mm(table, flat.T, out=product)
+        if bias is not None:
+            product += bias.to(product.dtype).unsqueeze(1)
+        ctx.save_for_backward(states, table)
+        ctx.gradient, ctx.product = gradient, product
+        logits = product.T.unflatten(0, states.shape[:-1])
+        # No view of another tensor, so that a head may change it in place.
+        return logits.new_empty(0).set_(logits.untyped_storage(), 0, logits.shape, logits.stride())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        states, table = ctx.saved_tensors
+        ctx.gradient.add_product(states, slope)
+        ctx.gradient.room.give(ctx.product)
+        by_bias = slope.flatten(0, -2).sum(0) if ctx.needs_input_grad[2] else None
+        return slope @ table, None, by_bias, None
 
 
 class _Table(torch.autograd.Function):
