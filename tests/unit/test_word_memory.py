@@ -10,7 +10,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_to
 
 from lexigraft.core.fixture_models import FIXTURES, fixture
 from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
-from lexigraft.core.word_memory import WordMemory, chained, word_by_word
+from lexigraft.core.word_memory import WordMemory, chained, just_ids, word_by_word
 
 ODD = [
     "two  spaces", "a\ttab", " leading", "trailing ", "", " ", "\u00a0no-break\u00a0space", "x \u0308mark first",
@@ -27,7 +27,7 @@ def _plain(backend: Any, lines: list[str]) -> list[list[int]]:
 @pytest.mark.parametrize("name", [f.name for f in FIXTURES])
 def test_words_give_the_tokens_of_the_lines(name: str) -> None:
     backend = fixture(name)[1].backend_tokenizer
-    memory = WordMemory(backend, list, chained)
+    memory = WordMemory(backend, just_ids, chained)
     assert word_by_word(backend)
     wanted = _plain(backend, TEXT)
     for _ in range(2):
@@ -38,7 +38,7 @@ def test_words_give_the_tokens_of_the_lines(name: str) -> None:
 def test_a_full_memory_starts_again(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"lexigraft.core.word_memory.{bound}", 5)
     backend = fixture("bert-tied-bias")[1].backend_tokenizer
-    memory = WordMemory(backend, list, chained)
+    memory = WordMemory(backend, just_ids, chained)
     for line in TEXT:
         assert memory.encode([line]) == _plain(backend, [line])
         assert len(memory._known) <= 5 + len(line)
@@ -50,7 +50,7 @@ def test_special_tokens_inside_words_are_no_ends_of_words(name: str) -> None:
     backend = fixture(name)[1].backend_tokenizer
     tokens = [token.content for token in backend.get_added_tokens_decoder().values()]
     lines = [f"some{token}where {token} a {token}b c{token}{token}" for token in tokens]
-    assert WordMemory(backend, list, chained).encode(lines) == _plain(backend, lines)
+    assert WordMemory(backend, just_ids, chained).encode(lines) == _plain(backend, lines)
 
 
 @pytest.mark.parametrize("remembered", [5, 50, 10_000])
@@ -60,9 +60,23 @@ def test_a_text_is_the_same_in_small_batches_and_in_another_form(
     monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 100)
     monkeypatch.setattr("lexigraft.core.word_memory.REMEMBERED", remembered)
     backend = fixture("llama-bf16")[1].backend_tokenizer
-    memory: WordMemory[str] = WordMemory(backend, lambda ids: "".join(f" {i}" for i in ids), "".join)
+    memory: WordMemory[str, str] = WordMemory(
+        backend,
+        lambda ids, begins: "|" * begins + "".join(f" {i}" for i in ids),
+        lambda words, counts: "".join(words),
+    )
     text = [*TEXT, *reversed(TEXT)]
-    assert list(chain(*memory.stream(iter(text)))) == ["".join(f" {i}" for i in ids) for ids in _plain(backend, text)]
+    wanted = "".join("|" + "".join(f" {i}" for i in ids) for ids in _plain(backend, text))
+    assert "".join(memory.stream(iter(text))) == wanted
+
+
+def test_lines_that_are_cut_whole_are_asked_for_again_and_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 1)
+    backend = fixture("llama-bf16")[1].backend_tokenizer
+    memory = WordMemory(backend, just_ids, chained)
+    text = ["a  b", "", "a  b", "", "a  b"]
+    assert list(chain(*memory.stream(text))) == memory.encode(text) == _plain(backend, text)
+    assert not memory._known
 
 
 def _tokenizer(**parts: Any) -> Tokenizer:
@@ -91,19 +105,19 @@ def test_tokenizers_whose_words_may_meet_are_left_alone() -> None:
 def test_a_tokenizer_without_a_special_token_to_part_words_with(kind: dict[str, bool] | None) -> None:
     backend = _tokenizer(pre_tokenizer=pre_tokenizers.WhitespaceSplit())
     backend.add_special_tokens([] if kind is None else [AddedToken("[X]", special=True, **kind)])
-    memory = WordMemory(backend, list, chained)
+    memory = WordMemory(backend, just_ids, chained)
     assert memory.encode(["a b c", "b"]) == [[1, 3, 0], [3]]
     assert memory._mark is None
 
 
 def test_a_tokenizer_whose_words_meet_is_given_whole_lines() -> None:
     backend = _tokenizer()
-    assert WordMemory(backend, list, chained).encode(["a b", "b"]) == [[2], [3]]
+    assert WordMemory(backend, just_ids, chained).encode(["a b", "b"]) == [[2], [3]]
 
 
 def test_a_tokenizer_that_is_caught_is_given_whole_lines() -> None:
     whole = _tokenizer(pre_tokenizer=pre_tokenizers.Split(Regex("x"), "removed"))
-    memory = WordMemory(whole, list, chained)
+    memory = WordMemory(whole, just_ids, chained)
     assert memory.encode(["a", "a b"]) == [[1], [2]]
     assert memory.encode(["b", "a"]) == [[3], [1]]
 
@@ -111,7 +125,7 @@ def test_a_tokenizer_that_is_caught_is_given_whole_lines() -> None:
 def test_a_text_goes_on_in_whole_lines_when_its_tokenizer_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 1)
     whole = _tokenizer(pre_tokenizer=pre_tokenizers.Split(Regex("x"), "removed"))
-    memory = WordMemory(whole, list, chained)
+    memory = WordMemory(whole, just_ids, chained)
     memory._trusted = True
     assert list(chain(*memory.stream(["a b", "a b", "b", "a b"]))) == [[2], [2], [3], [2]]
 
@@ -119,7 +133,7 @@ def test_a_text_goes_on_in_whole_lines_when_its_tokenizer_is_caught(monkeypatch:
 def test_a_text_that_is_left_half_way_spoils_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 1)
     backend = fixture("llama-bf16")[1].backend_tokenizer
-    memory = WordMemory(backend, list, chained)
+    memory = WordMemory(backend, just_ids, chained)
     text = ["one two", "three four", "five"]
     half = memory.stream(text)
     next(half)

@@ -120,10 +120,16 @@ def escaped(token: str) -> str:
 def tokenised_lines(lines: Iterable[str], vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[str]:
     """Each line as the names of its tokens with spaces between and a line end; some lines at a time."""
     spaced = [f" {name}" for name in names]
-    memory = WordMemory(vocabulary.tokenizer.backend_tokenizer, lambda ids: "".join([spaced[i] for i in ids]), "".join)
-    for found in memory.stream(lines):
-        # Each begins with a space; no name holds one, nor a line end.
-        yield "\n".join(["", *found, ""]).replace("\n ", "\n")[1:]
+
+    def form(ids: list[int], begins: bool) -> str:
+        text = "".join([spaced[i] for i in ids])
+        # A line brings its own end, before its first token, where other tokens have a space.
+        return f"\n{text[1:]}" if begins else text
+
+    def together(words: Sequence[str], counts: Sequence[int]) -> str:
+        return "".join(words)[1:] + "\n"
+
+    yield from WordMemory(vocabulary.tokenizer.backend_tokenizer, form, together).stream(lines)
 
 
 def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], options: Mapping[str, Any]) -> Any:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.special import roles_of
 from lexigraft.core.surface import SPACE_MARK, Family, Kind, Surfaces, component, family_of, surfaces, to_byte_level
-from lexigraft.core.word_memory import WordMemory, chained
+from lexigraft.core.word_memory import WordMemory, chained, just_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -181,8 +181,8 @@ class Vocabulary:
         return found
 
     @cached_property
-    def _words(self) -> WordMemory[list[int]]:
-        return WordMemory(self.tokenizer.backend_tokenizer, list, chained)
+    def _words(self) -> WordMemory[list[int], list[list[int]]]:
+        return WordMemory(self.tokenizer.backend_tokenizer, just_ids, chained)
 
     @cached_property
     def _ids(self) -> Mapping[str, int]:
