@@ -29,7 +29,10 @@ def main(request: dict[str, Any]) -> dict[str, float]:
         steps=request["steps"] + 1,
         batch_tokens=request["batch"] * request["length"],
         sequence_length=request["length"],
+        learning_rate=1e-3,
+        warmup_share=0.0,
         lora_rank=16,
+        lora_alpha=32,
     )
     times: list[float] = []
 
