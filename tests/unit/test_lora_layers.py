@@ -106,7 +106,7 @@ def test_autocast_computes_in_bfloat16_and_gradients_are_float32() -> None:
     assert apart(our_slopes, exact) < 1.1 * apart(slopes, exact)
 
 
-@pytest.mark.parametrize("state", ["disabled", "merged", "base trains", "two adapters"])
+@pytest.mark.parametrize("state", ["disabled", "merged", "base trains", "two adapters", "hooked"])
 def test_what_is_not_plain_is_pefts(state: str) -> None:
     _, theirs, ours = both("llama-untied")
     for model in (theirs, ours):
@@ -119,6 +119,10 @@ def test_what_is_not_plain_is_pefts(state: str) -> None:
             with expected_peft_warnings():
                 model.add_adapter("other", model.peft_config["default"])
             model.base_model.set_adapter(["default", "other"])
+        if state == "hooked":
+            hooked = [m for name, m in model.named_modules() if name.endswith("base_layer")]
+            for module in hooked:
+                module.register_forward_hook(lambda module, given, output: 2 * output)
     ours.load_state_dict(theirs.state_dict())
     if state == "disabled":
         with theirs.disable_adapter(), ours.disable_adapter():

@@ -27,15 +27,15 @@ def in_one_function(model: torch.nn.Module) -> None:
     """
     for module in model.modules():
         if type(module) is Linear:
-            module.__class__ = _Linear
+            module.__class__ = LoraLinear
 
 
-class _Linear(Linear):
+class LoraLinear(Linear):
     """PEFT's own in all but its forward pass."""
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         layer, name = self.get_base_layer(), self._only_adapter()
-        if args or kwargs or name is None or not _plain(layer, x):
+        if args or kwargs or name is None or not self._is_plain(name, x):
             found: torch.Tensor = super().forward(x, *args, **kwargs)
             return found
         weight = layer.weight if type(layer) is torch.nn.Linear else layer.weight.T
@@ -52,16 +52,20 @@ class _Linear(Linear):
         name: str = self.active_adapters[0]
         return name if name in self.lora_A and not self.lora_bias[name] else None
 
+    def _is_plain(self, name: str, x: torch.Tensor) -> bool:
+        """Whether all three layers only multiply, the base by a frozen weight in the dtype of what it reads."""
+        layer, device = self.get_base_layer(), x.device.type
+        if not all(map(_only_multiplies, (layer, self.lora_A[name], self.lora_B[name]))):
+            return False
+        read = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else layer.weight.dtype
+        return not layer.weight.requires_grad and x.dtype == read
 
-def _plain(layer: Any, x: torch.Tensor) -> bool:
-    """Whether a layer does nothing but multiply by a frozen weight that is there, in the dtype of what it reads."""
+
+def _only_multiplies(layer: Any) -> bool:
+    """Whether to call a layer is to multiply by a weight that is there, and nothing else."""
     # DeepSpeed's ZeRO 3 gathers a weight ("ds_id") when its module is called, through hooks of its own.
-    own = (
-        type(layer) in (torch.nn.Linear, Conv1D) and "forward" not in vars(layer) and not hasattr(layer.weight, "ds_id")
-    )
-    device = x.device.type
-    read = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else layer.weight.dtype
-    return own and not layer.weight.requires_grad and x.dtype == read
+    own = "forward" in vars(layer) or layer._forward_pre_hooks or layer._forward_hooks or hasattr(layer.weight, "ds_id")
+    return type(layer) in (torch.nn.Linear, Conv1D) and not own
 
 
 class _Product(torch.autograd.Function):
