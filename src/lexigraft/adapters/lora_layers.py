@@ -53,12 +53,13 @@ class LoraLinear(Linear):
         return name if name in self.lora_A and not self.lora_bias[name] else None
 
     def _is_plain(self, name: str, x: torch.Tensor) -> bool:
-        """Whether all three layers only multiply, the base by a frozen weight in the dtype of what it reads."""
-        layer, device = self.get_base_layer(), x.device.type
-        if not all(map(_only_multiplies, (layer, self.lora_A[name], self.lora_B[name]))):
+        """Whether all three layers only multiply, the base by a frozen weight, in the dtype of what they read."""
+        layers, device = (self.get_base_layer(), self.lora_A[name], self.lora_B[name]), x.device.type
+        if not all(map(_only_multiplies, layers)) or layers[0].weight.requires_grad:
             return False
-        read = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else layer.weight.dtype
-        return not layer.weight.requires_grad and x.dtype == read
+        if torch.is_autocast_enabled(device):
+            return bool(x.dtype == torch.get_autocast_dtype(device))
+        return all(layer.weight.dtype == x.dtype for layer in layers)
 
 
 def _only_multiplies(layer: Any) -> bool:
