@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 import measure  # noqa: F401
-from lexigraft.adapters.training import adapt
-from lexigraft.core.corpus import load_corpus
-from lexigraft.core.model_files import load_model
-from lexigraft.core.objective import DEFAULT_OBJECTIVE
-from lexigraft.core.peak_memory import peak_rss_bytes
-from lexigraft.core.recipe import AdaptSettings
+from lexigraft.adapters.training.adapt import adapt
+from lexigraft.core.config.recipe import AdaptSettings
+from lexigraft.core.data.corpus import load_corpus
+from lexigraft.core.models.loading import load_model
 from lexigraft.core.registry import make
-from lexigraft.core.tokenizer_files import load_vocabulary
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.training.objective import DEFAULT_OBJECTIVE
+from lexigraft.core.utils.memory import peak_rss_bytes
 
 
 def main(request: dict[str, Any]) -> dict[str, float]:

@@ -21,7 +21,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from lexigraft.core.peak_memory import peak_rss_bytes
+from lexigraft.core.utils.memory import peak_rss_bytes
 
 
 class Watch(TrainerCallback):

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from lexigraft.api.comparing import compare
-from lexigraft.core import compass, provenance
-from lexigraft.core.cell import CellResult
-from lexigraft.core.report_tables import interval
-from lexigraft.core.statistics import estimate
+from lexigraft.api.compare import compare
+from lexigraft.core.evaluation.cell import CellResult
+from lexigraft.core.evaluation.statistics import estimate
+from lexigraft.core.grafting.folder import read_provenance
+from lexigraft.core.methods import compass
+from lexigraft.report.tables import interval
 
 STRATEGIES: list[Any] = [
     "random",
@@ -35,7 +36,7 @@ STRATEGIES: list[Any] = [
 TEXTS = ("heldout", "flores")
 """The recipe's texts in the target language: of the training text's kind, and of another."""
 CHANGES: list[dict[str, Any]] = [{"MIN_COUNT": 1}, {"WINDOW": 5, "OWN_WORD": False}]
-"""Of the constants of `lexigraft.core.compass`."""
+"""Of the constants of `lexigraft.core.methods.compass`."""
 
 
 class Measured(NamedTuple):
@@ -80,7 +81,7 @@ def _tell(message: str, done: int, total: int) -> None:
 
 
 def _measured(result: CellResult, cells: Path) -> Measured:
-    rows = provenance.read(cells / result.cell.folder)
+    rows = read_provenance(cells / result.cell.folder)
     made_by = str(result.cell.parameters["strategy"]).split("+")
     mixtures = [ids for rule, ids in zip(rows["rule"], rows["source_ids"], strict=True) if rule in made_by]
     return Measured(result, sum(map(len, mixtures)) / max(1, len(mixtures)), len({i for ids in mixtures for i in ids}))

@@ -14,12 +14,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from lexigraft.api.having import demand, enough_to_meet, in_words
-from lexigraft.core.pipeline import make_chain, needs_of
-from lexigraft.core.recipe_files import read_recipe
-from lexigraft.core.report_data import Report, Row, read_report
-from lexigraft.core.report_tables import count, interval, seconds, share
-from lexigraft.core.strategy import Body
+from lexigraft.api.catalog import demand, enough_to_meet, in_words
+from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.grafting.pipeline import make_chain, needs_of
+from lexigraft.core.grafting.strategy import Body
+from lexigraft.report.data import Report, Row, read_report
+from lexigraft.report.tables import count, interval, seconds, share
 
 POOR = "the poor model's body"
 

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 import lexigraft.plugins.strategies.focus as focus
 import measure
-from lexigraft.core.peak_memory import peak_rss_bytes
+from lexigraft.core.utils.memory import peak_rss_bytes
 from parity.ours import our_rows
 
 

@@ -9,8 +9,8 @@ import torch
 from transformers import BertConfig, BertForMaskedLM, LlamaConfig, LlamaForCausalLM
 
 import measure  # noqa: F401
-from lexigraft.core.fixture_models import fixture
-from lexigraft.core.fixture_text import SOURCE_TEXT
+from lexigraft.testing.sample_text import SOURCE_TEXT
+from lexigraft.testing.tiny_models import fixture
 
 # BERT-base and the shape of Llama 3.2 1B.
 MASKED = {"vocab_size": 30_522, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}

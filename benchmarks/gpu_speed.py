@@ -12,12 +12,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from gpu_model import SETTLED, STEPS, Job, job, peak_gpu_bytes
-from lexigraft.adapters.training import adapt
-from lexigraft.core.corpus import Corpus
-from lexigraft.core.objective import DEFAULT_OBJECTIVE
-from lexigraft.core.recipe import AdaptSettings
+from lexigraft.adapters.training.adapt import adapt
+from lexigraft.core.config.recipe import AdaptSettings
+from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.registry import make
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.training.objective import DEFAULT_OBJECTIVE
 
 COUNTED_ROWS = 2
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import torch
 
-from lexigraft.core.checks import ground
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.law_trial import Trial, materialised
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import discover
-from lexigraft.core.strategy import Need, Role
+from lexigraft.testing.contract import ground
+from lexigraft.testing.trial import Trial, materialised
 
 FIXTURES = ("roberta-tied-bias", "llama-untied")
 BOUND, BOUND_LEARNED = 1e-3, 5e-2

@@ -36,8 +36,8 @@ def measured(folders: dict[str, str]) -> dict[str, float]:
     """Seconds of both vocabularies and their alignment, and of the part that is the tokenizers' own."""
     from transformers import PreTrainedTokenizerFast
 
-    from lexigraft.core.alignment import align
-    from lexigraft.core.vocabulary import Vocabulary
+    from lexigraft.core.tokenization.alignment import align
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
 
     tokenizers = [PreTrainedTokenizerFast.from_pretrained(folders[side]) for side in ("source", "target")]
     backends = [tokenizer.backend_tokenizer for tokenizer in tokenizers]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import measure
 from fixtures.real_tokenizers import DATA, SOURCES, TARGETS, load_real
-from lexigraft.core.alignment import DEFAULT_RULES, RELAXED_RULES, align
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.alignment import DEFAULT_RULES, RELAXED_RULES, align
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 RULES = (*DEFAULT_RULES, *RELAXED_RULES)
 FAMILIES = ("XLM-R", "Mistral", "GPT-2", "mBERT")

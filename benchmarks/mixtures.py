@@ -41,8 +41,8 @@ def measured(request: dict[str, int]) -> dict[str, float]:
     import numpy as np
     import torch
 
-    from lexigraft.core.peak_memory import peak_rss_bytes
-    from lexigraft.core.similarity import sparse_mix
+    from lexigraft.core.methods.mixtures import sparse_mix
+    from lexigraft.core.utils.memory import peak_rss_bytes
 
     torch.set_num_threads(request["threads"])
     generator = torch.Generator().manual_seed(0)

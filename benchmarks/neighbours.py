@@ -57,7 +57,7 @@ def _write_learned(folder: Path, new: int) -> None:
     import fasttext
     from transformers import PreTrainedTokenizerFast
 
-    from lexigraft.adapters.vector_files import mean_vectors
+    from lexigraft.adapters.vectors.files import mean_vectors
 
     pair = real_pair(folder, 40_000, width=WIDTH, dim=DIM, epoch=5, minCount=2, thread=2)
     model = fasttext.load_model(str(pair.vectors))
@@ -72,10 +72,9 @@ def measured(request: dict[str, str]) -> dict[str, float]:
     """Seconds, and how far memory rose above vectors, table and rows; the rows are left in the folder."""
     import torch
 
-    from lexigraft.core.combining import combine
-    from lexigraft.core.mixes import softmax_mix
-    from lexigraft.core.peak_memory import peak_rss_bytes
-    from lexigraft.core.similarity import default_memory_budget
+    from lexigraft.core.grafting.plan import combine
+    from lexigraft.core.methods.mixtures import softmax_mix
+    from lexigraft.core.utils.memory import default_memory_budget, peak_rss_bytes
 
     torch.set_num_threads(int(request["threads"]))
     names = ("queries", "anchors", "table")

@@ -14,7 +14,7 @@ import numpy as np
 import wechsel
 from transformers import PreTrainedTokenizerFast
 
-from lexigraft.core.peak_memory import peak_rss_bytes
+from lexigraft.core.utils.memory import peak_rss_bytes
 
 
 def main(request: dict[str, object]) -> dict[str, float]:

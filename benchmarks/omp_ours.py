@@ -11,12 +11,12 @@ from typing import Any
 import torch
 import transformers.models.llama.modeling_llama  # noqa: F401  imports are not counted
 
-from lexigraft.core.graft_writing import write_graft
-from lexigraft.core.peak_memory import peak_rss_bytes
-from lexigraft.core.pipeline import donor_loader, prepare_graft
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.pipeline import donor_loader, prepare_graft
+from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.registry import make
-from lexigraft.core.strategy import Need
-from lexigraft.core.tokenizer_files import load_vocabulary
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.utils.memory import peak_rss_bytes
 
 
 def main(request: dict[str, Any]) -> dict[str, float]:

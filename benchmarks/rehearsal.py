@@ -15,9 +15,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lexigraft.api.comparing import compare
-from lexigraft.api.rehearsing import rehearse
-from lexigraft.core.recipe_files import read_recipe
+from lexigraft.api.compare import compare
+from lexigraft.api.doctor.rehearsal import rehearse
+from lexigraft.core.config.recipe_files import read_recipe
 from measure import machine, row
 
 ONE: dict[str, Any] = {"strategies": ["random"], "seeds": [0], "reference": "random", "tracking.enabled": False}

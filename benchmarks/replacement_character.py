@@ -12,10 +12,10 @@ from pathlib import Path
 
 import measure
 from fixtures.real_tokenizers import DATA, load_real
-from lexigraft.core.alignment import align
-from lexigraft.core.spellings import spelled
-from lexigraft.core.surface import Kind
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.spelling import spelled
+from lexigraft.core.tokenization.surface import Kind
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 from parity.canonical_forms import blurred
 from parity.deepfocus_results import their_twins
 

@@ -19,8 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from lexigraft.core.checkpoint import open_checkpoint
-from lexigraft.core.file_pieces import Copied, holds
+from lexigraft.core.models.checkpoint import open_checkpoint
+from lexigraft.core.models.streaming import Copied, holds
 from measure import fresh, machine
 
 

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import lexigraft.api.grafting  # noqa: F401
-from lexigraft.core.model_on_disk import ModelOnDisk
-from lexigraft.core.peak_memory import peak_rss_bytes
-from lexigraft.core.tokenizer_files import load_vocabulary
+import lexigraft.api.graft  # noqa: F401
+from lexigraft.core.models.disk_model import ModelOnDisk
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.utils.memory import peak_rss_bytes
 
 
 def main(request: dict[str, Any]) -> dict[str, int]:

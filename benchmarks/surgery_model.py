@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import measure  # noqa: F401
-from lexigraft.core.checkpoint import INDEX
+from lexigraft.core.models.checkpoint import INDEX
 from parity.llama_pairs import ROLES, listed
 
 TABLES = ("model.embed_tokens.weight", "lm_head.weight")

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lexigraft.api.grafting import graft
-from lexigraft.core.checkpoint import open_checkpoint
+from lexigraft.api.graft import graft
+from lexigraft.core.models.checkpoint import open_checkpoint
 from surgery_model import TABLES
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from lexigraft.core.peak_memory import peak_rss_bytes
+from lexigraft.core.utils.memory import peak_rss_bytes
 
 
 def main(request: dict[str, Any]) -> dict[str, float]:

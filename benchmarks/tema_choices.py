@@ -16,16 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from lexigraft.api.preparing import given_in, load_texts, prepare
-from lexigraft.core.alignment import align
-from lexigraft.core.corpus import load_corpus, split, without
-from lexigraft.core.pipeline import graft_model, make_chain
-from lexigraft.core.recipe_files import read_recipe
-from lexigraft.core.scoring import Item, total_bits
-from lexigraft.core.strategy import Need
-from lexigraft.core.token_counts import token_counts
-from lexigraft.core.tokenizer_files import load_vocabulary
-from lexigraft.core.translation import link_tokens
+from lexigraft.api.compare_inputs import given_in, load_texts, prepare
+from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.data.corpus import load_corpus, split, without
+from lexigraft.core.evaluation.scoring import Item, total_bits
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.pipeline import graft_model, make_chain
+from lexigraft.core.methods.tema import link_tokens
+from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.token_counts import token_counts
 
 MAX_RARE, OTHERS = 600, 600
 VARIANTS: list[tuple[str, dict[str, Any]]] = [

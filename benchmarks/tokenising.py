@@ -65,10 +65,10 @@ def measured(request: dict[str, str]) -> dict[str, float]:
     import os
 
     os.environ["RAYON_NUM_THREADS"] = str(request["threads"])
-    from lexigraft.adapters.fasttext_vectors import escaped, tokenised_lines
-    from lexigraft.core.corpus import load_corpus
-    from lexigraft.core.peak_memory import peak_rss_bytes
-    from lexigraft.core.tokenizer_files import load_vocabulary
+    from lexigraft.adapters.vectors.token_vectors import escaped, tokenised_lines
+    from lexigraft.core.data.corpus import load_corpus
+    from lexigraft.core.tokenization.loading import load_vocabulary
+    from lexigraft.core.utils.memory import peak_rss_bytes
 
     folder = Path(request["folder"])
     vocabulary = load_vocabulary(str(folder / "tokenizer"))
@@ -85,10 +85,10 @@ def trained(request: dict[str, str]) -> dict[str, float]:
     """Seconds from a text file to vectors, and those that fastText takes where it is given the tokens in a file."""
     import fasttext
 
-    from lexigraft.adapters.fasttext_vectors import resolved, train_target_vectors
-    from lexigraft.core.corpus import load_corpus
-    from lexigraft.core.recipe import VectorSettings
-    from lexigraft.core.tokenizer_files import load_vocabulary
+    from lexigraft.adapters.vectors.token_vectors import resolved, train_target_vectors
+    from lexigraft.core.config.recipe import VectorSettings
+    from lexigraft.core.data.corpus import load_corpus
+    from lexigraft.core.tokenization.loading import load_vocabulary
 
     folder = Path(request["folder"])
     vocabulary, settings = load_vocabulary(str(folder / "tokenizer")), VectorSettings()

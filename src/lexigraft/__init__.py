@@ -9,32 +9,47 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lexigraft.api.adapting import adapt as adapt
-    from lexigraft.api.adapting import pretrain as pretrain
-    from lexigraft.api.comparing import compare as compare
-    from lexigraft.api.evaluating import evaluate as evaluate
-    from lexigraft.api.grafting import graft as graft
-    from lexigraft.api.listing import strategies as strategies
+    from lexigraft import strategies as strategies
+    from lexigraft import testing as testing
+    from lexigraft.api.catalog import list_strategies as list_strategies
+    from lexigraft.api.compare import compare as compare
+    from lexigraft.api.evaluate import evaluate as evaluate
+    from lexigraft.api.graft import graft as graft
+    from lexigraft.api.train import adapt as adapt
+    from lexigraft.api.train import pretrain as pretrain
     from lexigraft.core.errors import LexigraftError as LexigraftError
 
 _WHERE = {
-    "graft": "lexigraft.api.grafting",
-    "adapt": "lexigraft.api.adapting",
-    "pretrain": "lexigraft.api.adapting",
-    "evaluate": "lexigraft.api.evaluating",
-    "compare": "lexigraft.api.comparing",
-    "strategies": "lexigraft.api.listing",
+    "graft": "lexigraft.api.graft",
+    "adapt": "lexigraft.api.train",
+    "pretrain": "lexigraft.api.train",
+    "evaluate": "lexigraft.api.evaluate",
+    "compare": "lexigraft.api.compare",
+    "list_strategies": "lexigraft.api.catalog",
     "LexigraftError": "lexigraft.core.errors",
 }
+_MODULES = ("strategies", "testing")
 
-__all__ = ["LexigraftError", "adapt", "compare", "evaluate", "graft", "pretrain", "strategies"]
+__all__ = [
+    "LexigraftError",
+    "adapt",
+    "compare",
+    "evaluate",
+    "graft",
+    "list_strategies",
+    "pretrain",
+    "strategies",
+    "testing",
+]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"lexigraft.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'lexigraft' has no attribute '{name}'")
     return getattr(importlib.import_module(_WHERE[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(_WHERE)
+    return sorted(__all__)

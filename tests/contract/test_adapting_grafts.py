@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from fixtures.adapting import adapted
-from lexigraft.adapters.adapted_files import load_adapter, save_adapter, save_merged
-from lexigraft.core.checks import FIXTURE_NAMES, ground
-from lexigraft.core.law_trial import Trial
-from lexigraft.core.laws_rows import logits
-from lexigraft.core.model_files import load_model, tables_of
+from lexigraft.adapters.training.export import load_adapter, save_adapter, save_merged
+from lexigraft.core.models.loading import load_model
+from lexigraft.core.models.tables import tables_of
 from lexigraft.core.registry import discover
+from lexigraft.testing.contract import FIXTURE_NAMES, ground
+from lexigraft.testing.laws.rows import logits
+from lexigraft.testing.trial import Trial
 
 STRATEGIES = discover("strategy")
 PAIRS = [(s, "roberta-tied-bias") for s in STRATEGIES] + [("subword_mean", f) for f in FIXTURE_NAMES[1:]]

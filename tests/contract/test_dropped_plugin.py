@@ -9,16 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from generate import END, README, REFERENCE, START, main, strategy_table
 
-from lexigraft.api.cells import cells_of
-from lexigraft.api.checking import check
-from lexigraft.api.docs import END, README, REFERENCE, START, main, strategy_table
-from lexigraft.api.listing import details, strategies
-from lexigraft.api.preparing import Prepared, Texts
-from lexigraft.api.scaffolding import new_strategy
-from lexigraft.core.corpus import Corpus
+from lexigraft.api.catalog import check, details, list_strategies
+from lexigraft.api.compare_cells import cells_of
+from lexigraft.api.compare_inputs import Prepared, Texts
+from lexigraft.api.scaffold import new_strategy
+from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError, UnknownName
-from lexigraft.core.recipe import CompareSettings
 from lexigraft.core.registry import discover, make
 
 NAME = "thrown_away"
@@ -120,7 +119,7 @@ def test_two_files_of_one_name_are_refused_with_both_named(folder: Path) -> None
 
 def test_a_broken_file_is_listed_as_broken_and_breaks_nothing_else(folder: Path) -> None:
     (folder / "strategies" / "torn.py").write_text("def half(:\n")
-    found = {s["name"]: s for s in strategies()}
+    found = {s["name"]: s for s in list_strategies()}
     assert "SyntaxError" in found["torn"]["broken"]
     assert {NAME, "mean", "focus", "tema"} <= set(found)
     assert "broken" not in found[NAME]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lexigraft.core.checks import FIXTURE_NAMES, GROUPS, LAWS, NO_FIXTURE, Outcome, ground, laws_of, run_checks
-from lexigraft.core.law_resources import EXTRA_TOKENS, Ground
+from lexigraft.core.grafting.needs import Need
 from lexigraft.core.registry import discover
-from lexigraft.core.strategy import Need
+from lexigraft.testing.contract import FIXTURE_NAMES, GROUPS, LAWS, NO_FIXTURE, Outcome, ground, laws_of, run_checks
+from lexigraft.testing.inputs import EXTRA_TOKENS, Ground
 
 STRATEGIES = discover("strategy")
 ON_FIXTURES = tuple(law for law in LAWS if law.on_fixtures)

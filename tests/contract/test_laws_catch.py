@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from lexigraft.core import checks
-from lexigraft.core.checks import LAWS, run_checks
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Dense, Mix, Plan
+from lexigraft.core.grafting.resources import Resources
+from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy
+from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import Plugin
-from lexigraft.core.resources import Resources
-from lexigraft.core.strategy import Body, Dense, InitContext, Mix, Need, Plan, Role, Scope, Strategy
+from lexigraft.testing import contract
+from lexigraft.testing.contract import LAWS, run_checks
 
 FIXTURE = "roberta-tied-bias"
 
@@ -259,10 +262,10 @@ def test_a_strategy_that_claims_scope_and_body_gets_other_laws() -> None:
 
 
 def test_needs_without_made_inputs_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    poorer = dataclasses.replace(checks.ground(FIXTURE))
+    poorer = dataclasses.replace(contract.ground(FIXTURE))
     supplies = {need: loader for need, loader in poorer.supplies.items() if need is not Need.PARALLEL}
     vars(poorer)["supplies"] = supplies
-    monkeypatch.setattr(checks, "ground", lambda name: poorer)
+    monkeypatch.setattr(contract, "ground", lambda name: poorer)
     outcome, reason = outcome_of(made(honest, needs=frozenset({Need.PARALLEL})), "values are finite")
     assert outcome == "not applicable"
     assert "parallel" in reason
@@ -273,7 +276,7 @@ HEAD = '"""A strategy of the tests."""\nfrom __future__ import annotations\n'
 BODY = '''
 from dataclasses import dataclass
 from typing import ClassVar
-from lexigraft.core.strategy import Mix, Need, Strategy
+from lexigraft.strategies import Mix, Need, Strategy
 
 @dataclass(frozen=True)
 class Made(Strategy):

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from lexigraft.core.checks import LAWS, run_checks
 from lexigraft.core.registry import discover
+from lexigraft.testing.contract import LAWS, run_checks
 
 pytestmark = pytest.mark.slow
 ON_FIXTURES = tuple(law for law in LAWS if law.on_fixtures)

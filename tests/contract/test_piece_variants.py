@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lexigraft.core.checks import LAWS, run_checks
 from lexigraft.core.registry import discover, resolve
+from lexigraft.testing.contract import LAWS, run_checks
 
 ON_FIXTURES = tuple(law for law in LAWS if law.on_fixtures)
 VARIANTS: list[tuple[str, dict[str, Any]]] = [

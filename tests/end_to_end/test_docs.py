@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from generate import GENERATED
 from typer.testing import CliRunner
 
-from lexigraft.api.docs import GENERATED
-from lexigraft.core.checks import run_checks
-from lexigraft.core.recipe import CompareSettings
-from lexigraft.core.recipe_files import read_recipe
+from lexigraft.core.config.base import validate
+from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.registry import discover
-from lexigraft.core.settings import validate
+from lexigraft.testing.contract import run_checks
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -29,7 +29,7 @@ IMPORTS = """from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.strategy import InitContext, Mix, Plan, Strategy
+from lexigraft.strategies import InitContext, Mix, Plan, Strategy
 
 
 """
@@ -42,7 +42,7 @@ def blocks(page: str, language: str) -> list[str]:
 @pytest.mark.parametrize("page", GENERATED, ids=str)
 def test_generated_parts_are_current(page: Path) -> None:
     written = (ROOT / page).read_text(encoding="utf-8")
-    assert GENERATED[page]().strip() in written, "run `python -m lexigraft.api.docs`"
+    assert GENERATED[page]().strip() in written, "run `python docs/generate.py`"
 
 
 @pytest.mark.parametrize(("page", "name"), [("README.md", "shortest"), ("CONTRIBUTING.md", "same_length")])

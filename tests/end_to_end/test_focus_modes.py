@@ -14,19 +14,20 @@ from transformers import PreTrainedTokenizerFast
 
 from fixtures.commands import lexigraft
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.preparing import given_in, load_texts
-from lexigraft.api.supplies import Given
-from lexigraft.core.alignment import align
-from lexigraft.core.corpus import load_corpus
-from lexigraft.core.fixture_models import fixture
-from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
-from lexigraft.core.fixture_tokenizers import tiny_tokenizer
-from lexigraft.core.model_files import load_model, tables_of
-from lexigraft.core.provenance import read
-from lexigraft.core.recipe import VectorSettings
-from lexigraft.core.recipe_files import read_recipe
-from lexigraft.core.strategy import Need, Role
-from lexigraft.core.tokenizer_files import load_vocabulary
+from lexigraft.api.compare_inputs import given_in, load_texts
+from lexigraft.api.inputs import Given
+from lexigraft.core.config.recipe import VectorSettings
+from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.data.corpus import load_corpus
+from lexigraft.core.grafting.folder import read_provenance
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.models.loading import load_model
+from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
+from lexigraft.testing.tiny_models import fixture
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 pytestmark = pytest.mark.slow
 FOCUS_ROWS, COPIES = "focus", "bytes"
@@ -110,7 +111,7 @@ def grafted(files: Files, out: Path, target: Path, *more: object) -> dict[str, l
     assert done.json["covered"] > 0
     assert done.json["covered"] + done.json["fallback"] == done.json["new"]
     assert all(np.isfinite(t.detach().float().numpy()).all() for t in tables_of(load_model(out)).by_role.values())
-    return read(out)
+    return read_provenance(out)
 
 
 def anchors_of(columns: dict[str, list[Any]]) -> set[int]:
@@ -203,7 +204,7 @@ def test_modes_from_a_recipe(files: Files, tmp_path: Path, mode: str) -> None:
     done = lexigraft("compare", path, "--out", tmp_path / "out")
     assert done.code == 0, done.err
     [cell] = (tmp_path / "out" / "cells").iterdir()
-    assert FOCUS_ROWS in read(cell)["rule"]
+    assert FOCUS_ROWS in read_provenance(cell)["rule"]
     recipe = read_recipe(path)
     content = given_in(recipe, None, load_texts(recipe)).contents(frozenset({Need.TARGET_VECTORS}))
     assert content[Need.TARGET_VECTORS]["level"] == ("word" if mode == "word" else "token")
@@ -233,4 +234,4 @@ def test_strategies_from_word_vectors_run_from_the_command_line(files: Files, tm
         done = lexigraft("graft", *arguments, "--strategy", name, "--out", tmp_path / "out", *more, "--force", "--json")
         assert done.code == 0, done.err
         assert done.json["covered"] > 50
-        assert name in read(tmp_path / "out")["rule"]
+        assert name in read_provenance(tmp_path / "out")["rule"]

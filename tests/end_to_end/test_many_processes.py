@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from fixtures.commands import Files, lexigraft, write_files
 from fixtures.launched import CONFIGS, TORCHRUN, accelerate_launch, launched
-from lexigraft.adapters.mlflow_client import connect
-from lexigraft.core.provenance import new_rows
+from lexigraft.adapters.tracking.client import connect
+from lexigraft.core.grafting.folder import new_rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
 

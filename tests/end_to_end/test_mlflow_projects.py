@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lexigraft.adapters.mlflow_client import connect
-from lexigraft.core.fixture_models import fixture
+from lexigraft.adapters.tracking.client import connect
+from lexigraft.testing.tiny_models import fixture
 
 PROJECTS = Path(__file__).parents[2] / "mlflow_projects"
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from fixtures.small_worlds import context, vectors, words
-from lexigraft.core.composition import named_chain, named_needs, start_rows
+from lexigraft.core.config.base import validate
+from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.recipe_files import dump_recipe
 from lexigraft.core.errors import UnknownName
-from lexigraft.core.recipe import CompareSettings
-from lexigraft.core.recipe_files import dump_recipe
-from lexigraft.core.settings import validate
-from lexigraft.core.strategy import Need, Role
+from lexigraft.core.grafting.chains import named_chain, named_needs, start_rows
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.models.tables import Role
 
 SOURCE = words("sun", "moon", "star", "##s")
 TARGET = words("sun", "moon", "star", "inti", "suns", "killa")

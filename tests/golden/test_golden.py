@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from fixtures.small_worlds import context, poor_model, vectors, words
-from lexigraft.core.dictionary import Dictionary
+from lexigraft.core.data.dictionary import Dictionary
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_models import build, spec
-from lexigraft.core.float_tables import FloatTables
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Dense, Mix
+from lexigraft.core.grafting.rows import build_rows
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.models.tables import FloatTables, Role
 from lexigraft.core.registry import make
-from lexigraft.core.rows import build_rows
-from lexigraft.core.strategy import Dense, InitContext, Mix, Need, Role, Strategy
+from lexigraft.testing.tiny_models import build, spec
 
 SOURCE = words("sun", "moon", "star", "##s")
 TARGET = words("sun", "moon", "star", "inti", "suns", "killa")

@@ -12,22 +12,24 @@ import pytest
 import torch
 
 from fixtures.small_worlds import context, words
-from lexigraft.core.attention_watch import watching
-from lexigraft.core.checks import FIXTURE_NAMES, ground
-from lexigraft.core.corpus import Corpus
-from lexigraft.core.distillation import TwoReadings, padded
-from lexigraft.core.fixture_text import TARGET_TEXT
-from lexigraft.core.frozen_model import FrozenModel
-from lexigraft.core.law_resources import Ground
-from lexigraft.core.law_trial import Trial
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.resources import Resources
+from lexigraft.core.grafting.rows import build_rows
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.distillation import TwoReadings, padded
+from lexigraft.core.methods.new_token_loss import prediction
+from lexigraft.core.methods.occurrences import Snippet, frame, whole_pieces
+from lexigraft.core.methods.starting_rows import Start
+from lexigraft.core.models.attention_capture import watching
+from lexigraft.core.models.frozen_model import FrozenModel
+from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import discover, make
-from lexigraft.core.resources import Resources
-from lexigraft.core.row_start import Start
-from lexigraft.core.rows import build_rows
-from lexigraft.core.snippets import Snippet, frame, whole_pieces
-from lexigraft.core.strategy import InitContext, Need, Role, Strategy
-from lexigraft.core.token_loss import prediction
 from lexigraft.plugins.strategies import attention_matching, token_distillation
+from lexigraft.testing.contract import FIXTURE_NAMES, ground
+from lexigraft.testing.inputs import Ground
+from lexigraft.testing.sample_text import TARGET_TEXT
+from lexigraft.testing.trial import Trial
 
 SOURCE = words("sun", "moon", "##s", "the")
 TARGET = words("sun", "moon", "##s", "the", "suns", "moons", "stars")

@@ -10,11 +10,14 @@ import pytest
 import torch
 
 from fixtures.small_worlds import context, vectors, words
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix
+from lexigraft.core.grafting.resources import Donor
+from lexigraft.core.grafting.rows import build_rows
+from lexigraft.core.grafting.strategy import InitContext
+from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
-from lexigraft.core.resources import Donor
-from lexigraft.core.rows import build_rows
-from lexigraft.core.strategy import InitContext, Mix, Need, Role
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 SOURCE = words("sun", "moon", "star", "##s")
 TARGET = words("sun", "moon", "star", "inti", "killa")

@@ -10,12 +10,21 @@ import pytest
 import torch
 
 from fixtures.small_worlds import context, words
-from lexigraft.core.corpus import Corpus
-from lexigraft.core.learned_weights import SparseHull
-from lexigraft.core.pair_counts import LINE_END, count_pairs, keep_probability, noise_shares
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Dense, Mix
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.learned_weights import SparseHull
+from lexigraft.core.methods.word2vec import (
+    LINE_END,
+    SkipGram,
+    count_pairs,
+    keep_probability,
+    noise_shares,
+    skipgram_loss,
+)
+from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
-from lexigraft.core.skipgram import SkipGram, skipgram_loss
-from lexigraft.core.strategy import Dense, InitContext, Mix, Need, Role, Strategy
 
 SOURCE = words("sun", "moon", "star", "##s")
 TARGET = words("sun", "moon", "star", "inti", "suns", "killa")

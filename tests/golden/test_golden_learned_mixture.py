@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from fixtures.small_worlds import context, words
-from lexigraft.core.corpus import Corpus
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix
+from lexigraft.core.grafting.strategy import InitContext
+from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
-from lexigraft.core.strategy import InitContext, Mix, Need, Role
 
 SOURCE = words("sun", "moon", "##s", "the")
 TARGET = words("sun", "moon", "##s", "the", "suns", "stars")

@@ -9,14 +9,17 @@ import pytest
 import torch
 
 from fixtures.small_worlds import context, vectors, words
-from lexigraft.core.alignment import align
-from lexigraft.core.corpus import Corpus
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix
+from lexigraft.core.grafting.resources import Compass, ParallelText
+from lexigraft.core.grafting.rows import build_rows
+from lexigraft.core.grafting.strategy import InitContext
+from lexigraft.core.methods.translation_counts import add_twins, smoothed, token_evidence, word_pairs
+from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
-from lexigraft.core.resources import Compass, ParallelText
-from lexigraft.core.rows import build_rows
-from lexigraft.core.strategy import InitContext, Mix, Need, Role
-from lexigraft.core.trans_tokens import add_twins, smoothed, token_evidence, word_pairs
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 SOURCE = words("sun", "moon", "##s", "7")
 SUN, MOON, S, SEVEN = 2, 3, 4, 5

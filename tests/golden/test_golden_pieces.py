@@ -12,10 +12,12 @@ import torch
 
 from fixtures.small_worlds import context, words
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.plan import Dense, Mix
+from lexigraft.core.grafting.rows import build_rows
+from lexigraft.core.grafting.strategy import InitContext
+from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
-from lexigraft.core.rows import build_rows
-from lexigraft.core.strategy import Dense, InitContext, Mix, Role
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 SOURCE = words("play", "un", "##play", "##ing", "##s")
 PLAY, UN, _PLAY, _ING, _S = range(2, 7)
@@ -233,7 +235,7 @@ def test_zip_tie_averages_the_bytes_of_a_byte_level_source() -> None:
 
 
 def test_zip_tie_averages_byte_fallback_pieces_and_leaves_words_of_other_sources() -> None:
-    from lexigraft.core.fixture_tokenizers import tiny_tokenizer
+    from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
     source = Vocabulary.of(tiny_tokenizer("bpe_byte_fallback", "source"))
     target = words("añ")

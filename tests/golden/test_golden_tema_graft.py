@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from fixtures.small_worlds import context, vectors, words
-from lexigraft.core.dictionary import Dictionary
+from lexigraft.core.data.dictionary import Dictionary
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.rows import Rows, build_rows
+from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
-from lexigraft.core.rows import Rows, build_rows
-from lexigraft.core.strategy import Need, Role
 
 SOURCE = words("sun", "moon", "dog", "inti", "lima", "##s")
 # inti and lima are shared; the new words follow.

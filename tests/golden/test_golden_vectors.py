@@ -12,16 +12,17 @@ import pytest
 import torch
 
 from fixtures.small_worlds import context, vectors, words
-from lexigraft.core.dictionary import Dictionary
+from lexigraft.core.data.dictionary import Dictionary
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.factorised import factorise
-from lexigraft.core.fixture_models import build, spec
-from lexigraft.core.float_tables import FloatTables
-from lexigraft.core.model_files import tables_of
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Dense, Mix
+from lexigraft.core.grafting.resources import Compass, ParallelText, WordSpace, WordVectors
+from lexigraft.core.grafting.rows import build_rows
+from lexigraft.core.grafting.strategy import InitContext
+from lexigraft.core.models.factorized import factorise
+from lexigraft.core.models.tables import FloatTables, Role, tables_of
 from lexigraft.core.registry import make
-from lexigraft.core.resources import Compass, ParallelText, WordSpace, WordVectors
-from lexigraft.core.rows import build_rows
-from lexigraft.core.strategy import Dense, InitContext, Mix, Need, Role
+from lexigraft.testing.tiny_models import build, spec
 
 SOURCE = words("sun", "moon", "star", "##s")
 TARGET = words("sun", "inti", "killa", "##kuna")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from lexigraft.core.combining import combine
-from lexigraft.core.procrustes import identity, procrustes, ridge
-from lexigraft.core.products import GROUP, Products
-from lexigraft.core.similarity import nearest, sparse_mix
-from lexigraft.core.sparsemax import sparsemax_rows
-from lexigraft.core.strategy import Mix
+from lexigraft.core.grafting.plan import Mix, combine
+from lexigraft.core.linalg.inner_products import GROUP, Products
+from lexigraft.core.linalg.linear_maps import identity, procrustes, ridge
+from lexigraft.core.linalg.nearest import nearest
+from lexigraft.core.linalg.sparsemax import sparsemax_rows
+from lexigraft.core.methods.mixtures import sparse_mix
 
 
 def _dense(scores: torch.Tensor) -> torch.Tensor:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lexigraft.core.spellings import spelled
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.spelling import spelled
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 REPLACEMENT = "\ufffd"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.surface import Family
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.surface import Family
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 from parity.canonical_forms import blurred
 from parity.environments import DEEPFOCUS, ask
 from parity.ours import Ours, our_rows

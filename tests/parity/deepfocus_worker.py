@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from lexigraft.core.peak_memory import peak_rss_bytes
+from lexigraft.core.utils.memory import peak_rss_bytes
 
 
 class Watched:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from lexigraft.core.fixture_text import SAMPLE
+from lexigraft.testing.sample_text import SAMPLE
 
 # Other roles on each side: special tokens that the two shared would be anchors of the other implementation.
 ROLES = {"model": {"bos_token": "<s>", "eos_token": "</s>"}, "donor": {"pad_token": "[PAD]", "unk_token": "[UNK]"}}

@@ -12,7 +12,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
 
-from lexigraft.core.peak_memory import peak_rss_bytes
+from lexigraft.core.utils.memory import peak_rss_bytes
 
 COMMAND = "mergekit-tokensurgeon"
 

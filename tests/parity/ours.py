@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lexigraft.adapters.fasttext_vectors import load_vectors
-from lexigraft.core.alignment import Alignment, align
-from lexigraft.core.float_tables import FloatTables
-from lexigraft.core.resources import Resources, StaticVectors
-from lexigraft.core.rows import build_rows
-from lexigraft.core.strategy import InitContext, Need, Role
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.adapters.vectors.token_vectors import load_vectors
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.resources import Resources, StaticVectors
+from lexigraft.core.grafting.rows import build_rows
+from lexigraft.core.grafting.strategy import InitContext
+from lexigraft.core.models.tables import FloatTables, Role
+from lexigraft.core.tokenization.alignment import Alignment, align
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.plugins.strategies.focus import Focus
 
 

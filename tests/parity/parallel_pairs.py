@@ -9,15 +9,15 @@ from typing import Any, Literal
 
 import torch
 
-from lexigraft.core.cloned_language import clone_language
-from lexigraft.core.corpus import Corpus
-from lexigraft.core.documentation_text import documentation_text
-from lexigraft.core.recipe import TokenizerSettings
-from lexigraft.core.resources import ParallelText
-from lexigraft.core.tokenizer_files import load_vocabulary
-from lexigraft.core.tokenizer_training import train_tokenizer
-from lexigraft.core.trans_tokens import word_pairs
-from lexigraft.core.word_alignment import align_words
+from lexigraft.core.config.recipe import TokenizerSettings
+from lexigraft.core.data.cloned_language import clone_language
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.data.installed_docs import documentation_text
+from lexigraft.core.grafting.resources import ParallelText
+from lexigraft.core.methods.fast_align import align_words
+from lexigraft.core.methods.translation_counts import word_pairs
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.training import train_tokenizer
 from parity.sentencepiece_pairs import DATA
 
 JOINT = "—"

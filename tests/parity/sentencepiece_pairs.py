@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lexigraft.core.fixture_text import SAMPLE
+from lexigraft.testing.sample_text import SAMPLE
 
 DATA = Path(os.environ.get("LEXIGRAFT_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 XLMR_ROLES = {

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pytest
 
 from fixtures.real_tokenizers import load_real
-from lexigraft.core.alignment import align
-from lexigraft.core.surface import Kind
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.surface import Kind
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 from parity.canonical_forms import blurred
 from parity.deepfocus_results import compare, their_twins, vocabularies
 from parity.marks import REAL

@@ -13,13 +13,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lexigraft.core.alignment import align
-from lexigraft.core.pipeline import donor_loader, graft_model
-from lexigraft.core.procrustes import pca_procrustes
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.pipeline import donor_loader, graft_model
+from lexigraft.core.grafting.rows import Rows
+from lexigraft.core.linalg.linear_maps import pca_procrustes
+from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
-from lexigraft.core.rows import Rows
-from lexigraft.core.strategy import Need, Role
-from lexigraft.core.tokenizer_files import load_vocabulary
+from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.loading import load_vocabulary
 from parity.environments import MERGEKIT, ask
 from parity.llama_pairs import LlamaPair, trained_pair
 

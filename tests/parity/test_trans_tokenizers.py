@@ -18,12 +18,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lexigraft.core.pipeline import graft_model
-from lexigraft.core.rows import Rows
-from lexigraft.core.strategy import Need, Role
-from lexigraft.core.surface import Family, Kind
-from lexigraft.core.tokenizer_files import load_vocabulary
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.pipeline import graft_model
+from lexigraft.core.grafting.rows import Rows
+from lexigraft.core.models.tables import Role
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.surface import Family, Kind
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.plugins.strategies.trans_tokenization import TransTokenization
 from parity.environments import TRANS_TOKENIZERS, ask
 from parity.marks import REAL

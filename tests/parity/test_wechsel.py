@@ -20,15 +20,16 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from lexigraft.adapters.word_vectors import word_vectors
-from lexigraft.core.alignment import align
-from lexigraft.core.dictionary import load_dictionary
-from lexigraft.core.float_tables import FloatTables
-from lexigraft.core.recipe import DictionarySettings, WordVectorSettings
-from lexigraft.core.resources import Resources
-from lexigraft.core.rows import Rows, build_rows
-from lexigraft.core.strategy import InitContext, Need, Role
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.adapters.vectors.word_vectors import word_vectors
+from lexigraft.core.config.recipe import DictionarySettings, WordVectorSettings
+from lexigraft.core.data.dictionary import load_dictionary
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.resources import Resources
+from lexigraft.core.grafting.rows import Rows, build_rows
+from lexigraft.core.grafting.strategy import InitContext
+from lexigraft.core.models.tables import FloatTables, Role
+from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.plugins.strategies.wechsel import Wechsel
 from parity.environments import WECHSEL, ask
 from parity.word_spaces import Kind, Languages, made_languages

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.real_tokenizers import load_real
-from lexigraft.core.corpus import Corpus
-from lexigraft.core.fixture_text import SAMPLE
-from lexigraft.core.recipe import TokenizerSettings
-from lexigraft.core.tokenizer_training import train_tokenizer
+from lexigraft.core.config.recipe import TokenizerSettings
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.tokenization.training import train_tokenizer
+from lexigraft.testing.sample_text import SAMPLE
 from parity.sentencepiece_pairs import DATA, XLMR_ROLES, Pair, fast_tokenizer, write_pair
 
 BERT_ROLES = {

@@ -9,12 +9,12 @@ from typing import Literal
 import fasttext
 import numpy as np
 
-from lexigraft.adapters.word_training import words_of
-from lexigraft.core.cloned_language import clone_language
-from lexigraft.core.corpus import Corpus
-from lexigraft.core.documentation_text import documentation_text
-from lexigraft.core.recipe import TokenizerSettings
-from lexigraft.core.tokenizer_training import train_tokenizer
+from lexigraft.adapters.vectors.word_training import words_of
+from lexigraft.core.config.recipe import TokenizerSettings
+from lexigraft.core.data.cloned_language import clone_language
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.data.installed_docs import documentation_text
+from lexigraft.core.tokenization.training import train_tokenizer
 
 SENTENCES = 3000
 Kind = Literal["unigram", "byte_bpe"]

@@ -12,15 +12,15 @@ import pytest
 import torch
 
 from fixtures.real_tokenizers import DATA, SOURCES, load_real
-from lexigraft.core.alignment import align
-from lexigraft.core.combining import combine
-from lexigraft.core.digits import digit_scheme, digit_warning
-from lexigraft.core.float_tables import FloatTables
+from lexigraft.core.grafting.plan import Mix, combine
+from lexigraft.core.grafting.resources import Resources
+from lexigraft.core.grafting.strategy import InitContext
+from lexigraft.core.models.tables import FloatTables, Role
 from lexigraft.core.registry import make
-from lexigraft.core.resources import Resources
-from lexigraft.core.strategy import InitContext, Mix, Role
-from lexigraft.core.surface import Kind
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.number_splitting import digit_scheme, digit_warning
+from lexigraft.core.tokenization.surface import Kind
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 from unit.test_pieces import by_listing
 
 pytestmark = [

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from fixtures.real_tokenizers import DATA, TARGETS, load_real
-from lexigraft.core.alignment import RELAXED_RULES, Alignment, align
-from lexigraft.core.surface import Family
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.alignment import RELAXED_RULES, Alignment, align
+from lexigraft.core.tokenization.surface import Family
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 pytestmark = [
     pytest.mark.real,

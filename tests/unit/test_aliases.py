@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from lexigraft.api.listing import details, strategies
-from lexigraft.api.scaffolding import new_strategy
-from lexigraft.core.checks import run_checks
+from lexigraft.api.catalog import details, list_strategies
+from lexigraft.api.scaffold import new_strategy
+from lexigraft.core.config.base import validate
+from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.errors import LexigraftError, UnknownName
-from lexigraft.core.laws_form import LAWS
-from lexigraft.core.pipeline import make_chain
-from lexigraft.core.recipe import CompareSettings
+from lexigraft.core.grafting.pipeline import make_chain
+from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.registry import PLUGIN_PATH, by_any_name, discover, find, make, resolve
-from lexigraft.core.settings import validate
-from lexigraft.core.strategy import Strategy
+from lexigraft.testing.contract import run_checks
+from lexigraft.testing.laws.plugin_file import LAWS
 
 PLUGIN = '''"""Rows under several names."""
 
@@ -24,7 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.strategy import InitContext, Mix, Plan, Strategy
+from lexigraft.strategies import InitContext, Mix, Plan, Strategy
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def test_chains_and_recipes_take_aliases() -> None:
 
 
 def test_listing_shows_aliases_and_show_answers_to_them(folder: Path) -> None:
-    [one] = [s for s in strategies() if s["name"] == "subword_mean"]
+    [one] = [s for s in list_strategies() if s["name"] == "subword_mean"]
     assert one["aliases"] == {"fvt": {}, "zip_tie": {"pieces": "bytes"}}
     shown = details("zip_tie")
     assert (shown["name"], shown["preset"]) == ("subword_mean", {"pieces": "bytes"})

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lexigraft.core.alignment import DEFAULT_RULES, NEW, RELAXED_RULES, align
 from lexigraft.core.errors import UnknownName
-from lexigraft.core.fixture_tokenizers import Family, Variant, tiny_tokenizer
-from lexigraft.core.surface import Kind, to_byte_level
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.alignment import DEFAULT_RULES, NEW, RELAXED_RULES, align
+from lexigraft.core.tokenization.surface import Kind, to_byte_level
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.tiny_tokenizers import Family, Variant, tiny_tokenizer
 
 PAIRS = list(product(get_args(Family), get_args(Family)))
 

@@ -15,25 +15,28 @@ import torch
 from fixtures.commands import lexigraft
 from fixtures.recipes import tiny_recipe
 from fixtures.small_worlds import context, vectors, words
-from lexigraft.api.comparing import compare
-from lexigraft.api.preparing import given_in, load_texts
-from lexigraft.api.probing import ModelProbe, ProbeSettings, hold_out, shortened
-from lexigraft.api.supplies import Given
-from lexigraft.core.corpus import Corpus, load_corpus
-from lexigraft.core.delegation import plan_of_chain
+from lexigraft.api.compare import compare
+from lexigraft.api.compare_inputs import given_in, load_texts
+from lexigraft.api.inputs import Given
+from lexigraft.api.probe import ModelProbe, ProbeSettings, hold_out, shortened
+from lexigraft.core.config.recipe import AdaptSettings, Phase
+from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.errors import LexigraftError, UnknownName
-from lexigraft.core.fixture_models import fixture
-from lexigraft.core.model_files import load_model, tables_of
-from lexigraft.core.paired_bits import bits_per_byte, gap
-from lexigraft.core.provenance import read
-from lexigraft.core.recipe import AdaptSettings, Phase
-from lexigraft.core.recipe_files import read_recipe
+from lexigraft.core.evaluation.paired_comparison import bits_per_byte, gap
+from lexigraft.core.grafting.chains import plan_of_chain
+from lexigraft.core.grafting.folder import read_provenance
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix
+from lexigraft.core.grafting.resources import ProbeRun
+from lexigraft.core.grafting.rows import build_rows
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.models.loading import load_model
+from lexigraft.core.models.tables import Role, tables_of
 from lexigraft.core.registry import make
-from lexigraft.core.resources import ProbeRun
-from lexigraft.core.rows import build_rows
-from lexigraft.core.strategy import InitContext, Mix, Need, Role, Strategy
-from lexigraft.core.tokenizer_files import load_vocabulary
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.tiny_models import fixture
 
 SOURCE = words("sun", "moon", "star", "##s")
 TARGET = words("sun", "moon", "star", "inti", "suns", "killa")
@@ -240,7 +243,7 @@ def test_real_adaptations_decide_and_the_graft_is_the_winners_own(world: Path, m
     assert lexigraft(*common, "--strategy", best, "--out", world / "plain").code == 0
     auto_tables, plain = (tables_of(load_model(world / name)).by_role for name in ("auto", "plain"))
     assert all(torch.equal(auto_tables[role], plain[role]) for role in plain)
-    assert "auto" in read(world / "auto")["rule"]
+    assert "auto" in read_provenance(world / "auto")["rule"]
 
 
 @pytest.mark.slow

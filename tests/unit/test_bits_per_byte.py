@@ -11,13 +11,13 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_models import POSITIONS, fixture
-from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
-from lexigraft.core.score_items import causal_items, masked_items, span_items
-from lexigraft.core.scoring import context_length
-from lexigraft.core.vocabulary import Vocabulary
-from lexigraft.core.word_spans import tokenize_lines
+from lexigraft.core.evaluation.line_tokens import tokenize_lines
+from lexigraft.core.evaluation.windows import causal_items, masked_items, span_items
+from lexigraft.core.models.architecture import context_length
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.plugins.evaluators.bits_per_byte import BitsPerByte
+from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
+from lexigraft.testing.tiny_models import POSITIONS, fixture
 
 LINES = SOURCE_TEXT.splitlines()
 LONG = " ".join(LINES[:8])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.cells import cells_of
-from lexigraft.api.preparing import Prepared, load_texts
-from lexigraft.core.fingerprint import model_hash
-from lexigraft.core.fixture_tokenizers import tiny_tokenizer
-from lexigraft.core.recipe_files import read_recipe
-from lexigraft.core.tokenizer_files import load_vocabulary
+from lexigraft.api.compare_cells import cells_of
+from lexigraft.api.compare_inputs import Prepared, load_texts
+from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.utils.hashing import model_hash
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 
 def keys(folder: Path, **overrides: object) -> dict[str, str]:

@@ -14,11 +14,20 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lexigraft.core.checkpoint import INDEX, WEIGHTS, open_checkpoint
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.file_pieces import BLOCK, Copied, Given, Values, holds, is_made_of, read_tensor, write_pieces
-from lexigraft.core.rewriting import rewritten
-from lexigraft.core.stretches import AT_ONCE
+from lexigraft.core.models.checkpoint import INDEX, WEIGHTS, open_checkpoint
+from lexigraft.core.models.checkpoint_rewrite import rewritten
+from lexigraft.core.models.streaming import (
+    AT_ONCE,
+    BLOCK,
+    Copied,
+    Given,
+    Values,
+    holds,
+    is_made_of,
+    read_tensor,
+    write_pieces,
+)
 
 TENSORS = {
     "table": torch.randn(7, 3).to(torch.bfloat16),

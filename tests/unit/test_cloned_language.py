@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lexigraft.core.cloned_language import clone_language
-from lexigraft.core.dictionary import load_dictionary
-from lexigraft.core.recipe import DictionarySettings
+from lexigraft.core.config.recipe import DictionarySettings
+from lexigraft.core.data.cloned_language import clone_language
+from lexigraft.core.data.dictionary import load_dictionary
 
 TEXT = [
     "The dog walks to the old house, and the dogs walked home.",

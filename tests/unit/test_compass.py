@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from fixtures.small_worlds import words
-from lexigraft.core.compass import association, fold, point, steer
-from lexigraft.core.cooccurrence import ContextWords
-from lexigraft.core.corpus import Corpus
+from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_text import TARGET_TEXT
-from lexigraft.core.fixture_tokenizers import tiny_tokenizer
-from lexigraft.core.kept_compass import kept_compass
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.methods.compass import association, fold, point, steer
+from lexigraft.core.methods.compass_cache import kept_compass
+from lexigraft.core.methods.cooccurrence import ContextWords
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.sample_text import TARGET_TEXT
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 TEXT = ["the sun shines red", "the moon shines pale", "a red sun", "a pale moon", "red sun and pale moon"] * 20
 VOCABULARY = ("the", "sun", "moon", "shines", "red", "pale", "a", "and")
@@ -115,7 +115,7 @@ def test_a_compass_is_kept_by_content_and_made_again_where_it_is_damaged(
     file.write_bytes(file.read_bytes()[:100])
     again = kept_compass(corpus, source, target, tmp_path)
     assert "damaged" in caplog.text
-    monkeypatch.setattr("lexigraft.core.compass.steer", None)
+    monkeypatch.setattr("lexigraft.core.methods.compass.steer", None)
     read = kept_compass(corpus, source, target, tmp_path)
     for found in (again, read):
         for side in ("source", "target"):
@@ -127,7 +127,7 @@ def test_a_compass_is_kept_by_content_and_made_again_where_it_is_damaged(
 def test_a_compass_of_other_settings_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vocabulary = words(*VOCABULARY)
     kept_compass(Corpus.of(TEXT), vocabulary, vocabulary, tmp_path)
-    monkeypatch.setattr("lexigraft.core.compass.WINDOW", 1)
+    monkeypatch.setattr("lexigraft.core.methods.compass.WINDOW", 1)
     kept_compass(Corpus.of(TEXT), vocabulary, vocabulary, tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -141,7 +141,7 @@ def test_mutual_information_leaves_its_counts_alone() -> None:
 
 def test_a_context_that_stands_beside_no_other_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     # Four contexts, the most frequent words; "lone" only ever stands beside "rare", which is not one of them.
-    monkeypatch.setattr("lexigraft.core.compass.CONTEXTS", 4)
+    monkeypatch.setattr("lexigraft.core.methods.compass.CONTEXTS", 4)
     text = [*["the red sun"] * 30, *["lone rare"] * 20]
     vocabulary = words("the", "red", "sun", "lone", "rare")
     found = steer(text, vocabulary, vocabulary)

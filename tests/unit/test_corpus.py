@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lexigraft.core.corpus import Corpus, load_corpus, split, without
+from lexigraft.core.data.corpus import Corpus, load_corpus, split, without
+from lexigraft.core.data.readers import read_lines
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.text_files import read_lines
 
 LINES = ["Huk punchaw.", "Iskay ñan", "kimsa"]
 

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from lexigraft.api.demo import EVERY, QUICK, STRATEGIES, write_texts
-from lexigraft.core.recipe import CompareSettings
+from lexigraft.core.config.base import validate
+from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.registry import discover
-from lexigraft.core.settings import validate
 
 NOT_IN_EVERY = {"auto", "first_last", "hf_mean_resizing"}
 """auto would run the others once more; on the demo's tied tables first_last is subword_mean; transformers' is mean."""

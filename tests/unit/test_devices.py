@@ -9,13 +9,16 @@ from typing import ClassVar
 import pytest
 import torch
 
-from lexigraft.core.devices import usable_device
+from lexigraft.core.config.recipe import GraftSettings
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_models import fixture
-from lexigraft.core.pipeline import prepare_graft
-from lexigraft.core.recipe import GraftSettings
-from lexigraft.core.strategy import Dense, InitContext, Need, Plan, Role, Strategy
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.pipeline import prepare_graft
+from lexigraft.core.grafting.plan import Dense, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.models.tables import Role
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.utils.devices import usable_device
+from lexigraft.testing.tiny_models import fixture
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lexigraft.core.dictionary import Dictionary, load_dictionary
+from lexigraft.core.config.recipe import DictionarySettings
+from lexigraft.core.data.dictionary import Dictionary, load_dictionary
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.recipe import DictionarySettings
 
 
 def settings(path: Path, text: bytes, **more: bool) -> DictionarySettings:

@@ -9,12 +9,12 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from fixtures.small_worlds import words
-from lexigraft.core.checks import FIXTURE_NAMES, ground
-from lexigraft.core.digits import NUMBERS, digit_scheme, digit_warning
-from lexigraft.core.fixture_tokenizers import tiny_tokenizer
-from lexigraft.core.pipeline import graft_model
+from lexigraft.core.grafting.pipeline import graft_model
 from lexigraft.core.registry import make
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.number_splitting import NUMBERS, digit_scheme, digit_warning
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.contract import FIXTURE_NAMES, ground
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 FROM_THE_LEFT, FROM_THE_RIGHT = r"\d{1,3}", r"\d{1,3}(?=(?:\d{3})*(?!\d))"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lexigraft.core.documentation_text import documentation_text, is_prose, sentences
+from lexigraft.core.data.installed_docs import documentation_text, is_prose, sentences
 from lexigraft.core.errors import LexigraftError
 
 

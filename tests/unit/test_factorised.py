@@ -9,17 +9,11 @@ import pytest
 import torch
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.factorised import (
-    WEIGHTS,
-    FactorisedEmbedding,
-    factorise,
-    load_factorised,
-    save_factorised,
-)
-from lexigraft.core.fixture_models import FIXTURES, build, spec
-from lexigraft.core.low_rank import primitives_of
-from lexigraft.core.model_files import load_model, tables_of
-from lexigraft.core.strategy import Role
+from lexigraft.core.linalg.truncated_svd import primitives_of
+from lexigraft.core.models.factorized import WEIGHTS, FactorisedEmbedding, factorise, load_factorised, save_factorised
+from lexigraft.core.models.loading import load_model
+from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.testing.tiny_models import FIXTURES, build, spec
 
 RANK = 6
 

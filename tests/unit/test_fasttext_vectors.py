@@ -10,12 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from lexigraft.adapters.fasttext_vectors import escaped, load_vectors, resolved, tokenised_lines, train_target_vectors
-from lexigraft.core.corpus import Corpus
+from lexigraft.adapters.vectors.token_vectors import (
+    escaped,
+    load_vectors,
+    resolved,
+    tokenised_lines,
+    train_target_vectors,
+)
+from lexigraft.core.config.recipe import TokenizerSettings, VectorSettings
+from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.recipe import TokenizerSettings, VectorSettings
-from lexigraft.core.tokenizer_training import train_tokenizer
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.training import train_tokenizer
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 SMALL = VectorSettings(dim=8, epochs=2)
 

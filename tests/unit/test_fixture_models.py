@@ -10,9 +10,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
 from lexigraft.core.errors import UnknownName
-from lexigraft.core.fixture_models import FIXTURES, FixtureSpec, build, fixture
-from lexigraft.core.fixture_text import SAMPLE
-from lexigraft.core.fixture_tokenizers import Family, tiny_tokenizer
+from lexigraft.testing.sample_text import SAMPLE
+from lexigraft.testing.tiny_models import FIXTURES, FixtureSpec, build, fixture
+from lexigraft.testing.tiny_tokenizers import Family, tiny_tokenizer
 
 LOADERS = {
     "roberta": AutoModelForMaskedLM,

@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from fixtures.small_worlds import context, words
-from lexigraft.core.float_tables import FloatTables
-from lexigraft.core.moments import all_finite
+from lexigraft.core.grafting.rows import build_rows
+from lexigraft.core.linalg.moments import all_finite
+from lexigraft.core.models.tables import FloatTables, Role
 from lexigraft.core.registry import make
-from lexigraft.core.rows import build_rows
-from lexigraft.core.strategy import Role
 
 
 def test_a_table_is_converted_once_and_not_before_it_is_read() -> None:

@@ -7,12 +7,12 @@ import copy
 import pytest
 import torch
 
-from lexigraft.core.checks import FIXTURE_NAMES, ground
-from lexigraft.core.distillation import padded
-from lexigraft.core.frozen_model import FrozenModel
-from lexigraft.core.law_resources import Ground
-from lexigraft.core.snippets import frame
-from lexigraft.core.strategy import Role
+from lexigraft.core.methods.distillation import padded
+from lexigraft.core.methods.occurrences import frame
+from lexigraft.core.models.frozen_model import FrozenModel
+from lexigraft.core.models.tables import Role
+from lexigraft.testing.contract import FIXTURE_NAMES, ground
+from lexigraft.testing.inputs import Ground
 
 NEW = 3
 

@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from lexigraft.core import graft_folder, graft_writing, provenance
-from lexigraft.core.checkpoint import open_checkpoint
+from lexigraft.core.config.recipe import GraftSettings
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.file_pieces import Piece
-from lexigraft.core.fixture_models import FIXTURES, fixture
-from lexigraft.core.graft_folder import verify, whole_folder, write_model
-from lexigraft.core.graft_writing import write_graft
-from lexigraft.core.model_files import load_model, tables_of
-from lexigraft.core.pipeline import Transplant, in_memory, make_chain, prepare_graft
-from lexigraft.core.recipe import GraftSettings
-from lexigraft.core.strategy import Role
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.grafting import writer
+from lexigraft.core.grafting.folder import FACTS, new_rows, read_provenance, verify_model, write_model
+from lexigraft.core.grafting.pipeline import Transplant, in_memory, make_chain, prepare_graft
+from lexigraft.core.grafting.writer import write_graft
+from lexigraft.core.models.checkpoint import open_checkpoint
+from lexigraft.core.models.loading import load_model
+from lexigraft.core.models.streaming import Piece
+from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.utils.files import whole_folder
+from lexigraft.testing.tiny_models import FIXTURES, fixture
 
 
 def saved_source(name: str, folder: Path) -> Path:
@@ -114,14 +115,14 @@ def test_a_saved_graft_is_what_was_in_memory(name: str, tmp_path: Path) -> None:
 def test_provenance_names_the_rows_behind_each_token(tmp_path: Path) -> None:
     made = prepared("roberta-tied-bias", tmp_path / "source")
     facts = write_graft(made, tmp_path / "out")
-    columns = provenance.read(tmp_path / "out")
+    columns = read_provenance(tmp_path / "out")
     assert columns["target_id"] == list(range(made.vocabulary.size))
     assert columns["token"] == list(made.vocabulary.tokens)
     copied = [i for i, rule in enumerate(columns["rule"]) if rule in facts["counts"]["matched"]]
     assert copied == made.alignment.matched.tolist()
     assert all(columns["weights"][i] == [1.0] for i in copied)
     assert [columns["source_ids"][i][0] for i in copied] == made.alignment.source_ids[copied].tolist()
-    assert provenance.new_rows(tmp_path / "out") == made.alignment.new.tolist()
+    assert new_rows(tmp_path / "out") == made.alignment.new.tolist()
     source = load_model(tmp_path / "source").get_input_embeddings().weight.detach()
     table = made.rows.tables[Role.INPUT]
     for i in made.alignment.new.tolist()[:40]:
@@ -133,7 +134,7 @@ def test_provenance_names_the_rows_behind_each_token(tmp_path: Path) -> None:
 def test_the_facts_tell_what_was_done(tmp_path: Path) -> None:
     made = prepared("llama-tied", tmp_path / "source", "mean", "random")
     write_graft(made, tmp_path / "out")
-    facts = json.loads((tmp_path / "out" / graft_folder.FACTS).read_text())
+    facts = json.loads((tmp_path / "out" / FACTS).read_text())
     assert facts["strategy"] == "mean+random"
     assert facts["fallback_share"] == facts["counts"]["fallback"] / facts["counts"]["target_tokens"]
     assert set(facts["seconds"]) == {"load", "align", "vectors", "plan", "rows", "surgery", "save"}
@@ -147,16 +148,16 @@ def test_the_facts_tell_what_was_done(tmp_path: Path) -> None:
 def test_a_model_that_does_not_survive_saving_is_found_out(tmp_path: Path) -> None:
     model, tokenizer, _ = fixture("roberta-tied-bias")
     write_model(tmp_path, model, Vocabulary.of(tokenizer))
-    verify(tmp_path, model)
+    verify_model(tmp_path, model)
     with torch.no_grad():
         model.get_input_embeddings().weight[5] += 1
     with pytest.raises(RuntimeError, match="other logits"):
-        verify(tmp_path, model)
+        verify_model(tmp_path, model)
 
 
 def test_a_graft_that_fails_its_verification_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = prepared("roberta-tied-bias", tmp_path / "source")
-    write = graft_writing.write_pieces
+    write = writer.write_pieces
 
     def careless(path: Path, pieces: list[Piece], *, cached: bool) -> None:
         write(path, pieces, cached=cached)
@@ -165,7 +166,7 @@ def test_a_graft_that_fails_its_verification_leaves_nothing(tmp_path: Path, monk
         damaged[table.start + 7] ^= 1
         path.write_bytes(damaged)
 
-    monkeypatch.setattr(graft_writing, "write_pieces", careless)
+    monkeypatch.setattr(writer, "write_pieces", careless)
     with pytest.raises(RuntimeError, match="other values"):
         write_graft(made, tmp_path / "out")
     assert not (tmp_path / "out").exists()

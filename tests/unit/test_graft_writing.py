@@ -17,18 +17,21 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fixtures.moved_padding import with_pad_at
-from lexigraft.api.grafting import graft
-from lexigraft.core import graft_folder, graft_writing, model_on_disk
-from lexigraft.core.checkpoint import open_checkpoint
+from lexigraft.api.graft import graft
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.file_pieces import Piece
-from lexigraft.core.fixture_models import FIXTURES, fixture
-from lexigraft.core.graft_writing import write_graft
-from lexigraft.core.model_files import load_model, tables_of
-from lexigraft.core.model_on_disk import ModelOnDisk
-from lexigraft.core.pipeline import Transplant, in_memory, make_chain, prepare_graft
-from lexigraft.core.strategy import Role
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.grafting import writer
+from lexigraft.core.grafting.folder import write_model
+from lexigraft.core.grafting.pipeline import Transplant, in_memory, make_chain, prepare_graft
+from lexigraft.core.grafting.writer import write_graft
+from lexigraft.core.models import disk_model
+from lexigraft.core.models.checkpoint import open_checkpoint
+from lexigraft.core.models.disk_model import ModelOnDisk
+from lexigraft.core.models.loading import load_model
+from lexigraft.core.models.streaming import Piece
+from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.utils import files
+from lexigraft.testing.tiny_models import FIXTURES, fixture
 
 WHOLE, SMALL = "1GB", "20KB"
 SETTINGS = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
@@ -70,7 +73,7 @@ def same_as_in_memory(made: Transplant, out: Path) -> None:
     grafted = in_memory(made)
     expected = out.with_name("expected")
     expected.mkdir()
-    graft_folder.write_model(expected, grafted.model, grafted.vocabulary)
+    write_model(expected, grafted.model, grafted.vocabulary)
     ours, theirs = tensors(out), tensors(expected)
     assert set(ours) == set(theirs)
     for name, tensor in theirs.items():
@@ -80,7 +83,7 @@ def same_as_in_memory(made: Transplant, out: Path) -> None:
         assert (out / name).exists() == (expected / name).exists()
         if (out / name).exists():
             assert (out / name).read_text() == (expected / name).read_text()
-    before, after, changed = content(made.body.folder), content(out), graft_writing.replacements(made)
+    before, after, changed = content(made.body.folder), content(out), writer.replacements(made)
     assert all(after[name] == before[name] for name in before if name not in changed)
     assert {p.name for p in out.glob("*.safetensors")} == {p.name for p in made.body.folder.glob("*.safetensors")}
 
@@ -198,7 +201,7 @@ def test_the_model_stays_on_disk_unless_a_strategy_works_on_it(
         raise AssertionError(f"{path} was loaded")
 
     with monkeypatch.context() as patched:
-        patched.setattr(model_on_disk, "load_model", forbidden)
+        patched.setattr(disk_model, "load_model", forbidden)
         graft(str(source), str(tmp_path / "target"), "subword_mean", out=tmp_path / "out")
     assert not caplog.messages
     with caplog.at_level(logging.WARNING):
@@ -230,9 +233,9 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from lexigraft.core import graft_writing
-from lexigraft.core.file_pieces import Given
-from lexigraft.core.pipeline import make_chain, prepare_graft
-from lexigraft.core.tokenizer_files import load_vocabulary
+from lexigraft.core.models.streaming import Given
+from lexigraft.core.grafting.pipeline import make_chain, prepare_graft
+from lexigraft.core.tokenization.loading import load_vocabulary
 
 source, target, out, shards = sys.argv[1:]
 write, done = graft_writing.write_pieces, []
@@ -316,7 +319,7 @@ def test_another_graft_keeps_only_what_is_right_for_it(killed: Path, tmp_path: P
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
-    write, done = graft_writing.write_pieces, []
+    write, done = writer.write_pieces, []
 
     def fails(path: Path, pieces: list[Piece], *, cached: bool) -> None:
         done.append(path)
@@ -324,7 +327,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
             raise fault
         write(path, pieces, cached=cached)
 
-    monkeypatch.setattr(graft_writing, "write_pieces", fails)
+    monkeypatch.setattr(writer, "write_pieces", fails)
 
 
 def test_a_graft_that_fails_leaves_nothing_and_one_that_is_interrupted_goes_on(
@@ -345,7 +348,7 @@ def test_a_graft_that_fails_leaves_nothing_and_one_that_is_interrupted_goes_on(
 
 def test_two_grafts_do_not_write_one_folder(tmp_path: Path) -> None:
     made = prepared(saved("llama-untied", tmp_path / "source"), target_of("llama-untied"))
-    with graft_folder.whole_folder(tmp_path / "out", force=False, resume=["a"]) as draft:
+    with files.whole_folder(tmp_path / "out", force=False, resume=["a"]) as draft:
         (draft / "a").write_text("mine")
         with pytest.raises(LexigraftError, match="another run is writing"):
             write_graft(made, tmp_path / "out")

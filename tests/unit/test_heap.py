@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from lexigraft.core import heap
+from lexigraft.core.training import memory_trim
+from lexigraft.core.utils import memory
 
 
 def _resident() -> int:
@@ -23,7 +24,7 @@ def test_freed_memory_goes_back() -> None:
     kept = blocks[::10]
     del blocks
     before = _resident()
-    heap.trim()
+    memory.trim()
     assert before - _resident() > 2**25
     assert all(block.sum() == 2**14 for block in kept)
 
@@ -33,9 +34,9 @@ class _System:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.taken, self.peak, self.freed, self.trims = 100, 100, 0, 0
-        monkeypatch.setattr(heap, "rss_bytes", lambda: self.taken)
-        monkeypatch.setattr(heap, "peak_rss_bytes", lambda: self.peak)
-        monkeypatch.setattr(heap, "trim", self.trim)
+        monkeypatch.setattr(memory_trim, "rss_bytes", lambda: self.taken)
+        monkeypatch.setattr(memory_trim, "peak_rss_bytes", lambda: self.peak)
+        monkeypatch.setattr(memory_trim, "trim", self.trim)
 
     def take(self, size: int, freed: int = 0) -> None:
         """Take so much, of which so much is freed again."""
@@ -67,7 +68,7 @@ def test_freed_memory_is_used_again_up_to_the_peak_and_no_further(monkeypatch: p
     system = _System(monkeypatch)
     layers = [_Layer(system) for _ in range(4)]
     trims, peaks = [], []
-    with heap.trimmed_between(layers):
+    with memory_trim.trimmed_between(layers):
         for _ in range(3):
             states = torch.ones(1, requires_grad=True)
             for layer in layers:
@@ -89,7 +90,7 @@ def test_what_comes_before_the_loss_goes_back_even_below_the_peak(monkeypatch: p
     system = _System(monkeypatch)
     system.peak = 10_000
     layers = [_Layer(system) for _ in range(4)]
-    with heap.trimmed_between(layers):
+    with memory_trim.trimmed_between(layers):
         states = torch.ones(1, requires_grad=True)
         for layer in layers:
             states = layer(states)
@@ -101,18 +102,18 @@ def test_what_comes_before_the_loss_goes_back_even_below_the_peak(monkeypatch: p
 def test_a_system_that_does_not_tell_gets_all_back(monkeypatch: pytest.MonkeyPatch) -> None:
     system = _System(monkeypatch)
     system.peak = 10_000
-    monkeypatch.setattr(heap, "rss_bytes", lambda: None)
+    monkeypatch.setattr(memory_trim, "rss_bytes", lambda: None)
     layers = [_Layer(system), _Layer(system)]
-    with heap.trimmed_between(layers):
+    with memory_trim.trimmed_between(layers):
         layers[0](torch.ones(1, requires_grad=True)).sum().backward()
     assert system.trims == 2
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    heap._malloc_trim.cache_clear()
+    memory._malloc_trim.cache_clear()
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     try:
-        assert heap._malloc_trim() is None
-        heap.trim()
+        assert memory._malloc_trim() is None
+        memory.trim()
     finally:
-        heap._malloc_trim.cache_clear()
+        memory._malloc_trim.cache_clear()

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from lexigraft.core.largest import large_entries
-from lexigraft.core.products import Products
-from lexigraft.core.similarity import nearest, nearest_points, sparse_mix
+from lexigraft.core.linalg.inner_products import Products
+from lexigraft.core.linalg.nearest import nearest, nearest_points
+from lexigraft.core.linalg.top_entries import large_entries
+from lexigraft.core.methods.mixtures import sparse_mix
 
 
 def _scores(rows: int, columns: int) -> torch.Tensor:

@@ -6,9 +6,17 @@ import numpy as np
 import torch
 
 from fixtures.small_worlds import words
-from lexigraft.core.combining import combine
-from lexigraft.core.learned_weights import FullHull, SparseHull, aligned, convex_part, mixable, mixed, taken, widened
-from lexigraft.core.strategy import Mix
+from lexigraft.core.grafting.plan import Mix, combine
+from lexigraft.core.methods.learned_weights import (
+    FullHull,
+    SparseHull,
+    aligned,
+    convex_part,
+    mixable,
+    mixed,
+    taken,
+    widened,
+)
 
 MIX = Mix.from_rows([([4, 1], [0.25, 0.75]), ([], []), ([2], [1.0])])
 TABLE = torch.arange(12.0).reshape(6, 2)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lexigraft.core.least_squares import fit_each
+from lexigraft.core.linalg.local_least_squares import fit_each
 
 COUNTS = [3, 0, 7, 12, 1, 3, 20]
 

@@ -13,9 +13,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fixtures.adapting import load
-from lexigraft.adapters.peft_warnings import expected_peft_warnings
-from lexigraft.adapters.trainable import add_lora
-from lexigraft.core.recipe import AdaptSettings, Phase
+from lexigraft.adapters.training.peft_warnings import expected_peft_warnings
+from lexigraft.adapters.training.trainable import add_lora
+from lexigraft.core.config.recipe import AdaptSettings, Phase
 
 IDS = torch.arange(5, 37).reshape(2, 16)
 

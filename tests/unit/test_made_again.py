@@ -8,9 +8,9 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from transformers.activations import GELUActivation, MishActivation, NewGELUActivation
 
 from fixtures.adapting import load
-from lexigraft.adapters.trainable import add_lora
-from lexigraft.core.made_again import outputs_made_again
-from lexigraft.core.recipe import AdaptSettings, Phase
+from lexigraft.adapters.training.trainable import add_lora
+from lexigraft.core.config.recipe import AdaptSettings, Phase
+from lexigraft.core.training.activation_recompute import outputs_made_again
 
 IDS = torch.arange(5, 37).reshape(2, 16)
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from fixtures.comparisons import made_cells, made_comparison, made_result, write_made
-from lexigraft.adapters.mlflow_client import connect
-from lexigraft.adapters.mlflow_tracking import MlflowTracker, log_folder, log_single
-from lexigraft.core.cell_store import save_comparison, save_result
+from lexigraft.adapters.tracking.client import connect
+from lexigraft.adapters.tracking.tracker import MlflowTracker, log_folder, log_single
+from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.recipe import TrackingSettings
-from lexigraft.core.report import write_report
+from lexigraft.core.evaluation.cell_store import save_comparison, save_result
+from lexigraft.report.writer import write_report
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
 SEEDS = (0,)
@@ -143,7 +143,7 @@ def test_a_single_run(tmp_path: Path, store: str) -> None:
 
 def test_no_telemetry(tmp_path: Path) -> None:
     code = (
-        "from lexigraft.adapters.mlflow_client import connect\n"
+        "from lexigraft.adapters.tracking.client import connect\n"
         f"connect('sqlite:///{tmp_path}/m.db')\n"
         "import mlflow.telemetry.utils as t, mlflow.telemetry.client as c\n"
         "assert t.is_telemetry_disabled() and c.get_telemetry_client() is None\n"

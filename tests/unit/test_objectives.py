@@ -7,15 +7,16 @@ import torch
 from transformers import DistilBertConfig, DistilBertForMaskedLM, Gemma2Config, Gemma2ForCausalLM, PreTrainedModel
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_models import FIXTURES, fixture
-from lexigraft.core.fixture_text import SOURCE_TEXT
-from lexigraft.core.heads import separable
-from lexigraft.core.objective import Objective, model_kind, refuse_unsuitable
-from lexigraft.core.packing import pack
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.models.architecture import model_kind
+from lexigraft.core.models.heads import separable
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.training.objective import Objective, refuse_unsuitable
+from lexigraft.core.training.packing import pack
 from lexigraft.plugins.objectives.causal import Causal
 from lexigraft.plugins.objectives.masked import Masked
 from lexigraft.plugins.objectives.span_corruption import SpanCorruption
+from lexigraft.testing.sample_text import SOURCE_TEXT
+from lexigraft.testing.tiny_models import FIXTURES, fixture
 
 OBJECTIVES: dict[str, Objective] = {
     "masked": Masked(logits_per_block=5000),

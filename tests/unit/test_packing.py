@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_models import fixture
-from lexigraft.core.fixture_text import SOURCE_TEXT
-from lexigraft.core.packing import pack
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.training.packing import pack
+from lexigraft.testing.sample_text import SOURCE_TEXT
+from lexigraft.testing.tiny_models import fixture
 
 LINES = SOURCE_TEXT.splitlines()
 

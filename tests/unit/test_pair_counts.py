@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fixtures.small_worlds import words
-from lexigraft.core import pair_counts
-from lexigraft.core.learned_weights import mixable
-from lexigraft.core.pair_counts import LINE_END, count_pairs, token_stream
+from lexigraft.core.methods import word2vec
+from lexigraft.core.methods.learned_weights import mixable
+from lexigraft.core.methods.word2vec import LINE_END, count_pairs, token_stream
 
 
 def test_the_stream_ends_lines_and_leaves_out_what_is_not_known() -> None:
@@ -27,7 +27,7 @@ def test_blocks_change_no_count(monkeypatch: pytest.MonkeyPatch, block: int) -> 
         for at, centre in enumerate(line):
             for context in line[max(0, at - 4) : at] + line[at + 1 : at + 5]:
                 wanted[centre, context] += 1
-    monkeypatch.setattr(pair_counts, "_TOKENS_AT_ONCE", block)
+    monkeypatch.setattr(word2vec, "_TOKENS_AT_ONCE", block)
     found = count_pairs(stream, 6, 4)
     np.testing.assert_array_equal(found.dense(np.arange(6)).numpy(), wanted)
     np.testing.assert_array_equal(found.totals, wanted.sum(1))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from lexigraft.core.paired_bits import bits_per_byte, gap
+from lexigraft.core.evaluation.paired_comparison import bits_per_byte, gap
 
 SIZES = np.array([2, 3, 5])
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lexigraft.core.config.recipe import ParallelSettings
+from lexigraft.core.data.parallel_text import load_parallel
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.parallel import load_parallel
-from lexigraft.core.recipe import ParallelSettings
 
 
 def written(folder: Path, source: list[str], target: list[str]) -> ParallelSettings:

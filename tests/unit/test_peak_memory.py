@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-ASK = "from lexigraft.core.peak_memory import peak_rss_bytes as ask\n"
+ASK = "from lexigraft.core.utils.memory import peak_rss_bytes as ask\n"
 MORE = "first = ask(); taken = b'x' * 2**28; second = ask(); del taken; print(first, second, ask())"
 
 

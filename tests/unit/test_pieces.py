@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from fixtures.small_worlds import words
-from lexigraft.core.byte_tokens import byte_tokens
-from lexigraft.core.fixture_tokenizers import tiny_tokenizer
-from lexigraft.core.moments import factor, mean_and_covariance, mean_and_deviation
-from lexigraft.core.partitions import shares_of_best_partitions
-from lexigraft.core.spellings import spelled, spelling, tokens_by_spelling
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.linalg.moments import factor, mean_and_covariance, mean_and_deviation
+from lexigraft.core.tokenization.byte_tokens import byte_tokens
+from lexigraft.core.tokenization.segmentations import shares_of_best_partitions
+from lexigraft.core.tokenization.spelling import spelled, spelling, tokens_by_spelling
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 
 def listed(data: bytes, tokens: dict[bytes, int]) -> Iterator[list[bytes]]:

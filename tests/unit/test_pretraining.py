@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from fixtures.adapting import CORPUS, weights
-from lexigraft.adapters.pretraining import build, fitted, pretrain, start_at_unigrams
+from lexigraft.adapters.training.pretrain import build, fitted, pretrain, start_at_unigrams
+from lexigraft.core.config.model_presets import PRESETS
+from lexigraft.core.config.recipe import PretrainSettings
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_tokenizers import tiny_tokenizer
-from lexigraft.core.packing import pack
-from lexigraft.core.presets import PRESETS
-from lexigraft.core.recipe import PretrainSettings
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.training.packing import pack
 from lexigraft.plugins.objectives.causal import Causal
 from lexigraft.plugins.objectives.masked import Masked
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 SHAPES = {
     "roberta": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16},

@@ -11,13 +11,14 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
 from fixtures.adapting import CORPUS, load
-from lexigraft.adapters.packed_trainer import Shares
-from lexigraft.adapters.trainer_loop import Loop
+from lexigraft.adapters.training.run_settings import Loop
+from lexigraft.adapters.training.trainer import Shares
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.objective import DEFAULT_OBJECTIVE, model_kind
-from lexigraft.core.packing import pack
-from lexigraft.core.processes import Processes, processes
+from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.registry import make
+from lexigraft.core.training.objective import DEFAULT_OBJECTIVE
+from lexigraft.core.training.packing import pack
+from lexigraft.core.utils.distributed import Processes, processes
 
 CONFIGS = Path(__file__).parents[2] / "examples" / "accelerate"
 LOOP = Loop(2, 5, 1e-2, 0.0, "linear", 0.0, "float32", 0, 0)

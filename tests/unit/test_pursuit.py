@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from lexigraft.core import pursuit, pursuit_scores
-from lexigraft.core.pursuit import Pursued, pursue
+from lexigraft.core.linalg import omp, omp_scores
+from lexigraft.core.linalg.omp import Pursued, pursue
 
 BUDGET = 2**28
 
@@ -43,7 +43,7 @@ def drawn(rows: int, atoms: int, dim: int, common: float = 0.0) -> tuple[torch.T
 @pytest.fixture(params=["exact", "gram"])
 def scoring(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     chosen: str = request.param
-    monkeypatch.setattr(pursuit, "gram_pays", lambda *sizes: chosen == "gram")
+    monkeypatch.setattr(omp, "gram_pays", lambda *sizes: chosen == "gram")
     return chosen
 
 
@@ -141,17 +141,17 @@ def clustered() -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("crowd", [0, 2, 64])
 def test_half_precision_never_decides(crowd: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # However few candidates a row may have before it is multiplied out, the atoms are the exact ones.
-    monkeypatch.setattr(pursuit_scores, "CROWD", crowd)
+    monkeypatch.setattr(omp_scores, "CROWD", crowd)
     found = []
     for chosen in (True, False):
-        monkeypatch.setattr(pursuit, "gram_pays", lambda *sizes, chosen=chosen: chosen)
+        monkeypatch.setattr(omp, "gram_pays", lambda *sizes, chosen=chosen: chosen)
         found.append(pursue(*clustered(), 40, budget=BUDGET))
     assert torch.equal(found[0].atoms, found[1].atoms)
     torch.testing.assert_close(found[0].coefficients, found[1].coefficients, atol=1e-4, rtol=1e-3)
 
 
 def test_the_gram_matrix_is_used_where_it_fits_and_pays() -> None:
-    assert pursuit.gram_pays(20_000, 30_000, 1024, 32, 2**32)
-    assert not pursuit.gram_pays(20_000, 30_000, 1024, 32, 2**31)
-    assert not pursuit.gram_pays(20_000, 30_000, 64, 64, 2**40)
-    assert not pursuit.gram_pays(10, 30_000, 1024, 32, 2**40)
+    assert omp.gram_pays(20_000, 30_000, 1024, 32, 2**32)
+    assert not omp.gram_pays(20_000, 30_000, 1024, 32, 2**31)
+    assert not omp.gram_pays(20_000, 30_000, 64, 64, 2**40)
+    assert not omp.gram_pays(10, 30_000, 1024, 32, 2**40)

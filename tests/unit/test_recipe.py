@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from lexigraft.core.config.base import validate
+from lexigraft.core.config.recipe import AdaptSettings, CompareSettings
+from lexigraft.core.config.recipe_files import dump_recipe, read_recipe
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.recipe import AdaptSettings, CompareSettings
-from lexigraft.core.recipe_files import dump_recipe, read_recipe
-from lexigraft.core.settings import validate
 
 BASE: dict[str, Any] = {
     "source": "bert-base-uncased",

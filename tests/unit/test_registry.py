@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.strategy import InitContext, Mix, Plan, Strategy
+from lexigraft.strategies import InitContext, Mix, Plan, Strategy
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ import pytest
 from rich.console import Console
 
 from fixtures.comparisons import STRATEGIES, made_cells, made_comparison, made_result, write_made
-from lexigraft.core.cell_store import cell_folder, save_comparison, save_failure, save_result
-from lexigraft.core.comparison import CellResult, Score
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.report import read_report, table_text, write_report
-from lexigraft.core.report_tables import cost, ranking
+from lexigraft.core.evaluation.cell_store import cell_folder, save_comparison, save_failure, save_result
+from lexigraft.core.evaluation.runner import CellResult, Score
+from lexigraft.report.tables import cost, ranking
+from lexigraft.report.writer import read_report, table_text, write_report
 
 
 class Page(HTMLParser):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from lexigraft.core.room import Room
+from lexigraft.core.training.buffer import Room
 
 LIKE = torch.empty(0)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lexigraft.core.attention_watch import Watched, expect, watching
-from lexigraft.core.checks import FIXTURE_NAMES, ground
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.frozen_model import FrozenModel
-from lexigraft.core.influence import influence, influence_gap
-from lexigraft.core.segments import common_segments
+from lexigraft.core.methods.attention_influence import influence, influence_gap
+from lexigraft.core.models.attention_capture import Watched, expect, watching
+from lexigraft.core.models.frozen_model import FrozenModel
+from lexigraft.core.tokenization.span_overlap import common_segments
+from lexigraft.testing.contract import FIXTURE_NAMES, ground
 
 
 def ends(vocabulary, text: str) -> list[int]:

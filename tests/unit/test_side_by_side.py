@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from lexigraft.core.moments import mean_and_deviation
-from lexigraft.core.side_by_side import side_by_side
-from lexigraft.core.similarity import nearest, nearest_points, sparse_mix
+from lexigraft.core.linalg.moments import mean_and_deviation
+from lexigraft.core.linalg.nearest import nearest, nearest_points
+from lexigraft.core.methods.mixtures import sparse_mix
+from lexigraft.core.utils.threads import parallel_map
 
 
 @pytest.fixture(params=[1, 3])
@@ -22,7 +23,7 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def test_parts_come_back_in_order_and_torch_gets_its_threads_back(threads: int) -> None:
-    assert side_by_side(lambda n: (n * n, torch.get_num_threads()), range(50)) == [(n * n, 1) for n in range(50)]
+    assert parallel_map(lambda n: (n * n, torch.get_num_threads()), range(50)) == [(n * n, 1) for n in range(50)]
     assert torch.get_num_threads() == threads
 
 
@@ -31,7 +32,7 @@ def test_parts_are_worked_on_at_once() -> None:
     torch.set_num_threads(3)
     try:
         meeting = threading.Barrier(3, timeout=20)
-        assert sorted(side_by_side(lambda _: meeting.wait(), range(3))) == [0, 1, 2]
+        assert sorted(parallel_map(lambda _: meeting.wait(), range(3))) == [0, 1, 2]
     finally:
         torch.set_num_threads(before)
 
@@ -46,14 +47,14 @@ def test_after_a_fault_no_further_part_is_begun(threads: int) -> None:
         time.sleep(0.01)
 
     with pytest.raises(ValueError, match="the third"):
-        side_by_side(work, range(500))
+        parallel_map(work, range(500))
     assert len(begun) < 250
     assert torch.get_num_threads() == threads
 
 
 def test_no_graph_is_kept(threads: int) -> None:
     weight = torch.ones(3, requires_grad=True)
-    assert not any(found.requires_grad for found in side_by_side(lambda n: weight * n, range(4)))
+    assert not any(found.requires_grad for found in parallel_map(lambda n: weight * n, range(4)))
 
 
 def _vectors(rows: int, seed: int) -> torch.Tensor:

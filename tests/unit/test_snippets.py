@@ -7,10 +7,10 @@ import random
 import pytest
 
 from fixtures.small_worlds import words
-from lexigraft.core.distillation import TwoReadings, padded
-from lexigraft.core.fixture_tokenizers import tiny_tokenizer
-from lexigraft.core.snippets import Automaton, Found, Snippet, apart, frame, gather, whole_pieces
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.methods.distillation import TwoReadings, padded
+from lexigraft.core.methods.occurrences import Automaton, Found, Snippet, apart, frame, gather, whole_pieces
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 
 def test_the_automaton_finds_what_a_plain_search_finds() -> None:

@@ -6,21 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lexigraft.core import spilling
-from lexigraft.core.corpus import Corpus, load_corpus, split, spread, without
+from lexigraft.core.data import spill
+from lexigraft.core.data.corpus import Corpus, load_corpus, split, spread, without
+from lexigraft.core.data.spill import KeptLines, Seen, keep_lines
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_models import fixture
-from lexigraft.core.fixture_text import SOURCE_TEXT
-from lexigraft.core.packing import pack
-from lexigraft.core.spilling import KeptLines, Seen, keep_lines
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.training.packing import pack
+from lexigraft.testing.sample_text import SOURCE_TEXT
+from lexigraft.testing.tiny_models import fixture
 
 LINES = ["Iskay ñan", "", "kimsa 🙂", "a" * 5000, "lone \ud800 half"]
 
 
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spilling, "HELD", 100)
+    monkeypatch.setattr(spill, "HELD", 100)
 
 
 def test_lines_in_a_file_are_a_sequence_like_any_other() -> None:
@@ -44,7 +44,7 @@ def test_a_corpus_in_a_file_is_the_corpus_in_memory(tmp_path: Path, monkeypatch:
     path = tmp_path / "text.txt"
     path.write_text("\n".join(f" line {n % 150} \n" for n in range(300)), encoding="utf-8")
     held = load_corpus([path])
-    monkeypatch.setattr(spilling, "HELD", 100)
+    monkeypatch.setattr(spill, "HELD", 100)
     kept = load_corpus([path])
     assert isinstance(kept.lines, KeptLines)
     assert (kept.hash, kept.bytes, kept.dropped_empty, kept.dropped_duplicates) == (
@@ -61,7 +61,7 @@ def test_packed_rows_in_a_file_are_the_rows_in_memory(monkeypatch: pytest.Monkey
     vocabulary = Vocabulary.of(fixture("bert-tied-bias")[1])
     lines = SOURCE_TEXT.splitlines()
     held = pack(vocabulary, lines, 24, kind="masked").rows
-    monkeypatch.setattr(spilling, "HELD", 100)
+    monkeypatch.setattr(spill, "HELD", 100)
     kept = pack(vocabulary, lines, 24, kind="masked").rows
     assert isinstance(kept, np.memmap)
     assert np.array_equal(kept, held)
@@ -75,6 +75,6 @@ def test_repeated_lines_are_known_again_after_they_were_put_aside() -> None:
 
 def test_a_full_disk_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     full = Path("/dev/full").open("wb")  # noqa: SIM115  the context manager is what is tested
-    monkeypatch.setattr(spilling.tempfile, "TemporaryFile", lambda **_: full)
+    monkeypatch.setattr(spill.tempfile, "TemporaryFile", lambda **_: full)
     with pytest.raises(LexigraftError, match="cannot write a temporary file"):
         KeptLines.of(["text"])

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from lexigraft.core.statistics import estimate, holm, paired_p, recovered_share
+from lexigraft.core.evaluation.statistics import estimate, holm, paired_p, recovered_share
 
 
 def test_interval_of_three_values() -> None:

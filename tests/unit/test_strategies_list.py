@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from fixtures.commands import lexigraft
-from lexigraft.api.having import ENOUGH, WORDS, enough_for, in_words
-from lexigraft.api.listing import by_needs, missing, strategies
+from lexigraft.api.catalog import ENOUGH, WORDS, by_needs, enough_for, in_words, list_strategies, missing
 from lexigraft.core.errors import UnknownName
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.registry import PLUGIN_PATH, discover
-from lexigraft.core.strategy import Need, Strategy
 
 
 def usable(*have: str) -> set[str]:
-    return {one["name"] for one in strategies(have) if one["usable"]}
+    return {one["name"] for one in list_strategies(have) if one["usable"]}
 
 
 def test_every_need_is_met_by_something_one_can_have() -> None:
@@ -34,7 +34,7 @@ def test_what_one_has_decides_what_one_can_run() -> None:
     assert not {"poor", "tema"} & usable("poor_model", "dictionary")
     assert {"poor", "tema"} <= usable("poor_model", "dictionary", "corpus")
     assert usable(*WORDS) == {name for name, plugin in discover("strategy").items() if plugin.broken is None}
-    assert all(one["usable"] is None for one in strategies())
+    assert all(one["usable"] is None for one in list_strategies())
 
 
 def needing(*needs: Need, defaults: frozenset[Need] | None = None) -> list[list[str]]:
@@ -61,12 +61,12 @@ def test_needs_together_are_met_by_the_smallest_sets() -> None:
 
 
 def test_headings_go_from_nothing_to_more() -> None:
-    groups = by_needs(strategies())
+    groups = by_needs(list_strategies())
     headings = list(groups)
     assert headings[0] == "needs nothing"
     assert headings.index("needs target text (corpus), or vectors of the target tokens (vectors)") == 1
-    assert sum(map(len, groups.values())) == len(strategies())
-    [tema] = [one for one in strategies(["dictionary"]) if one["name"] == "tema"]
+    assert sum(map(len, groups.values())) == len(list_strategies())
+    [tema] = [one for one in list_strategies(["dictionary"]) if one["name"] == "tema"]
     assert missing(tema, ["dictionary"]) == "target text (corpus) and a poor model (poor_model)"
 
 
@@ -87,12 +87,12 @@ def test_as_json_every_strategy_says_whether_it_is_usable() -> None:
     found = lexigraft("strategies", "list", "--have", "corpus", "--json").json
     by_name = {one["name"]: one["usable"] for one in found}
     assert (by_name["mean"], by_name["focus"], by_name["tema"]) == (True, True, False)
-    assert json.loads(json.dumps(found)) == strategies(["corpus"])
+    assert json.loads(json.dumps(found)) == list_strategies(["corpus"])
 
 
 def test_a_word_that_nobody_knows_is_answered_with_the_closest() -> None:
     with pytest.raises(UnknownName, match="Did you mean 'dictionary'"):
-        strategies(["dictionery"])
+        list_strategies(["dictionery"])
     done = lexigraft("strategies", "list", "--have", "corpus,dictionery")
     assert done.code == 2
     assert "Did you mean 'dictionary'" in done.err
@@ -101,7 +101,7 @@ def test_a_word_that_nobody_knows_is_answered_with_the_closest() -> None:
 def test_a_broken_file_is_listed_and_never_usable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cracked.py").write_text("import not_there_at_all\n")
     monkeypatch.setenv(PLUGIN_PATH, str(tmp_path))
-    [one] = [s for s in strategies(["corpus"]) if s["name"] == "cracked"]
+    [one] = [s for s in list_strategies(["corpus"]) if s["name"] == "cracked"]
     assert one["usable"] is False
-    assert list(by_needs(strategies()))[-1] == "broken"
+    assert list(by_needs(list_strategies()))[-1] == "broken"
     assert "BROKEN: ModuleNotFoundError" in lexigraft("strategies", "list", "--have", "corpus").out

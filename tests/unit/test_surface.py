@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lexigraft.core.fixture_tokenizers import Family as FixtureFamily
-from lexigraft.core.fixture_tokenizers import tiny_tokenizer
-from lexigraft.core.surface import Family, Kind, byte_level_alphabet, surfaces, to_byte_level
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.surface import Family, Kind, byte_level_alphabet, surfaces, to_byte_level
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.tiny_tokenizers import Family as FixtureFamily
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 FAMILIES = {
     "byte_bpe": Family.BYTE_LEVEL,

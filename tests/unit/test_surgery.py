@@ -8,19 +8,12 @@ import pytest
 import torch
 
 from fixtures.moved_padding import with_pad_at
-from lexigraft.core.alignment import align
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_models import FIXTURES, fixture
-from lexigraft.core.model_files import tables_of
-from lexigraft.core.rows import Provenance, Rows
-from lexigraft.core.strategy import Mix, Role
-from lexigraft.core.surgery import check_usable, install, reshape, set_special_ids
-from lexigraft.core.vocabulary import Vocabulary
-
-
-def rows_of(tables: dict[Role, torch.Tensor]) -> Rows:
-    size = len(tables[Role.INPUT])
-    return Rows(tables, Provenance(("new",) * size, Mix.from_rows(([], []) for _ in range(size))), {}, 0.0)
+from lexigraft.core.models.surgery import check_usable, install, reshape, set_special_ids
+from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.tiny_models import FIXTURES, fixture
 
 
 def drawn(model: Any, size: int) -> dict[Role, torch.Tensor]:
@@ -39,7 +32,7 @@ def test_new_tables_take_their_places_and_ties_stay(name: str) -> None:
     model, before, after = loaded(name)
     tied, dtype = tables_of(model).tied, model.dtype
     made = drawn(model, after.size)
-    install(model, rows_of(made), before, after)
+    install(model, made, before, after)
     new = tables_of(model)
     assert new.tied is tied
     assert set(new.by_role) == set(made)
@@ -55,7 +48,7 @@ def test_new_tables_take_their_places_and_ties_stay(name: str) -> None:
 
 def test_mt5_stays_untied_whatever_its_configuration_says() -> None:
     model, before, after = loaded("mt5-untied")
-    install(model, rows_of(drawn(model, after.size)), before, after)
+    install(model, drawn(model, after.size), before, after)
     table, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
     assert table.data_ptr() != head.data_ptr()
     assert not torch.equal(table, head)
@@ -75,7 +68,7 @@ def test_robertas_positions_move_with_the_padding_id(place: int) -> None:
     texts = ["The river runs past the old house.", "The market"]
     with torch.no_grad():
         expected = model(**tokenizer(texts, padding=True, return_tensors="pt")).logits
-        install(model, rows_of(tables), before, after)
+        install(model, tables, before, after)
         inputs = moved(texts, padding=True, return_tensors="pt")
         logits = model(**inputs).logits
     real = inputs["attention_mask"].bool()
@@ -89,7 +82,7 @@ def test_robertas_positions_move_with_the_padding_id(place: int) -> None:
 @pytest.mark.parametrize("name", [s.name for s in FIXTURES])
 def test_every_special_id_is_the_new_vocabularys(name: str) -> None:
     model, before, after = loaded(name)
-    install(model, rows_of(drawn(model, after.size)), before, after)
+    install(model, drawn(model, after.size), before, after)
     for config in filter(None, (model.config, getattr(model, "generation_config", None))):
         for role in ("bos", "eos", "pad"):
             assert getattr(config, f"{role}_token_id") == after.specials.get(role)
@@ -100,7 +93,7 @@ def test_generation_settings_that_name_ids_are_translated_or_dropped() -> None:
     model.generation_config.forced_eos_token_id = before.specials["eos"]
     model.generation_config.suppress_tokens = [5, 6]
     model.generation_config.bad_words_ids = [[7]]
-    install(model, rows_of(drawn(model, after.size)), before, after)
+    install(model, drawn(model, after.size), before, after)
     assert model.config.decoder_start_token_id == after.specials["pad"]
     assert model.generation_config.decoder_start_token_id in (None, after.specials["pad"])
     assert model.generation_config.forced_eos_token_id == after.specials["eos"]

@@ -20,8 +20,8 @@ from transformers import (
 )
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from lexigraft.core.heads import separable
-from lexigraft.core.objective import Objective
+from lexigraft.core.models.heads import separable
+from lexigraft.core.training.objective import Objective
 from lexigraft.plugins.objectives.causal import Causal
 from lexigraft.plugins.objectives.masked import Masked
 

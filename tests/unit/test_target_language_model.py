@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from lexigraft.core.checks import FIXTURE_NAMES, ground
-from lexigraft.core.composition import named_chain
-from lexigraft.core.fixture_text import TARGET_TEXT
-from lexigraft.core.frozen_model import FrozenModel
-from lexigraft.core.law_resources import Ground
-from lexigraft.core.law_trial import Trial
-from lexigraft.core.objective import model_kind
+from lexigraft.core.grafting.chains import named_chain
+from lexigraft.core.grafting.rows import Rows, build_rows
+from lexigraft.core.methods.target_model import TargetLanguageModel, frozen_copy
+from lexigraft.core.models.architecture import model_kind
+from lexigraft.core.models.frozen_model import FrozenModel
+from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import discover, make
-from lexigraft.core.rows import Rows, build_rows
-from lexigraft.core.strategy import Role
-from lexigraft.core.target_language_model import TargetLanguageModel, frozen_copy
+from lexigraft.testing.contract import FIXTURE_NAMES, ground
+from lexigraft.testing.inputs import Ground
+from lexigraft.testing.sample_text import TARGET_TEXT
+from lexigraft.testing.trial import Trial
 
 LINES = TARGET_TEXT.splitlines()
 PLAIN = [name for name in FIXTURE_NAMES if model_kind(ground(name).model.config) != "seq2seq"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
-from lexigraft.core.fixture_tokenizers import tiny_tokenizer
-from lexigraft.core.surface import Kind
-from lexigraft.core.token_spans import token_spans, word_units
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.offsets import token_spans, word_units
+from lexigraft.core.tokenization.surface import Kind
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 LINES = [*TARGET_TEXT.splitlines(), *SOURCE_TEXT.splitlines(), "é水é😀x don't", "水边 ñawi, yvy 12", ""]
 FAMILIES = ("byte_bpe", "unigram", "unigram_byte_fallback", "bpe_byte_fallback", "wordpiece")

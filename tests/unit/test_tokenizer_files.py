@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_text import SAMPLE
-from lexigraft.core.fixture_tokenizers import tiny_tokenizer
-from lexigraft.core.surface import Family
-from lexigraft.core.tokenizer_files import load_vocabulary
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.surface import Family
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.sample_text import SAMPLE
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 LINES = [
     *SAMPLE["source"].splitlines(),

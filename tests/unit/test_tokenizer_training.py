@@ -10,12 +10,12 @@ import sys
 
 import pytest
 
-from lexigraft.core.cloned_language import clone_language
-from lexigraft.core.corpus import Corpus
-from lexigraft.core.documentation_text import documentation_text
+from lexigraft.core.config.recipe import TokenizerSettings
+from lexigraft.core.data.cloned_language import clone_language
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.data.installed_docs import documentation_text
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.recipe import TokenizerSettings
-from lexigraft.core.tokenizer_training import train_tokenizer
+from lexigraft.core.tokenization.training import train_tokenizer
 
 KINDS = [
     ("unigram", False),
@@ -74,9 +74,9 @@ def test_normalises_to_nfc_and_to_lower_case_when_asked(corpus: Corpus, kind: st
 
 SCRIPT = """
 import hashlib
-from lexigraft.core.corpus import Corpus
-from lexigraft.core.recipe import TokenizerSettings
-from lexigraft.core.tokenizer_training import train_tokenizer
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.config.recipe import TokenizerSettings
+from lexigraft.core.tokenization.training import train_tokenizer
 import sys
 lines = sys.stdin.read().splitlines()
 for kind in ("unigram", "bpe", "byte_bpe", "wordpiece"):

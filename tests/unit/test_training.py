@@ -12,10 +12,10 @@ import torch
 from transformers import AutoTokenizer, PreTrainedModel
 
 from fixtures.adapting import adapted, load, weights
-from lexigraft.adapters.adapted_files import load_adapter, save_adapter, save_merged
-from lexigraft.adapters.trainable import parts
+from lexigraft.adapters.training.export import load_adapter, save_adapter, save_merged
+from lexigraft.adapters.training.trainable import parts
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_models import FIXTURES, spec
+from lexigraft.testing.tiny_models import FIXTURES, spec
 
 
 def _logits(model: PreTrainedModel) -> torch.Tensor:
@@ -265,7 +265,7 @@ def test_a_killed_process_continues_to_the_same_weights(tmp_path: Path) -> None:
 
 
 def test_what_an_interrupted_save_left_is_not_read(tmp_path: Path) -> None:
-    from lexigraft.adapters.trainer_loop import last_checkpoint
+    from lexigraft.adapters.training.loop import last_checkpoint
 
     (tmp_path / "partial-8" / "checkpoint-8").mkdir(parents=True)
     (tmp_path / "checkpoint-4").mkdir()

@@ -10,10 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_text import SAMPLE
-from lexigraft.core.fixture_tokenizers import Family, Variant, tiny_tokenizer
-from lexigraft.core.surface import Kind
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.tokenization.surface import Kind
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.sample_text import SAMPLE
+from lexigraft.testing.tiny_tokenizers import Family, Variant, tiny_tokenizer
 
 COMPLETE: tuple[Family, ...] = ("byte_bpe", "unigram_byte_fallback", "bpe_byte_fallback")
 VARIANTS: tuple[Variant, ...] = ("source", "target")

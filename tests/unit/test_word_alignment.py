@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from lexigraft.adapters.word_alignment import align_with_eflomal
-from lexigraft.core.alignment_cells import cells_of
+from lexigraft.adapters.word_aligners import align_with_eflomal
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.symmetrising import symmetrised
-from lexigraft.core.word_alignment import PRIOR, _Direction, _dirichlet_means, align_words
+from lexigraft.core.methods.fast_align import PRIOR, _Direction, _dirichlet_means, align_words
+from lexigraft.core.methods.fast_align_cells import cells_of
+from lexigraft.core.methods.symmetrization import symmetrised
 
 Links = list[list[tuple[int, int]]]
 
@@ -65,7 +65,7 @@ def test_alignment_is_the_same_every_time_and_blind_to_case() -> None:
 def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     source, target, _ = made(100)
     whole = align_words(source, target)
-    monkeypatch.setattr("lexigraft.core.alignment_cells.BLOCK_CELLS", 500)
+    monkeypatch.setattr("lexigraft.core.methods.fast_align_cells.BLOCK_CELLS", 500)
     assert len(cells_of(source, target).blocks) > 5
     assert align_words(source, target) == whole
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from lexigraft.core.fixture_models import FIXTURES, fixture
-from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
-from lexigraft.core.word_memory import WordMemory, chained, just_ids, word_by_word
+from lexigraft.core.tokenization.word_cache import WordMemory, chained, just_ids, word_by_word
+from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
+from lexigraft.testing.tiny_models import FIXTURES, fixture
 
 ODD = [
     "two  spaces", "a\ttab", " leading", "trailing ", "", " ", "\u00a0no-break\u00a0space", "x \u0308mark first",
@@ -36,7 +36,7 @@ def test_words_give_the_tokens_of_the_lines(name: str) -> None:
 
 @pytest.mark.parametrize("bound", ["REMEMBERED", "LETTERS"])
 def test_a_full_memory_starts_again(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"lexigraft.core.word_memory.{bound}", 5)
+    monkeypatch.setattr(f"lexigraft.core.tokenization.word_cache.{bound}", 5)
     backend = fixture("bert-tied-bias")[1].backend_tokenizer
     memory = WordMemory(backend, just_ids, chained)
     for line in TEXT:
@@ -57,8 +57,8 @@ def test_special_tokens_inside_words_are_no_ends_of_words(name: str) -> None:
 def test_a_text_is_the_same_in_small_batches_and_in_another_form(
     remembered: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 100)
-    monkeypatch.setattr("lexigraft.core.word_memory.REMEMBERED", remembered)
+    monkeypatch.setattr("lexigraft.core.tokenization.word_cache._AT_ONCE", 100)
+    monkeypatch.setattr("lexigraft.core.tokenization.word_cache.REMEMBERED", remembered)
     backend = fixture("llama-bf16")[1].backend_tokenizer
     memory: WordMemory[str, str] = WordMemory(
         backend,
@@ -71,7 +71,7 @@ def test_a_text_is_the_same_in_small_batches_and_in_another_form(
 
 
 def test_lines_that_are_cut_whole_are_asked_for_again_and_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 1)
+    monkeypatch.setattr("lexigraft.core.tokenization.word_cache._AT_ONCE", 1)
     backend = fixture("llama-bf16")[1].backend_tokenizer
     memory = WordMemory(backend, just_ids, chained)
     text = ["a  b", "", "a  b", "", "a  b"]
@@ -123,7 +123,7 @@ def test_a_tokenizer_that_is_caught_is_given_whole_lines() -> None:
 
 
 def test_a_text_goes_on_in_whole_lines_when_its_tokenizer_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 1)
+    monkeypatch.setattr("lexigraft.core.tokenization.word_cache._AT_ONCE", 1)
     whole = _tokenizer(pre_tokenizer=pre_tokenizers.Split(Regex("x"), "removed"))
     memory = WordMemory(whole, just_ids, chained)
     memory._trusted = True
@@ -131,7 +131,7 @@ def test_a_text_goes_on_in_whole_lines_when_its_tokenizer_is_caught(monkeypatch:
 
 
 def test_a_text_that_is_left_half_way_spoils_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lexigraft.core.word_memory._AT_ONCE", 1)
+    monkeypatch.setattr("lexigraft.core.tokenization.word_cache._AT_ONCE", 1)
     backend = fixture("llama-bf16")[1].backend_tokenizer
     memory = WordMemory(backend, just_ids, chained)
     text = ["one two", "three four", "five"]

@@ -11,22 +11,22 @@ import numpy as np
 import pytest
 import torch
 
-from lexigraft.adapters.word_training import ngrams_of, words_of
-from lexigraft.adapters.word_vectors import read_words, word_vectors, words_content
-from lexigraft.api.supplies import Given
-from lexigraft.core.corpus import Corpus
-from lexigraft.core.dictionary import Dictionary
+from lexigraft.adapters.vectors.word_training import ngrams_of, words_of
+from lexigraft.adapters.vectors.word_vectors import read_words, word_vectors, words_content
+from lexigraft.api.inputs import Given
+from lexigraft.core.config.base import validate
+from lexigraft.core.config.recipe import WordVectorSettings
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.data.dictionary import Dictionary
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fixture_text import SOURCE_TEXT, TARGET_TEXT
-from lexigraft.core.fixture_tokenizers import tiny_tokenizer
-from lexigraft.core.recipe import WordVectorSettings
-from lexigraft.core.resources import WordSpace
-from lexigraft.core.settings import validate
-from lexigraft.core.strategy import Need
-from lexigraft.core.surface import Kind
-from lexigraft.core.token_vectors import CAPITALISED_TOO, evenly, frequencies, from_words, ranks, spelt
-from lexigraft.core.vocabulary import Vocabulary
-from lexigraft.core.word_spaces import paired_words
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.resources import WordSpace
+from lexigraft.core.methods.token_vectors import CAPITALISED_TOO, evenly, frequencies, from_words, ranks, spelt
+from lexigraft.core.methods.word_spaces import paired_words
+from lexigraft.core.tokenization.surface import Kind
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 SMALL = WordVectorSettings(dim=8, epochs=2, min_count=1)
 

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lexigraft.api.adapting import pretrain_model
-from lexigraft.api.comparing import Compared, compare
-from lexigraft.core.atomic import replacing
-from lexigraft.core.cloned_language import clone_language
-from lexigraft.core.comparison import Progress
-from lexigraft.core.corpus import Corpus
-from lexigraft.core.documentation_text import documentation_text
+from lexigraft.api.compare import Compared, compare
+from lexigraft.api.train import pretrain_model
+from lexigraft.core.config.recipe import PretrainSettings, TokenizerSettings
+from lexigraft.core.data.cloned_language import clone_language
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.data.installed_docs import documentation_text
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.fingerprint import hash_of
-from lexigraft.core.graft_folder import whole_folder, write_model
-from lexigraft.core.recipe import PretrainSettings, TokenizerSettings
-from lexigraft.core.tokenizer_training import train_tokenizer
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.evaluation.runner import Progress
+from lexigraft.core.grafting.folder import write_model
+from lexigraft.core.tokenization.training import train_tokenizer
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.utils.files import replacing, whole_folder
+from lexigraft.core.utils.hashing import hash_of
 
 STRATEGIES = ("keep", "poor", "random", "mean", "subword_mean", "focus", "tema", "oracle")
 EVERY: tuple[str | dict[str, Any], ...] = (

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lexigraft.core.fingerprint import flat
-from lexigraft.core.graft_folder import FACTS
-from lexigraft.core.recipe import TrackingSettings
+from lexigraft.core.config.recipe import TrackingSettings
+from lexigraft.core.grafting.folder import FACTS
+from lexigraft.core.utils.hashing import flat
 
 
 def track(kind: str, out: Path, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
@@ -23,7 +23,7 @@ def track(kind: str, out: Path, parameters: Mapping[str, Any], facts: Mapping[st
     Returns:
         What a person should know; empty when all is logged.
     """
-    from lexigraft.adapters.mlflow_tracking import log_single
+    from lexigraft.adapters.tracking.tracker import log_single
 
     numbers = {key: float(v) for key, v in facts.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     words = {key: v for key, v in facts.items() if isinstance(v, str)}

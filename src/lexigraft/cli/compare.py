@@ -11,7 +11,7 @@ import typer
 from lexigraft.cli.output import Json, Sets, assignments, print_json, say
 
 if TYPE_CHECKING:
-    from lexigraft.api.comparing import Compared
+    from lexigraft.api.compare import Compared
 
 Jobs = Annotated[int, typer.Option(help="Cells at a time; threads are divided among them.", min=1)]
 
@@ -24,7 +24,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Compare strategies on one language with the same data and budget."""
-    from lexigraft.api.comparing import compare as run
+    from lexigraft.api.compare import compare as run
 
     _show(run(recipe, out, overrides=assignments(set_), jobs=jobs, say=say, progress=_progress), json)
 
@@ -47,7 +47,7 @@ def report(
     json: Json = False,
 ) -> None:
     """Write a comparison's report again from its results."""
-    from lexigraft.core.report import write_report
+    from lexigraft.report.writer import write_report
 
     paths = write_report(folder)
     if json:
@@ -67,7 +67,7 @@ def _show(done: Compared, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from lexigraft.core.report import read_report, table_text
+    from lexigraft.report.writer import read_report, table_text
 
     Console(width=None if sys.stdout.isatty() else 160).print(table_text(read_report(done.out)))
     typer.echo(f"report:   {done.report.html} (open it in a browser)")

@@ -20,7 +20,7 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Check versions, device, plug-ins and, with a recipe, its files, tokenizers, needs and sizes."""
-    from lexigraft.api.examining import examine
+    from lexigraft.api.doctor.examine import examine
 
     if rehearse and recipe is None:
         raise LexigraftError("there is nothing to rehearse", hint="Name a recipe: lexigraft doctor RECIPE --rehearse")

@@ -17,7 +17,7 @@ def explain(
     json: Json = False,
 ) -> None:
     """Show which source tokens made a token's row, with weights."""
-    from lexigraft.api.explaining import explain as run
+    from lexigraft.api.explain import explain as run
 
     found = run(folder, token, top=top)
     if json:

@@ -53,16 +53,16 @@ def graft(
     json: Json = False,
 ) -> None:
     """Change a model's vocabulary and write a folder that plain transformers loads."""
-    from lexigraft.api.grafting import graft as run
-    from lexigraft.core.pipeline import summary
-    from lexigraft.core.recipe import (
+    from lexigraft.api.graft import graft as run
+    from lexigraft.core.config.base import validate
+    from lexigraft.core.config.recipe import (
         DictionarySettings,
         GraftSettings,
         ParallelSettings,
         VectorSettings,
         WordVectorSettings,
     )
-    from lexigraft.core.settings import validate
+    from lexigraft.core.grafting.pipeline import summary
 
     vectors = {
         "file": target_vectors,

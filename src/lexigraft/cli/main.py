@@ -11,7 +11,7 @@ import typer
 from lexigraft.cli import compare, doctor, explain, graft, strategies, train
 from lexigraft.cli.output import guarded
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.processes import processes
+from lexigraft.core.utils.distributed import processes
 
 _SHARED = ("adapt", "pretrain")
 """The commands whose work a launcher can spread over processes."""

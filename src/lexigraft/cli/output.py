@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.processes import processes
+from lexigraft.core.utils.distributed import processes
 
 _SECONDS_FOR_THE_FIRST = 20
 

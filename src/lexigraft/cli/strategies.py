@@ -23,10 +23,10 @@ def list_(
     json: Json = False,
 ) -> None:
     """List every strategy found, by what it needs."""
-    from lexigraft.api.listing import by_needs, missing, strategies
+    from lexigraft.api.catalog import by_needs, list_strategies, missing
 
     given = None if have is None else [word.strip() for word in have.split(",") if word.strip()]
-    found = strategies(given)
+    found = list_strategies(given)
     if json:
         print_json(found)
         return
@@ -50,7 +50,7 @@ def _group(heading: str, members: Mapping[str, str]) -> None:
 @app.command()
 def show(name: Name, json: Json = False) -> None:
     """Show one strategy: what it does, what it needs, its fields."""
-    from lexigraft.api.listing import details
+    from lexigraft.api.catalog import details
 
     found = details(name)
     if json:
@@ -67,7 +67,7 @@ def show(name: Name, json: Json = False) -> None:
 @app.command()
 def check(name: Name, json: Json = False) -> None:
     """Run every law of the contract on a strategy."""
-    from lexigraft.api.checking import check as run
+    from lexigraft.api.catalog import check as run
 
     outcomes = run(name)
     count = {kind: sum(o["outcome"] == kind for o in outcomes) for kind in ("passed", "failed", "not applicable")}
@@ -90,7 +90,7 @@ def new(
     json: Json = False,
 ) -> None:
     """Write a new strategy's file, ready to edit."""
-    from lexigraft.api.scaffolding import new_strategy
+    from lexigraft.api.scaffold import new_strategy
 
     path = new_strategy(name, folder)
     if json:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lexigraft.cli.output import Json, Sets, assignments, pairs, print_json, say
-from lexigraft.core.processes import processes
+from lexigraft.core.utils.distributed import processes
 
 Corpus = Annotated[list[str], typer.Option(help="Text: .txt, .jsonl, .parquet, .gz, a folder or a glob; repeatable.")]
 Out = Annotated[Path, typer.Option(help="The folder to write.")]
@@ -46,9 +46,9 @@ def tokenizer(
     json: Json = False,
 ) -> None:
     """Train a target tokenizer on a corpus."""
-    from lexigraft.api.adapting import make_tokenizer
-    from lexigraft.core.recipe import TokenizerSettings
-    from lexigraft.core.settings import validate
+    from lexigraft.api.train import make_tokenizer
+    from lexigraft.core.config.base import validate
+    from lexigraft.core.config.recipe import TokenizerSettings
 
     values = {"type": type, "size": size, "lowercase": lowercase, "byte_fallback": byte_fallback}
     facts = make_tokenizer(corpus, out, validate(TokenizerSettings, values, "tokenizer"), force=force)
@@ -73,9 +73,9 @@ def pretrain(
     json: Json = False,
 ) -> None:
     """Train a model from scratch for a corpus and a tokenizer (TEMA's first act)."""
-    from lexigraft.api.adapting import pretrain as run
-    from lexigraft.core.recipe import PretrainSettings
-    from lexigraft.core.settings import validate
+    from lexigraft.api.train import pretrain as run
+    from lexigraft.core.config.base import validate
+    from lexigraft.core.config.recipe import PretrainSettings
 
     given = _given(
         preset=preset, objective=objective, steps=steps, batch_tokens=batch_tokens, learning_rate=learning_rate,
@@ -112,9 +112,9 @@ def adapt(
     json: Json = False,
 ) -> None:
     """Continue pre-training on target text: LoRA on the body, embeddings as said."""
-    from lexigraft.api.adapting import adapt as run
-    from lexigraft.core.recipe import AdaptSettings
-    from lexigraft.core.settings import validate
+    from lexigraft.api.train import adapt as run
+    from lexigraft.core.config.base import validate
+    from lexigraft.core.config.recipe import AdaptSettings
 
     given = _given(
         objective=objective, steps=steps, batch_tokens=batch_tokens, sequence_length=sequence_length,
@@ -136,9 +136,9 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure a model on held-out text."""
-    from lexigraft.api.evaluating import evaluate as run
-    from lexigraft.core.recipe import EvaluationSettings
-    from lexigraft.core.settings import validate
+    from lexigraft.api.evaluate import evaluate as run
+    from lexigraft.core.config.base import validate
+    from lexigraft.core.config.recipe import EvaluationSettings
 
     values = {"evaluators": evaluator or ["bits_per_byte"], "max_lines": max_lines}
     found = run(model, heldout, settings=validate(EvaluationSettings, values, "evaluation"))

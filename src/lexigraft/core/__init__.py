@@ -1,1 +1,1 @@
-"""Pure parts: torch, transformers, tokenizers, numpy. Imports neither plugins, adapters nor cli."""
+"""Packages without a command line, in one order: each imports only those below it (docs/architecture.md)."""

@@ -20,9 +20,9 @@ from lexigraft.core.errors import LexigraftError, UnknownName
 
 PLUGIN_PATH = "LEXIGRAFT_PLUGINS"
 KINDS = {
-    "strategy": ("strategies", "lexigraft.core.strategy", "Strategy"),
-    "objective": ("objectives", "lexigraft.core.objective", "Objective"),
-    "evaluator": ("evaluators", "lexigraft.core.evaluator", "Evaluator"),
+    "strategy": ("strategies", "lexigraft.core.grafting.strategy", "Strategy"),
+    "objective": ("objectives", "lexigraft.core.training.objective", "Objective"),
+    "evaluator": ("evaluators", "lexigraft.core.evaluation.evaluator", "Evaluator"),
 }
 _PACKAGE = Path(__file__).parent.parent / "plugins"
 

@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluator import Evaluator
-from lexigraft.core.objective import model_kind
-from lexigraft.core.score_items import causal_items, masked_items, span_items
-from lexigraft.core.scoring import Ids, Item, context_length, item_bits
-from lexigraft.core.sentinels import sentinel_ids
-from lexigraft.core.word_spans import LineTokens, tokenize_lines
+from lexigraft.core.evaluation.evaluator import Evaluator
+from lexigraft.core.evaluation.line_tokens import LineTokens, tokenize_lines
+from lexigraft.core.evaluation.scoring import Ids, Item, item_bits
+from lexigraft.core.evaluation.windows import causal_items, masked_items, span_items
+from lexigraft.core.models.architecture import context_length, model_kind
+from lexigraft.core.tokenization.sentinel_tokens import sentinel_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from lexigraft.core.vocabulary import Vocabulary
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lexigraft.core.heads import separable
-from lexigraft.core.objective import ModelKind, Objective
+from lexigraft.core.models.architecture import ModelKind
+from lexigraft.core.models.heads import separable
+from lexigraft.core.training.objective import Objective
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from lexigraft.core.vocabulary import Vocabulary
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Causal(Objective):
         """Mean cross-entropy in nats over all tokens but the first of each sequence."""
         from torch.nn.functional import cross_entropy
 
-        from lexigraft.core.blocked_loss import summed_cross_entropy
+        from lexigraft.core.training.chunked_cross_entropy import summed_cross_entropy
 
         ids, labels = batch["input_ids"], batch["labels"][:, 1:]
         if not separable(model, ids):

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.heads import separable
-from lexigraft.core.objective import ModelKind, Objective
+from lexigraft.core.models.architecture import ModelKind
+from lexigraft.core.models.heads import separable
+from lexigraft.core.training.objective import Objective
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from lexigraft.core.vocabulary import Vocabulary
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Masked(Objective):
         """Mean cross-entropy in nats over the chosen tokens."""
         from torch.nn.functional import cross_entropy
 
-        from lexigraft.core.blocked_loss import summed_cross_entropy
+        from lexigraft.core.training.chunked_cross_entropy import summed_cross_entropy
 
         ids, labels = batch["input_ids"], batch["labels"]
         chosen = labels != -100

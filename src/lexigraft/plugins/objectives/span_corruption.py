@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.objective import ModelKind, Objective
-from lexigraft.core.sentinels import sentinel_ids
+from lexigraft.core.models.architecture import ModelKind
+from lexigraft.core.tokenization.sentinel_tokens import sentinel_ids
+from lexigraft.core.training.objective import Objective
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from lexigraft.core.vocabulary import Vocabulary
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.attention_watch import Watched, expect, watching
-from lexigraft.core.composition import named_needs
-from lexigraft.core.distillation import padded
-from lexigraft.core.frozen_model import FrozenModel, Rows
-from lexigraft.core.influence import influence, influence_gap
-from lexigraft.core.objective import model_kind
-from lexigraft.core.row_start import Start
-from lexigraft.core.row_training import batches, learn_rows, planned_steps
-from lexigraft.core.scoring import context_length
-from lexigraft.core.segments import common_segments
-from lexigraft.core.snippets import frame
-from lexigraft.core.strategy import InitContext, Need, Plan, Role, Strategy
-from lexigraft.core.token_loss import joined, prediction
+from lexigraft.core.grafting.chains import named_needs
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.attention_influence import influence, influence_gap
+from lexigraft.core.methods.distillation import padded
+from lexigraft.core.methods.new_token_loss import joined, prediction
+from lexigraft.core.methods.occurrences import frame
+from lexigraft.core.methods.row_optimizer import batches, learn_rows, planned_steps
+from lexigraft.core.methods.starting_rows import Start
+from lexigraft.core.models.architecture import context_length, model_kind
+from lexigraft.core.models.attention_capture import Watched, expect, watching
+from lexigraft.core.models.frozen_model import FrozenModel, Rows
+from lexigraft.core.models.tables import Role
+from lexigraft.core.tokenization.span_overlap import common_segments
 
 if TYPE_CHECKING:
     import torch

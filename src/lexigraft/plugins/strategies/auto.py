@@ -8,13 +8,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from lexigraft.core.composition import named_chain, named_needs
-from lexigraft.core.delegation import plan_of_chain
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.mixes import uncovered
-from lexigraft.core.paired_bits import bits_per_byte, gap
-from lexigraft.core.resources import Probe, ProbeRun, how_to_meet
-from lexigraft.core.strategy import InitContext, Need, Plan, Scope, Strategy
+from lexigraft.core.evaluation.paired_comparison import bits_per_byte, gap
+from lexigraft.core.grafting.chains import named_chain, named_needs, plan_of_chain
+from lexigraft.core.grafting.needs import Need, how_to_meet
+from lexigraft.core.grafting.plan import Plan
+from lexigraft.core.grafting.resources import Probe, ProbeRun
+from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
+from lexigraft.core.methods.mixtures import uncovered
 
 Runs = Mapping[str, list[ProbeRun]]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.combining import combine
-from lexigraft.core.norms import rescaled, script_norms
-from lexigraft.core.piece_mixes import by_role, characters, evenly, pieces_of, weighted_mix
-from lexigraft.core.strategy import Dense, InitContext, Plan, Role, Strategy
+from lexigraft.core.grafting.norm_calibration import rescaled, script_norms
+from lexigraft.core.grafting.plan import Dense, Plan, combine
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.pieces import by_role, characters, evenly, pieces_of, weighted_mix
+from lexigraft.core.models.tables import Role
 
 
 @dataclass(frozen=True)

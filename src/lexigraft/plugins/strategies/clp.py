@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from lexigraft.core.donor_rows import DonorRows, rows_by_role
-from lexigraft.core.similarity import row_blocks, unit_rows
-from lexigraft.core.strategy import InitContext, Need, Plan, Role, Strategy
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.linalg.blocks import row_blocks
+from lexigraft.core.linalg.nearest import unit_rows
+from lexigraft.core.methods.donor import DonorRows, rows_by_role
+from lexigraft.core.models.tables import Role
 
 if TYPE_CHECKING:
     import numpy.typing as npt

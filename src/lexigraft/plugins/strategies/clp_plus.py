@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.donor_rows import DonorRows, mix_by_role
-from lexigraft.core.similarity import sparse_mix
-from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Role, Strategy
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.donor import DonorRows, mix_by_role
+from lexigraft.core.methods.mixtures import sparse_mix
+from lexigraft.core.models.tables import Role
 
 
 @dataclass(frozen=True)

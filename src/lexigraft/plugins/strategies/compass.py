@@ -8,9 +8,11 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.similarity import sparse_mix
-from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Strategy
-from lexigraft.core.surface import Kind
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.mixtures import sparse_mix
+from lexigraft.core.tokenization.surface import Kind
 
 
 @dataclass(frozen=True)

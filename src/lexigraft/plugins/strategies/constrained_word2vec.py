@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.composition import named_chain, named_needs
-from lexigraft.core.learned_weights import (
+from lexigraft.core.grafting.chains import named_chain, named_needs
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Dense, Mix, Plan
+from lexigraft.core.grafting.rows import build_rows
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.learned_weights import (
     FullHull,
     Hull,
     SparseHull,
@@ -22,12 +26,10 @@ from lexigraft.core.learned_weights import (
     taken,
     widened,
 )
-from lexigraft.core.pair_counts import token_stream
-from lexigraft.core.piece_mixes import by_role
-from lexigraft.core.row_training import SECONDS_BETWEEN_REPORTS
-from lexigraft.core.rows import build_rows
-from lexigraft.core.skipgram import SkipGram
-from lexigraft.core.strategy import Dense, InitContext, Mix, Need, Plan, Role, Strategy
+from lexigraft.core.methods.pieces import by_role
+from lexigraft.core.methods.row_optimizer import SECONDS_BETWEEN_REPORTS
+from lexigraft.core.methods.word2vec import SkipGram, token_stream
+from lexigraft.core.models.tables import Role
 
 if TYPE_CHECKING:
     import torch

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from lexigraft.core.piece_mixes import by_role, evenly, pieces_of, weighted_mix
-from lexigraft.core.strategy import InitContext, Mix, Plan, Strategy
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.pieces import by_role, evenly, pieces_of, weighted_mix
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from lexigraft.core.mixes import spread_out, uncovered
-from lexigraft.core.similarity import sparse_mix
-from lexigraft.core.strategy import InitContext, Need, Plan, Strategy
-from lexigraft.core.surface import Kind
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.mixtures import sparse_mix, spread_out, uncovered
+from lexigraft.core.tokenization.surface import Kind
 
 
 @dataclass(frozen=True)

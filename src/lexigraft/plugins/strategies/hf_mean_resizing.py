@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lexigraft.core.strategy import Dense, InitContext, Plan, Role, Strategy
+from lexigraft.core.grafting.plan import Dense, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.models.tables import Role
 
 if TYPE_CHECKING:
     import torch

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from lexigraft.core.donor_rows import DonorRows, mix_by_role
-from lexigraft.core.least_squares import fit_each
-from lexigraft.core.similarity import nearest, nearest_points
-from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Role, Strategy
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.linalg.local_least_squares import fit_each
+from lexigraft.core.linalg.nearest import nearest, nearest_points
+from lexigraft.core.methods.donor import DonorRows, mix_by_role
+from lexigraft.core.models.tables import Role
 
 if TYPE_CHECKING:
     import torch

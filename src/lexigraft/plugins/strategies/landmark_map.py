@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from lexigraft.core.donor_rows import DonorRows, rows_by_role
-from lexigraft.core.procrustes import LinearMap, least_squares, pca_procrustes, procrustes, ridge
-from lexigraft.core.strategy import InitContext, Need, Plan, Role, Strategy
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.linalg.linear_maps import LinearMap, least_squares, pca_procrustes, procrustes, ridge
+from lexigraft.core.methods.donor import DonorRows, rows_by_role
+from lexigraft.core.models.tables import Role
 
 if TYPE_CHECKING:
     import torch

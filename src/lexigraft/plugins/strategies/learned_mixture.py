@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.composition import named_chain, named_needs
-from lexigraft.core.learned_weights import FreeWeights, aligned, mixable, steepest, taken, widened
-from lexigraft.core.row_training import batches, learn_rows, planned_steps
-from lexigraft.core.rows import Rows, build_rows
-from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Role, Strategy
-from lexigraft.core.target_language_model import TargetLanguageModel
+from lexigraft.core.grafting.chains import named_chain, named_needs
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.rows import Rows, build_rows
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.learned_weights import FreeWeights, aligned, mixable, steepest, taken, widened
+from lexigraft.core.methods.row_optimizer import batches, learn_rows, planned_steps
+from lexigraft.core.methods.target_model import TargetLanguageModel
+from lexigraft.core.models.tables import Role
 
 if TYPE_CHECKING:
     import torch

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.gaussian import mean_rows
-from lexigraft.core.strategy import Dense, InitContext, Plan, Strategy
+from lexigraft.core.grafting.plan import Dense, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.linalg.sampling import mean_rows
 
 
 @dataclass(frozen=True)

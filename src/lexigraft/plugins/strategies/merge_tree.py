@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.merge_trees import shares_of_leaves
-from lexigraft.core.strategy import InitContext, Mix, Plan, Strategy
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.tokenization.bpe_merges import shares_of_leaves
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lexigraft.core.moments import factor, mean_and_covariance
-from lexigraft.core.strategy import Dense, InitContext, Plan, Role, Strategy
+from lexigraft.core.grafting.plan import Dense, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.linalg.moments import factor, mean_and_covariance
+from lexigraft.core.models.tables import Role
 
 if TYPE_CHECKING:
     import torch

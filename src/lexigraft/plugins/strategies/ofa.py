@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from lexigraft.core.combining import combine
-from lexigraft.core.low_rank import primitives_of
-from lexigraft.core.mixes import mix_of_nearest
-from lexigraft.core.strategy import Dense, InitContext, Mix, Need, Plan, Role, Scope, Strategy
-from lexigraft.core.token_vectors import CAPITALISED_TOO, evenly, from_words
-from lexigraft.core.word_spaces import in_one_space
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
+from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
+from lexigraft.core.linalg.truncated_svd import primitives_of
+from lexigraft.core.methods.mixtures import mix_of_nearest
+from lexigraft.core.methods.token_vectors import CAPITALISED_TOO, evenly, from_words
+from lexigraft.core.methods.word_spaces import in_one_space
+from lexigraft.core.models.tables import Role
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,9 @@ class Ofa(Strategy):
     dictionary`). `rank: r` is the factorised option: with the singular value decomposition ``E_source = U S V^T``, all
     of this happens on the coordinates ``F = U[:, :r]``, and every row, shared ones too, is ``f P`` with the primitives
     ``P = S[:r] V[:, :r]^T``; head tables are factorised by themselves when they are not tied. The graft is a model that
-    plain transformers loads, with dense tables; `lexigraft.core.factorised.factorise` then takes their rows apart
-    again, into a model that stores coordinates and primitives alone. Only special tokens and rows that nobody covers
-    have full rank in the dense model, and only they change a little there.
+    plain transformers loads, with dense tables; `factorise` of `lexigraft.core.models.factorized` then takes their rows
+    apart again, into a model that stores coordinates and primitives alone. Only special tokens and rows that nobody
+    covers have full rank in the dense model, and only they change a little there.
 
     Source: Liu et al., "OFA: A Framework of Initializing Unseen Subword Embeddings for Efficient Large-scale
     Multilingual Continued Pretraining", Findings of NAACL 2024, section 3.

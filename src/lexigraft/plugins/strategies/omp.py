@@ -7,9 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from lexigraft.core.donor_rows import DonorRows, mix_by_role
-from lexigraft.core.pursuit import pursue
-from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Role, Strategy
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.linalg.omp import pursue
+from lexigraft.core.methods.donor import DonorRows, mix_by_role
+from lexigraft.core.models.tables import Role
 
 
 @dataclass(frozen=True)

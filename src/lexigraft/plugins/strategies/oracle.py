@@ -6,7 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Strategy
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
 
 CAPITALISED = 0.05
 """How often a word is taken to stand with a capital; it matters only for tokens that both forms share."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.strategy import Body, InitContext, Mix, Need, Plan, Scope, Strategy
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy
 
 
 @dataclass(frozen=True)

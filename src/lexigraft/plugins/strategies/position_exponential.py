@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.piece_mixes import Pieces, by_role, pieces_of, weighted_mix
-from lexigraft.core.strategy import InitContext, Plan, Strategy
+from lexigraft.core.grafting.plan import Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.pieces import Pieces, by_role, pieces_of, weighted_mix
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from lexigraft.core.mixes import normalised_rows, pair_counts, spread_out, uncovered
-from lexigraft.core.similarity import sparse_mix
-from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Scope, Strategy
-from lexigraft.core.surface import Kind
-from lexigraft.core.token_vectors import from_words, ranks
-from lexigraft.core.vocabulary import Vocabulary
-from lexigraft.core.word_spaces import in_one_space
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
+from lexigraft.core.methods.mixtures import normalised_rows, pair_counts, sparse_mix, spread_out, uncovered
+from lexigraft.core.methods.token_vectors import from_words, ranks
+from lexigraft.core.methods.word_spaces import in_one_space
+from lexigraft.core.tokenization.surface import Kind
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

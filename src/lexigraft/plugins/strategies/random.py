@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.gaussian import normal_rows
-from lexigraft.core.strategy import Dense, InitContext, Plan, Role, Strategy
+from lexigraft.core.grafting.plan import Dense, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.linalg.sampling import normal_rows
+from lexigraft.core.models.tables import Role
 
 
 @dataclass(frozen=True)

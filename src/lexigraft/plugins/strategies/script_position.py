@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.moments import mean_and_deviation
-from lexigraft.core.scripts import script
-from lexigraft.core.strategy import Dense, InitContext, Plan, Role, Strategy
-from lexigraft.core.surface import Kind
-from lexigraft.core.vocabulary import Vocabulary
+from lexigraft.core.grafting.plan import Dense, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.linalg.moments import mean_and_deviation
+from lexigraft.core.models.tables import Role
+from lexigraft.core.tokenization.surface import Kind
+from lexigraft.core.tokenization.unicode_script import script
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import torch

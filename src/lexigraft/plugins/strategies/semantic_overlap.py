@@ -8,12 +8,14 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.alignment import align
-from lexigraft.core.mixes import spread_out
-from lexigraft.core.resources import Compass
-from lexigraft.core.similarity import nearest, sparse_mix
-from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Strategy
-from lexigraft.core.surface import Kind
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.resources import Compass
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.linalg.nearest import nearest
+from lexigraft.core.methods.mixtures import sparse_mix, spread_out
+from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.surface import Kind
 
 Ids = npt.NDArray[np.int64]
 

@@ -6,8 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.overlapping_tokens import overlapping_runs
-from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Strategy
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.tokenization.span_overlap import overlapping_runs
 
 
 @dataclass(frozen=True)

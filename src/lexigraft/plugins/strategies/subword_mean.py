@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from lexigraft.core.byte_tokens import byte_pieces_of
-from lexigraft.core.piece_mixes import evenly, pieces_of, weighted_mix
-from lexigraft.core.strategy import InitContext, Plan, Strategy
+from lexigraft.core.grafting.plan import Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.pieces import byte_pieces_of, evenly, pieces_of, weighted_mix
 
 
 @dataclass(frozen=True)

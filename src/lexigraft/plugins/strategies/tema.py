@@ -8,9 +8,12 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.resources import PoorModel
-from lexigraft.core.strategy import Body, Dense, InitContext, Need, Plan, Role, Scope, Strategy
-from lexigraft.core.translation import Links, link_tokens, place, spread
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Dense, Plan
+from lexigraft.core.grafting.resources import PoorModel
+from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy
+from lexigraft.core.methods.tema import WordLinks, link_tokens, place, spread
+from lexigraft.core.models.tables import Role
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Tema(Strategy):
             )
         return self._dense(ctx, poor, links, trained)
 
-    def _dense(self, ctx: InitContext, poor: PoorModel, links: Links, trained: np.ndarray) -> dict[Role, Dense]:
+    def _dense(self, ctx: InitContext, poor: PoorModel, links: WordLinks, trained: np.ndarray) -> dict[Role, Dense]:
         moving = ~trained if self.move == "rare" else np.ones(len(links), np.bool_)
         at = {int(i): n for n, i in enumerate(ctx.target_ids)}
         plans: dict[Role, Dense] = {}

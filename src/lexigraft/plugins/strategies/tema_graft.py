@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.combining import combine
-from lexigraft.core.mixes import softmax_mix, spread_out, uncovered
-from lexigraft.core.strategy import Dense, InitContext, Mix, Need, Plan, Role, Strategy
-from lexigraft.core.surface import Kind
-from lexigraft.core.translation import Links, link_tokens, place_points
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.mixtures import softmax_mix, spread_out, uncovered
+from lexigraft.core.methods.tema import WordLinks, link_tokens, place_points
+from lexigraft.core.models.tables import Role
+from lexigraft.core.tokenization.surface import Kind
 
 if TYPE_CHECKING:
     import torch
@@ -116,7 +118,7 @@ class TemaGraft(Strategy):
         return plans
 
 
-def _row(links: Links, n: int) -> tuple[list[int], list[float]]:
+def _row(links: WordLinks, n: int) -> tuple[list[int], list[float]]:
     ids, weights = links.translations.row(n)
     return ids.tolist(), weights.tolist()
 

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from lexigraft.core.composition import named_needs
-from lexigraft.core.distillation import TwoReadings
-from lexigraft.core.frozen_model import FrozenModel
-from lexigraft.core.objective import model_kind
-from lexigraft.core.row_start import Start
-from lexigraft.core.row_training import batches, learn_rows, planned_steps
-from lexigraft.core.scoring import context_length
-from lexigraft.core.snippets import Snippet, frame, gather, whole_pieces
-from lexigraft.core.strategy import InitContext, Need, Plan, Role, Strategy
-from lexigraft.core.token_loss import joined, prediction
+from lexigraft.core.grafting.chains import named_needs
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.distillation import TwoReadings
+from lexigraft.core.methods.new_token_loss import joined, prediction
+from lexigraft.core.methods.occurrences import Snippet, frame, gather, whole_pieces
+from lexigraft.core.methods.row_optimizer import batches, learn_rows, planned_steps
+from lexigraft.core.methods.starting_rows import Start
+from lexigraft.core.models.architecture import context_length, model_kind
+from lexigraft.core.models.frozen_model import FrozenModel
+from lexigraft.core.models.tables import Role
 
 if TYPE_CHECKING:
     import torch

@@ -7,9 +7,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from lexigraft.core.strategy import InitContext, Mix, Need, Plan, Scope, Strategy
-from lexigraft.core.surface import Kind
-from lexigraft.core.trans_tokens import add_numbers, add_twins, smoothed, token_evidence, word_pairs
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
+from lexigraft.core.methods.translation_counts import add_numbers, add_twins, smoothed, token_evidence, word_pairs
+from lexigraft.core.tokenization.surface import Kind
 
 
 @dataclass(frozen=True)

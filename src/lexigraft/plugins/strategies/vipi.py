@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lexigraft.core.partitions import shares_of_best_partitions
-from lexigraft.core.spellings import spelling, tokens_by_spelling
-from lexigraft.core.strategy import InitContext, Mix, Plan, Strategy
+from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.tokenization.segmentations import shares_of_best_partitions
+from lexigraft.core.tokenization.spelling import spelling, tokens_by_spelling
 
 
 @dataclass(frozen=True)

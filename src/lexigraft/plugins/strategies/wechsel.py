@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from lexigraft.core.mixes import mix_of_nearest
-from lexigraft.core.strategy import InitContext, Need, Plan, Scope, Strategy
-from lexigraft.core.token_vectors import Means, both_vocabularies
-from lexigraft.core.word_spaces import in_one_space
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Plan
+from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
+from lexigraft.core.methods.mixtures import mix_of_nearest
+from lexigraft.core.methods.token_vectors import Means, both_vocabularies
+from lexigraft.core.methods.word_spaces import in_one_space
 
 
 @dataclass(frozen=True)

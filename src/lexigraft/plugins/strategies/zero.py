@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lexigraft.core.gaussian import mean_rows
-from lexigraft.core.strategy import Dense, InitContext, Plan, Strategy
+from lexigraft.core.grafting.plan import Dense, Plan
+from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.linalg.sampling import mean_rows
 
 if TYPE_CHECKING:
     import torch

@@ -1,0 +1,123 @@
+"""Documents generated from the strategies themselves; run as a program it brings them up to date."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lexigraft.api.catalog import by_needs, details, list_strategies
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.files import replacing
+
+START, END = "<!-- strategies -->", "<!-- /strategies -->"
+README, REFERENCE = Path("README.md"), Path("docs/reference/strategies.md")
+
+
+def strategy_table() -> str:
+    """Every working strategy as Markdown tables, one for each kind of thing that strategies need."""
+    parts = []
+    for heading, group in by_needs(_working()).items():
+        rows = [f"| {_names(one)} | {_cell(one['summary'])} |" for one in group]
+        parts.append(
+            "\n".join([f"**{heading[0].upper()}{heading[1:]}**\n", "| strategy | what it does |", "|---|---|", *rows])
+        )
+    return "\n\n".join(parts)
+
+
+def strategy_reference() -> str:
+    """Every working strategy in full: its record and its fields, in the order of the table."""
+    pages = [details(one["name"]) for group in by_needs(_working()).values() for one in group]
+    return "\n\n".join(_page(one) for one in pages)
+
+
+def _working() -> list[dict[str, Any]]:
+    return [one for one in list_strategies() if "broken" not in one]
+
+
+def _names(one: Mapping[str, Any]) -> str:
+    also = "".join(f", `{alias}`" for alias in one["aliases"])
+    return f"`{one['name']}`{also}"
+
+
+def _page(one: Mapping[str, Any]) -> str:
+    rows = [f"| `{f['name']}` | `{_cell(f['type'])}` | `{f['default']}` |" for f in one["fields"]]
+    fields = ["| field | type | default |", "|---|---|---|", *rows] if rows else ["No fields."]
+    presets = [f"`{alias}` stands for `{one['name']}`" + _with(preset) for alias, preset in one["aliases"].items()]
+    convex = "; convex" if one["convex"] else ""
+    facts = f"*Needs: {', '.join(one['needs']).replace('_', ' ') or 'nothing'}; {one['body']} body{convex}.*"
+    text = one["documentation"].strip().replace("\nSource:", "\n**Source:**").replace("\nNeeds:", "\n\n**Needs:**")
+    text = text.replace("\nRelations:", "\n\n**Relations:**")
+    return "\n\n".join([f"## {one['name']}", facts, text, *presets, "\n".join(fields)])
+
+
+def _with(preset: Mapping[str, Any]) -> str:
+    return (" with " + ", ".join(f"`{key}: {value}`" for key, value in preset.items()) if preset else "") + "."
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def filled(text: str, content: str, where: str | Path) -> str:
+    """A document with the generated part between its markers.
+
+    Args:
+        text: The document.
+        content: The generated part.
+        where: Its name, for the message.
+
+    Returns:
+        The document as it should be.
+
+    Raises:
+        LexigraftError: The markers are missing or in the wrong order.
+    """
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not start or not end:
+        raise LexigraftError("document has no place for the strategies", where, f"Write {START} and {END} into it")
+    return f"{before}{START}\n{content}\n{END}{after}"
+
+
+def rewrite(path: Path, content: str) -> bool:
+    """Bring a document's generated part up to date.
+
+    Args:
+        path: The document.
+        content: What stands between its markers.
+
+    Returns:
+        Whether anything changed.
+
+    Raises:
+        LexigraftError: No such document, or no markers in it.
+    """
+    if not path.is_file():
+        raise LexigraftError("document not found", path, "Run this in the repository's root")
+    old = path.read_text(encoding="utf-8")
+    new = filled(old, content, path)
+    if new != old:
+        with replacing(path) as temporary:
+            temporary.write_text(new, encoding="utf-8")
+    return new != old
+
+
+GENERATED: Mapping[Path, Callable[[], str]] = {README: strategy_table, REFERENCE: strategy_reference}
+"""The documents with a generated part, from the repository's root."""
+
+
+def main() -> int:
+    """Rewrite every generated part; returns the exit code."""
+    try:
+        for path, content in GENERATED.items():
+            print(f"{path} {'rewritten' if rewrite(path, content()) else 'is up to date'}")
+    except LexigraftError as fault:
+        print(f"error: {fault}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

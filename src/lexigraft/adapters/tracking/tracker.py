@@ -1,0 +1,238 @@
+"""Comparisons in MLflow: one parent run, one child for each cell, nothing twice, and a dead server loses nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lexigraft.adapters.tracking.client import connect, experiment_id
+from lexigraft.adapters.tracking.runs import Values, child_values, finished_child, log_values, named_runs, shared_tags
+from lexigraft.core.config.recipe import TrackingSettings
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.cell import CellResult, Comparison
+from lexigraft.core.evaluation.cell_store import COMPARISON, RECIPE, RESULT, cell_folder, load_comparison, load_results
+from lexigraft.core.utils.versions import code_version
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PARENT, CELL, KIND = "lexigraft.comparison", "lexigraft.cell", "lexigraft.kind"
+_LATER = "Every result is in {folder}; the same `lexigraft compare` logs them later and runs nothing again"
+
+
+@dataclass
+class MlflowTracker:
+    """Logs a comparison while it runs. After ``open`` nothing here raises: what fails is told by ``finish``.
+
+    Attributes:
+        client: The connected client.
+        uri: The store that is used.
+        experiment: The experiment's name.
+        folder: The comparison's folder; the same cells in another folder are another parent run.
+        warning: What a person should know from the start: the asked-for store did not answer.
+    """
+
+    client: MlflowClient
+    uri: str
+    experiment: str
+    folder: Path
+    warning: str = ""
+    _experiment_id: str = ""
+    _parent: str = ""
+    _comparison: Comparison | None = None
+    _fault: str = ""
+    _logged: set[str] = field(default_factory=set)
+
+    @classmethod
+    def open(cls, settings: TrackingSettings, name: str, folder: Path) -> MlflowTracker:
+        """Connect before anything runs.
+
+        Where the settings leave the store open, ``MLFLOW_TRACKING_URI`` decides, as everywhere in MLflow.
+
+        Args:
+            settings: The recipe's ``tracking``.
+            name: The experiment's name where the settings give none.
+            folder: The comparison's folder; its ``mlflow.db`` takes the runs when the store does not answer.
+
+        Returns:
+            A connected tracker.
+
+        Raises:
+            LexigraftError: The store does not answer and ``required`` is set.
+        """
+        experiment, uri = settings.experiment or name, asked_for(settings)
+        try:
+            return cls(connect(uri), uri, experiment, folder)
+        except Exception as fault:
+            reason = _short(fault)
+            if settings.required:
+                hint = f"{reason}. Start it, set tracking.uri, or set tracking.required to false to log locally"
+                raise LexigraftError("the MLflow store does not answer", uri, hint) from None
+        local = f"sqlite:///{(folder / 'mlflow.db').resolve()}"
+        warning = f"MLflow at {uri} does not answer ({reason}); runs go to {local}"
+        return cls(connect(local), local, experiment, folder, warning)
+
+    def start(self, comparison: Comparison, recipe: str) -> None:
+        """Open the comparison's parent run, or take up the one it already has.
+
+        Args:
+            comparison: The cells and facts.
+            recipe: The recipe's YAML text.
+        """
+        self._comparison = comparison
+        self._try(lambda: self._start(comparison, recipe))
+
+    def log_cell(self, result: CellResult, folder: Path) -> None:
+        """Log one finished cell, once; its leftovers from an interruption are replaced.
+
+        Args:
+            result: The result.
+            folder: The comparison's folder.
+        """
+        self._try(lambda: self._log_cell(result, folder))
+
+    def finish(self, folder: Path, report: Iterable[Path] = (), *, failed: bool = False) -> str:
+        """Log what is still missing, attach recipe and report, and close the parent run.
+
+        Args:
+            folder: The comparison's folder.
+            report: The files of the written report.
+            failed: Some cells failed.
+
+        Returns:
+            What a person should know; empty when everything is in the store that was asked for.
+        """
+        self._fault = ""
+        self._try(lambda: self._finish(folder, report, failed))
+        lost = f"MLflow at {self.uri} stopped answering ({self._fault}). {_LATER.format(folder=folder)}"
+        return lost if self._fault else self.warning
+
+    def _try(self, step: Callable[[], None]) -> None:
+        """Run a step unless the store has failed already: a dead server is waited for once, not once a cell."""
+        if self._fault:
+            return
+        try:
+            step()
+        except Exception as fault:
+            self._fault = _short(fault)
+
+    def _start(self, comparison: Comparison, recipe: str) -> None:
+        self._experiment_id = experiment_id(self.client, self.uri, self.experiment)
+        parts = [comparison.name, str(self.folder.resolve()), *sorted(c.key for c in comparison.cells)]
+        identity = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        found = named_runs(self.client, self._experiment_id, {PARENT: identity})
+        if found:
+            self._parent = found[0].info.run_id
+            self.client.update_run(self._parent, status="RUNNING")
+            return
+        tags = {PARENT: identity, KIND: "comparison"} | shared_tags(comparison)
+        run = self.client.create_run(self._experiment_id, tags=tags, run_name=comparison.name)
+        self._parent = run.info.run_id
+        self.client.log_text(self._parent, recipe, RECIPE)
+        values = child_values(comparison, None)
+        log_values(self.client, self._parent, values)
+
+    def _log_cell(self, result: CellResult, folder: Path) -> None:
+        key = result.cell.key
+        if self._comparison is None or key in self._logged:
+            return
+        wanted = {CELL: key, "mlflow.parentRunId": self._parent}
+        if not finished_child(self.client, self._experiment_id, wanted):
+            tags = wanted | {KIND: "cell", "lexigraft.strategy": result.cell.label} | shared_tags(self._comparison)
+            name = f"{result.cell.label} s{result.cell.seed}"
+            run = self.client.create_run(self._experiment_id, tags=tags, run_name=name)
+            home = cell_folder(folder, result.cell)
+            artifacts = [home / RESULT, home / "provenance.parquet"]
+            log_values(self.client, run.info.run_id, child_values(self._comparison, result), artifacts)
+            self.client.set_terminated(run.info.run_id, "FINISHED")
+        self._logged.add(key)
+
+    def _finish(self, folder: Path, report: Iterable[Path], failed: bool) -> None:
+        if self._comparison is None:
+            return
+        if not self._parent:
+            self._start(self._comparison, _text(folder / RECIPE))
+        for result in load_results(folder, self._comparison):
+            self._log_cell(result, folder)
+        files = [folder / COMPARISON, *report]
+        log_values(self.client, self._parent, Values(), files)
+        self.client.set_terminated(self._parent, "FAILED" if failed else "FINISHED")
+
+
+def log_folder(folder: Path, settings: TrackingSettings, report: Iterable[Path] = ()) -> str:
+    """Log a comparison that already lies in a folder; what the store has is left alone.
+
+    Args:
+        folder: The comparison's folder.
+        settings: Where to log.
+        report: The written report.
+
+    Returns:
+        What a person should know; empty when all is logged.
+
+    Raises:
+        LexigraftError: The folder holds no comparison, or a required store does not answer.
+    """
+    comparison = load_comparison(folder)
+    tracker = MlflowTracker.open(settings, comparison.name, folder)
+    tracker.start(comparison, _text(folder / RECIPE))
+    return tracker.finish(folder, report, failed=len(load_results(folder, comparison)) < len(comparison.cells))
+
+
+def log_single(
+    settings: TrackingSettings,
+    kind: str,
+    folder: Path,
+    parameters: dict[str, object],
+    metrics: Iterable[tuple[int, str, float]],
+    artifacts: Iterable[Path] = (),
+) -> str:
+    """Log one graft, adaptation or pretraining as a run of its own.
+
+    Args:
+        settings: Where to log.
+        kind: ``graft``, ``adapt`` or ``pretrain``; also the experiment's name where the settings give none.
+        folder: The command's output folder, which names the run.
+        parameters: The settings it ran with.
+        metrics: ``(step, name, value)``.
+        artifacts: Files to attach; missing ones are left out.
+
+    Returns:
+        What a person should know; empty when all is logged.
+
+    Raises:
+        LexigraftError: A required store does not answer.
+    """
+    tracker = MlflowTracker.open(settings, kind, folder)
+
+    def log() -> None:
+        experiment = experiment_id(tracker.client, tracker.uri, tracker.experiment)
+        commit, dirty = code_version()
+        tags = {KIND: kind, "lexigraft.code": commit, "lexigraft.dirty": str(dirty).lower()}
+        run = tracker.client.create_run(experiment, tags=tags, run_name=folder.name)
+        log_values(tracker.client, run.info.run_id, Values(parameters, tuple(metrics)), artifacts)
+        tracker.client.set_terminated(run.info.run_id, "FINISHED")
+
+    tracker._try(log)
+    failed = f"MLflow at {tracker.uri} did not take the run ({tracker._fault}); the result is in {folder}"
+    return failed if tracker._fault else tracker.warning
+
+
+def asked_for(settings: TrackingSettings) -> str:
+    """The store to use: what the settings say, else ``MLFLOW_TRACKING_URI``, else the settings' default."""
+    if "uri" in settings.model_fields_set:
+        return settings.uri
+    return os.environ.get("MLFLOW_TRACKING_URI") or settings.uri
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _short(fault: Exception) -> str:
+    text = " ".join(str(fault).split()) or type(fault).__name__
+    return text if len(text) <= 160 else text[:159] + "…"

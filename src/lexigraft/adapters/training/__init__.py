@@ -1,0 +1,1 @@
+"""Training with transformers' Trainer and PEFT."""

@@ -1,0 +1,250 @@
+"""Adaptation: continued pretraining after a graft, through transformers.Trainer and PEFT."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.adapters.training.loop import uses_bfloat16
+from lexigraft.adapters.training.peft_warnings import expected_peft_warnings
+from lexigraft.adapters.training.resume import run_folder, stretch
+from lexigraft.adapters.training.run_settings import Loop, OnStep
+from lexigraft.adapters.training.trainable import Parts, add_lora, choose, parts, plain_name, refuse_impossible
+from lexigraft.core.config.recipe import AdaptSettings, Phase
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.architecture import model_kind
+from lexigraft.core.training.objective import refuse_unsuitable
+from lexigraft.core.training.packing import pack
+from lexigraft.core.utils.distributed import processes
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from lexigraft.core.data.corpus import Corpus
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
+    from lexigraft.core.training.objective import Objective
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """An adapted model and how it came about.
+
+    Attributes:
+        model: A plain transformers model with the LoRA layers merged; tied tables are still tied.
+        lora: The LoRA layers by PEFT's names, before they were merged; empty without LoRA.
+        lora_config: Their PEFT configuration, or ``None``.
+        trained: Names of the model's own parameters that trained (tables, bias, layers).
+        losses: Training loss in nats by step.
+        evaluations: What ``on_step`` returned, by step.
+        tokens_trained: Tokens seen, repetitions included.
+        seconds: Wall time, evaluations included.
+        trainable_parameters: The most that trained in one phase; of tables with new rows, only those rows.
+    """
+
+    model: PreTrainedModel
+    lora: Mapping[str, torch.Tensor]
+    lora_config: Any
+    trained: tuple[str, ...]
+    losses: tuple[tuple[int, float], ...]
+    evaluations: Mapping[int, Mapping[str, float]]
+    tokens_trained: int
+    seconds: float
+    trainable_parameters: int
+
+
+def adapt(
+    model: PreTrainedModel,
+    vocabulary: Vocabulary,
+    corpus: Corpus,
+    settings: AdaptSettings,
+    *,
+    objective: Objective,
+    new_ids: Sequence[int] | None = None,
+    on_step: OnStep | None = None,
+    eval_steps: Collection[int] = (),
+    work: Path | None = None,
+    resume: bool = True,
+) -> Adapted:
+    """Continue the pretraining of a model on target text.
+
+    The model is trained in place, on a GPU where there is one, and stays there. An interrupted run that is called again
+    with the same inputs continues from its last checkpoint and ends with the same weights as one that was never
+    interrupted.
+
+    Args:
+        model: The grafted model.
+        vocabulary: Its vocabulary.
+        corpus: Target text.
+        settings: What trains, how long, how.
+        objective: What it learns from.
+        new_ids: Rows that ``new_rows`` trains.
+        on_step: Called with the step and the live model in evaluation mode at each of ``eval_steps``; it cannot change
+            the run. What it returns is in ``Adapted.evaluations``, also for steps before an interruption.
+        eval_steps: Steps to call it at; step 0 is the caller's.
+        work: Folder for checkpoints (with ``checkpoint_every``); emptied of this run's own when it ends.
+        resume: Whether to continue from checkpoints found there.
+
+    Returns:
+        The merged model and the story of its training.
+
+    Raises:
+        LexigraftError: The objective does not suit the model, the settings ask for what it cannot do, or the corpus
+            does not fill one sequence.
+    """
+    started = time.perf_counter()
+    refuse_unsuitable(objective, model.config)
+    phases = settings.phases or (
+        [Phase(steps=settings.steps, embeddings=settings.embeddings, head=settings.head, body=settings.body)]
+        if settings.steps
+        else []
+    )
+    refuse_impossible(model, phases, new_ids)
+    _refuse_sharded(phases)
+    found = parts(model)
+    packed = pack(vocabulary, corpus.lines, settings.sequence_length, kind=model_kind(model.config))
+    run = None
+    if work is not None and settings.checkpoint_every:
+        said = [settings.model_dump_json(), objective.name, json.dumps(objective.parameters(), sort_keys=True)]
+        said += [vocabulary.hash, corpus.hash, str(list(new_ids) if new_ids is not None else None)]
+        run = run_folder(work, "adapt", said, model)
+    if run is not None and not resume:
+        shutil.rmtree(run, ignore_errors=True)
+    dtypes = {name: p.dtype for name, p in model.named_parameters()}
+    peft_model = add_lora(model, settings, phases)
+    _raise_precision(model, uses_bfloat16(settings.precision))
+    restore_cache = _checkpoint_gradients(model) if settings.gradient_checkpointing else None
+
+    loop = Loop(
+        steps=settings.steps,
+        rows_per_batch=max(1, settings.batch_tokens // settings.sequence_length),
+        learning_rate=settings.learning_rate,
+        warmup_share=settings.warmup_share,
+        schedule=settings.schedule,
+        weight_decay=settings.weight_decay,
+        precision=settings.precision,
+        checkpoint_every=settings.checkpoint_every,
+        seed=settings.seed,
+    )
+    losses: list[tuple[int, float]] = []
+    evaluations: dict[int, dict[str, float]] = {}
+    trained: set[str] = set()
+    most = first = 0
+    for number, phase in enumerate(phases):
+        release = choose(model, found, phase, new_ids)
+        names = {n for n, p in model.named_parameters() if p.requires_grad}
+        trained |= {plain_name(n) for n in names if ".lora_" not in n}
+        most = max(most, _count(model, found, phase, new_ids))
+        history = stretch(
+            model,
+            objective,
+            vocabulary,
+            packed,
+            replace(loop, steps=phase.steps, first_step=first, table_names=_tables(found)),
+            on_step=on_step,
+            eval_steps=eval_steps,
+            folder=run / f"phase-{number}" if run is not None else None,
+            keep=number < len(phases) - 1,
+        )
+        losses += history.losses
+        evaluations |= history.evaluations
+        release()
+        first += phase.steps
+    if restore_cache is not None:
+        restore_cache()
+    lora, config = _merge(peft_model)
+    for name, parameter in model.named_parameters():
+        parameter.data = parameter.data.to(dtypes[name])
+        parameter.requires_grad_(True)
+    model.eval()
+    if run is not None:
+        shutil.rmtree(run, ignore_errors=True)
+    return Adapted(
+        model=model,
+        lora=lora,
+        lora_config=config,
+        trained=tuple(sorted(trained)),
+        losses=tuple(losses),
+        evaluations=evaluations,
+        tokens_trained=len(losses) * loop.rows_per_batch * settings.sequence_length,
+        seconds=time.perf_counter() - started,
+        trainable_parameters=most,
+    )
+
+
+def _refuse_sharded(phases: Sequence[Phase]) -> None:
+    sharding = processes().sharding
+    if sharding and any("new_rows" in (phase.embeddings, phase.head) for phase in phases):
+        raise LexigraftError(
+            "new_rows cannot train where weights are in shards", sharding, "Use 'full', or plain processes"
+        )
+
+
+def _tables(found: Parts) -> frozenset[str]:
+    names = found.embeddings | found.output | found.bias
+    return names | {n.replace(".weight", ".base_layer.weight") for n in names}
+
+
+def _count(model: PreTrainedModel, found: Parts, phase: Phase, new_ids: Sequence[int] | None) -> int:
+    rows = len(set(new_ids or ()))
+    total = 0
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        plain = plain_name(name)
+        wish = phase.embeddings if plain in found.embeddings else phase.head
+        some = wish == "new_rows" and plain in found.embeddings | found.output | found.bias
+        total += parameter.numel() * rows // len(parameter) if some else parameter.numel()
+    return total
+
+
+def _raise_precision(model: PreTrainedModel, bfloat16: bool) -> None:
+    """float32 for training; under bfloat16 autocast frozen weights may stay as small as they are."""
+    import torch
+
+    for name, parameter in model.named_parameters():
+        if not bfloat16 or ".lora_" in name or parameter.dtype == torch.float16:
+            parameter.data = parameter.data.float()
+    if bfloat16:
+        for table in (model.get_input_embeddings(), model.get_output_embeddings()):
+            for parameter in table.parameters():
+                parameter.data = parameter.data.float()
+
+
+def _checkpoint_gradients(model: PreTrainedModel) -> Any:
+    cached = getattr(model.config, "use_cache", None)
+    # Newer transformers renamed these and warn about the old names.
+    enable = getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)
+    disable = getattr(model, "activation_checkpointing_disable", model.gradient_checkpointing_disable)
+    enable()
+    model.enable_input_require_grads()
+
+    def restore() -> None:
+        disable()
+        model.disable_input_require_grads()
+        if cached is not None:
+            model.config.use_cache = cached
+
+    return restore
+
+
+def _merge(peft_model: Any) -> tuple[dict[str, Any], Any]:
+    """Take the LoRA layers out of the model, merged into its weights; their state is handed back."""
+    if peft_model is None:
+        return {}, None
+    from peft import get_peft_model_state_dict
+
+    state = get_peft_model_state_dict(peft_model, save_embedding_layers=False)
+    lora = {name: value.detach().cpu().clone() for name, value in state.items() if "lora_" in name}
+    config = peft_model.peft_config["default"]
+    with expected_peft_warnings():
+        merged = peft_model.merge_and_unload(safe_merge=True)
+    for leftover in ("peft_config", "_hf_peft_config_loaded"):
+        if leftover in vars(merged):
+            delattr(merged, leftover)
+    return lora, config

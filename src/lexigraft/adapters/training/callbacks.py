@@ -1,0 +1,81 @@
+"""What happens between training steps: evaluation that cannot change the run, a stop at a bad loss, a progress bar."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.random_state import global_randomness_kept
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from lexigraft.adapters.training.run_settings import OnStep
+
+
+class Evaluate(TrainerCallback):
+    """Hands the live model to the caller at chosen steps; what it returns goes into the log, thus into checkpoints."""
+
+    def __init__(self, model: PreTrainedModel, on_step: OnStep | None, steps: frozenset[int], first_step: int) -> None:
+        self.model, self.on_step, self.steps, self.first_step = model, on_step, steps, first_step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Evaluate when the step is one of those asked for."""
+        step = self.first_step + state.global_step
+        if self.on_step is None or step not in self.steps or not state.is_world_process_zero:
+            return
+        training = [m for m in self.model.modules() if m.training]
+        with global_randomness_kept():
+            self.model.eval()
+            try:
+                scores = self.on_step(step, self.model)
+            finally:
+                for module in training:
+                    module.training = True
+        state.log_history.append({"at": step, "step": state.global_step, "evaluation": dict(scores or {})})
+
+
+class StopAtBadLoss(TrainerCallback):
+    """Ends a run whose loss is no number any more."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        """Raise ``LexigraftError`` when the loss that was just logged is not finite."""
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise LexigraftError(
+                f"the training loss at step {state.global_step} is not finite", loss, "Lower learning_rate"
+            )
+
+
+class Progress(TrainerCallback):
+    """A progress bar on a terminal, silence elsewhere."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.bar: Any = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Start the bar."""
+        from rich.console import Console
+        from rich.progress import Progress as Bar
+
+        console = Console(stderr=True)
+        if console.is_terminal and state.is_world_process_zero:
+            self.bar = Bar(console=console, transient=True)
+            self.task = self.bar.add_task("training", total=self.steps, completed=state.global_step)
+            self.bar.start()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        """Move the bar."""
+        if self.bar is not None and "loss" in (logs or {}):
+            self.bar.update(
+                self.task, completed=state.global_step, description=f"training, loss {(logs or {})['loss']:.3f}"
+            )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.stop()

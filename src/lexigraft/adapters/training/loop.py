@@ -1,0 +1,184 @@
+"""The one training loop: packed text and an objective through transformers.Trainer, in one process or in many."""
+
+from __future__ import annotations
+
+import atexit
+import copy
+import logging
+import math
+import shutil
+import tempfile
+import warnings
+from collections.abc import Collection
+from contextlib import nullcontext
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.adapters.training.run_settings import History, Loop, OnStep, Precision
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.training.activation_recompute import outputs_made_again
+from lexigraft.core.training.memory_trim import trimmed_between
+from lexigraft.core.utils.distributed import processes
+from lexigraft.core.utils.random_state import global_randomness_kept
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
+    from lexigraft.core.training.objective import Objective
+    from lexigraft.core.training.packing import PackedText
+
+
+_LOG = logging.getLogger("lexigraft")
+
+_PATIENCE = 24 * 60 * 60
+"""Seconds that processes wait for one that evaluates; when one dies, the launcher ends the others at once."""
+
+
+def uses_bfloat16(precision: Precision) -> bool:
+    """Whether training runs under bfloat16 autocast."""
+    import torch
+
+    return precision == "bfloat16" or (
+        precision == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    )
+
+
+def train(
+    model: PreTrainedModel,
+    objective: Objective,
+    vocabulary: Vocabulary,
+    packed: PackedText,
+    loop: Loop,
+    *,
+    on_step: OnStep | None = None,
+    eval_steps: Collection[int] = (),
+    work: Path | None = None,
+) -> History:
+    """Train the parameters that require gradients, in place; continues from the last checkpoint under ``work``.
+
+    Under a launcher every process calls this with the same arguments. They share the rows of each batch, and each ends
+    with the same weights. Where the launcher shards the weights, a sharded copy trains, and what it learned is written
+    back into ``model``.
+
+    Args:
+        model: The model, LoRA layers already in place.
+        objective: What it learns from.
+        vocabulary: The vocabulary of the packed text.
+        packed: The text.
+        loop: How.
+        on_step: Called with the step and the model in evaluation mode at each of ``eval_steps``; it cannot change the
+            run, because the random state is put back. What it returns is kept in checkpoints too. Of many processes
+            only the first calls it.
+        eval_steps: Steps to call it at, counted over all stretches.
+        work: Folder of this stretch's checkpoints.
+
+    Returns:
+        Losses and evaluations, those before an interruption too.
+
+    Raises:
+        LexigraftError: The loss is not finite, the disk is full, a batch has fewer rows than there are processes, or
+            sharded weights are to be evaluated.
+    """
+    import torch
+    from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+    from lexigraft.adapters.training.callbacks import Evaluate, Progress, StopAtBadLoss
+    from lexigraft.adapters.training.trained_weights import trained_state, write_trained
+    from lexigraft.adapters.training.trainer import OneDevice, PackedTrainer, Shares, TrainingModule
+
+    here = processes()
+    shares = Shares(packed, loop, objective, vocabulary)
+    if here.sharding and on_step is not None and eval_steps:
+        raise LexigraftError(
+            "weights in shards cannot be evaluated while they train", here.sharding, "Evaluate when training has ended"
+        )
+    folder = nullcontext(str(work)) if work is not None else tempfile.TemporaryDirectory()
+    with folder as output, global_randomness_kept():
+        saves = work is not None and loop.checkpoint_every > 0
+        arguments = OneDevice(
+            output_dir=output,
+            max_steps=loop.steps,
+            per_device_train_batch_size=-(-loop.rows_per_batch // here.count),
+            learning_rate=loop.learning_rate,
+            lr_scheduler_type="constant_with_warmup" if loop.schedule == "constant" else loop.schedule,
+            warmup_steps=math.ceil(loop.warmup_share * loop.steps),
+            weight_decay=loop.weight_decay,
+            logging_steps=1,
+            logging_nan_inf_filter=False,
+            save_strategy="steps" if saves else "no",
+            save_steps=max(1, loop.checkpoint_every),
+            seed=loop.seed,
+            bf16=uses_bfloat16(loop.precision),
+            use_cpu=not torch.cuda.is_available(),
+            report_to=[],
+            disable_tqdm=True,
+            remove_unused_columns=False,
+            ddp_timeout=_PATIENCE,
+        )
+        if arguments.world_size != here.count:
+            raise LexigraftError(
+                "cannot tell which of several processes this is",
+                f"LOCAL_RANK is not set, but {arguments.world_size} processes are expected",
+                "Start them with torchrun or accelerate launch, or unset WORLD_SIZE",
+            )
+        module = TrainingModule(copy.deepcopy(model) if here.sharding else model, objective)
+        progress = Progress(loop.steps)
+        trainer = PackedTrainer(
+            model=module,
+            args=arguments,
+            train_dataset=shares,
+            callbacks=[
+                StopAtBadLoss(),
+                Evaluate(model, on_step, frozenset(eval_steps), loop.first_step),
+                progress,
+            ],
+            table_names=loop.table_names,
+        )
+        for noisy in (PrinterCallback, ProgressCallback):
+            trainer.remove_callback(noisy)
+        if here.count > 1:
+            _leave_the_group_at_exit()
+        # Each process drops out other units of its own rows.
+        torch.manual_seed(loop.seed + here.index)
+        last = last_checkpoint(work) if work is not None else None
+        if last is not None:
+            _LOG.info("continuing from %s", last)
+        layers = module.layers() if arguments.use_cpu else []
+        try:
+            with trimmed_between(layers), outputs_made_again(layers), warnings.catch_warnings():
+                # The first product of a backward pass on a GPU; torch then sets up what it misses.
+                warnings.filterwarnings("ignore", "Attempting to run cuBLAS", UserWarning)
+                trainer.train(resume_from_checkpoint=str(last) if last else None)
+        except OSError as fault:
+            raise LexigraftError("cannot write the checkpoint", work, fault.strerror or str(fault)) from fault
+        finally:
+            progress.close()
+        if here.sharding:
+            write_trained(TrainingModule(model, objective), trained_state(trainer.model))
+        return _history(trainer.state.log_history, loop.first_step)
+
+
+@cache
+def _leave_the_group_at_exit() -> None:
+    """Without this, gloo's threads now and then abort a process that ends before the others have."""
+    import torch.distributed
+
+    atexit.register(lambda: torch.distributed.is_initialized() and torch.distributed.destroy_process_group())
+
+
+def last_checkpoint(work: Path) -> Path | None:
+    """The newest finished checkpoint under a folder; what an interrupted save left is removed."""
+    if not work.is_dir():
+        return None
+    for partial in work.glob("partial*"):
+        shutil.rmtree(partial, ignore_errors=True)
+    found = {int(p.name.split("-")[1]): p for p in work.glob("checkpoint-*")}
+    return found[max(found)] if found else None
+
+
+def _history(log: list[dict[str, Any]], first_step: int) -> History:
+    losses = [(first_step + int(entry["step"]), float(entry["loss"])) for entry in log if "loss" in entry]
+    evaluations = {int(entry["at"]): entry["evaluation"] for entry in log if "evaluation" in entry}
+    return History(losses, evaluations)

@@ -1,0 +1,59 @@
+"""Settings and history of one training run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+OnStep = Callable[[int, "PreTrainedModel"], Mapping[str, float] | None]
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How one stretch of training runs.
+
+    Attributes:
+        steps: Optimiser steps of this stretch.
+        rows_per_batch: Packed rows in a batch, those of all processes together.
+        learning_rate: AdamW's peak rate.
+        warmup_share: Share of the steps that warm up.
+        schedule: What the rate does after the warm-up.
+        weight_decay: For matrices; never for embedding tables, biases and norms.
+        precision: "auto" is bfloat16 where a GPU has it.
+        checkpoint_every: Steps between checkpoints; 0 for none.
+        seed: Orders rows, draws noise, seeds dropout.
+        first_step: Steps already trained by earlier stretches.
+        table_names: Parameters that are embedding tables.
+    """
+
+    steps: int
+    rows_per_batch: int
+    learning_rate: float
+    warmup_share: float
+    schedule: Literal["linear", "cosine", "constant"]
+    weight_decay: float
+    precision: Precision
+    checkpoint_every: int
+    seed: int
+    first_step: int = 0
+    table_names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class History:
+    """What a stretch of training left behind.
+
+    Attributes:
+        losses: Training loss in nats by step.
+        evaluations: What ``on_step`` returned, by step.
+    """
+
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    evaluations: dict[int, dict[str, float]] = field(default_factory=dict)

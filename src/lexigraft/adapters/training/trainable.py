@@ -1,0 +1,242 @@
+"""What trains, in words: tables, head and body of a model, made trainable by requires_grad or by LoRA layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.adapters.training.lora_inputs import cast_inputs_once
+from lexigraft.adapters.training.peft_warnings import expected_peft_warnings
+from lexigraft.core.errors import LexigraftError, did_you_mean
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from lexigraft.core.config.recipe import AdaptSettings, Phase
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parameters of a plain model by what they are; together they are all of them, each in one part.
+
+    Attributes:
+        embeddings: Names of the input table (of a tied table too).
+        output: Names of an output table of its own.
+        bias: Names of the head's bias.
+        transform: Names of what else the head holds (a masked model's dense layer and norm).
+        body: Names of the rest.
+        tied: Whether input and output are one table.
+    """
+
+    embeddings: frozenset[str]
+    output: frozenset[str]
+    bias: frozenset[str]
+    transform: frozenset[str]
+    body: frozenset[str]
+    tied: bool
+
+
+def parts(model: PreTrainedModel) -> Parts:
+    """Sort a plain model's parameters into tables, head and body."""
+    table = model.get_input_embeddings().weight
+    head = model.get_output_embeddings()
+    bias = getattr(head, "bias", None)
+    names = dict(model.named_parameters())
+    inside = {id(p) for p in model.base_model.parameters()}
+    inputs = frozenset(n for n, p in names.items() if p is table)
+    output = frozenset(n for n, p in names.items() if head is not None and p is head.weight) - inputs
+    biases = frozenset(n for n, p in names.items() if p is bias)
+    rest = frozenset(names) - inputs - output - biases
+    transform = frozenset(n for n in rest if id(names[n]) not in inside)
+    return Parts(inputs, output, biases, transform, rest - transform, head is not None and head.weight is table)
+
+
+def refuse_impossible(model: PreTrainedModel, phases: Sequence[Phase], new_ids: Sequence[int] | None) -> None:
+    """Refuse wishes that this model cannot grant, before anything is changed.
+
+    Args:
+        model: The plain model.
+        phases: What is wished for.
+        new_ids: Rows that count as new.
+
+    Raises:
+        LexigraftError: LoRA on a table that several modules share, new rows that nobody named or that lie beyond the
+            table, or more layers than there are.
+    """
+    table = model.get_input_embeddings().weight
+    shared = sum(getattr(m, "weight", None) is table for m in model.modules()) > 1
+    tied = parts(model).tied
+    for phase in phases:
+        if phase.embeddings == phase.head == phase.body == "frozen":
+            raise LexigraftError("nothing trains", "frozen", "Let embeddings, head or body train, or take no step")
+        if (phase.embeddings == "lora" and shared) or (phase.head == "lora" and tied):
+            raise LexigraftError(
+                "LoRA cannot train a table that several parts of the model share",
+                type(model).__name__,
+                "Its change would reach one side only; use 'full' or 'new_rows' for embeddings and head",
+            )
+        if "new_rows" in (phase.embeddings, phase.head) and not new_ids:
+            raise LexigraftError("there are no new rows to train", hint="Use 'full', or say which rows are new")
+        if phase.body.startswith("top_bottom"):
+            _end_layers(model, int(phase.body.split(":")[1]))
+    if new_ids and max(new_ids) >= len(table):
+        raise LexigraftError("a new row lies beyond the table", max(new_ids), f"The table has {len(table)} rows")
+
+
+def add_lora(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[Phase]) -> Any:
+    """Put LoRA layers where any phase asks for them; the model's own object stays the one to train.
+
+    Args:
+        model: The plain model.
+        settings: Rank, scale, dropout, targets and seed.
+        phases: What trains when.
+
+    Returns:
+        The PEFT model around it, or ``None`` when no phase asks for LoRA.
+
+    Raises:
+        LexigraftError: ``lora_targets`` names no linear layer of the body.
+    """
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers.pytorch_utils import Conv1D
+
+    from lexigraft.adapters.training.lora_layers import in_one_function
+
+    targets = _lora_targets(model, settings, phases)
+    if not targets:
+        return None
+    modules = dict(model.named_modules())
+    config = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules=targets,
+        fan_in_fan_out=all(isinstance(modules[name], Conv1D) for name in targets),
+    )
+    with torch.random.fork_rng(), expected_peft_warnings():
+        torch.manual_seed(settings.seed)
+        around = get_peft_model(model, config)
+    cast_inputs_once(model)
+    in_one_function(model)
+    return around
+
+
+def choose(model: PreTrainedModel, found: Parts, phase: Phase, new_ids: Sequence[int] | None) -> Callable[[], None]:
+    """Make exactly what a phase says trainable.
+
+    A tied table follows ``embeddings``. ``head`` decides over an output table of its own and the head's bias; a masked
+    model's head transform trains under ``head: full`` only.
+
+    Args:
+        model: The model, with its LoRA layers in place.
+        found: The parts of the plain model.
+        phase: What trains.
+        new_ids: Rows that count as new.
+
+    Returns:
+        A function that takes the hooks away again.
+    """
+    end_layers = _end_layers(model, int(phase.body.split(":")[1])) if phase.body.startswith("top_bottom") else None
+    hooks = []
+    for name, parameter in model.named_parameters():
+        where = plain_name(name)
+        if ".lora_" in name:
+            owner = f"{where}.weight" if not where.endswith(".weight") else where
+            wish = phase.body
+            if owner in found.embeddings:
+                wish = phase.embeddings
+            elif owner in found.output:
+                wish = phase.head
+            parameter.requires_grad_(wish == "lora")
+            continue
+        wish = _wish(where, found, phase)
+        full = wish == "full" or (where in found.body and end_layers is not None and where.startswith(end_layers))
+        rows = wish == "new_rows" and where not in found.transform
+        parameter.requires_grad_(full or rows)
+        if rows:
+            hooks.append(parameter.register_hook(_only(new_ids or ())))
+
+    def release() -> None:
+        for hook in hooks:
+            hook.remove()
+
+    return release
+
+
+def plain_name(name: str) -> str:
+    """A parameter's name in the model without LoRA layers: that of the layer it belongs to."""
+    return re.sub(r"\.(base_layer|lora_\w+(\.default)?)\b", "", name)
+
+
+def _wish(name: str, found: Parts, phase: Phase) -> str:
+    if name in found.embeddings:
+        return phase.embeddings
+    if name in found.output | found.bias | found.transform:
+        return phase.head
+    return phase.body
+
+
+def _only(rows: Sequence[int]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A gradient hook that lets the given rows through and zeroes the others."""
+    import torch
+
+    index = torch.tensor(list(rows), dtype=torch.long)
+
+    def keep(gradient: torch.Tensor) -> torch.Tensor:
+        chosen = index.to(gradient.device)
+        kept = torch.zeros_like(gradient)
+        kept[chosen] = gradient[chosen]
+        return kept
+
+    return keep
+
+
+def _lora_targets(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[Phase]) -> list[str]:
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    found = parts(model)
+    targets: list[str] = []
+    if any(phase.body == "lora" for phase in phases):
+        linear = [
+            name
+            for name, module in model.named_modules()
+            if isinstance(module, torch.nn.Linear | Conv1D) and f"{name}.weight" in found.body
+        ]
+        wanted = settings.lora_targets
+        targets = [n for n in linear if wanted is None or any(n == w or n.endswith(f".{w}") for w in wanted)]
+        if not targets:
+            known = {name.rsplit(".", 1)[-1] for name in linear}
+            raise LexigraftError("no linear layer of the body has this name", wanted, did_you_mean(str(wanted), known))
+    tables = {"embeddings": found.embeddings, "head": found.output}
+    for word, names in tables.items():
+        if any(getattr(phase, word) == "lora" for phase in phases):
+            targets += [name.removesuffix(".weight") for name in names]
+    return targets
+
+
+def _end_layers(model: PreTrainedModel, count: int) -> tuple[str, ...]:
+    """Name prefixes of the first and last layers of every stack."""
+    import torch
+
+    stacks = [(n, m) for n, m in model.base_model.named_modules() if isinstance(m, torch.nn.ModuleList)]
+    depths = {getattr(model.config, key, None) for key in ("num_hidden_layers", "num_decoder_layers", "num_layers")}
+    stacks = [(n, m) for n, m in stacks if len(m) in depths and ".layer." not in n]
+    if not stacks:
+        raise LexigraftError(
+            "cannot find this model's layers", type(model).__name__, "Use body 'lora', 'full' or 'frozen'"
+        )
+    if count < 1 or any(count > len(stack) for _, stack in stacks):
+        depth = min(len(stack) for _, stack in stacks)
+        raise LexigraftError("top_bottom asks for layers that are not there", count, f"Choose between 1 and {depth}")
+    base = "" if model.base_model is model else f"{model.base_model_prefix}."
+    return tuple(
+        f"{base}{name}.{i}."
+        for name, stack in stacks
+        for i in range(len(stack))
+        if i < count or i >= len(stack) - count
+    )

@@ -1,0 +1,1 @@
+"""Static vectors: fastText models and vector files."""

@@ -1,0 +1,196 @@
+"""Word vectors trained on text: fastText CBOW with character n-grams, kept by content."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.adapters.vectors.files import mean_vectors
+from lexigraft.core.config.recipe import WordVectorSettings
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.resources import WordSpace
+from lexigraft.core.utils.files import replacing
+
+CACHE_FORMAT = 1
+NGRAM = 5
+NEGATIVES = 10
+MOST_BUCKETS = 2_000_000
+INNER = frozenset("'’-")
+LINE_END = "</s>"
+Rows = npt.NDArray[np.float32]
+
+logger = logging.getLogger("lexigraft")
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What training leaves: enough to look words up and to spell others.
+
+    Attributes:
+        words: The words, most frequent first.
+        vectors: Their vectors, float32, ``(words, dim)``.
+        counts: How often each occurs, int64, ``(words,)``.
+        ngrams: The character n-grams of the words, with their edges marked ``<`` and ``>``.
+        ngram_vectors: Their vectors, float32, ``(ngrams, dim)``.
+    """
+
+    words: Sequence[str]
+    vectors: Rows
+    counts: npt.NDArray[np.int64]
+    ngrams: Sequence[str]
+    ngram_vectors: Rows
+
+    def space(self) -> WordSpace:
+        """As a word space that spells."""
+        import torch
+
+        at = {word: n for n, word in enumerate(self.words)}
+        known = {ngram: n for n, ngram in enumerate(self.ngrams)}
+
+        def spell(text: str) -> Rows | None:
+            if text in at:
+                return self.vectors[at[text]]
+            found = [known[ngram] for ngram in ngrams_of(text) if ngram in known]
+            return self.ngram_vectors[found].mean(axis=0, dtype=np.float32) if found else None
+
+        return WordSpace(tuple(self.words), torch.from_numpy(self.vectors), self.counts, spell)
+
+
+def train_words(corpus: Corpus, settings: WordVectorSettings, cache: Path) -> WordSpace:
+    """Train word vectors on a text, or take them from the cache.
+
+    CBOW, 10 negatives, character n-grams of length 5, as WECHSEL's own training; one thread (the default) gives the
+    same vectors every time. The vector of an unknown string is the mean over those of its n-grams that occurred
+    (fastText would average in the random starting values of the others).
+
+    Args:
+        corpus: The text.
+        settings: Dimension, epochs, minimum count, threads.
+        cache: Folder for the finished vectors, keyed by corpus and settings.
+
+    Raises:
+        LexigraftError: No word occurs often enough, or training ended in values that are not finite.
+    """
+    options = settings.model_dump(include={"dim", "epochs", "min_count", "threads"})
+    content = json.dumps([CACHE_FORMAT, corpus.hash, options], sort_keys=True)
+    path = cache / f"words-{hashlib.sha256(content.encode()).hexdigest()[:32]}.npz"
+    trained = _from_cache(path, settings.dim)
+    if trained is None:
+        trained = _train(corpus, options)
+        _to_cache(path, trained)
+    return trained.space()
+
+
+def words_of(line: str) -> Iterator[str]:
+    """The words of a line: white space separates them, and punctuation stands alone.
+
+    An apostrophe or a hyphen between two characters of a word belongs to it, and so do combining marks.
+    """
+    for chunk in line.split():
+        if chunk.isalnum():
+            yield chunk
+            continue
+        start = 0
+        for n, character in enumerate(chunk):
+            inside = character in INNER and 0 < n < len(chunk) - 1 and _joins(chunk[n - 1]) and _joins(chunk[n + 1])
+            if not inside and not _joins(character):
+                yield from filter(None, (chunk[start:n], character))
+                start = n + 1
+        if start < len(chunk):
+            yield chunk[start:]
+
+
+def _joins(character: str) -> bool:
+    return unicodedata.category(character)[0] not in "PS"
+
+
+def ngrams_of(word: str) -> list[str]:
+    """fastText's character n-grams of a word, whose edges are marked."""
+    marked = f"<{word}>"
+    return [marked[n : n + NGRAM] for n in range(len(marked) - NGRAM + 1)]
+
+
+def _train(corpus: Corpus, options: Mapping[str, Any]) -> Trained:
+    import fasttext
+
+    counted: Counter[str] = Counter()
+    handle, name = tempfile.mkstemp(prefix="lexigraft-", suffix=".txt")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            for line in corpus.lines:
+                words = list(words_of(line))
+                counted.update(words)
+                file.write(" ".join(words) + "\n")
+        often = [word for word, count in counted.items() if count >= options["min_count"]]
+        ngrams = sorted({ngram for word in often for ngram in ngrams_of(word)})
+        model = fasttext.train_unsupervised(
+            name,
+            model="cbow",
+            dim=options["dim"],
+            neg=NEGATIVES,
+            epoch=options["epochs"],
+            minCount=options["min_count"],
+            minn=NGRAM,
+            maxn=NGRAM,
+            bucket=min(MOST_BUCKETS, 4 * len(ngrams) + 1),
+            thread=options["threads"],
+            verbose=0,
+        )
+    except (ValueError, RuntimeError) as fault:
+        raise LexigraftError("fastText training failed", str(fault), "Give more text or a lower min_count") from None
+    except OSError as fault:
+        raise LexigraftError("cannot write the text's words", name, fault.strerror or str(fault)) from None
+    finally:
+        Path(name).unlink(missing_ok=True)
+    words, counts = model.get_words(include_freq=True)
+    kept = [n for n, word in enumerate(words) if word != LINE_END]
+    names = [words[n] for n in kept]
+    vectors = mean_vectors(model, names)
+    places = [model.get_subword_id(ngram) for ngram in ngrams]
+    ngram_vectors = np.asarray(model.get_input_matrix(), np.float32)[np.array(places, np.int64)]
+    if not kept or not (np.isfinite(vectors).all() and np.isfinite(ngram_vectors).all()):
+        raise LexigraftError("no usable word vectors came out", f"{len(kept)} words", "Give more text or fewer epochs")
+    return Trained(names, vectors, np.asarray(counts, np.int64)[kept], ngrams, ngram_vectors)
+
+
+def _to_cache(path: Path, trained: Trained) -> None:
+    """Strings are joined by line ends, which no word holds: arrays of strings take the longest one's room for each."""
+    words, ngrams = (np.frombuffer("\n".join(s).encode(), np.uint8) for s in (trained.words, trained.ngrams))
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            words=words,
+            vectors=trained.vectors,
+            counts=trained.counts,
+            ngrams=ngrams,
+            ngram_vectors=trained.ngram_vectors,
+        )
+
+
+def _from_cache(path: Path, dim: int) -> Trained | None:
+    if not path.is_file():
+        return None
+    with contextlib.suppress(Exception):  # numpy and zipfile raise many kinds for a damaged file
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            held = {k: arrays[k] for k in ("words", "vectors", "counts", "ngrams", "ngram_vectors")}
+        words, ngrams = (held[k].tobytes().decode().split("\n") for k in ("words", "ngrams"))
+        ngrams = [n for n in ngrams if n]
+        shapes = (len(words), dim), (len(words),), (len(ngrams), dim)
+        if shapes == tuple(held[k].shape for k in ("vectors", "counts", "ngram_vectors")):
+            return Trained(words, held["vectors"], held["counts"], ngrams, held["ngram_vectors"])
+    logger.warning("cached word vectors are damaged and are made again: %s", path.name)
+    return None

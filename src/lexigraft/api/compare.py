@@ -1,0 +1,166 @@
+"""Comparing strategies head to head: from a recipe to a folder with results, report and tracked runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lexigraft.api.compare_cells import CellRunner, cells_of
+from lexigraft.api.compare_inputs import Prepared, Texts, given_in, load_texts, prepare
+from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.recipe_files import dump_recipe, read_recipe
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.cell import CellResult, Comparison
+from lexigraft.core.evaluation.cell_store import load_results
+from lexigraft.core.evaluation.runner import Progress, run_cells
+from lexigraft.core.grafting.needs import refuse_missing
+from lexigraft.core.grafting.pipeline import make_chain, needs_of
+from lexigraft.core.grafting.strategy import Strategy
+from lexigraft.core.models.loading import load_config
+from lexigraft.core.registry import make
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.utils.hashing import hash_of
+from lexigraft.core.utils.versions import versions
+from lexigraft.report.writer import ReportPaths, write_report
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A finished comparison.
+
+    Attributes:
+        out: Its folder.
+        comparison: What was compared on what.
+        results: One result for each cell.
+        report: Where the report is.
+        store: The MLflow store that holds the runs; empty when tracking is off.
+        tracking: What a person should know about the tracked runs; empty when all is well.
+    """
+
+    out: Path
+    comparison: Comparison
+    results: tuple[CellResult, ...]
+    report: ReportPaths
+    store: str
+    tracking: str
+
+
+def check_recipe(recipe: CompareSettings) -> None:
+    """Refuse what can be refused before any weights load or anything trains.
+
+    Raises:
+        LexigraftError: Unknown strategies or fields, missing needs, an unreadable source model.
+    """
+    refuse_unmet(recipe, {s.label: make_chain(s.chain) for s in recipe.strategies})
+    for name in recipe.evaluation.evaluators:
+        make("evaluator", name, recipe.evaluation.options.get(name, {}))
+    if recipe.adaptation.objective:
+        make("objective", recipe.adaptation.objective, recipe.adaptation.objective_options)
+    load_config(recipe.source)
+
+
+def refuse_unmet(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]]) -> None:
+    """Refuse strategies whose needs the recipe does not meet.
+
+    Raises:
+        LexigraftError: Which strategy misses what, and how to supply it.
+    """
+    given = given_in(recipe, poor="the recipe's" if recipe.poor_model else None)
+    refuse_missing({label: needs_of(chain) for label, chain in chains.items()}, given.met())
+
+
+def compare(
+    recipe: str | Path | CompareSettings,
+    out: str | Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    jobs: int = 1,
+    say: Callable[[str], None] = lambda text: None,
+    progress: Progress = lambda message, done, total: None,
+) -> Compared:
+    """Run a comparison, or go on with one that was interrupted.
+
+    Args:
+        recipe: A YAML recipe, or its settings.
+        out: The folder for results, report and everything made on the way.
+        overrides: Dotted recipe keys with other values.
+        jobs: Cells at a time.
+        say: Told what is being prepared.
+        progress: Told about finished cells.
+
+    Returns:
+        The results, with the report written.
+
+    Raises:
+        LexigraftError: Anything wrong with the recipe or its inputs; or cells that failed (the others are kept).
+    """
+    settings = recipe if isinstance(recipe, CompareSettings) else read_recipe(Path(recipe), overrides)
+    folder = Path(out)
+    check_recipe(settings)
+    texts = load_texts(settings)
+    tracker = _tracker(settings, folder)
+    prepared = prepare(settings, texts, folder / "prepared", say)
+    comparison = describe(settings, prepared, texts)
+    if tracker:
+        tracker.start(comparison, dump_recipe(settings))
+    try:
+        results = run_cells(
+            comparison.cells,
+            CellRunner(settings, prepared, folder),
+            folder,
+            jobs=jobs,
+            on_done=(lambda r: tracker.log_cell(r, folder)) if tracker else (lambda r: None),
+            progress=progress,
+            comparison=comparison,
+            recipe=dump_recipe(settings),
+        )
+    except LexigraftError:
+        unfinished = write_report(folder) if load_results(folder, comparison) else ()
+        if tracker:
+            tracker.finish(folder, unfinished, failed=True)
+        raise
+    report = write_report(folder)
+    message = tracker.finish(folder, report) if tracker else ""
+    return Compared(folder, comparison, tuple(results), report, tracker.uri if tracker else "", message)
+
+
+def describe(recipe: CompareSettings, prepared: Prepared, texts: Texts) -> Comparison:
+    """The cells and the facts of a comparison."""
+    vocabulary = load_vocabulary(prepared.target_tokenizer)
+    cells = cells_of(recipe, prepared, texts, vocabulary.hash)
+    adaptation = recipe.adaptation
+    facts = {
+        "source": Path(recipe.source).name,
+        "target_tokenizer": f"{vocabulary.family.value}, {vocabulary.size:,} tokens",
+        "corpus_lines": len(texts.train),
+        "corpus_bytes": texts.train.bytes,
+        "heldout_lines": len(texts.heldout),
+        "measured_lines": {name: len(text) for name, text in texts.measured.items()},
+        "corpus_hash": texts.train.hash,
+        "tokenizer_hash": vocabulary.hash,
+        "recipe_hash": hash_of(recipe.model_dump(mode="json")),
+        "steps": adaptation.steps,
+        "batch_tokens": adaptation.batch_tokens,
+        "tokens_trained": adaptation.steps * adaptation.batch_tokens,
+        "probe_step": adaptation.probe_step,
+        "device": _device(),
+        "versions": versions(),
+    }
+    return Comparison(recipe.name, cells, recipe.reference, facts)
+
+
+def _device() -> str:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def _tracker(recipe: CompareSettings, folder: Path) -> Any:
+    """The MLflow tracker, checked before anything runs; ``None`` when tracking is off."""
+    if not recipe.tracking.enabled:
+        return None
+    from lexigraft.adapters.tracking.tracker import MlflowTracker
+
+    return MlflowTracker.open(recipe.tracking, recipe.name, folder)

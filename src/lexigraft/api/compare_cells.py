@@ -1,0 +1,157 @@
+"""One cell of a comparison: graft, measure, adapt, measure; picklable, so that it can run in another process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.api.compare_inputs import Prepared, Texts, given_in, load_texts
+from lexigraft.api.evaluate import measure
+from lexigraft.api.train import adapt_model
+from lexigraft.core.config.recipe import CompareSettings, StrategySettings
+from lexigraft.core.evaluation.cell import Cell, CellResult, Score
+from lexigraft.core.grafting.folder import write_model, write_provenance
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.pipeline import Grafted, graft_model, make_chain, uses_of
+from lexigraft.core.grafting.strategy import Strategy
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.utils.hashing import flat, hash_of
+from lexigraft.core.utils.memory import peak_rss_bytes
+from lexigraft.core.utils.versions import versions
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_CODE = ("lexigraft", "torch", "transformers", "peft", "tokenizers")
+
+
+def cells_of(recipe: CompareSettings, prepared: Prepared, texts: Texts, tokenizer_hash: str) -> tuple[Cell, ...]:
+    """Every cell of a recipe, with the content hash of everything that makes its result."""
+    shared = {
+        "source": prepared.source_hash,
+        "tokenizer": tokenizer_hash,
+        "train": texts.train.hash,
+        "measured": {name: text.hash for name, text in texts.measured.items()},
+        "graft": recipe.graft.model_dump(mode="json", exclude={"memory_budget", "device", "verify"}),
+        "adaptation": recipe.adaptation.model_dump(mode="json", exclude={"seed", "checkpoint_every"}),
+        "evaluation": recipe.evaluation.model_dump(mode="json"),
+        "versions": {name: versions()[name] for name in _CODE},
+    }
+    lines = [(s, make_chain(s.chain)) for s in recipe.strategies]
+    needs = frozenset[Need]().union(*(uses_of(chain) for _, chain in lines))
+    inputs = given_in(recipe, prepared.poor_model, texts).contents(needs)
+    return tuple(_cell(line, chain, seed, shared, inputs) for line, chain in lines for seed in recipe.seeds)
+
+
+def _cell(
+    line: StrategySettings, chain: Sequence[Strategy], seed: int, shared: Mapping[str, Any], inputs: Mapping[Need, Any]
+) -> Cell:
+    needs = uses_of(chain)
+    own = {need.value: content for need, content in inputs.items() if need in needs}
+    if line.norm_calibration is not None:
+        own["norm_calibration"] = line.norm_calibration
+    made_by = {"chain": [[s.name, s.parameters()] for s in chain], "seed": seed, **own}
+    described = {
+        **shared,
+        **own,
+        "seed": seed,
+        "strategy": "+".join(s.name for s in chain),
+        "keeps_tokenizer": any(s.keeps_tokenizer for s in chain),
+        "fields": {s.name: s.parameters() for s in chain},
+    }
+    return Cell(line.label, seed, chain[0].body.value, hash_of([shared, made_by]), flat(described))
+
+
+@dataclass(frozen=True)
+class CellRunner:
+    """Runs any cell of one comparison.
+
+    Attributes:
+        recipe: The recipe.
+        prepared: What the cells share.
+        out: The comparison's folder.
+    """
+
+    recipe: CompareSettings
+    prepared: Prepared
+    out: Path
+
+    def __call__(self, cell: Cell) -> CellResult:
+        """Graft, measure at step 0, adapt with measurements at the probe and the end."""
+        started = time.perf_counter()
+        strategy = next(s for s in self.recipe.strategies if s.label == cell.label)
+        texts = load_texts(self.recipe)
+        grafted = self._graft(strategy, cell.seed, texts)
+        grafted_at = time.perf_counter()
+        scores = _scores(0, self._measure(grafted.model, grafted, texts))
+        settings = self.recipe.adaptation.model_copy(update={"seed": cell.seed})
+        losses: tuple[tuple[int, float], ...] = ()
+        cost: dict[str, float] = {"tokens_trained": 0, "trainable_parameters": 0, "adapt_seconds": 0}
+        if settings.steps:
+            stops = {settings.probe_step, settings.steps} - {0}
+            adapted = adapt_model(
+                grafted.model,
+                grafted.vocabulary,
+                texts.train,
+                settings,
+                new_ids=grafted.alignment.new.tolist(),
+                eval_steps={s for s in stops if s <= settings.steps},
+                on_step=lambda step, model: self._measure(model, grafted, texts),
+                work=self._home(cell) / "work" if settings.checkpoint_every else None,
+            )
+            losses = adapted.losses
+            scores += [s for step in sorted(adapted.evaluations) for s in _scores(step, adapted.evaluations[step])]
+            cost = {
+                "tokens_trained": adapted.tokens_trained,
+                "trainable_parameters": adapted.trainable_parameters,
+                "adapt_seconds": adapted.seconds,
+            }
+            if self.recipe.keep_models:
+                write_model(self._home(cell) / "model", adapted.model, grafted.vocabulary)
+        cost |= {
+            "seconds": time.perf_counter() - started,
+            "graft_seconds": grafted_at - started,
+            "plan_seconds": grafted.rows.plan_seconds,
+            "learned_tokens": grafted.rows.counts["learned_tokens"],
+            "peak_rss_bytes": peak_rss_bytes(),
+        }
+        write_provenance(self._home(cell), grafted.rows.provenance, grafted.vocabulary)
+        return CellResult(cell, tuple(scores), losses, _coverage(grafted), cost, grafted.rows.notes)
+
+    def _home(self, cell: Cell) -> Path:
+        home = self.out / "cells" / cell.folder
+        home.mkdir(parents=True, exist_ok=True)
+        return home
+
+    def _graft(self, strategy: StrategySettings, seed: int, texts: Texts) -> Grafted:
+        target = load_vocabulary(self.prepared.target_tokenizer)
+        settings = self.recipe.graft
+        if strategy.norm_calibration is not None:
+            settings = settings.model_copy(update={"norm_calibration": strategy.norm_calibration})
+        given = given_in(self.recipe, self.prepared.poor_model, texts, settings)
+        return graft_model(
+            self.recipe.source,
+            target,
+            make_chain(strategy.chain),
+            given.loaders(target, self.out / "prepared" / "vectors"),
+            poor=self.prepared.poor_model,
+            seed=seed,
+            settings=settings,
+        )
+
+    def _measure(self, model: PreTrainedModel, grafted: Grafted, texts: Texts) -> dict[str, float]:
+        named = {name: text.lines for name, text in texts.measured.items()}
+        return measure(model, grafted.vocabulary, named, self.recipe.evaluation)
+
+
+def _scores(step: int, figures: Mapping[str, float]) -> list[Score]:
+    return [Score(step, metric, value) for metric, value in figures.items()]
+
+
+def _coverage(grafted: Grafted) -> dict[str, int | float]:
+    counts = grafted.rows.counts
+    matched = {f"matched/{rule}": n for rule, n in counts["matched"].items()}
+    return {key: counts[key] for key in ("target_tokens", "new", "covered", "fallback")} | matched

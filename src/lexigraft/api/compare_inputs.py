@@ -1,0 +1,179 @@
+"""What every cell of a comparison shares, made once and kept by content: texts, target tokenizer, poor model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from lexigraft.api.inputs import Given
+from lexigraft.api.probe import ProbeSettings
+from lexigraft.api.train import pretrain_model
+from lexigraft.core.config.recipe import (
+    CompareSettings,
+    CorpusSettings,
+    GraftSettings,
+    PretrainSettings,
+    TokenizerSettings,
+)
+from lexigraft.core.data.corpus import Corpus, load_corpus, split, spread, without
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.folder import write_model
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.training import train_tokenizer
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.utils.files import whole_folder
+from lexigraft.core.utils.hashing import hash_of, model_hash
+
+Say = Callable[[str], None]
+POOR_AS_DONOR = "poor_model"
+"""The recipe's ``donor`` that means its own poor model, which uses the target tokenizer."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of a comparison.
+
+    Attributes:
+        train: Target text to train on; no line of it is held out.
+        heldout: Target text that nothing is trained on.
+        also: Further texts to measure, by name; ``source`` is the source text whose retention is measured.
+        source_train: Source-language text for word vectors of both languages.
+    """
+
+    train: Corpus
+    heldout: Corpus
+    also: Mapping[str, Corpus]
+    source_train: Corpus | None = None
+
+    @property
+    def measured(self) -> dict[str, Corpus]:
+        """Every text that models are measured on, by name."""
+        return {"heldout": self.heldout, **self.also}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Paths and hashes that a cell needs; small enough to travel to another process.
+
+    Attributes:
+        target_tokenizer: Folder or file of the target tokenizer.
+        poor_model: Folder or Hub name of the poor model, if there is one.
+        source_hash: Content of the source model.
+    """
+
+    target_tokenizer: str
+    poor_model: str | None
+    source_hash: str
+
+
+def load_texts(recipe: CompareSettings) -> Texts:
+    """Read and split the texts of a recipe; the same recipe and files give the same split.
+
+    Raises:
+        LexigraftError: Missing or empty files, or nothing left to hold out.
+    """
+    given = recipe.corpus
+    train = load_corpus(given.train, text_field=given.text_field, limit_lines=given.limit_lines)
+    if given.heldout:
+        heldout = load_corpus(given.heldout, text_field=given.text_field)
+    else:
+        train, heldout = split(train, given.heldout_share, 0)
+    further = given.also_heldout | ({"source": given.source_heldout} if given.source_heldout else {})
+    also = {name: load_corpus(paths, text_field=given.text_field) for name, paths in further.items()}
+    for text in (heldout, *also.values()):
+        train = without(train, text)
+    if not len(train) or not len(heldout):
+        raise LexigraftError("corpus is too small to split", f"{len(train)} training and {len(heldout)} held-out lines")
+    limit = given.heldout_lines
+    measured = {name: spread(text, limit) for name, text in also.items()}
+    return Texts(train, spread(heldout, limit), measured, _source_text(given, also.get("source")))
+
+
+def _source_text(given: CorpusSettings, heldout: Corpus | None) -> Corpus | None:
+    if not given.source_train:
+        return None
+    text = load_corpus(given.source_train, text_field=given.text_field)
+    return without(text, heldout) if heldout is not None else text
+
+
+def given_in(
+    recipe: CompareSettings, poor: str | None, texts: Texts | None = None, graft: GraftSettings | None = None
+) -> Given:
+    """What a recipe gives to strategies.
+
+    Args:
+        recipe: The recipe.
+        poor: The prepared poor model; it is the donor too where the recipe says ``donor: poor_model``.
+        texts: The recipe's texts, read again when they are asked for and not given.
+        graft: How grafts are made, where it is not as the recipe says for all.
+    """
+    read = cache(lambda: texts or load_texts(recipe))
+    return Given(
+        source=recipe.source,
+        corpus=lambda: read().train,
+        source_text=(lambda: _present(read().source_train)) if recipe.corpus.source_train else None,
+        vectors=recipe.target_vectors,
+        word_vectors=recipe.word_vectors,
+        dictionary=recipe.dictionary,
+        parallel=recipe.parallel,
+        poor=poor,
+        donor=poor if recipe.donor == POOR_AS_DONOR else recipe.donor,
+        answer=recipe.answer,
+        unseen=lambda: frozenset(line for text in read().measured.values() for line in text.lines),
+        probing=ProbeSettings(
+            recipe.source,
+            graft or recipe.graft,
+            recipe.adaptation,
+            recipe.evaluation.options.get("bits_per_byte", {}),
+        ),
+    )
+
+
+def _present(text: Corpus | None) -> Corpus:
+    assert text is not None
+    return text
+
+
+def prepare(recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lambda text: None) -> Prepared:
+    """Train the tokenizer and the poor model that the recipe asks for, or find them from an earlier start.
+
+    Args:
+        recipe: The recipe.
+        texts: Its texts.
+        folder: Where made things are kept, by content.
+        say: Told what is being made.
+
+    Raises:
+        LexigraftError: Inputs that cannot be used.
+    """
+    tokenizer = recipe.target_tokenizer
+    if isinstance(tokenizer, TokenizerSettings):
+        tokenizer = str(_made_tokenizer(tokenizer, texts.train, folder, say))
+    vocabulary = load_vocabulary(tokenizer)
+    poor = recipe.poor_model
+    if isinstance(poor, PretrainSettings):
+        poor = str(_made_poor(poor, texts.train, vocabulary, folder, say))
+    return Prepared(tokenizer, poor, model_hash(recipe.source))
+
+
+def _made_tokenizer(settings: TokenizerSettings, corpus: Corpus, folder: Path, say: Say) -> Path:
+    out = folder / f"tokenizer-{hash_of([settings.model_dump(), corpus.hash])[:12]}"
+    if not out.is_dir():
+        say(f"training a {settings.type} tokenizer of {settings.size:,} tokens")
+        tokenizer = train_tokenizer(settings, corpus)
+        with whole_folder(out, force=False) as draft:
+            tokenizer.save_pretrained(draft)
+    return out
+
+
+def _made_poor(settings: PretrainSettings, corpus: Corpus, vocabulary: Vocabulary, folder: Path, say: Say) -> Path:
+    key = hash_of([settings.model_dump(), corpus.hash, vocabulary.hash])[:12]
+    out = folder / f"poor-{key}"
+    if not out.is_dir():
+        say(f"pre-training the poor model ({settings.preset}, {settings.steps:,} steps)")
+        model = pretrain_model(corpus, vocabulary, settings, work=folder / f"poor-{key}-work")
+        with whole_folder(out, force=False) as draft:
+            write_model(draft, model, vocabulary)
+    return out

@@ -1,0 +1,1 @@
+"""Examination of a recipe, a machine and a tracking store before a comparison runs."""

@@ -1,0 +1,77 @@
+"""What this machine has: Python, packages, cores, memory, GPU, disk, plug-ins."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from pathlib import Path
+
+from lexigraft.api.doctor.findings import Notebook
+from lexigraft.core.registry import KINDS, discover
+
+SCARCE_DISK = 2 * 10**9
+
+
+def look_at_machine(notebook: Notebook, folder: Path) -> None:
+    """Note versions, device, disk space under ``folder``, and every plug-in that is broken."""
+    _versions(notebook)
+    _device(notebook)
+    _disk(notebook, folder)
+    for kind in KINDS:
+        with notebook.looking():
+            _plugins(notebook, kind)
+
+
+def _versions(notebook: Notebook) -> None:
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    wanted = SpecifierSet(metadata("lexigraft")["Requires-Python"])
+    python = platform.python_version()
+    (notebook.good if wanted.contains(python) else notebook.bad)(f"Python {python} (wanted: {wanted})")
+    fitting: list[str] = []
+    for requirement in map(Requirement, requires("lexigraft") or []):
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            notebook.bad(f"{requirement.name} is not installed (wanted: {requirement.specifier})")
+            continue
+        if requirement.specifier.contains(found, prereleases=True):
+            fitting.append(f"{requirement.name} {found}")
+        else:
+            notebook.bad(f"{requirement.name} {found} is outside {requirement.specifier}")
+    notebook.good(f"lexigraft {version('lexigraft')} with {', '.join(fitting)}")
+
+
+def _device(notebook: Notebook) -> None:
+    import torch
+
+    memory = total_memory() / 1e9
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    shown = ", ".join(gpus) if gpus else "no GPU"
+    notebook.good(f"{len(os.sched_getaffinity(0))} cores, {memory:.1f} GB of memory, {shown}")
+
+
+def total_memory() -> int:
+    """Bytes of physical memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _disk(notebook: Notebook, folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    (notebook.good if free >= SCARCE_DISK else notebook.note)(f"{free / 1e9:.1f} GB free on the disk of {folder}")
+    if not os.access(folder, os.W_OK):
+        notebook.note(f"{folder} cannot be written; name another folder with --out")
+
+
+def _plugins(notebook: Notebook, kind: str) -> None:
+    found = discover(kind)
+    whole = [p.name for p in found.values() if p.cls is not None]
+    notebook.good(f"{len(whole)} {KINDS[kind][0]}: {', '.join(whole)}")
+    for plugin in found.values():
+        if plugin.cls is None:
+            notebook.note(f"{kind} '{plugin.name}' is broken: {plugin.broken} ({plugin.file})")

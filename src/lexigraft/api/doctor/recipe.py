@@ -1,0 +1,186 @@
+"""What a recipe would stumble over: its files, tokenizers, needs and sizes, before any weight loads."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from lexigraft.api.compare import refuse_unmet
+from lexigraft.api.compare_inputs import POOR_AS_DONOR
+from lexigraft.api.doctor.findings import Notebook
+from lexigraft.api.doctor.sizes import look_at_sizes
+from lexigraft.api.doctor.store import look_at_store
+from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
+from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.data.dictionary import Dictionary, load_dictionary
+from lexigraft.core.data.parallel_text import SentencePairs, load_parallel
+from lexigraft.core.data.readers import read_lines
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.pipeline import make_chain, needs_of, refuse_same
+from lexigraft.core.grafting.strategy import Strategy
+from lexigraft.core.models.disk_model import Header, read_header
+from lexigraft.core.models.loading import load_config
+from lexigraft.core.models.surgery import check_usable
+from lexigraft.core.registry import make
+from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.number_splitting import digit_warning
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+LOOKED_AT = 200_000
+"""Lines of a text that are read; the others are counted when the comparison starts."""
+
+
+def look_at_recipe(notebook: Notebook, path: Path) -> CompareSettings | None:
+    """Note everything about a recipe that a person should know before starting it; the recipe, if it can be read."""
+    recipe: CompareSettings | None = notebook.attempt(lambda: read_recipe(path))
+    if recipe is None:
+        return None
+    cells = len(recipe.strategies) * len(recipe.seeds)
+    notebook.good(
+        f"recipe '{recipe.name}': {len(recipe.strategies)} strategies × {len(recipe.seeds)} seeds = {cells} cells"
+    )
+    _plugins(notebook, recipe)
+    _texts(notebook, recipe)
+    source, header = _source(notebook, recipe.source)
+    target = _target(notebook, recipe, source)
+    if source is not None and target is not None:
+        _alignment(notebook, recipe, source, target)
+    _supplies(notebook, recipe, target)
+    look_at_sizes(notebook, recipe, header, target, cells)
+    look_at_store(notebook, recipe.tracking)
+    return recipe
+
+
+def _plugins(notebook: Notebook, recipe: CompareSettings) -> None:
+    chains: dict[str, list[Strategy]] = {}
+    for strategy in recipe.strategies:
+        with notebook.looking():
+            chains[strategy.label] = make_chain(strategy.chain)
+    for name in recipe.evaluation.evaluators:
+        with notebook.looking():
+            make("evaluator", name, recipe.evaluation.options.get(name, {}))
+    if recipe.adaptation.objective is not None:
+        with notebook.looking():
+            make("objective", recipe.adaptation.objective, recipe.adaptation.objective_options)
+    with notebook.looking():
+        refuse_unmet(recipe, chains)
+        needs = ", ".join(sorted({need.value for chain in chains.values() for need in needs_of(chain)}))
+        notebook.good(f"needs met: {needs or 'none'}")
+
+
+def _texts(notebook: Notebook, recipe: CompareSettings) -> None:
+    given = recipe.corpus
+    named = {"train": given.train, "heldout": given.heldout, "source_heldout": given.source_heldout}
+    named["source_train"] = given.source_train
+    for name, paths in (named | {f"also_heldout.{n}": p for n, p in given.also_heldout.items()}).items():
+        for path in paths:
+            with notebook.looking():
+                notebook.good(f"corpus.{name}: {_text(path, given.text_field)}")
+
+
+def _text(path: str, field: str) -> str:
+    if path.startswith("hub:"):
+        return f"{path} (read when the comparison starts)"
+    count = size = 0
+    first = ""
+    for line in islice(read_lines([path], field), LOOKED_AT):
+        if line.strip():
+            first = first or line.strip()
+            count += 1
+            size += len(line.encode("utf-8", "surrogatepass"))
+    if not count:
+        raise LexigraftError("corpus is empty", path, "Give files with at least one line of text")
+    at_least = "at least " if count >= LOOKED_AT else ""
+    return f"{path}: {at_least}{count:,} lines, {size:,} bytes, begins “{first[:60]}”"
+
+
+def _source(notebook: Notebook, path: str) -> tuple[Vocabulary | None, Header | None]:
+    config = notebook.attempt(lambda: load_config(path))
+    vocabulary: Vocabulary | None = notebook.attempt(lambda: load_vocabulary(path))
+    if vocabulary is not None:
+        notebook.good(f"source tokenizer: {_vocabulary(vocabulary)}")
+    folder = Path(path).expanduser()
+    if config is None or not folder.is_dir():
+        return vocabulary, None
+    header: Header | None = notebook.attempt(lambda: read_header(path))
+    if header is not None:
+        tied = "tied or headless" if header.tied else "untied"
+        shape = f"{header.rows:,} × {header.hidden} {header.dtype}, {tied}"
+        notebook.good(
+            f"source model: {', '.join(config.architectures or [])}, {shape}, {header.parameters:,} parameters"
+        )
+        if vocabulary is not None and vocabulary.size > header.rows:
+            notebook.bad(f"the source tokenizer has ids beyond the table: {vocabulary.size} ids for {header.rows} rows")
+        elif vocabulary is not None and vocabulary.size < header.rows:
+            notebook.good(f"{header.rows - vocabulary.size:,} rows of the source table are padding that no token uses")
+    return vocabulary, header
+
+
+def _vocabulary(vocabulary: Vocabulary) -> str:
+    specials = " ".join(f"{role}={vocabulary.tokens[i]}" for role, i in vocabulary.specials.items())
+    coverage = "every byte has a token" if vocabulary.byte_complete else "some characters are unknown to it"
+    return f"{vocabulary.family.value}, {vocabulary.size:,} tokens, {coverage}; {specials}"
+
+
+def _target(notebook: Notebook, recipe: CompareSettings, source: Vocabulary | None) -> Vocabulary | None:
+    asked = recipe.target_tokenizer
+    if isinstance(asked, TokenizerSettings):
+        notebook.good(f"target tokenizer: {asked.type}, {asked.size:,} tokens, trained on corpus.train at the start")
+        return None
+    target: Vocabulary | None = notebook.attempt(lambda: load_vocabulary(asked))
+    if target is None:
+        return None
+    notebook.good(f"target tokenizer: {_vocabulary(target)}")
+    with notebook.looking():
+        check_usable(target)
+    if source is not None:
+        with notebook.looking():
+            refuse_same(source, target)
+    return target
+
+
+def _alignment(notebook: Notebook, recipe: CompareSettings, source: Vocabulary, target: Vocabulary) -> None:
+    with notebook.looking():
+        found = align(source, target, recipe.graft.rules)
+        counts = ", ".join(f"{rule} {n:,}" for rule, n in found.counts().items())
+        notebook.good(f"alignment: {counts}, new {len(found.new):,}")
+        if (warning := digit_warning(source, target)) is not None:
+            notebook.note(warning)
+
+
+def _supplies(notebook: Notebook, recipe: CompareSettings, target: Vocabulary | None) -> None:
+    if (settings := recipe.dictionary) is not None:
+        words: Dictionary | None = notebook.attempt(lambda: load_dictionary(settings))
+        if words is not None:
+            tell = notebook.note if words.rejected else notebook.good
+            tell(f"dictionary: {len(words):,} pairs, {words.rejected:,} lines rejected")
+    if (sides := recipe.parallel) is not None:
+        text: SentencePairs | None = notebook.attempt(lambda: load_parallel(sides))
+        if text is not None:
+            notebook.good(f"parallel text: {len(text):,} pairs, {text.dropped:,} empty or repeated ones left out")
+    files = {
+        "target_vectors.file": recipe.target_vectors.file,
+        "word_vectors.source": recipe.word_vectors.source,
+        "word_vectors.target": recipe.word_vectors.target,
+        "answer": recipe.answer,
+    }
+    for name, file in files.items():
+        if file is not None:
+            here = Path(file.partition("#")[0]).expanduser().is_file()
+            (notebook.good if here else notebook.bad)(f"{name}: {file}" if here else f"{name} not found: {file}")
+    if recipe.donor == POOR_AS_DONOR:
+        notebook.good("donor: the poor model")
+    elif (donor := recipe.donor) is not None:
+        notebook.attempt(lambda: load_config(donor))
+    poor = recipe.poor_model
+    if isinstance(poor, PretrainSettings):
+        length = f"{poor.steps:,} steps × {poor.batch_tokens:,} tokens"
+        notebook.good(f"poor model: {poor.preset}, pre-trained for {length} at the start")
+    elif poor is not None:
+        notebook.attempt(lambda: load_config(poor))
+        own: Vocabulary | None = notebook.attempt(lambda: load_vocabulary(poor))
+        if own is not None and target is not None and own.tokens != target.tokens:
+            notebook.bad(
+                f"the poor model has another tokenizer than the target: {poor}. Pre-train it with the target tokenizer"
+            )

@@ -1,0 +1,250 @@
+"""Training from Python: tokenizers, models from scratch, continued pretraining."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.api.evaluate import measure
+from lexigraft.core.config.recipe import AdaptSettings, EvaluationSettings, Phase, PretrainSettings, TokenizerSettings
+from lexigraft.core.data.corpus import Corpus, load_corpus
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.folder import FACTS, write_model
+from lexigraft.core.models.architecture import model_kind
+from lexigraft.core.models.loading import load_model
+from lexigraft.core.models.tables import check_tables, tables_of
+from lexigraft.core.registry import make
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.training.objective import DEFAULT_OBJECTIVE, Objective
+from lexigraft.core.utils.distributed import processes
+from lexigraft.core.utils.files import refuse_existing, whole_folder
+from lexigraft.core.utils.versions import versions
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+    from lexigraft.adapters.training.adapt import Adapted
+
+Paths = Sequence[str | Path]
+Say = Callable[[str], None]
+
+
+def objective_for(config: PretrainedConfig, name: str | None, options: Mapping[str, Any]) -> Objective:
+    """The named objective, or the one that suits the model; options that it lacks are refused.
+
+    Raises:
+        LexigraftError: An unknown objective or option.
+    """
+    chosen: Objective = make("objective", name or DEFAULT_OBJECTIVE[model_kind(config)], dict(options))
+    return chosen
+
+
+def adapt_model(
+    model: PreTrainedModel,
+    vocabulary: Vocabulary,
+    corpus: Corpus,
+    settings: AdaptSettings,
+    *,
+    new_ids: Sequence[int] | None = None,
+    on_step: Callable[[int, PreTrainedModel], Mapping[str, float]] | None = None,
+    eval_steps: Collection[int] = (),
+    work: Path | None = None,
+) -> Adapted:
+    """Continue pre-training a loaded model; see :func:`lexigraft.adapters.training.adapt.adapt`."""
+    from lexigraft.adapters.training.adapt import adapt
+
+    objective = objective_for(model.config, settings.objective, settings.objective_options)
+    return adapt(
+        model,
+        vocabulary,
+        corpus,
+        settings,
+        objective=objective,
+        new_ids=new_ids,
+        on_step=on_step,
+        eval_steps=eval_steps,
+        work=work,
+    )
+
+
+def pretrain_model(
+    corpus: Corpus, vocabulary: Vocabulary, settings: PretrainSettings, *, work: Path | None = None
+) -> PreTrainedModel:
+    """Train a model from scratch; see :func:`lexigraft.adapters.training.pretrain.pretrain`."""
+    from lexigraft.adapters.training import pretrain
+
+    config = pretrain.configuration(settings.preset)
+    kind = model_kind(config)
+    options = settings.objective_options if kind == "masked" or settings.objective else {}
+    objective = objective_for(config, settings.objective, options)
+    return pretrain.pretrain(corpus, vocabulary, settings, objective=objective, work=work)
+
+
+def adapt(
+    model: str,
+    corpus: Paths,
+    *,
+    out: str | Path,
+    settings: AdaptSettings | None = None,
+    heldout: Paths | None = None,
+    export: str = "merged",
+    work: Path | None = None,
+    force: bool = False,
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Continue pre-training a model on target text and write the result.
+
+    Started in several processes by a launcher, all of them train; only the first one measures and writes.
+
+    Args:
+        model: Folder or Hub name, usually what ``graft`` wrote.
+        corpus: Files of target text.
+        out: The folder to write.
+        settings: What trains, how long, how.
+        heldout: Files measured before and after.
+        export: ``merged``, ``adapter`` or ``both`` (the adapter then lies in ``adapter/``).
+        work: Where checkpoints go; an interrupted run goes on from there.
+        force: Whether an existing folder is replaced.
+        say: Told what is going on.
+
+    Returns:
+        Steps, tokens, seconds, losses and figures.
+
+    Raises:
+        LexigraftError: Anything wrong with the inputs.
+    """
+    from lexigraft.adapters.training.export import save_adapter
+
+    target = Path(out)
+    refuse_existing(target, force)
+    if export not in ("merged", "adapter", "both"):
+        raise LexigraftError("unknown export", export, "Known: merged, adapter, both")
+    settings = settings or AdaptSettings()
+    text = load_corpus(list(corpus))
+    vocabulary = load_vocabulary(model)
+    loaded = load_model(model)
+    check_tables(tables_of(loaded), vocabulary, model)
+    first = processes().first
+    texts = {"heldout": load_corpus(list(heldout)).lines} if heldout and first else {}
+    before = measure(loaded, vocabulary, texts, EvaluationSettings())
+    say(f"adapting on {len(text):,} lines for {settings.steps:,} steps")
+    adapted = adapt_model(loaded, vocabulary, text, settings, new_ids=_new_rows(model, settings), work=work)
+    after = measure(adapted.model, vocabulary, texts, EvaluationSettings())
+    facts: dict[str, Any] = {
+        "model": model,
+        "steps": settings.steps,
+        "tokens_trained": adapted.tokens_trained,
+        "trainable_parameters": adapted.trainable_parameters,
+        "seconds": round(adapted.seconds, 2),
+        "first_loss": adapted.losses[0][1] if adapted.losses else None,
+        "last_loss": adapted.losses[-1][1] if adapted.losses else None,
+        **{f"before/{name}": value for name, value in before.items()},
+        **{f"after/{name}": value for name, value in after.items()},
+        "out": str(target),
+    }
+    if not first:
+        return facts
+    with whole_folder(target, force) as folder:
+        if export != "adapter":
+            write_model(folder, adapted.model, vocabulary)
+        if export == "adapter":
+            save_adapter(adapted, folder)
+        elif export == "both":
+            save_adapter(adapted, folder / "adapter")
+        record = {
+            **facts,
+            "settings": settings.model_dump(mode="json"),
+            "losses": adapted.losses,
+            "versions": versions(),
+        }
+        (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return facts
+
+
+def _new_rows(model: str, settings: AdaptSettings) -> list[int] | None:
+    """Which rows are new, from the provenance that the graft left; needed only where ``new_rows`` trains."""
+    wishes: list[AdaptSettings | Phase] = [settings, *settings.phases]
+    if all("new_rows" not in (w.embeddings, w.head) for w in wishes):
+        return None
+    from lexigraft.core.grafting.folder import new_rows
+
+    return new_rows(Path(model))
+
+
+def pretrain(
+    corpus: Paths,
+    tokenizer: str,
+    *,
+    out: str | Path,
+    settings: PretrainSettings | None = None,
+    work: Path | None = None,
+    force: bool = False,
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Train a model from scratch for a corpus and a tokenizer.
+
+    Started in several processes by a launcher, all of them train; only the first one writes.
+
+    Args:
+        corpus: Files of text.
+        tokenizer: Folder, file or Hub name of the tokenizer.
+        out: The folder to write.
+        settings: Shape, length, rates.
+        work: Where checkpoints go.
+        force: Whether an existing folder is replaced.
+        say: Told what is going on.
+
+    Returns:
+        Shape, parameters, steps and the folder.
+
+    Raises:
+        LexigraftError: Anything wrong with the inputs.
+    """
+    target = Path(out)
+    refuse_existing(target, force)
+    settings = settings or PretrainSettings()
+    text = load_corpus(list(corpus))
+    vocabulary = load_vocabulary(tokenizer)
+    say(f"pre-training {settings.preset} on {len(text):,} lines for {settings.steps:,} steps")
+    model = pretrain_model(text, vocabulary, settings, work=work)
+    facts = {
+        "preset": settings.preset,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "tokens": vocabulary.size,
+        "steps": settings.steps,
+        "tokens_trained": settings.steps * settings.batch_tokens,
+        "out": str(target),
+    }
+    if not processes().first:
+        return facts
+    with whole_folder(target, force) as folder:
+        write_model(folder, model, vocabulary)
+        record = {**facts, "settings": settings.model_dump(mode="json"), "versions": versions()}
+        (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return facts
+
+
+def make_tokenizer(
+    corpus: Paths, out: str | Path, settings: TokenizerSettings, *, force: bool = False
+) -> dict[str, Any]:
+    """Train a target tokenizer and write it.
+
+    Args:
+        corpus: Files of target text.
+        out: The folder to write.
+        settings: Type and size.
+        force: Whether an existing folder is replaced.
+
+    Raises:
+        LexigraftError: Anything wrong with the inputs.
+    """
+    from lexigraft.core.tokenization.training import train_tokenizer
+
+    refuse_existing(Path(out), force)
+    tokenizer = train_tokenizer(settings, load_corpus(list(corpus)))
+    with whole_folder(Path(out), force) as folder:
+        tokenizer.save_pretrained(folder)
+    return {"type": settings.type, "tokens": len(tokenizer), "out": str(out)}

@@ -1,0 +1,306 @@
+"""What to run: the settings of every stage, validated before anything loads; the same words in YAML, CLI and Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from lexigraft.core.config.base import Paths, Settings
+
+Trains = Literal["full", "new_rows", "lora", "frozen"]
+Calibration = Literal["none", "anchors", "script"]
+
+
+class CorpusSettings(Settings):
+    """Target text to train on, target text held out, and source text whose retention is measured.
+
+    `heldout` names files; without it a `heldout_share` of the training lines is held out. `also_heldout` names further
+    texts that are measured under their own names. `source_train` is source-language text for strategies that lean on
+    word vectors of both languages; no model trains on it.
+    """
+
+    train: Paths
+    heldout: Paths = []
+    also_heldout: dict[str, Paths] = {}
+    heldout_share: float = Field(0.1, ge=0, lt=1)
+    heldout_lines: int = Field(200, ge=1)
+    source_heldout: Paths = []
+    source_train: Paths = []
+    text_field: str = "text"
+    limit_lines: int | None = None
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Self:
+        if taken := {"heldout", "source"} & set(self.also_heldout):
+            raise ValueError(f"also_heldout cannot be called '{taken.pop()}'")
+        return self
+
+    @model_validator(mode="after")
+    def _some_heldout(self) -> Self:
+        if not self.heldout and self.heldout_share == 0:
+            raise ValueError("give heldout files or a heldout_share above 0")
+        return self
+
+
+class TokenizerSettings(Settings):
+    """A target tokenizer trained from the corpus: SentencePiece-like Unigram or BPE, byte-level BPE, or WordPiece."""
+
+    type: Literal["unigram", "bpe", "byte_bpe", "wordpiece"] = "unigram"
+    size: int = Field(8000, ge=300)
+    lowercase: bool = False
+    byte_fallback: bool = False
+
+
+class DictionarySettings(Settings):
+    """A bilingual word list, source TAB target; `reverse` for the other direction; `pivot` joins two lists."""
+
+    path: Paths = []
+    reverse: bool = False
+    pivot: tuple[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if bool(self.path) == bool(self.pivot):
+            raise ValueError("give either path or pivot")
+        return self
+
+
+class VectorSettings(Settings):
+    """fastText vectors of the target tokens: trained on the tokenised corpus, or loaded from a file.
+
+    `preset: focus` takes FOCUS's published settings (dim 100, min count 10, character n-grams 3 to 6).
+    """
+
+    file: str | None = None
+    level: Literal["token", "word"] = "token"
+    preset: Literal["lexigraft", "focus"] = "lexigraft"
+    dim: int | None = Field(None, ge=2)
+    epochs: int = Field(3, ge=1)
+    negatives: int = Field(10, ge=1)
+    min_count: int | None = Field(None, ge=1)
+    char_ngrams: tuple[int, int] | None = None
+    extend_tokenizer: str | None = None
+    threads: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _words_come_from_a_file(self) -> Self:
+        if self.level == "word" and not self.file:
+            raise ValueError("word-level vectors need a file")
+        return self
+
+
+class WordVectorSettings(Settings):
+    """Word vectors of both languages: two files (.bin, .vec, .npz), one file that holds both in one space, or trained.
+
+    A file that holds several languages is named once for each, as `FILE#eng` and `FILE#swh`. `limit_words` reads only
+    the most frequent words, the first of a file. Without files they are trained with fastText (CBOW, character n-grams
+    of 5) on `corpus.train` and `corpus.source_train`. `shared: true` says that the two files' vectors already lie in
+    one space.
+    """
+
+    source: str | None = None
+    target: str | None = None
+    shared: bool = False
+    limit_words: int | None = Field(None, ge=1)
+    dim: int = Field(100, ge=2)
+    epochs: int = Field(5, ge=1)
+    min_count: int = Field(3, ge=1)
+    threads: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.source is None) != (self.target is None):
+            raise ValueError("give word vectors of both languages, source and target, or of neither to train them")
+        if self.shared and self.source is None:
+            raise ValueError("vectors that are trained here are not in one space; shared needs files")
+        return self
+
+
+class ParallelSettings(Settings):
+    """Sentences of both languages: two files, aligned line by line; words are linked by `aligner`.
+
+    `builtin` is deterministic and needs nothing; `eflomal` (the extra `align`) samples, so two runs differ a little.
+    """
+
+    source: Paths
+    target: Paths
+    limit_lines: int | None = None
+    aligner: Literal["builtin", "eflomal"] = "builtin"
+
+
+class PretrainSettings(Settings):
+    """A model from scratch for a corpus and a tokenizer."""
+
+    preset: str = "roberta-tiny"
+    steps: int = Field(1000, ge=1)
+    batch_tokens: int = Field(4096, ge=16)
+    sequence_length: int = Field(128, ge=8)
+    learning_rate: float = Field(2e-3, gt=0)
+    warmup_share: float = Field(0.06, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    objective: str | None = None
+    objective_options: dict[str, Any] = {"mask_share": 0.3}
+    unigram_bias: bool = True
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    checkpoint_every: int = Field(0, ge=0)
+    seed: int = 0
+
+
+class Phase(Settings):
+    """One stretch of adaptation in which a fixed part of the model trains."""
+
+    steps: int = Field(ge=1)
+    embeddings: Trains = "full"
+    head: Trains = "full"
+    body: str = "lora"
+
+
+class AdaptSettings(Settings):
+    """Continued pretraining after the graft."""
+
+    objective: str | None = None
+    objective_options: dict[str, Any] = {}
+    steps: int = Field(200, ge=0)
+    batch_tokens: int = Field(2048, ge=16)
+    sequence_length: int = Field(128, ge=8)
+    learning_rate: float = Field(5e-4, gt=0)
+    warmup_share: float = Field(0.06, ge=0, lt=1)
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    weight_decay: float = Field(0.0, ge=0)
+    embeddings: Trains = "full"
+    head: Trains = "full"
+    body: Annotated[str, Field(pattern=r"^(lora|frozen|full|top_bottom:\d+)$")] = "lora"
+    lora_rank: int = Field(8, ge=1)
+    lora_alpha: float = Field(16, gt=0)
+    lora_dropout: float = Field(0.0, ge=0, lt=1)
+    lora_targets: list[str] | None = None
+    phases: list[Phase] = []
+    gradient_checkpointing: bool = False
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    checkpoint_every: int = Field(0, ge=0)
+    probe_step: int = Field(50, ge=0)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _phases_add_up(self) -> Self:
+        if self.phases and sum(p.steps for p in self.phases) != self.steps:
+            raise ValueError("the steps of the phases must add up to steps")
+        return self
+
+
+class EvaluationSettings(Settings):
+    """Which evaluators run, and how much text each sees."""
+
+    evaluators: list[str] = ["bits_per_byte"]
+    options: dict[str, dict[str, Any]] = {}
+    max_lines: int = Field(200, ge=1)
+
+
+class GraftSettings(Settings):
+    """How rows become a model: relaxed match rules, norms, fallback, blocks.
+
+    `device` is where strategies that learn do so: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
+    """
+
+    rules: list[str] = []
+    norm_calibration: Calibration = "none"
+    fallback: Literal["normal", "mean"] = "normal"
+    memory_budget: str | None = None
+    device: str = "auto"
+    verify: bool = True
+
+
+class TrackingSettings(Settings):
+    """MLflow: where runs go; `required: true` stops before the start when the store does not answer."""
+
+    enabled: bool = True
+    uri: str = "sqlite:///mlflow.db"
+    experiment: str | None = None
+    required: bool = False
+
+
+class StrategySettings(Settings):
+    """One line of the comparison: a strategy (or a chain) with its fields, under a label.
+
+    `norm_calibration` is this line's own; without it the recipe's `graft.norm_calibration` holds.
+    """
+
+    label: str
+    chain: list[tuple[str, dict[str, Any]]]
+    norm_calibration: Calibration | None = None
+
+
+def _strategies(value: object) -> object:
+    if not isinstance(value, list) or not value:
+        raise ValueError("give a list of at least one strategy")
+    return [_strategy(v) for v in value]
+
+
+_OF_THE_LINE = ("name", "label", "norm_calibration")
+
+
+def _link(value: object) -> tuple[str, dict[str, Any]]:
+    if isinstance(value, str):
+        return value, {}
+    if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[1], dict):
+        return str(value[0]), dict(value[1])
+    if isinstance(value, Mapping) and "name" in value:
+        return str(value["name"]), {str(k): v for k, v in value.items() if k not in _OF_THE_LINE}
+    raise ValueError(f"a strategy is a name, or a mapping with 'name' and its fields, not {value!r}")
+
+
+def _strategy(value: object) -> object:
+    if isinstance(value, StrategySettings):
+        return value
+    given = value if isinstance(value, Mapping) else {}
+    calibration = given.get("norm_calibration")
+    if "chain" in given:
+        links = [_link(v) for v in given["chain"]]
+        default = "+".join(n for n, _ in links)
+        if unknown := set(given) - {"chain", *_OF_THE_LINE[1:]}:
+            raise ValueError(f"unknown key '{unknown.pop()}' beside 'chain'; fields belong to the chain's members")
+    else:
+        links = [_link(value)]
+        name, fields = links[0]
+        shown = ",".join(f"{k}={v}" for k, v in fields.items())
+        default = f"{name}[{shown}]" if shown else name
+    if calibration is not None:
+        default += f", norms by {calibration}"
+    return {"label": given.get("label") or default, "chain": links, "norm_calibration": calibration}
+
+
+class CompareSettings(Settings):
+    """A whole comparison: one recipe file."""
+
+    name: str = "comparison"
+    source: str
+    target_tokenizer: str | TokenizerSettings
+    corpus: CorpusSettings
+    strategies: Annotated[list[StrategySettings], BeforeValidator(_strategies)]
+    reference: str | None = None
+    seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
+    dictionary: DictionarySettings | None = None
+    target_vectors: VectorSettings = VectorSettings()
+    poor_model: str | PretrainSettings | None = None
+    word_vectors: WordVectorSettings = WordVectorSettings()
+    parallel: ParallelSettings | None = None
+    donor: str | None = None
+    answer: str | None = None
+    graft: GraftSettings = GraftSettings()
+    adaptation: AdaptSettings = AdaptSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    keep_models: bool = False
+
+    @model_validator(mode="after")
+    def _labels_and_seeds(self) -> Self:
+        labels = [s.label for s in self.strategies]
+        if twice := {label for label in labels if labels.count(label) > 1}:
+            raise ValueError(f"two strategies share the label '{twice.pop()}'; give one a label of its own")
+        if self.reference is not None and self.reference not in labels:
+            raise ValueError(f"reference '{self.reference}' is not among the strategies")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds repeat")
+        return self

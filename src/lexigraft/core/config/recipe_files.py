@@ -1,0 +1,91 @@
+"""Recipe files: YAML to settings and back, with paths and environment variables resolved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lexigraft.core.config.base import validate
+from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.errors import LexigraftError
+
+
+def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> CompareSettings:
+    """Read a YAML recipe; relative paths in it start from the recipe's folder, ``$NAME`` is taken from the environment.
+
+    Args:
+        path: The recipe file.
+        overrides: Dotted keys with values that replace the file's.
+
+    Raises:
+        LexigraftError: The file is missing, is not YAML, or holds an unknown key or an impossible value.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LexigraftError("recipe not found", path, "Give the path of a YAML recipe") from None
+    except OSError as fault:
+        raise LexigraftError("recipe cannot be read", path, fault.strerror or str(fault)) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+        raise LexigraftError("recipe is not readable YAML", path, " ".join(str(fault).split())) from None
+    if not isinstance(values, dict):
+        raise LexigraftError("recipe must be a mapping of keys", path, "See examples/ for complete recipes")
+    for key, value in (overrides or {}).items():
+        _assign(values, key, value)
+    return validate(CompareSettings, _resolve(values, path.resolve().parent), f"recipe {path.name}")
+
+
+def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
+    *parents, last = dotted.split(".")
+    for part in parents:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise LexigraftError("this key holds a value, not a group", dotted, f"'{part}' cannot take '{last}'")
+        values = inner
+    values[last] = value
+
+
+_PATH_KEYS = {
+    "source", "target", "target_tokenizer", "poor_model", "donor", "answer", "train", "heldout", "source_heldout",
+    "source_train", "path", "pivot", "file", "extend_tokenizer",
+}  # fmt: skip
+
+
+def _resolve(value: Any, base: Path, key: str = "") -> Any:
+    """Make paths absolute: a value under a path key that exists beside the recipe, or that looks like a local path."""
+    if isinstance(value, dict):
+        return {k: _resolve(v, base, "heldout" if key == "also_heldout" else k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_resolve(v, base, key) for v in value]
+    if isinstance(value, str) and key in _PATH_KEYS:
+        value = os.path.expandvars(value)
+        if "$" in value:
+            raise LexigraftError(
+                "recipe names an environment variable that is not set", value, "Set it, or write the path"
+            )
+        expanded = Path(value).expanduser()
+        local = base / expanded
+        if value.startswith((".", "/", "~")) or local.exists() or _one_language(local):
+            return str(local.resolve()) if not any(c in value for c in "*?[") else str(local)
+    return value
+
+
+def _one_language(path: Path) -> bool:
+    """Whether this is ``FILE#eng``: one language out of a file of word vectors."""
+    file, mark, _ = str(path).rpartition("#")
+    return bool(mark) and Path(file).is_file()
+
+
+def dump_recipe(recipe: CompareSettings) -> str:
+    """The recipe as YAML that reads back to the same settings."""
+    values = recipe.model_dump(mode="json", exclude_defaults=True)
+    values["strategies"] = [
+        {"label": s.label, "chain": [{"name": n, **f} for n, f in s.chain]}
+        | ({"norm_calibration": s.norm_calibration} if s.norm_calibration else {})
+        for s in recipe.strategies
+    ]
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,1 @@
+"""Text: corpora, parallel text, dictionaries, and a made language with known translations."""

@@ -1,0 +1,176 @@
+"""Text to learn from: cleaned of empty and repeated lines, hashed, split so that a line never changes sides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress, islice
+from pathlib import Path
+
+import numpy as np
+
+from lexigraft.core.data.readers import read_lines
+from lexigraft.core.data.spill import Seen, keep_lines
+from lexigraft.core.errors import LexigraftError
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Lines of text with the hash of their content.
+
+    Attributes:
+        lines: The lines in order, stripped, none empty; in a file where they are too large for memory.
+        hash: SHA-256 (hex) over the lines in order.
+        bytes: UTF-8 bytes of all lines, without line ends.
+        dropped_empty: How many lines were empty.
+        dropped_duplicates: How many lines repeated an earlier one.
+        dropped_heldout: How many lines also occur in the held-out text (see :func:`without`).
+        origin: The paths or names the lines came from.
+    """
+
+    lines: Sequence[str]
+    hash: str
+    bytes: int = 0
+    dropped_empty: int = 0
+    dropped_duplicates: int = 0
+    dropped_heldout: int = 0
+    origin: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, lines: Iterable[str], origin: Sequence[str] = (), *, deduplicate: bool = False) -> Corpus:
+        """Make a corpus of lines in memory: stripped, empty ones dropped."""
+        return _cleaned(lines, None, deduplicate, tuple(origin))
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+def load_corpus(
+    paths: Sequence[str | Path],
+    *,
+    text_field: str = "text",
+    limit_lines: int | None = None,
+    deduplicate: bool = True,
+) -> Corpus:
+    """Read a corpus; Unicode forms stay as they are.
+
+    Args:
+        paths: Files (.txt, .jsonl, .parquet, .gz of the first two), globs, folders, or ``hub:NAME[:split]``.
+        text_field: The JSON field or column that holds the text.
+        limit_lines: Stop after this many kept lines.
+        deduplicate: Drop exact repetitions of an earlier line.
+
+    Returns:
+        The lines with hash, counts and origin.
+
+    Raises:
+        LexigraftError: Nothing to read, no line left, or unreadable text (see :func:`text_files.read_lines`).
+    """
+    origin = tuple(map(str, paths))
+    if not origin:
+        raise LexigraftError("no corpus given", hint="Name at least one text file, glob, folder or hub:NAME")
+    corpus = _cleaned(read_lines(paths, text_field), limit_lines, deduplicate, origin)
+    if not corpus.lines:
+        raise LexigraftError("corpus is empty", ", ".join(origin), "Give files with at least one line of text")
+    return corpus
+
+
+def split(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
+    """Hold lines out by their content: the same line is always on the same side, whatever the order or the rest.
+
+    Args:
+        corpus: What to split.
+        share: Expected share of lines held out, in [0, 1).
+        seed: Chooses another division.
+
+    Returns:
+        The training and the held-out part.
+
+    Raises:
+        LexigraftError: One side would be empty though a share above 0 was asked for.
+    """
+    if share == 0:
+        return corpus, _corpus([], corpus.origin)
+    out = np.fromiter((_position(line, seed) < share for line in corpus.lines), np.bool_, len(corpus))
+    if not len(corpus) or out.all() or not out.any():
+        hint = "Give more text, another share, or held-out files"
+        raise LexigraftError("corpus is too small to hold lines out", f"{len(corpus)} lines, share {share}", hint)
+    train, heldout = (_corpus(compress(corpus.lines, side), corpus.origin) for side in (~out, out))
+    return replace(train, dropped_empty=corpus.dropped_empty, dropped_duplicates=corpus.dropped_duplicates), heldout
+
+
+def without(train: Corpus, heldout: Corpus) -> Corpus:
+    """The training text without the lines that occur in the held-out text; how many went is counted.
+
+    Args:
+        train: Text to learn from.
+        heldout: Text that must stay unseen.
+
+    Returns:
+        What is left of ``train``.
+
+    Raises:
+        LexigraftError: Nothing would be left.
+    """
+    unseen = frozenset(heldout.lines)
+    kept = np.fromiter((line not in unseen for line in train.lines), np.bool_, len(train))
+    if not kept.any():
+        raise LexigraftError(
+            "every training line occurs in the held-out text", ", ".join(train.origin), "Use other held-out text"
+        )
+    if kept.all():
+        return train
+    rest = _corpus(compress(train.lines, kept), train.origin)
+    return replace(
+        rest,
+        dropped_empty=train.dropped_empty,
+        dropped_duplicates=train.dropped_duplicates,
+        dropped_heldout=train.dropped_heldout + len(train) - len(rest),
+    )
+
+
+def spread(corpus: Corpus, limit: int) -> Corpus:
+    """At most ``limit`` lines, evenly spread over the text."""
+    if len(corpus) <= limit:
+        return corpus
+    return _corpus((corpus.lines[n * len(corpus) // limit] for n in range(limit)), corpus.origin)
+
+
+def _cleaned(lines: Iterable[str], limit: int | None, deduplicate: bool, origin: tuple[str, ...]) -> Corpus:
+    seen, dropped = Seen(), {"empty": 0, "repeated": 0}
+
+    def kept() -> Iterator[str]:
+        for line in lines:
+            text = line.strip()
+            if text and (not deduplicate or seen.add(text)):
+                yield text
+            else:
+                dropped["repeated" if text else "empty"] += 1
+
+    corpus = _corpus(islice(kept(), limit), origin)
+    return replace(corpus, dropped_empty=dropped["empty"], dropped_duplicates=dropped["repeated"])
+
+
+def _corpus(lines: Iterable[str], origin: tuple[str, ...]) -> Corpus:
+    digest = hashlib.sha256()
+    size = 0
+
+    def hashed() -> Iterator[str]:
+        nonlocal size
+        for line in lines:
+            encoded = line.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(8, "little"))
+            digest.update(encoded)
+            size += len(encoded)
+            yield line
+
+    kept = keep_lines(hashed())
+    return Corpus(kept, digest.hexdigest(), size, origin=origin)
+
+
+def _position(line: str, seed: int) -> float:
+    digest = hashlib.blake2b(
+        line.encode("utf-8", "surrogatepass"), digest_size=8, salt=seed.to_bytes(8, "little", signed=True)
+    )
+    return int.from_bytes(digest.digest(), "little") / 2**64

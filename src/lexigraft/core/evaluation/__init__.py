@@ -1,0 +1,1 @@
+"""Cells of a comparison, their scores, and statistics."""

@@ -1,0 +1,108 @@
+"""A comparison's folder: who may write it, which cells are finished, which failed; whole files or none."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.cell import Cell, CellResult, Comparison
+from lexigraft.core.utils.files import write_whole
+
+RESULT, FAILURE, COMPARISON, RECIPE = "result.json", "error.txt", "comparison.json", "recipe.yaml"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every other comparison out of the folder; the system drops the lock when the process ends in any way.
+
+    Args:
+        folder: The comparison's folder.
+
+    Yields:
+        Nothing; the folder is this process's own inside the block.
+
+    Raises:
+        LexigraftError: Another process writes this folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            hint = "Wait for it to end, or give another --out"
+            raise LexigraftError("another comparison is writing this folder", folder, hint) from None
+        yield
+
+
+def cell_folder(folder: Path, cell: Cell) -> Path:
+    """Where everything of one cell lies."""
+    return folder / "cells" / cell.folder
+
+
+def save_result(folder: Path, result: CellResult) -> None:
+    """Mark a cell as finished: its result becomes visible whole, and an earlier failure is forgotten."""
+    home = cell_folder(folder, result.cell)
+    write_whole(home / RESULT, json.dumps(result.as_json(), indent=1, ensure_ascii=False))
+    (home / FAILURE).unlink(missing_ok=True)
+
+
+def load_result(folder: Path, cell: Cell) -> CellResult | None:
+    """The finished result of exactly this cell; None when there is none, or it belongs to another key."""
+    try:
+        values = json.loads((cell_folder(folder, cell) / RESULT).read_text(encoding="utf-8"))
+        result = CellResult.from_json(values)
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    same = (result.cell.label, result.cell.seed, result.cell.key) == (cell.label, cell.seed, cell.key)
+    return result if same else None
+
+
+def save_failure(folder: Path, cell: Cell, message: str) -> None:
+    """Leave the reason why a cell failed beside where its result would be."""
+    write_whole(cell_folder(folder, cell) / FAILURE, message)
+
+
+def load_failure(folder: Path, cell: Cell) -> str | None:
+    """Why the cell failed the last time it ran, or None."""
+    try:
+        return (cell_folder(folder, cell) / FAILURE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def save_comparison(folder: Path, comparison: Comparison, recipe: str) -> None:
+    """Write ``comparison.json`` and ``recipe.yaml``: what belongs to this comparison and what made it."""
+    write_whole(folder / RECIPE, recipe)
+    write_whole(folder / COMPARISON, json.dumps(comparison.as_json(), indent=1, ensure_ascii=False))
+
+
+def load_comparison(folder: Path) -> Comparison:
+    """The comparison written in a folder.
+
+    Args:
+        folder: The comparison's folder.
+
+    Returns:
+        Its cells, reference and facts.
+
+    Raises:
+        LexigraftError: The folder holds none.
+    """
+    path = folder / COMPARISON
+    try:
+        return Comparison.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
+        hint = "Give the folder that `lexigraft compare --out` wrote"
+        raise LexigraftError("no comparison in this folder", folder, hint) from None
+    except (ValueError, KeyError, TypeError) as fault:
+        raise LexigraftError("the comparison's list of cells is damaged", path, f"{fault}; run it again") from None
+
+
+def load_results(folder: Path, comparison: Comparison) -> list[CellResult]:
+    """The finished results of the comparison's own cells, in its order; nothing else in the folder is looked at."""
+    found = (load_result(folder, cell) for cell in comparison.cells)
+    return [result for result in found if result is not None]

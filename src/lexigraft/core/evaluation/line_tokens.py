@@ -1,0 +1,64 @@
+"""Which whitespace-separated word of the raw text every token belongs to, and which bytes a tokenizer hides."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+
+class LineTokens(NamedTuple):
+    """One line as tokens.
+
+    Attributes:
+        ids: Token ids, without special tokens, int64, ``(tokens,)``.
+        words: The index of each token's word in the raw line, never decreasing, ``(tokens,)``.
+        word_count: Whitespace-separated words in the raw line.
+        hidden_bytes: UTF-8 bytes that no known token stands for: under unknown tokens, or dropped altogether.
+        lossless: Whether the tokens decode to the line again, whitespace aside.
+    """
+
+    ids: npt.NDArray[np.int64]
+    words: npt.NDArray[np.int64]
+    word_count: int
+    hidden_bytes: int
+    lossless: bool
+
+
+def tokenize_lines(vocabulary: Vocabulary, lines: Sequence[str]) -> list[LineTokens]:
+    """Tokenise lines without special tokens; words come from the raw text, the same for every tokenizer."""
+    backend = vocabulary.tokenizer.backend_tokenizer
+    encodings = backend.encode_batch(list(lines), add_special_tokens=False)
+    decoded = backend.decode_batch([e.ids for e in encodings], skip_special_tokens=False)
+    unknown = vocabulary.specials.get("unk")
+    return [
+        _line(line, np.array(e.ids, np.int64), np.array(e.offsets, np.int64).reshape(-1, 2), unknown, text)
+        for line, e, text in zip(lines, encodings, decoded, strict=True)
+    ]
+
+
+def _line(
+    line: str, ids: npt.NDArray[np.int64], spans: npt.NDArray[np.int64], unknown: int | None, decoded: str
+) -> LineTokens:
+    space = np.fromiter((c.isspace() for c in line), np.bool_, len(line))
+    starts = ~space & np.concatenate([[True], space[:-1]]) if line else space
+    count = int(starts.sum())
+    # A space belongs to the word that follows it, as in "▁word" and "Ġword".
+    word_at = np.minimum(np.cumsum(starts) - 1 + space, count - 1)
+    words = word_at[np.minimum(spans[:, 0], len(line) - 1)] if len(ids) else np.empty(0, np.int64)
+    shown = np.zeros(len(line) + 1, np.int64)
+    np.add.at(shown, spans[:, 0], 1)
+    np.add.at(shown, spans[:, 1], -1)
+    covered = np.cumsum(shown)[:-1] > 0
+    hidden = [c for c in np.flatnonzero(~covered & ~space) if unicodedata.category(line[c])[0] not in "CMZ"]
+    lost = sum(len(line[c].encode()) for c in hidden)
+    for first, end in spans[ids == unknown] if unknown is not None else ():
+        lost += len(line[first:end].strip().encode())
+    same = "".join(line.split()) == "".join(decoded.split())
+    return LineTokens(ids, np.maximum.accumulate(words).astype(np.int64), count, lost, same)

@@ -1,0 +1,151 @@
+"""Bits that a model needs for chosen tokens: padded batches of similar length, the head on scored positions only."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.models.heads import head_logits, hidden_states, separable
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+Ids = npt.NDArray[np.int64]
+
+_LOGITS_AT_ONCE = 2**25
+
+
+class Item(NamedTuple):
+    """One sequence to score.
+
+    Attributes:
+        inputs: What the model reads, ``(length,)``.
+        positions: Where its outputs are scored, ``(scored,)``.
+        targets: The token that each scored output should give, ``(scored,)``.
+        decoder: What the decoder reads (encoder-decoder models only); positions then count in it.
+    """
+
+    inputs: Ids
+    positions: Ids
+    targets: Ids
+    decoder: Ids | None = None
+
+
+def item_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int) -> npt.NDArray[np.float64]:
+    """The sum of −log2 p over the scored tokens of each item.
+
+    Args:
+        model: The model; it is run in evaluation mode without gradients and left as it was.
+        items: What to score, in any order.
+        batch_tokens: Most input tokens in one batch, padding included (a longer single sequence goes alone).
+
+    Returns:
+        Bits, shape ``(items,)``.
+    """
+    import torch
+
+    nats = np.zeros(len(items))
+    with _evaluating(model), torch.no_grad():
+        for places in _batches(items, batch_tokens, model):
+            nats[places] = _batch_nats(model, [items[i] for i in places])
+    return nats / math.log(2)
+
+
+def _batches(items: Sequence[Item], batch_tokens: int, model: PreTrainedModel) -> Iterator[list[int]]:
+    """Places of items of similar length that fit one batch."""
+    table = model.get_output_embeddings()
+    most_scored = max(1, _LOGITS_AT_ONCE // (table.weight.shape[0] if table is not None else model.config.vocab_size))
+    bounded = model.config.is_encoder_decoder or model.base_model is model
+    batch: list[int] = []
+    longest = scored = 0
+    for place in sorted(range(len(items)), key=lambda i: -len(items[i].inputs)):
+        item = items[place]
+        length = max(longest, len(item.inputs), 0 if item.decoder is None else len(item.decoder))
+        too_long = length * (len(batch) + 1) > batch_tokens
+        if batch and (too_long or (bounded and scored + len(item.targets) > most_scored)):
+            yield batch
+            batch, scored, length = [], 0, len(item.inputs)
+        batch.append(place)
+        longest, scored = length, scored + len(item.targets)
+    if batch:
+        yield batch
+
+
+def _batch_nats(model: PreTrainedModel, batch: list[Item]) -> npt.NDArray[np.float64]:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    device = model.device
+    inputs = _padded(model, [i.inputs for i in batch])
+    rows = torch.from_numpy(np.repeat(np.arange(len(batch)), [len(i.positions) for i in batch])).to(device)
+    positions = torch.from_numpy(np.concatenate([i.positions for i in batch])).to(device)
+    targets = torch.from_numpy(np.concatenate([i.targets for i in batch])).to(device)
+    if batch[0].decoder is not None:
+        decoder = _padded(model, [i.decoder for i in batch if i.decoder is not None])
+        logits = _decoder_logits(model, inputs, decoder["input_ids"], rows, positions)
+        nats = cross_entropy(logits.float(), targets, reduction="none")
+    elif separable(model, inputs["input_ids"][:, : int(min(len(i.inputs) for i in batch))]):
+        hidden = hidden_states(model, **inputs)[rows, positions]
+        size = max(1, _LOGITS_AT_ONCE // model.get_output_embeddings().weight.shape[0])
+        parts = zip(hidden.split(size), targets.split(size), strict=True)
+        nats = torch.cat([cross_entropy(head_logits(model, h).float(), w, reduction="none") for h, w in parts])
+    else:
+        logits = model(**inputs).logits[rows, positions]
+        nats = cross_entropy(logits.float(), targets, reduction="none")
+    # Summed on the CPU: sums by index on a GPU come out in any order.
+    summed: npt.NDArray[np.float64] = np.zeros(len(batch))
+    np.add.at(summed, rows.cpu().numpy(), nats.double().cpu().numpy())
+    return summed
+
+
+def _decoder_logits(
+    model: PreTrainedModel,
+    inputs: dict[str, torch.Tensor],
+    decoder: torch.Tensor,
+    rows: torch.Tensor,
+    positions: torch.Tensor,
+) -> torch.Tensor:
+    """Logits ``(scored, vocabulary)``: the output table sees the scored positions only."""
+
+    def select(_: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return arguments[0][rows, positions].unsqueeze(0)
+
+    handle = model.get_output_embeddings().register_forward_pre_hook(select)
+    try:
+        logits: torch.Tensor = model(**inputs, decoder_input_ids=decoder, use_cache=False).logits
+    finally:
+        handle.remove()
+    return logits[0]
+
+
+def _padded(model: PreTrainedModel, sequences: Sequence[Ids]) -> dict[str, torch.Tensor]:
+    import torch
+
+    longest = max(map(len, sequences))
+    ids = np.full((len(sequences), longest), getattr(model.config, "pad_token_id", None) or 0, np.int64)
+    mask = np.zeros((len(sequences), longest), np.int64)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = sequence
+        mask[row, : len(sequence)] = 1
+    padded = {"input_ids": torch.from_numpy(ids).to(model.device)}
+    if not mask.all():
+        padded["attention_mask"] = torch.from_numpy(mask).to(model.device)
+    return padded
+
+
+@contextlib.contextmanager
+def _evaluating(model: PreTrainedModel) -> Iterator[None]:
+    training = [m for m in model.modules() if m.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

@@ -1,0 +1,101 @@
+"""Text as sequences to score, one maker for each kind of model; every token is scored exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lexigraft.core.evaluation.line_tokens import LineTokens
+from lexigraft.core.evaluation.scoring import Ids, Item
+
+
+def causal_items(line: LineTokens, prefix: int | None, context: int, stride: int) -> Iterator[Item]:
+    """Strided windows: a token is predicted from at least ``context - stride`` tokens before it, where there are any.
+
+    Args:
+        line: The line.
+        prefix: The token that the first one is predicted from; without one the first token is not scored.
+        context: The longest input.
+        stride: How far the window moves, at most ``context``.
+
+    Yields:
+        Sequences to score.
+    """
+    ids = line.ids if prefix is None else np.concatenate([[prefix], line.ids])
+    inputs, targets = ids[:-1], ids[1:]
+    scored = 0
+    while scored < len(targets):
+        end = min(len(targets), context if scored == 0 else scored + stride)
+        start = max(0, end - context)
+        yield Item(inputs[start:end], np.arange(scored, end) - start, targets[scored:end])
+        scored = end
+
+
+def masked_items(line: LineTokens, stripes: int, mask: int, frame: tuple[Ids, Ids], context: int) -> Iterator[Item]:
+    """Striped pseudo-likelihood: stripe ``j`` hides the words ``i`` with ``i mod stripes == j``, whole words together.
+
+    Args:
+        line: The line.
+        stripes: How many stripes.
+        mask: The mask token.
+        frame: What stands before and after the text.
+        context: The longest input.
+
+    Yields:
+        Sequences to score.
+    """
+    left, right = frame
+    for ids, words in _windows(line, context - len(left) - len(right), None):
+        framed = np.concatenate([left, ids, right])
+        for stripe in range(stripes):
+            chosen = np.flatnonzero(words % stripes == stripe)
+            if len(chosen):
+                inputs = framed.copy()
+                inputs[chosen + len(left)] = mask
+                yield Item(inputs, chosen + len(left), ids[chosen])
+
+
+def span_items(line: LineTokens, stripes: int, sentinels: Ids, start: int, end: Ids, context: int) -> Iterator[Item]:
+    """The same stripes as sentinel spans: the decoder writes the hidden words; sentinels and the end are not scored.
+
+    Args:
+        line: The line.
+        stripes: How many stripes.
+        sentinels: Sentinel tokens in order.
+        start: The token that the decoder starts from.
+        end: What ends the encoder's input (empty for nothing).
+        context: The longest input.
+
+    Yields:
+        Sequences to score.
+    """
+    for ids, words in _windows(line, context - len(end) - 1, len(sentinels) * stripes):
+        first = np.concatenate([[True], words[1:] != words[:-1]])
+        for stripe in range(stripes):
+            hidden = words % stripes == stripe
+            if not hidden.any():
+                continue
+            begins = first & hidden
+            marks = sentinels[np.cumsum(begins) - 1]
+            inputs = np.where(begins, marks, ids)[~hidden | begins]
+            pairs = np.stack([marks, ids], 1).ravel()
+            kept = np.stack([begins, hidden], 1)
+            written = pairs[kept.ravel()]
+            scored = np.flatnonzero(np.stack([np.zeros_like(begins), hidden], 1).ravel()[kept.ravel()])
+            decoder = np.concatenate([[start], written[:-1]])
+            yield Item(np.concatenate([inputs, end]), scored, written[scored], decoder)
+
+
+def _windows(line: LineTokens, most_tokens: int, most_words: int | None) -> Iterator[tuple[Ids, Ids]]:
+    """Consecutive pieces of a line, cut between words where a word fits."""
+    ids, words = line.ids, line.words
+    at = 0
+    while at < len(ids):
+        end = min(len(ids), at + most_tokens)
+        if most_words is not None:
+            end = min(end, at + int(np.searchsorted(words[at:], words[at] + most_words)))
+        if end < len(ids) and words[end] == words[end - 1] and words[end] != words[at]:
+            end = at + int(np.searchsorted(words[at:end], words[end]))
+        yield ids[at:end], words[at:end]
+        at = end

@@ -1,0 +1,58 @@
+"""Running one cell, in this process or in a spawned one: its result is stored at once, its fault becomes a value."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.cell import Cell, CellResult
+from lexigraft.core.evaluation.cell_store import save_result
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a cell has no result: one line for the list, the whole story for ``error.txt``."""
+
+    message: str
+    detail: str
+
+
+def store_cell(run_cell: Callable[[Cell], CellResult], cell: Cell, out: Path) -> CellResult | Failure:
+    """Run one cell and store its result; every exception but an interruption becomes a ``Failure``."""
+    try:
+        result = run_cell(cell)
+        if result.cell != cell:
+            raise ValueError(f"asked for {cell.title} but got the result of {result.cell.title}")
+        save_result(out, result)
+    except LexigraftError as fault:
+        return Failure(str(fault), f"{fault}\n")
+    except Exception as fault:
+        return Failure(f"{type(fault).__name__}: {fault}", traceback.format_exc())
+    return result
+
+
+def start_worker(threads: int) -> None:
+    """Prepare a spawned process: its share of threads, Ctrl-C left to the parent, and an end when the parent ends.
+
+    Args:
+        threads: Threads for this process's arithmetic.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

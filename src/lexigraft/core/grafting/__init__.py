@@ -1,0 +1,1 @@
+"""From a strategy's plan to a verified folder: needs, rows, pipeline."""

@@ -1,0 +1,117 @@
+"""Chains of strategies: named in a string, or asked for one plan in place of a strategy."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
+from lexigraft.core.grafting.rows import build_rows, covered_by, plans_by_role
+from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy
+from lexigraft.core.models.tables import Role
+from lexigraft.core.registry import make
+
+if TYPE_CHECKING:
+    import torch
+
+
+def named_chain(names: str) -> list[Strategy]:
+    """Strategies with their default fields from ``"focus"`` or ``"focus,subword_mean"``.
+
+    Raises:
+        LexigraftError: An unknown strategy.
+        ValueError: No name, or one that keeps another body than the source's.
+    """
+    chain: list[Strategy] = [make("strategy", name.strip()) for name in names.split(",") if name.strip()]
+    if not chain:
+        raise ValueError("name at least one strategy to start from")
+    if other := [s.name for s in chain if s.body is not Body.SOURCE]:
+        raise ValueError(f"cannot start from {', '.join(other)}: it keeps the poor model's body")
+    return chain
+
+
+def named_needs(names: str) -> frozenset[Need]:
+    """What the named strategies need."""
+    return frozenset().union(*(s.effective_needs() for s in named_chain(names)))
+
+
+def start_rows(names: str, ctx: InitContext) -> dict[Role, torch.Tensor]:
+    """The finished rows that the named strategies give for ``ctx.target_ids``; what they leave gets the fallback.
+
+    Args:
+        names: As for :func:`named_chain`.
+        ctx: Whose rows are asked for.
+
+    Returns:
+        float32 by role, ``(asked, hidden)``, the bias ``(asked,)``: fresh tensors.
+    """
+    tables = build_rows(named_chain(names), ctx).tables
+    return {role: tables[role][ctx.target_ids].clone() for role in ctx.roles}
+
+
+Answer = tuple[npt.NDArray[np.int64], Mix | Dense]
+"""Places among the rows asked for, ascending, and what a strategy says of them."""
+
+
+def plan_of_chain(chain: Sequence[Strategy], ctx: InitContext) -> Plan:
+    """One plan for a whole chain: what :func:`lexigraft.core.grafting.rows.build_rows` would ask of it, merged.
+
+    Each strategy is asked for the rows that the ones before it left uncovered; strategies of ``Scope.NEW`` for
+    unmatched tokens only, so the asker must be of ``Scope.ALL`` to hand on one that re-estimates matched rows. Nothing
+    is drawn from the generator that the chain itself would not draw.
+
+    Args:
+        chain: Strategies of the source's body.
+        ctx: Whose rows are asked for; its resources must be able to meet what the chain needs.
+
+    Returns:
+        A Mix where every strategy answered with one, else one part for each role.
+    """
+    unmatched = ctx.alignment.source_ids[ctx.target_ids] < 0
+    open_rows = np.ones(len(ctx.target_ids), np.bool_)
+    plans: list[tuple[npt.NDArray[np.int64], Plan]] = []
+    for strategy in chain:
+        at = np.flatnonzero(open_rows & unmatched if strategy.scope is Scope.NEW else open_rows)
+        if len(at):
+            resources = ctx.resources.restricted_to(strategy.may_use())
+            plan = strategy.plan(dataclasses.replace(ctx, target_ids=ctx.target_ids[at], resources=resources))
+            plans.append((at, plan))
+            open_rows[at[covered_by(plans_by_role(strategy, plan, ctx.roles)[Role.INPUT])]] = False
+    mixes = [(at, plan) for at, plan in plans if isinstance(plan, Mix)]
+    if len(mixes) == len(plans):
+        return _merged_mix(mixes, len(ctx.target_ids))
+    return {
+        role: _merged(
+            [(at, plans_by_role(chain[0], plan, ctx.roles)[role]) for at, plan in plans],
+            ctx.table(role),
+            len(ctx.target_ids),
+        )
+        for role in sorted(ctx.roles)
+    }
+
+
+def _merged_mix(answers: Sequence[tuple[npt.NDArray[np.int64], Mix]], asked: int) -> Mix:
+    rows: list[tuple[list[int], list[float]]] = [([], [])] * asked
+    for at, mix in answers:
+        for n in np.flatnonzero(mix.covered).tolist():
+            ids, weights = mix.row(n)
+            rows[int(at[n])] = (ids.tolist(), weights.tolist())
+    return Mix.from_rows(rows)
+
+
+def _merged(answers: Sequence[Answer], table: torch.Tensor, asked: int) -> Dense:
+    import torch
+
+    rows, covered = torch.zeros(asked, *table.shape[1:]), np.zeros(asked, np.bool_)
+    for at, part in answers:
+        here = covered_by(part)
+        made = combine(part, table) if isinstance(part, Mix) else part.rows.float()
+        rows[torch.from_numpy(at[here])] = made[torch.from_numpy(here)]
+        covered[at[here]] = True
+    mixes = [(at, part if isinstance(part, Mix) else part.mix) for at, part in answers]
+    return Dense(rows, covered, _merged_mix([(at, mix) for at, mix in mixes if mix is not None], asked))

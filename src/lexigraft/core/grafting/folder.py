@@ -1,0 +1,154 @@
+"""The folder of a grafted model: model, tokenizer, facts, provenance and model card."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.rows import Provenance
+from lexigraft.core.models.architecture import context_length
+from lexigraft.core.models.loading import load_model
+from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+FACTS, PROVENANCE = "lexigraft.json", "provenance.parquet"
+
+
+def write_model(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
+    """Save a model and its tokenizer as any transformers user expects them."""
+    _silence()
+    model.save_pretrained(folder)
+    write_tokenizer(folder, model, vocabulary)
+
+
+def write_settings(folder: Path, model: PreTrainedModel) -> None:
+    """Save what ``save_pretrained`` writes of a model beside its weights: the model may be on the meta device."""
+    _silence()
+    # Aside, because save_pretrained takes away the shards of other checkpoints that it finds.
+    with tempfile.TemporaryDirectory(dir=folder) as aside:
+        model.save_pretrained(aside, state_dict={})
+        for path in Path(aside).iterdir():
+            if path.suffix != ".safetensors":
+                os.replace(path, folder / path.name)
+
+
+def write_tokenizer(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
+    """Save the tokenizer, with the inputs and the length that the model takes."""
+    tokenizer = vocabulary.tokenizer
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    tokenizer.model_max_length = min(tokenizer.model_max_length, context_length(model, tokenizer.model_max_length))
+    tokenizer.save_pretrained(folder)
+
+
+def _silence() -> None:
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+
+
+def verify_model(folder: Path, model: PreTrainedModel) -> None:
+    """Load the folder with plain transformers and compare: same logits bit for bit, same ties, tokenizer as saved.
+
+    Raises:
+        RuntimeError: The saved model is not the model; nothing should be kept of it.
+    """
+    import torch
+    from transformers import AutoTokenizer
+
+    again = load_model(folder)
+    model.eval()
+    if tables_of(again).tied != tables_of(model).tied:
+        raise RuntimeError("tied tables did not survive saving")
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(len(tables_of(model).by_role[Role.INPUT]), (2, 8), generator=generator)
+    inputs: dict[str, Any] = {"input_ids": ids}
+    if model.config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = ids
+    with torch.no_grad():
+        if not torch.equal(model(**inputs).logits, again(**inputs).logits):
+            raise RuntimeError("the saved model gives other logits than the model in memory")
+    AutoTokenizer.from_pretrained(folder)
+
+
+def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write ``lexigraft.json``."""
+    (folder / FACTS).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_provenance(folder: Path, provenance: Provenance, vocabulary: Vocabulary) -> Path:
+    """Write ``provenance.parquet``: target_id, token, rule, source_ids, weights."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    mix = provenance.mix
+    lists = [pa.LargeListArray.from_arrays(pa.array(mix.indptr), pa.array(v)) for v in (mix.indices, mix.weights)]
+    table = pa.table(
+        {
+            "target_id": pa.array(np.arange(len(mix), dtype=np.int32)),
+            "token": pa.array(list(vocabulary.tokens)),
+            "rule": pa.array(provenance.rules).dictionary_encode(),
+            "source_ids": lists[0],
+            "weights": lists[1],
+        }
+    )
+    path = folder / PROVENANCE
+    pq.write_table(table, path)
+    return path
+
+
+def write_card(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write the model card."""
+    counts = facts["counts"]
+    matched = ", ".join(f"{rule} {n:,}" for rule, n in counts["matched"].items() if n)
+    text = f"""---
+library_name: transformers
+base_model: {facts["source"]["model"]}
+tags: [lexigraft, vocabulary-transfer]
+---
+# {facts["source"]["model"]} with a new vocabulary
+
+Grafted with Lexigraft {facts["versions"]["lexigraft"]}, strategy **{facts["strategy"]}**
+(body: {facts["body"]}, seed {facts["seed"]}).
+The rows are first estimates: adapt the model on target text before use (`lexigraft adapt`).
+
+| tokens | matched | new | covered by the strategy | fallback |
+|---|---|---|---|---|
+| {counts["target_tokens"]:,} | {matched or 0} | {counts["new"]:,} | {counts["covered"]:,} | {counts["fallback"]:,} |
+
+`provenance.parquet` names the source rows behind each token; `lexigraft explain . --token TEXT` shows one.
+"""
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def read_provenance(folder: Path) -> dict[str, list[Any]]:
+    """The columns of ``provenance.parquet``: target_id, token, rule, source_ids, weights.
+
+    Raises:
+        LexigraftError: The folder holds none.
+    """
+    import pyarrow.parquet as pq
+
+    path = folder / PROVENANCE
+    if not path.is_file():
+        raise LexigraftError("folder holds no provenance", path, "Give a folder that `lexigraft graft` wrote")
+    columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
+    return columns
+
+
+def new_rows(folder: Path) -> list[int]:
+    """Ids of the rows that were not copied from the source by a match rule."""
+    from lexigraft.core.tokenization.alignment import DEFAULT_RULES, RELAXED_RULES
+
+    columns = read_provenance(folder)
+    copied = {*DEFAULT_RULES, *RELAXED_RULES}
+    return [i for i, rule in zip(columns["target_id"], columns["rule"], strict=True) if rule not in copied]

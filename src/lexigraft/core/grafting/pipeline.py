@@ -1,0 +1,307 @@
+"""The one file that chains stages: vocabularies, alignment, plan, rows, surgery."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.core.config.recipe import GraftSettings
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.needs import Need, refuse_missing
+from lexigraft.core.grafting.resources import Donor, Loader, PoorModel, Resources
+from lexigraft.core.grafting.rows import Rows, build_rows
+from lexigraft.core.grafting.strategy import Body, InitContext, Strategy
+from lexigraft.core.models.disk_model import ModelOnDisk
+from lexigraft.core.models.loading import load_config
+from lexigraft.core.models.surgery import check_usable, install, reshape
+from lexigraft.core.models.tables import FloatTables, Role, check_tables
+from lexigraft.core.registry import make
+from lexigraft.core.tokenization.alignment import Alignment, align
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.number_splitting import digit_warning
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.utils.devices import usable_device
+from lexigraft.core.utils.memory import default_memory_budget, parse_size, peak_rss_bytes
+from lexigraft.core.utils.versions import versions
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Links = Sequence[tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Transplant:
+    """Finished rows, and the body on disk that they go into.
+
+    Attributes:
+        body: The model whose body is kept.
+        before: The vocabulary that it has.
+        vocabulary: The vocabulary that it gets.
+        rows: The tables with provenance and counts.
+        alignment: Who matched whom.
+        facts: What ``lexigraft.json`` says.
+        skeleton: The body without weights, already reshaped for the new vocabulary.
+    """
+
+    body: ModelOnDisk
+    before: Vocabulary
+    vocabulary: Vocabulary
+    rows: Rows
+    alignment: Alignment
+    facts: Mapping[str, Any]
+    skeleton: PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Grafted:
+    """A model with its new vocabulary, in memory.
+
+    Attributes:
+        model: The model, new tables installed.
+        vocabulary: Its vocabulary now.
+        rows: The tables with provenance and counts.
+        alignment: Who matched whom.
+        facts: What ``lexigraft.json`` says.
+    """
+
+    model: PreTrainedModel
+    vocabulary: Vocabulary
+    rows: Rows
+    alignment: Alignment
+    facts: Mapping[str, Any]
+
+
+def make_chain(links: Links) -> list[Strategy]:
+    """Configured strategies from names and fields.
+
+    Raises:
+        LexigraftError: An unknown strategy or field, an impossible value, or an empty chain.
+    """
+    if not links:
+        raise LexigraftError("no strategy given", hint="Name one; see `lexigraft strategies list`")
+    return [make("strategy", name, dict(fields)) for name, fields in links]
+
+
+def needs_of(chain: Sequence[Strategy]) -> frozenset[Need]:
+    """Everything a chain needs."""
+    return frozenset().union(*(s.effective_needs() for s in chain))
+
+
+def uses_of(chain: Sequence[Strategy]) -> frozenset[Need]:
+    """Everything a chain uses where it is met: its needs and the optional ones."""
+    return frozenset().union(*(s.may_use() for s in chain))
+
+
+def prepare_graft(
+    source: str,
+    target: Vocabulary,
+    chain: Sequence[Strategy],
+    supplies: Mapping[Need, Loader],
+    *,
+    poor: str | None = None,
+    seed: int = 0,
+    settings: GraftSettings | None = None,
+) -> Transplant:
+    """Make the rows of a graft: everything but the surgery. Of the models only the tables are read.
+
+    A strategy that works on the model itself (``Need.MODEL``) has it loaded, when it asks for it.
+
+    Args:
+        source: Folder or Hub name of the source model.
+        target: The vocabulary that the model gets.
+        chain: Configured strategies, tried in order.
+        supplies: A loader for each need that can be met.
+        poor: The poor model, whose body is kept by strategies of ``Body.TARGET``.
+        seed: Decides everything random.
+        settings: Match rules, norms, fallback, memory, device.
+
+    Raises:
+        LexigraftError: Anything that is wrong with the inputs; most of it before weights load.
+    """
+    import torch
+
+    settings = settings or GraftSettings()
+    seconds: dict[str, float] = {}
+    names = "+".join(s.name for s in chain)
+    with _timed(seconds, "load"):
+        device = usable_device(settings.device)
+        refuse_missing({s.name: s.effective_needs() for s in chain}, supplies)
+        load_config(source)
+        source_vocabulary = load_vocabulary(source)
+        if any(s.keeps_tokenizer for s in chain):
+            target = source_vocabulary
+        else:
+            check_usable(target)
+            refuse_same(source_vocabulary, target)
+        source_model = ModelOnDisk(source)
+        source_tables = _checked_tables(source_model, source_vocabulary)
+        source_rows = len(source_tables.as_held(Role.INPUT))
+        body, body_vocabulary = source_model, source_vocabulary
+        if chain[0].body is Body.TARGET:
+            body, body_vocabulary = _poor_body(poor, target)
+    with _timed(seconds, "surgery"):
+        skeleton = body.skeleton()
+        reshape(skeleton, body_vocabulary, target)
+    with _timed(seconds, "align"):
+        alignment = align(source_vocabulary, target, settings.rules)
+    resources = Resources(uses_of(chain), {**supplies, Need.MODEL: lambda: source_model.model})
+    with _timed(seconds, "vectors"):
+        if Need.TARGET_VECTORS in resources.declared and Need.TARGET_VECTORS in supplies:
+            resources.target_vectors()
+    budget = parse_size(settings.memory_budget) if settings.memory_budget else default_memory_budget()
+    ctx = InitContext(
+        source=source_vocabulary,
+        target=target,
+        alignment=alignment,
+        target_ids=alignment.new,
+        roles=body.roles,
+        tables=source_tables,
+        resources=resources,
+        generator=torch.Generator().manual_seed(seed),
+        device=device,
+        memory_budget=budget,
+    )
+    if target is not source_vocabulary and (warning := digit_warning(source_vocabulary, target)) is not None:
+        ctx.journal.note(warning)
+    with _timed(seconds, "rows"):
+        rows = build_rows(chain, ctx, fallback=settings.fallback, calibration=settings.norm_calibration)
+    seconds["plan"] = round(rows.plan_seconds, 4)
+    seconds["rows"] = round(seconds["rows"] - seconds["plan"], 4)
+    facts = {
+        "strategy": names,
+        "fields": [dict(s.parameters(), name=s.name) for s in chain],
+        "body": chain[0].body.value,
+        "seed": seed,
+        "counts": rows.counts,
+        "fallback_share": rows.counts["fallback"] / rows.counts["target_tokens"],
+        "source": {
+            "model": source,
+            "tokenizer_hash": source_vocabulary.hash,
+            "tokens": source_vocabulary.size,
+            "rows": source_rows,
+        },
+        "target": {"tokenizer_hash": target.hash, "tokens": target.size},
+        "poor_model": poor if chain[0].body is Body.TARGET else None,
+        "notes": list(rows.notes),
+        "settings": settings.model_dump(mode="json"),
+        "device": device,
+        "versions": versions(),
+        "seconds": seconds,
+        "peak_rss_bytes": peak_rss_bytes(),
+    }
+    return Transplant(body, body_vocabulary, target, rows, alignment, facts, skeleton)
+
+
+def graft_model(
+    source: str,
+    target: Vocabulary,
+    chain: Sequence[Strategy],
+    supplies: Mapping[Need, Loader],
+    *,
+    poor: str | None = None,
+    seed: int = 0,
+    settings: GraftSettings | None = None,
+) -> Grafted:
+    """Change a model's vocabulary: the whole graft, in memory; arguments and errors as :func:`prepare_graft`."""
+    return in_memory(prepare_graft(source, target, chain, supplies, poor=poor, seed=seed, settings=settings))
+
+
+def in_memory(made: Transplant) -> Grafted:
+    """Load the body of a transplant and put the rows into it."""
+    seconds = dict(made.facts["seconds"])
+    with _timed(seconds, "surgery"):
+        model = made.body.take()
+        install(model, made.rows.tables, made.before, made.vocabulary)
+    facts = {**made.facts, "seconds": seconds, "peak_rss_bytes": peak_rss_bytes()}
+    return Grafted(model, made.vocabulary, made.rows, made.alignment, facts)
+
+
+def refuse_same(source: Vocabulary, target: Vocabulary) -> None:
+    """Refuse a target tokenizer that is the source's own.
+
+    Raises:
+        LexigraftError: Both make the same ids of every text.
+    """
+    if source.hash == target.hash:
+        raise LexigraftError(
+            "target tokenizer equals the source tokenizer",
+            f"{target.size} tokens",
+            "There is nothing to graft; use strategy 'keep' as a control",
+        )
+
+
+def _poor_body(poor: str | None, target: Vocabulary) -> tuple[ModelOnDisk, Vocabulary]:
+    if poor is None:
+        raise LexigraftError(
+            "this strategy keeps the poor model's body, and no poor model is given", hint="Give --poor-model"
+        )
+    vocabulary = load_vocabulary(poor)
+    if vocabulary.hash != target.hash and vocabulary.tokens != target.tokens:
+        raise LexigraftError(
+            "the poor model has another tokenizer than the target", poor, "Pre-train it with the target tokenizer"
+        )
+    model = ModelOnDisk(poor)
+    _checked_tables(model, vocabulary)
+    return model, vocabulary
+
+
+def _checked_tables(model: ModelOnDisk, vocabulary: Vocabulary) -> FloatTables:
+    tables = model.tables()
+    check_tables(tables, vocabulary, model.path)
+    return FloatTables(tables.by_role)
+
+
+def poor_model_loader(poor: str, target: Vocabulary, counts: Any) -> PoorModel:
+    """The poor model's tables in float32 with the corpus counts of its tokens.
+
+    Args:
+        poor: Folder or Hub name.
+        target: The target vocabulary.
+        counts: Token counts, int64 ``(target,)``.
+    """
+    model, vocabulary = _poor_body(poor, target)
+    return PoorModel(FloatTables(model.tables().by_role), vocabulary, counts)
+
+
+def donor_loader(donor: str) -> Donor:
+    """The donor's tables in float32 with its vocabulary.
+
+    Args:
+        donor: Folder or Hub name.
+    """
+    vocabulary = load_vocabulary(donor)
+    return Donor(_checked_tables(ModelOnDisk(donor), vocabulary), vocabulary)
+
+
+def summary(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that ``graft --json`` prints."""
+    counts = facts["counts"]
+    return {
+        "strategy": facts["strategy"],
+        "body": facts["body"],
+        **{key: counts[key] for key in ("target_tokens", "matched", "new", "covered", "re_estimated", "fallback")},
+        "learned_tokens": counts["learned_tokens"],
+        "notes": facts["notes"],
+        "seconds": facts["seconds"],
+        "peak_rss_bytes": facts["peak_rss_bytes"],
+        "out": facts.get("out"),
+    }
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - started, 4)
+
+
+def reseeded(ctx: InitContext, seed: int) -> InitContext:
+    """The same context with a fresh generator (what the contract suite plans twice with)."""
+    import torch
+
+    return dataclasses.replace(ctx, generator=torch.Generator().manual_seed(seed))

@@ -1,0 +1,157 @@
+"""The contract every initialisation strategy keeps: what it declares, and what it is given."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Plan
+from lexigraft.core.models.tables import FloatTables, Role
+
+if TYPE_CHECKING:
+    import torch
+
+    from lexigraft.core.grafting.resources import Resources
+    from lexigraft.core.tokenization.alignment import Alignment
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+
+class Scope(StrEnum):
+    """NEW: core copies the matched rows and asks for the others. ALL: the strategy re-estimates matched rows too."""
+
+    NEW = "new"
+    ALL = "all"
+
+
+class Body(StrEnum):
+    """Whose transformer body the rows belong to: the source model's, or the poor target-language model's."""
+
+    SOURCE = "source"
+    TARGET = "target"
+
+
+@dataclass
+class Journal:
+    """What strategies spent and what a person should know about how they went; the one mutable part of a context.
+
+    Attributes:
+        tokens: Tokens of text that strategies learned on, repetitions included (what a comparison counts as cost).
+        notes: Sentences for the graft's facts and the report.
+    """
+
+    tokens: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def spend(self, tokens: int) -> None:
+        """Count tokens of text that a model saw while rows were being made."""
+        self.tokens += tokens
+
+    def note(self, sentence: str) -> None:
+        """Keep a sentence, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+
+@dataclass(frozen=True)
+class InitContext:
+    """Everything a strategy may look at. Frozen; no paths, no globals, no model unless ``Need.MODEL`` is declared.
+
+    Attributes:
+        source: The source vocabulary.
+        target: The target vocabulary.
+        alignment: Who matches whom.
+        target_ids: The rows asked for, int64, in the order the plan must answer.
+        roles: The tables of the body that the rows go to.
+        tables: Source tables by role, ``(source, hidden)`` or ``(source,)``; use :meth:`table`.
+        resources: What the declared needs give access to.
+        generator: Seeded; the only source of randomness a strategy may use.
+        device: Where a strategy that learns computes, by torch's name.
+        memory_budget: Bytes that one block of work may take.
+        logger: For progress.
+        journal: For tokens spent and sentences that belong into the report.
+    """
+
+    source: Vocabulary
+    target: Vocabulary
+    alignment: Alignment
+    target_ids: npt.NDArray[np.int64]
+    roles: frozenset[Role]
+    tables: FloatTables
+    resources: Resources
+    generator: torch.Generator
+    device: str = "cpu"
+    memory_budget: int = 2**30
+    logger: logging.Logger = field(default=logging.getLogger("lexigraft"))
+    journal: Journal = field(default_factory=Journal)
+
+    def table(self, role: Role) -> torch.Tensor:
+        """The source table of a role in float32, ``(source, hidden)``. Read only: never write into it."""
+        return self.tables[role]
+
+    def held(self, role: Role) -> torch.Tensor:
+        """The same table in the dtype that it is held in, for who takes a few rows of it at a time. Read only."""
+        return self.tables.as_held(role)
+
+    def asking(self, target_ids: npt.NDArray[np.int64]) -> InitContext:
+        """The same context asked for other rows (for strategies that delegate to another)."""
+        return dataclasses.replace(self, target_ids=target_ids)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One embedding-initialisation method: a frozen dataclass whose fields are its hyper-parameters.
+
+    A subclass lives in its own file, named after the method, and declares the class attributes below. Its docstring is
+    its record: one line of summary, then ``Source:``, ``Needs:`` and ``Relations:``.
+
+    Two of them are rarely set. ``aliases``: other names under which the method is known, each with the fields that it
+    stands for. ``zero_rows``: that every row is zero on purpose; elsewhere a zero row is a mistake (its token is unseen
+    by the body and its logit is a constant), so the laws forbid it unless a control claims it, and then demand it.
+
+    ``convex``: every row is one convex combination of source rows, the same one in the output table and the head bias.
+    Rows that are only added then keep greedy behaviour: a new logit is that combination of old logits, never above the
+    largest, so what the model said of old text it still says (Mundra et al. 2024, CW2V; a law checks it).
+    """
+
+    name: ClassVar[str]
+    aliases: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    scope: ClassVar[Scope] = Scope.NEW
+    body: ClassVar[Body] = Body.SOURCE
+    convex: ClassVar[bool] = False
+    keeps_tokenizer: ClassVar[bool] = False
+    zero_rows: ClassVar[bool] = False
+
+    def plan(self, ctx: InitContext) -> Plan:
+        """Say how each row of ``ctx.target_ids`` is made, in that order."""
+        raise NotImplementedError(f"{type(self).__name__} has no plan()")
+
+    def effective_needs(self) -> frozenset[Need]:
+        """The needs of this configuration; override when a field decides.
+
+        Never more than ``needs``, but for what a strategy named in a field (such as ``start``) needs itself.
+        """
+        return self.needs
+
+    def optional_needs(self) -> frozenset[Need]:
+        """Further needs that this configuration uses where they are met, and does without where they are not."""
+        return frozenset()
+
+    def may_use(self) -> frozenset[Need]:
+        """Everything that this configuration is given where it is met: the needs and the optional ones."""
+        return self.effective_needs() | self.optional_needs()
+
+    def parameters(self) -> dict[str, Any]:
+        """The hyper-parameters as plain values, for recipes and MLflow."""
+        return dataclasses.asdict(self)
+
+
+StrategyFactory = Callable[..., Strategy]

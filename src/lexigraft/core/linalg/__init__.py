@@ -1,0 +1,1 @@
+"""Linear algebra by blocks: neighbours, sparsemax, OMP, linear maps, moments."""

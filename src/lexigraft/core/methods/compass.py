@@ -1,0 +1,130 @@
+"""A compass: vectors of two vocabularies' tokens in one space, because both are measured by the same context words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.resources import Compass, StaticVectors
+from lexigraft.core.methods.cooccurrence import ContextWords
+from lexigraft.core.tokenization.token_counts import token_counts
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+CONTEXTS, WINDOW, DIM, MIN_COUNT = 10_000, 2, 100, 5
+SMOOTHING, POWER, OWN_WORD = 0.75, 0.5, True
+"""Five words to either side without the own word, or vectors for rarer tokens: no better (`benchmarks/compass.py`)."""
+
+Floats = npt.NDArray[np.float32]
+
+
+class Needle(NamedTuple):
+    """The frozen side: what context words are worth.
+
+    Attributes:
+        contexts: Orthonormal context vectors, float32, ``(contexts, dim)``.
+        strengths: Singular values, descending, ``(dim,)``.
+        shares: How much of all counts each context has, float64, ``(contexts,)``.
+    """
+
+    contexts: Floats
+    strengths: Floats
+    shares: npt.NDArray[np.float64]
+
+
+def steer(lines: Sequence[str], source: Vocabulary, target: Vocabulary, min_count: int = MIN_COUNT) -> Compass:
+    """Vectors of the tokens of both vocabularies, learned on one text, in one space.
+
+    The contexts are the text's own frequent words. Their positive pointwise mutual information with one another is cut
+    to its strongest directions C (Levy & Goldberg 2014), which then stay as they are; every token of either vocabulary
+    is folded into them by its own mutual information with the same words and with the word that it stands in. A token
+    that both vocabularies cut out at the same places so gets the same vector in both.
+
+    CADE (Di Carlo et al. 2019) freezes word2vec's output vectors and trains the input vectors against them by gradient
+    descent. Here both steps have a closed form: C is orthonormal, so that folding in, ``PPMI(token, contexts) C``, is
+    the least-squares answer to ``v C^T = PPMI(token, contexts)``; directions are then weighed by their strength.
+
+    Args:
+        lines: Target text.
+        source: The source vocabulary.
+        target: The target vocabulary.
+        min_count: Tokens that stand in the text fewer times are absent.
+
+    Returns:
+        float32 vectors, ``(source, dim)`` and ``(target, dim)``.
+
+    Raises:
+        LexigraftError: The text has too few words.
+    """
+    text = ContextWords.of(lines, CONTEXTS, WINDOW)
+    if len(text.words) < 3:
+        raise LexigraftError("too little text for a compass", f"{len(text.words)} words", "Give more target text")
+    needle = point(text.beside_words(False), DIM, SMOOTHING)
+    return Compass(*(_vectors(text, vocabulary, needle, min_count) for vocabulary in (source, target)))
+
+
+def _vectors(text: ContextWords, vocabulary: Vocabulary, needle: Needle, min_count: int) -> StaticVectors:
+    import torch
+
+    vectors = fold(text.beside(vocabulary, OWN_WORD), needle, POWER)
+    often = token_counts(vocabulary, text.lines) >= min_count
+    present = often & (np.abs(vectors).sum(axis=1) > 0)
+    vectors[~present] = 0
+    return StaticVectors(torch.from_numpy(vectors), present, {"compass": len(text.words)})
+
+
+def point(counts: csr_array, dim: int, smoothing: float) -> Needle:
+    """Freeze the compass: the strongest directions of the context words' mutual information.
+
+    Args:
+        counts: How often each context stands near each other, ``(contexts, contexts)``.
+        dim: How many directions.
+        smoothing: The power of a context's share, below 1 so that rare contexts say less (Levy, Goldberg & Dagan 2015).
+    """
+    from scipy.sparse.linalg import svds
+
+    shares = np.asarray(counts.sum(axis=0), np.float64).ravel() ** smoothing
+    shares /= shares.sum()
+    matrix = association(counts, shares)
+    dim = min(dim, min(matrix.shape) - 1)
+    _, strengths, right = svds(matrix.astype(np.float32), k=dim, v0=np.ones(min(matrix.shape), np.float32))
+    order = np.argsort(-strengths)
+    return Needle(np.ascontiguousarray(right[order].T), strengths[order], shares)
+
+
+def association(counts: csr_array, shares: npt.NDArray[np.float64]) -> csr_array:
+    """Positive pointwise mutual information, ``max(0, log(n_tc / (n_t p_c)))``, as ``counts``.
+
+    A context without a share (it stands beside no other context) says nothing.
+    """
+    from scipy.sparse import csr_array
+
+    totals = np.asarray(counts.sum(axis=1), np.float64).ravel()
+    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    expected = totals[rows] * shares[counts.indices]
+    values = np.log(np.divide(counts.data, expected, out=np.ones_like(expected), where=expected > 0))
+    values = np.maximum(values, 0).astype(np.float32)
+    # A copy: dropping the zeros would change the caller's counts, which share their places.
+    found = csr_array((values, counts.indices, counts.indptr), counts.shape, copy=True)
+    found.eliminate_zeros()
+    return found
+
+
+def fold(counts: csr_array, needle: Needle, power: float) -> Floats:
+    """Rows measured against the frozen directions: ``M V S^(power - 1)``, for the contexts themselves ``U S^power``.
+
+    Args:
+        counts: How often each context stands near each row, ``(rows, contexts)``.
+        needle: The frozen side.
+        power: How much the strong directions count.
+    """
+    rows = association(counts, needle.shares) @ needle.contexts
+    strengths = np.maximum(needle.strengths, 1e-6 * needle.strengths.max())
+    return np.ascontiguousarray(rows * strengths ** (power - 1), dtype=np.float32)

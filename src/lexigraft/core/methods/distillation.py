@@ -1,0 +1,88 @@
+"""One text read twice: as the source's tokens, and with new tokens in place of some; which positions must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lexigraft.core.methods.occurrences import Snippet
+
+if TYPE_CHECKING:
+    import torch
+
+Frame = tuple[list[int], list[int]]
+
+
+def padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids side by side, padded on the right with 0, and a mask that is 1 where a token stands; both int64."""
+    import torch
+
+    length = max(map(len, rows))
+    ids = torch.tensor([[*row, *[0] * (length - len(row))] for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
+    return ids, mask
+
+
+@dataclass(frozen=True, eq=False)
+class TwoReadings:
+    """A batch of snippets for teacher and student.
+
+    Attributes:
+        teacher: Source ids and mask, ``(batch, length)`` each.
+        student: Ids of the combined table and mask, ``(batch, other length)`` each.
+        at: Places among the student's positions, batch and length laid end to end, ``(compared,)``.
+        like: The teacher's places that they must agree with, ``(compared,)``.
+    """
+
+    teacher: tuple[torch.Tensor, torch.Tensor]
+    student: tuple[torch.Tensor, torch.Tensor]
+    at: torch.Tensor
+    like: torch.Tensor
+
+    @classmethod
+    def of(cls, snippets: Sequence[Snippet], size: int, frame: Frame, *, both_ways: bool) -> TwoReadings:
+        """Replace the wanted strings by new ids.
+
+        Args:
+            snippets: The texts.
+            size: Pattern ``n`` becomes the id ``size + n``.
+            frame: Special tokens before and behind a text.
+            both_ways: Compare every position; else only from the first new token on, since what stands before it in a
+                causal model is the same by construction.
+        """
+        import torch
+
+        before, behind = frame
+        long, short, pairs = [], [], []
+        for snippet in snippets:
+            ids, last = snippet.replaced(size)
+            long.append([*before, *snippet.ids, *behind])
+            short.append([*before, *ids, *behind])
+            shift = len(before)
+            inner = [(shift + n, shift + m) for n, m in enumerate(last)]
+            outer = [(len(short[-1]) - n, len(long[-1]) - n) for n in range(len(behind), 0, -1)]
+            everything = [*((n, n) for n in range(shift)), *inner, *outer]
+            first = 0 if both_ways else shift + min((n for n, i in enumerate(ids) if i >= size), default=len(ids))
+            pairs.append(everything[first:])
+        teacher, student = padded(long), padded(short)
+        wide, narrow = teacher[0].shape[1], student[0].shape[1]
+        at = [row * narrow + n for row, each in enumerate(pairs) for n, _ in each]
+        like = [row * wide + m for row, each in enumerate(pairs) for _, m in each]
+        return cls(teacher, student, torch.tensor(at), torch.tensor(like))
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that both read together."""
+        return int(self.teacher[1].sum() + self.student[1].sum())
+
+    def gap(self, teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
+        """Squared distance of the hidden states, the mean over the compared positions.
+
+        Args:
+            teacher: ``(batch, length, hidden)``.
+            student: ``(batch, other length, hidden)``.
+        """
+        wanted = teacher.flatten(0, 1).index_select(0, self.like.to(teacher.device))
+        found = student.flatten(0, 1).index_select(0, self.at.to(student.device))
+        return (found - wanted).square().sum(dim=1).mean()

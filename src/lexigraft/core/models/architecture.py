@@ -1,0 +1,68 @@
+"""What a configuration says of a model: masked, causal or sequence to sequence, and its context length."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from lexigraft.core.errors import LexigraftError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+
+ModelKind = Literal["masked", "causal", "seq2seq"]
+
+
+def model_kind(config: PreTrainedConfig) -> ModelKind:
+    """Whether a model fills masks, continues text, or maps one sequence to another.
+
+    Args:
+        config: The model's configuration.
+
+    Returns:
+        The kind.
+
+    Raises:
+        LexigraftError: The configuration is of none of these kinds.
+    """
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
+
+    if getattr(config, "is_encoder_decoder", False):
+        return "seq2seq"
+    for architecture in getattr(config, "architectures", None) or ():
+        if architecture.endswith("MaskedLM"):
+            return "masked"
+        if architecture.endswith(("CausalLM", "LMHeadModel")):
+            return "causal"
+    if type(config) in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False):
+        return "masked"
+    if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return "causal"
+    raise LexigraftError(
+        "this model predicts no text",
+        getattr(config, "model_type", type(config).__name__),
+        "Give a masked, a causal or an encoder-decoder language model",
+    )
+
+
+def context_length(model: PreTrainedModel, otherwise: int = 512) -> int:
+    """The longest input the model takes; RoBERTa-like models lose the positions up to the padding's.
+
+    Args:
+        model: The model.
+        otherwise: What holds for models that set no limit of their own.
+
+    Returns:
+        Tokens.
+    """
+    config = model.config
+    for key in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"):
+        limit = getattr(config, key, None)
+        if isinstance(limit, int) and limit > 0:
+            break
+    else:
+        return otherwise
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return limit - int(module.padding_idx) - 1
+    return limit

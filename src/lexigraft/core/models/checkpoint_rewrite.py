@@ -1,0 +1,85 @@
+"""A checkpoint with some tensors replaced: each file as pieces, everything else in it byte for byte as it was."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.core.models.checkpoint import INDEX, WIDTHS, Checkpoint, Shard
+from lexigraft.core.models.streaming import Copied, Given, Piece, Values
+
+if TYPE_CHECKING:
+    import torch
+
+
+def rewritten(shard: Shard, replaced: Mapping[str, torch.Tensor]) -> list[Piece]:
+    """The pieces of a file in which some tensors have other values, and perhaps another shape.
+
+    Args:
+        shard: The file as it is.
+        replaced: New values by name, stored in the dtype that the tensor had; names of other files are left aside.
+
+    Returns:
+        The header, then the tensors; without a replaced tensor, the file itself.
+    """
+    if not any(tensor.name in replaced for tensor in shard.tensors):
+        return [Copied(shard.path, 0, shard.path.stat().st_size)]
+    # Wider values first, as the format's own writer does: a table of another length must not leave them unaligned.
+    order = sorted(shard.tensors, key=lambda t: (-WIDTHS.get(t.dtype, 1), t.start))
+    header: dict[str, Any] = {"__metadata__": dict(shard.metadata)} if shard.metadata else {}
+    body: list[Piece] = []
+    end = 0
+    for tensor in order:
+        new = replaced.get(tensor.name)
+        piece: Piece = Copied(tensor.path, tensor.start, tensor.length) if new is None else Values(new, tensor.dtype)
+        shape = tensor.shape if new is None else new.shape
+        header[tensor.name] = {
+            "dtype": tensor.dtype,
+            "shape": list(shape),
+            "data_offsets": [end, end + piece.length],
+        }
+        end += piece.length
+        body.append(piece)
+    return [Given(_encoded(header)), *_joined(body)]
+
+
+def _encoded(header: Mapping[str, Any]) -> bytes:
+    """A header with its length before it, padded so that the tensors begin at a multiple of 8 bytes."""
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text
+
+
+def _joined(pieces: Iterable[Piece]) -> list[Piece]:
+    """Neighbouring stretches of one file as one stretch."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if isinstance(piece, Copied) and isinstance(last, Copied) and last.start + last.length == piece.start:
+            joined[-1] = Copied(last.path, last.start, last.length + piece.length)
+        else:
+            joined.append(piece)
+    return joined
+
+
+def rewritten_index(
+    checkpoint: Checkpoint, replaced: Mapping[str, torch.Tensor], parameters: int
+) -> tuple[str, str] | None:
+    """Name and text of the new index; ``None`` for a checkpoint of one file.
+
+    Args:
+        checkpoint: The checkpoint as it is.
+        replaced: New values by name.
+        parameters: Values in the model now, shared ones counted once.
+    """
+    if checkpoint.index is None:
+        return None
+    sizes = {name: tensor.length for name, tensor in checkpoint.tensors.items()}
+    sizes |= {name: Values(new, checkpoint.tensors[name].dtype).length for name, new in replaced.items()}
+    metadata = {**checkpoint.index.get("metadata", {}), "total_size": sum(sizes.values())}
+    if "total_parameters" in metadata:
+        metadata["total_parameters"] = parameters
+    index = {**checkpoint.index, "metadata": metadata}
+    return INDEX, json.dumps(index, indent=2, sort_keys=True) + "\n"

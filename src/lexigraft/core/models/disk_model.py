@@ -1,0 +1,212 @@
+"""A model on disk: configuration, vocabulary and tables, read without its other weights."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.checkpoint import WIDTHS, Stored, open_checkpoint
+from lexigraft.core.models.loading import load_config, load_model, model_class
+from lexigraft.core.models.streaming import Copied, holds, read_tensor, torch_dtype
+from lexigraft.core.models.tables import Role, Tables, names_of, tables_of
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Header:
+    """The sizes of a model.
+
+    Attributes:
+        rows: Rows of the input table.
+        hidden: Width of the input table.
+        dtype: The table's dtype as safetensors names it: ``F32``, ``BF16``, …
+        tied: Whether no output table of its own is stored.
+        parameters: Values in all tensors.
+    """
+
+    rows: int
+    hidden: int
+    dtype: str
+    tied: bool
+    parameters: int
+
+    @property
+    def bytes_per_value(self) -> int:
+        """Bytes of one value of the table."""
+        return WIDTHS.get(self.dtype, 1)
+
+
+def read_header(path: str) -> Header:
+    """Read the sizes of a local checkpoint.
+
+    Args:
+        path: What ``save_pretrained`` wrote, sharded or not.
+
+    Returns:
+        Rows, width, dtype, tie and parameters.
+
+    Raises:
+        LexigraftError: No model there, a damaged file, or no input table in it.
+    """
+    model = ModelOnDisk(path)
+    if model.layout is None:
+        raise LexigraftError("checkpoint holds no input table", path, "Give a complete checkpoint")
+    tensors = model.checkpoint.tensors
+    table = tensors[model.layout.names[Role.INPUT][0]]
+    rows, hidden = table.shape
+    tied = Role.OUTPUT not in model.layout.names
+    return Header(rows, hidden, table.dtype, tied, sum(tensor.size for tensor in tensors.values()))
+
+
+_WANTED = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a checkpoint keeps a model's tables.
+
+    Attributes:
+        names: The names in the checkpoint by role: one, or several that are the same table stored twice.
+        tied: Whether input and output are one table.
+    """
+
+    names: Mapping[Role, tuple[str, ...]]
+    tied: bool
+
+
+class ModelOnDisk:
+    """A model that is not loaded.
+
+    Args:
+        path: Folder or Hub name; of a Hub name the weights are downloaded.
+
+    Raises:
+        LexigraftError: No model there, or files that are missing, damaged or cut short.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.config: PretrainedConfig = load_config(path)
+        self.folder = _folder(path)
+        self.checkpoint = open_checkpoint(self.folder)
+
+    @cached_property
+    def model(self) -> PreTrainedModel:
+        """The whole model in memory."""
+        return load_model(self.path)
+
+    def take(self) -> PreTrainedModel:
+        """The whole model, for the caller to change; whoever asks for it again gets it as it is on disk."""
+        model = self.model
+        del self.model
+        return model
+
+    @cached_property
+    def layout(self) -> Layout | None:
+        """Where the tables are; ``None`` where the checkpoint has other names for them than the model's class."""
+        model = empty_model(self.config, self.folder)
+        tables = tables_of(model)
+        heads = self.stored_as(_module_names(model, model.get_output_embeddings()))
+        names = {role: self.stored_as(names_of(model, table)) for role, table in tables.by_role.items()}
+        if tables.tied:
+            others = [name for name in names[Role.INPUT] if name not in heads]
+            if heads and others and not self._equal(heads[0], others[0]):
+                # The configuration says "tied", the weights say otherwise: transformers goes by the weights.
+                names |= {Role.INPUT: tuple(others), Role.OUTPUT: heads}
+        if not all(names.values()):
+            return None
+        return Layout(names, Role.OUTPUT not in names and model.get_output_embeddings() is not None)
+
+    def _equal(self, one: str, other: str) -> bool:
+        first, second = self.checkpoint.tensors[one], self.checkpoint.tensors[other]
+        if (first.dtype, first.shape) != (second.dtype, second.shape):
+            return False
+        return holds(first.path, first.start, [Copied(second.path, second.start, second.length)])
+
+    def stored_as(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Of a model's names for a tensor those in the checkpoint, with or without the prefix of the model's body."""
+        prefix = f"{model_class(self.config).base_model_prefix}."
+        spelled = (s for name in names for s in (name, name.removeprefix(prefix), prefix + name))
+        return tuple(dict.fromkeys(name for name in spelled if name in self.checkpoint.tensors))
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Which tables there are."""
+        return frozenset(tables_of(self.model).by_role if self.layout is None else self.layout.names)
+
+    def tables(self) -> Tables:
+        """The tables as they are stored, ``(rows, hidden)``; read from the shards, the model stays on disk."""
+        if self.layout is None:
+            loaded = tables_of(self.model)
+            return Tables({role: table.detach() for role, table in loaded.by_role.items()}, loaded.tied)
+        return Tables({role: read_tensor(self._first(role)) for role in self.layout.names}, self.layout.tied)
+
+    def skeleton(self) -> PreTrainedModel:
+        """The model without weights, on the meta device; tables are tied as they are in the checkpoint."""
+        import torch
+
+        model = empty_model(self.config, self.folder)
+        if self.layout is not None:
+            head = model.get_output_embeddings()
+            if Role.OUTPUT in self.layout.names and head.weight is model.get_input_embeddings().weight:
+                head.weight = torch.nn.Parameter(torch.empty_like(head.weight))
+            model.to(_dtype(self.config) or torch_dtype(self._first(Role.INPUT).dtype))
+        return model
+
+    def _first(self, role: Role) -> Stored:
+        assert self.layout is not None
+        return self.checkpoint.tensors[self.layout.names[role][0]]
+
+
+def empty_model(config: PretrainedConfig, folder: Path) -> PreTrainedModel:
+    """A model of a configuration on the meta device: shapes, names and ties, but no weights.
+
+    Args:
+        config: The configuration; it is copied.
+        folder: Where it comes from; ``generation_config.json`` may be there too.
+    """
+    import torch
+    from transformers import GenerationConfig
+
+    with torch.device("meta"), warnings.catch_warnings():
+        # What a class has to say about its configuration, it says where the model is used.
+        warnings.simplefilter("ignore")
+        model: PreTrainedModel = model_class(config)(copy.deepcopy(config))
+    if model.can_generate():
+        # As from_pretrained does: without a file of their own, these settings are among the model's.
+        own = (folder / "generation_config.json").is_file()
+        where: dict[str, Any] = {} if own else {"config_file_name": "config.json", "_from_model_config": True}
+        model.generation_config = GenerationConfig.from_pretrained(folder, **where)
+    return model.eval()
+
+
+def _module_names(model: PreTrainedModel, module: Any) -> list[str]:
+    return [f"{name}.weight" for name, found in model.named_modules(remove_duplicate=False) if found is module]
+
+
+def _dtype(config: PretrainedConfig) -> Any:
+    import torch
+
+    return getattr(torch, config.dtype) if isinstance(config.dtype, str) else config.dtype
+
+
+def _folder(path: str) -> Path:
+    """A local folder, or the snapshot of a Hub name in the cache."""
+    local = Path(path).expanduser()
+    if local.is_dir():
+        return local
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(path, allow_patterns=list(_WANTED)))
+    except Exception as fault:  # the Hub's client raises many kinds
+        reason = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
+        raise LexigraftError("model weights cannot be read", path, reason) from fault

@@ -1,0 +1,223 @@
+"""A model whose tables are stored as coordinates and shared primitives: OFA's factorised option, as modules and files.
+
+A dense table ``(vocabulary, hidden)`` becomes coordinates ``(vocabulary, r)`` and primitives ``(r, hidden)``: fewer
+parameters on disk, in memory and in training as soon as ``r`` is well below ``hidden``. Plain transformers does not
+know these modules, so the files have names of their own and :func:`load_factorised` reads them.
+
+    model = load_model("grafted")                                          # by `ofa` with rank 100, dense tables
+    factorise(model, 100, basis=tables_of(load_model(source)).by_role)     # the same logits, fewer numbers
+    save_factorised(model, "factorised")
+    model = load_factorised("factorised")
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch  # modules are classes of torch's: nothing that must start fast imports this file
+from torch import nn
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.linalg.truncated_svd import Primitives, primitives_of
+from lexigraft.core.models.loading import model_class
+from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.core.utils.files import replacing, write_whole
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+WEIGHTS, SHAPE = "factorised.safetensors", "factorised.json"
+_FORMAT = 1
+
+
+class FactorisedEmbedding(nn.Module):
+    """An input table as ``coordinates @ primitives``.
+
+    Attributes:
+        coordinates: One row for each token, ``(vocabulary, r)``.
+        primitives: Shared by all tokens, ``(r, hidden)``; freeze them (``requires_grad_(False)``) to train as OFA does.
+        scale: What the model multiplies its embeddings by inside the table (1 for most).
+    """
+
+    def __init__(self, coordinates: torch.Tensor, primitives: torch.Tensor, scale: float = 1.0) -> None:
+        super().__init__()
+        self.coordinates = nn.Parameter(coordinates)
+        self.primitives = nn.Parameter(primitives)
+        self.scale = scale
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The dense table, ``(vocabulary, hidden)``, made when asked for: a copy, not a parameter."""
+        return self.coordinates @ self.primitives
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """Rows of tokens: ids of any shape to that shape with ``hidden`` appended."""
+        return nn.functional.embedding(ids, self.coordinates) @ self.primitives * self.scale
+
+
+class FactorisedHead(nn.Module):
+    """An output table as transposed primitives, then transposed coordinates, then the bias.
+
+    Attributes:
+        coordinates: One row for each token, ``(vocabulary, r)``; the input table's own when the head is tied.
+        primitives: ``(r, hidden)``; likewise.
+        bias: ``(vocabulary,)``, or none.
+    """
+
+    def __init__(self, table: FactorisedEmbedding, bias: nn.Parameter | None) -> None:
+        super().__init__()
+        self.coordinates, self.primitives = table.coordinates, table.primitives
+        self.bias = bias
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The dense table, ``(vocabulary, hidden)``, made when asked for: a copy, not a parameter."""
+        return self.coordinates @ self.primitives
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits: ``(…, hidden)`` to ``(…, vocabulary)``."""
+        return nn.functional.linear(hidden @ self.primitives.T, self.coordinates, self.bias)
+
+
+def factorise(
+    model: PreTrainedModel, rank: int, *, basis: Mapping[Role, torch.Tensor] | None = None
+) -> PreTrainedModel:
+    """Take a model's tables apart, in place. A tied head stays tied, an untied one is factorised by itself.
+
+    ``E ~ F P`` with ``P = S V^T`` of the basis and ``F = E V S^-1``, so rows that lie in the basis's r leading
+    directions stay what they are, and of the others the part in these directions stays. The rows that `ofa` makes with
+    the same rank lie there when the basis is the source model's table, as in the paper; without a basis a table is its
+    own, which changes the table as a whole the least.
+
+    Args:
+        model: A model with dense tables.
+        rank: r.
+        basis: The tables whose leading singular directions serve, by role.
+
+    Returns:
+        The model itself, its tables replaced.
+
+    Raises:
+        LexigraftError: A table has no such rank, or the model is factorised already.
+    """
+    inputs, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if isinstance(inputs, FactorisedEmbedding):
+        raise LexigraftError("model is factorised already", type(model).__name__)
+    tables = tables_of(model)
+    parts = {
+        role: _apart(table, primitives_of(_wide((basis or {}).get(role, table)), rank))
+        for role, table in tables.by_role.items()
+        if role is not Role.BIAS
+    }
+    taken_in = FactorisedEmbedding(*parts[Role.INPUT], _scale(inputs))
+    model.set_input_embeddings(taken_in)
+    if head is not None:
+        given_out = taken_in if tables.tied else FactorisedEmbedding(*parts[Role.OUTPUT])
+        model.set_output_embeddings(FactorisedHead(given_out, getattr(head, "bias", None)))
+    return model.eval()
+
+
+def save_factorised(model: PreTrainedModel, folder: Path | str) -> None:
+    """Write a factorised model: its configuration, the shape of its tables, and its weights as safetensors.
+
+    Args:
+        model: What :func:`factorise` left.
+        folder: Where to; made when missing. A tokenizer is saved beside it by its own ``save_pretrained``.
+
+    Raises:
+        LexigraftError: The model is not factorised, or a file cannot be written.
+    """
+    from safetensors.torch import save_model
+
+    table = _table_of(model)
+    folder = Path(folder)
+    shape = {
+        "format": _FORMAT,
+        "class": type(model).__name__,
+        "tokens": table.coordinates.shape[0],
+        "rank": table.coordinates.shape[1],
+        "tied": _tied(model),
+        "dtype": str(table.coordinates.dtype).removeprefix("torch."),
+    }
+    with replacing(folder / WEIGHTS) as temporary:
+        save_model(model, str(temporary))
+    model.config.save_pretrained(folder)
+    write_whole(folder / SHAPE, json.dumps(shape, indent=2) + "\n")
+
+
+def load_factorised(folder: Path | str) -> PreTrainedModel:
+    """Read a factorised model, in evaluation mode.
+
+    Args:
+        folder: What :func:`save_factorised` wrote.
+
+    Returns:
+        The model, with the tables, ties and dtype it was saved with.
+
+    Raises:
+        LexigraftError: The folder holds no factorised model, or its files do not fit together.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_model
+    from transformers import AutoConfig
+
+    folder = Path(folder).expanduser()
+    if not (folder / SHAPE).is_file() or not (folder / WEIGHTS).is_file():
+        raise LexigraftError("folder holds no factorised model", folder, f"It must hold {SHAPE} and {WEIGHTS}")
+    try:
+        shape = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
+        config = AutoConfig.from_pretrained(folder)
+        config.architectures = [shape["class"]]
+        model: PreTrainedModel = model_class(config)(config)
+        _make_room(model, int(shape["tokens"]), int(shape["rank"]), bool(shape["tied"]))
+        for weight in model.parameters():  # not model.to(): that would round the rotary frequencies too
+            weight.data = weight.data.to(getattr(torch, shape["dtype"]))
+        load_model(model, str(folder / WEIGHTS))
+    except (SafetensorError, AttributeError, RuntimeError, ValueError, KeyError, TypeError, OSError) as fault:
+        reason = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
+        raise LexigraftError("factorised model cannot be read", folder, reason) from None
+    return model.eval()
+
+
+def _apart(table: torch.Tensor, primitives: Primitives) -> tuple[torch.Tensor, torch.Tensor]:
+    """Coordinates and primitives of a table, in its own dtype."""
+    return primitives.coordinates(_wide(table)).to(table.dtype), primitives.matrix.to(table.dtype)
+
+
+def _wide(table: torch.Tensor) -> torch.Tensor:
+    """The table in float32, or in its own dtype where that is wider."""
+    return table.detach().to(torch.promote_types(table.dtype, torch.float32))
+
+
+def _scale(embedding: nn.Module) -> float:
+    """What some models' tables multiply their rows by on the way out (Gemma 3, BART)."""
+    return float(getattr(embedding, "scalar_embed_scale", getattr(embedding, "embed_scale", 1.0)))
+
+
+def _table_of(model: PreTrainedModel) -> FactorisedEmbedding:
+    table = model.get_input_embeddings()
+    if not isinstance(table, FactorisedEmbedding):
+        raise LexigraftError("model is not factorised", type(model).__name__, "Call factorise first")
+    return table
+
+
+def _tied(model: PreTrainedModel) -> bool:
+    head = model.get_output_embeddings()
+    return head is not None and head.coordinates is _table_of(model).coordinates
+
+
+def _make_room(model: PreTrainedModel, tokens: int, rank: int, tied: bool) -> None:
+    """Put empty factorised tables where the configuration's dense ones are."""
+    inputs, head = model.get_input_embeddings(), model.get_output_embeddings()
+    hidden = inputs.weight.shape[1]
+
+    def empty(scale: float = 1.0) -> FactorisedEmbedding:
+        return FactorisedEmbedding(torch.zeros(tokens, rank), torch.zeros(rank, hidden), scale)
+
+    taken_in = empty(_scale(inputs))
+    model.set_input_embeddings(taken_in)
+    if head is not None:
+        model.set_output_embeddings(FactorisedHead(taken_in if tied else empty(), getattr(head, "bias", None)))

@@ -1,0 +1,92 @@
+"""Models loaded from disk or the Hub, refused early when they cannot be trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.checkpoint import read_index, weight_files
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+
+def load_config(path: str | Path, *, trust_remote_code: bool = False) -> PretrainedConfig:
+    """A model's configuration, before any weights load.
+
+    Raises:
+        LexigraftError: No model there, a quantised or pickled checkpoint, or missing shards.
+    """
+    from transformers import AutoConfig
+
+    local = Path(path).expanduser()
+    if local.is_dir():
+        _check_folder(local)
+    elif local.exists() or str(path).startswith((".", "/", "~")) or str(path).count("/") > 1:
+        raise LexigraftError("model not found", path, "Give a folder written by save_pretrained, or a Hub name")
+    try:
+        config = AutoConfig.from_pretrained(
+            str(local) if local.is_dir() else str(path), trust_remote_code=trust_remote_code
+        )
+    except Exception as fault:  # transformers raises OSError, ValueError, JSONDecodeError, … for a bad configuration
+        reason = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
+        raise LexigraftError("model configuration cannot be read", path, reason) from None
+    if getattr(config, "quantization_config", None):
+        raise LexigraftError(
+            "model is quantised",
+            path,
+            "Its tables are not plain numbers; load and save it in bfloat16 or float32 first",
+        )
+    return config
+
+
+def _check_folder(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise LexigraftError(
+            "folder holds no model (no config.json)", folder, "Give a folder written by save_pretrained"
+        )
+    weight_files(folder, read_index(folder))
+
+
+def model_class(config: PretrainedConfig) -> Any:
+    """The transformers class that the configuration names, or the fitting Auto class.
+
+    Raises:
+        LexigraftError: The class is not one of transformers', or none is named.
+    """
+    import transformers
+
+    names = config.architectures or []
+    cls = getattr(transformers, names[0], None) if names else None
+    if cls is None:
+        raise LexigraftError(
+            "model class is not known",
+            ", ".join(names) or "none named in config.json",
+            "Set config.architectures to a transformers class",
+        )
+    return cls
+
+
+def load_model(path: str | Path, *, trust_remote_code: bool = False, dtype: str = "auto") -> PreTrainedModel:
+    """Load a model in evaluation mode from safetensors (sharded or not).
+
+    Raises:
+        LexigraftError: As :func:`load_config`, or weights that cannot be read.
+    """
+    from transformers.utils import logging as transformers_logging
+
+    config = load_config(path, trust_remote_code=trust_remote_code)
+    cls = model_class(config)
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        model: PreTrainedModel = cls.from_pretrained(
+            str(Path(path).expanduser()) if Path(path).expanduser().is_dir() else str(path),
+            dtype=dtype,
+            use_safetensors=True,
+        )
+    except Exception as fault:  # safetensors, hub and transformers each raise their own kinds
+        reason = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
+        raise LexigraftError("model weights cannot be read", path, reason) from fault
+    return model.eval()

@@ -1,0 +1,185 @@
+"""Putting finished rows into a model: tables, head bias, special ids, positions that depend on the padding id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.tables import Role, names_of, tables_of
+from lexigraft.core.tokenization.special_tokens import match_specials
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+def install(model: PreTrainedModel, tables: Mapping[Role, torch.Tensor], before: Vocabulary, after: Vocabulary) -> None:
+    """Give a model new tables in place; tied tables stay tied, rows are stored in the model's own dtype.
+
+    Args:
+        model: The model of the body that the rows belong to.
+        tables: Finished tables by role, ``(after, hidden)``; ``(after,)`` for the bias.
+        before: The vocabulary that the model had.
+        after: The vocabulary that it gets.
+
+    Raises:
+        LexigraftError: As :func:`reshape`.
+    """
+    import torch
+
+    reshape(model, before, after)
+    with torch.no_grad():
+        for role, table in tables_of(model).by_role.items():
+            if table.shape != tables[role].shape:
+                raise RuntimeError(f"{role} table is {tuple(table.shape)}, rows are {tuple(tables[role].shape)}")
+            table.copy_(tables[role].to(table.dtype))
+
+
+def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
+    """Give a model tables of another vocabulary's size, whatever is in them, and everything else that hangs on it.
+
+    That is: ties, special ids, and positions that hang on the padding id. Works on the meta device too.
+
+    Args:
+        model: The model of the body that the rows belong to.
+        before: The vocabulary that the model had.
+        after: The vocabulary that it gets.
+
+    Raises:
+        LexigraftError: More than its tables changes with the vocabulary, or its class cannot be resized.
+    """
+    old = tables_of(model)
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    if Role.OUTPUT in old.by_role:
+        model.config.tie_word_embeddings = False
+        model.config.get_text_config().tie_word_embeddings = False
+    try:
+        model.resize_token_embeddings(after.size, mean_resizing=False)
+    except (TypeError, NotImplementedError) as fault:  # some classes have a method of their own
+        raise LexigraftError(
+            "model class does not take another vocabulary size", type(model).__name__, str(fault)
+        ) from fault
+    new = tables_of(model)
+    if new.tied != old.tied or set(new.by_role) != set(old.by_role):
+        raise RuntimeError(
+            f"{type(model).__name__} changed its tables on resizing: {set(old.by_role)} to {set(new.by_role)}"
+        )
+    known = {name for table in new.by_role.values() for name in names_of(model, table)}
+    changed = [n for n, t in model.state_dict().items() if t.shape != shapes.get(n) and n not in known]
+    if changed:
+        raise LexigraftError(
+            "model has tensors of the vocabulary's size beside its tables",
+            f"{', '.join(changed)} of {type(model).__name__}",
+            "This architecture cannot be grafted",
+        )
+    _move_positions(model, after.specials.get("pad"))
+    set_special_ids(model, before, after)
+
+
+def positions_that_move(model: PreTrainedModel, pad: int | None) -> dict[str, tuple[Any, int, int]]:
+    """Modules with positions that hang on the padding id, when that id changes.
+
+    RoBERTa-like bodies number positions from ``padding id + 1``; with another padding id every token would silently
+    read another position's embedding, so the position table moves along.
+
+    Args:
+        model: The model.
+        pad: The padding id that it gets.
+
+    Returns:
+        Name of each position table: its module, the padding id that it had, the one that it gets.
+    """
+    found = {}
+    for name, module in model.named_modules():
+        if hasattr(module, "create_position_ids_from_input_ids") and hasattr(module, "position_embeddings"):
+            old = module.padding_idx
+            if pad is not None and old is not None and pad != old:
+                found[f"{name}.position_embeddings.weight"] = (module, int(old), pad)
+    return found
+
+
+def moved_positions(table: torch.Tensor, old: int, new: int) -> torch.Tensor:
+    """A position table whose first position stands behind another padding id: ``(new + 1 + used, hidden)``."""
+    import torch
+
+    return torch.cat([table.new_zeros(new + 1, table.shape[1]), table[old + 1 :]])
+
+
+def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
+    import torch
+
+    for module, old, new in positions_that_move(model, pad).values():
+        table = module.position_embeddings.weight
+        weight = moved_positions(table.detach(), old, new)
+        rows, width = weight.shape
+        moved = torch.nn.Embedding(rows, width, padding_idx=new, _weight=weight, _freeze=not table.requires_grad)
+        module.position_embeddings = moved
+        module.padding_idx = new
+        model.config.max_position_embeddings = len(weight)
+        for name in ("position_ids", "token_type_ids"):
+            buffer = getattr(module, name, None)
+            if buffer is not None:
+                length = len(weight)
+                fresh = torch.arange(length).expand(1, -1) if name == "position_ids" else buffer.new_zeros(1, length)
+                module.register_buffer(name, fresh.clone(), persistent=False)
+
+
+_ID_FIELDS = ("bos", "eos", "pad", "unk", "sep", "cls", "mask")
+_MAPPED_FIELDS = ("decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id")
+
+
+def set_special_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
+    """Set every special id in the configuration and the generation configuration to the new vocabulary's."""
+    strings = [{v.tokens[i]: i for i in sorted(v.special_ids)} for v in (before, after)]
+    new_of = {s: t for t, s in match_specials(before.specials, after.specials, *strings).items()}
+    configs: list[Any] = [model.config, model.config.get_text_config()]
+    if (generation := getattr(model, "generation_config", None)) is not None:
+        configs.append(generation)
+    for config in dict.fromkeys(map(id, configs)):
+        _set_ids(next(c for c in configs if id(c) == config), after, new_of)
+
+
+def _set_ids(config: Any, after: Vocabulary, new_of: dict[int, int]) -> None:
+    for role in _ID_FIELDS:
+        field = f"{role}_token_id"
+        if hasattr(config, field) or role in ("bos", "eos", "pad"):
+            setattr(config, field, after.specials.get(role))
+    for field in _MAPPED_FIELDS:
+        old = getattr(config, field, None)
+        if old is not None:
+            stand_in = after.specials.get("pad" if field.startswith("decoder") else field.split("_")[1])
+            setattr(config, field, new_of.get(old, stand_in))
+    for field in ("suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "forced_decoder_ids"):
+        if getattr(config, field, None) is not None:
+            setattr(config, field, None)
+
+
+def check_usable(vocabulary: Vocabulary) -> None:
+    """Refuse a target tokenizer that cannot encode every text or cannot pad.
+
+    Raises:
+        LexigraftError: No unknown token although some bytes have no token; or no padding token.
+    """
+    if "unk" not in vocabulary.specials and not vocabulary.byte_complete:
+        raise LexigraftError(
+            "target tokenizer has no unknown token",
+            vocabulary.family.value,
+            "Add unk_token, or train it with byte fallback",
+        )
+    if "pad" not in vocabulary.specials:
+        if "eos" not in vocabulary.specials:
+            raise LexigraftError(
+                "target tokenizer has no padding token", vocabulary.family.value, "Add pad_token to it"
+            )
+        raise LexigraftError(
+            "target tokenizer has no padding token",
+            f"eos is {vocabulary.tokens[vocabulary.specials['eos']]}",
+            "Set pad_token (its end token will do: tokenizer.pad_token = tokenizer.eos_token) and save it again",
+        )
+
+
+def roles_present(model: PreTrainedModel) -> frozenset[Role]:
+    """Which tables a model has."""
+    return frozenset(tables_of(model).by_role)

@@ -1,0 +1,120 @@
+"""Embedding tables of a model by role: input, output, bias; found, checked, and read in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.linalg.moments import all_finite
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+
+class FloatTables(Mapping["Role", "torch.Tensor"]):
+    """Tables by role, ``(rows, hidden)`` or ``(rows,)``: in float32 for whoever indexes it.
+
+    Args:
+        stored: The tables as they are stored; only their values are shared.
+    """
+
+    def __init__(self, stored: Mapping[Role, torch.Tensor]) -> None:
+        self._tables = dict(stored)
+
+    def __getitem__(self, role: Role) -> torch.Tensor:
+        # Converted once, and no longer kept in the other dtype.
+        self._tables[role] = self._tables[role].float()
+        return self._tables[role]
+
+    def __iter__(self) -> Iterator[Role]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+    def as_held(self, role: Role) -> torch.Tensor:
+        """A table in the dtype that it is in by now: the same values, for who takes a few rows of it at a time."""
+        return self._tables[role]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A model's embedding tables: live parameters, or what was read of them.
+
+    Attributes:
+        by_role: Tables by role; no OUTPUT when the tables are tied or there is no head.
+        tied: Whether input and output are one table.
+    """
+
+    by_role: Mapping[Role, torch.Tensor]
+    tied: bool
+
+
+def tables_of(model: PreTrainedModel) -> Tables:
+    """Find a model's tables by what the model itself answers, and tied tables by identity, not by configuration."""
+    inputs = model.get_input_embeddings().weight
+    head = model.get_output_embeddings()
+    found: dict[Role, torch.Tensor] = {Role.INPUT: inputs}
+    tied = False
+    if head is not None:
+        tied = head.weight is inputs or (not inputs.is_meta and head.weight.data_ptr() == inputs.data_ptr())
+        if not tied:
+            found[Role.OUTPUT] = head.weight
+        bias = getattr(head, "bias", None)
+        if bias is not None:
+            found[Role.BIAS] = bias
+        elif (late := getattr(model, "final_logits_bias", None)) is not None:
+            raise LexigraftError(
+                "model adds a logits bias outside its head",
+                type(model).__name__,
+                f"Shape {tuple(late.shape)} is not handled",
+            )
+    return Tables(found, tied)
+
+
+def names_of(model: PreTrainedModel, parameter: Any) -> list[str]:
+    """Every name under which a model has a parameter."""
+    return [name for name, found in model.named_parameters(remove_duplicate=False) if found is parameter]
+
+
+def check_tables(tables: Tables, vocabulary: Vocabulary, where: str | Path) -> None:
+    """Refuse tables that do not fit the tokenizer or hold values that are not numbers.
+
+    Raises:
+        LexigraftError: Token ids beyond the table, or NaN or infinite values (with the first rows).
+    """
+    for role, table in tables.by_role.items():
+        if len(table) < vocabulary.size:
+            raise LexigraftError(
+                f"tokenizer has ids beyond the {role} table of {where}",
+                f"{vocabulary.size} ids for {len(table)} rows",
+                "Tokenizer and model do not belong together, or tokens were added without resize_token_embeddings",
+            )
+        if bad := _not_finite(table):
+            shown = ", ".join(map(str, bad[:5])) + (", …" if len(bad) > 5 else "")
+            raise LexigraftError(
+                f"the {role} table of {where} holds NaN or infinite values",
+                f"{len(bad)} rows: {shown}",
+                "The checkpoint is damaged",
+            )
+
+
+def _not_finite(table: torch.Tensor) -> list[int]:
+    """Rows that hold NaN or infinite values."""
+    return [] if all_finite(table) else [i for i, row in enumerate(table.detach()) if not all_finite(row)]
+
+
+class Role(StrEnum):
+    """What an embedding table does in the model."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+    BIAS = "bias"

@@ -1,0 +1,1 @@
+"""Vocabularies as bytes, matching of tokens, and loading and training of tokenizers."""

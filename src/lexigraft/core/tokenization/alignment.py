@@ -1,0 +1,220 @@
+"""Who matches whom: each target token's twin in the source vocabulary, by the first named rule that finds one."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import compress, product, repeat
+from operator import ne
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.errors import UnknownName
+from lexigraft.core.tokenization.special_tokens import match_specials
+from lexigraft.core.tokenization.surface import Kind, Surfaces
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+NEW = "new"
+DEFAULT_RULES = ("special_role", "bytes", "isolated", "unusable")
+RELAXED_RULES = ("byte_piece", "no_space", "case_fold", "nfc")
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The twin of each target token.
+
+    Attributes:
+        source_ids: Matched source id, or -1 for a new token, int64, shape ``(target,)``.
+        rule_ids: Index into :attr:`rules` of the rule that matched; 0 means new, int8, shape ``(target,)``.
+        rules: Rule names; the first is ``"new"``.
+    """
+
+    source_ids: npt.NDArray[np.int64]
+    rule_ids: npt.NDArray[np.int8]
+    rules: tuple[str, ...]
+
+    @property
+    def matched(self) -> npt.NDArray[np.int64]:
+        """Target ids that have a twin, ascending."""
+        return np.flatnonzero(self.source_ids >= 0)
+
+    @property
+    def new(self) -> npt.NDArray[np.int64]:
+        """Target ids without a twin, ascending."""
+        return np.flatnonzero(self.source_ids < 0)
+
+    def counts(self) -> dict[str, int]:
+        """How many tokens each rule matched (rules that matched none included; new tokens not)."""
+        found = np.bincount(self.rule_ids, minlength=len(self.rules))
+        return {rule: int(n) for rule, n in zip(self.rules[1:], found[1:], strict=True)}
+
+    def rule_of(self, target_id: int) -> str:
+        """The name of the rule that matched a token, or ``"new"``."""
+        return self.rules[self.rule_ids[target_id]]
+
+
+def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -> Alignment:
+    """Match a target vocabulary with a source vocabulary on bytes.
+
+    Rules in order: ``special_role``; ``bytes`` (same bytes, same word start, same kind); ``isolated`` (a token that its
+    pre-tokenizer always splits off, such as BERT's punctuation, says nothing about word starts and matches the same
+    bytes); ``unusable`` (a token that can never occur, such as BERT's ``[unused0]`` or ``##,``, matches its own string,
+    so that an extended vocabulary keeps every old row); then, only if asked for, ``byte_piece`` (``<0x41>`` with
+    ``A``), ``no_space``, ``case_fold`` and ``nfc``.
+    A fragment of a UTF-8 character matches the same bytes and nothing else. Several source tokens with one surface:
+    the one with the same string wins, else the lowest id.
+
+    Args:
+        source: The source vocabulary.
+        target: The target vocabulary.
+        relaxed: Names of the relaxed rules to try as well, in their fixed order.
+
+    Returns:
+        The twin of each target token, with the rule that found it.
+
+    Raises:
+        UnknownName: A relaxed rule that does not exist.
+    """
+    for name in relaxed:
+        if name not in RELAXED_RULES:
+            raise UnknownName("match rule", name, RELAXED_RULES)
+    rules = (NEW, *DEFAULT_RULES, *(r for r in RELAXED_RULES if r in relaxed))
+    source_ids = np.full(target.size, -1, np.int64)
+    rule_ids = np.zeros(target.size, np.int8)
+    for i, j in _special_pairs(source, target).items():
+        source_ids[i], rule_ids[i] = j, rules.index("special_role")
+    ours, theirs = target.surfaces, source.surfaces
+    usable = np.isin(ours.kinds, (Kind.TEXT, Kind.BYTE))
+    for number, rule in enumerate(rules[2:], start=2):
+        candidates = ours.kinds == Kind.UNUSABLE if rule == "unusable" else usable
+        open_ids = np.flatnonzero(candidates & (source_ids < 0))
+        found = _same_strings(source, target, open_ids) if rule == "unusable" else _RULES[rule](theirs, ours, open_ids)
+        source_ids[open_ids] = found
+        rule_ids[open_ids[found >= 0]] = number
+    _prefer_same_string(source, target, source_ids, np.flatnonzero(rule_ids == rules.index("bytes")))
+    return Alignment(source_ids, rule_ids, rules)
+
+
+def _same_strings(source: Vocabulary, target: Vocabulary, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    twins = [source.id_of(target.tokens[i]) for i in open_ids.tolist()]
+    kept = [j if j is not None and source.surfaces.kinds[j] == Kind.UNUSABLE else -1 for j in twins]
+    return np.array(kept, np.int64)
+
+
+def _prefer_same_string(
+    source: Vocabulary, target: Vocabulary, source_ids: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]
+) -> None:
+    """Where several source tokens share a surface, take the one with the target token's own string."""
+    seen = source.surfaces
+    ours, theirs = target.tokens, source.tokens
+    at, twins = ids.tolist(), source_ids[ids].tolist()
+    other = map(ne, map(ours.__getitem__, at), map(theirs.__getitem__, twins))
+    for i, j in compress(zip(at, twins, strict=True), other):
+        if (twin := source.id_of(ours[i])) is None:
+            continue
+        same = seen.texts[twin] == seen.texts[j] and seen.starts[twin] == seen.starts[j]
+        if same and seen.kinds[twin] == seen.kinds[j]:
+            source_ids[i] = twin
+
+
+def _special_pairs(source: Vocabulary, target: Vocabulary) -> dict[int, int]:
+    strings = [{v.tokens[i]: i for i in sorted(v.special_ids)} for v in (source, target)]
+    return match_specials(source.specials, target.specials, *strings)
+
+
+_BYTE, _TEXT = int(Kind.BYTE), int(Kind.TEXT)
+Key = Callable[[bytes, bool, int], object]
+
+
+def _keys(surfaces: Surfaces, ids: npt.NDArray[np.int64], key: Key) -> list[object]:
+    """The key of each of some tokens, from its bytes, word start and kind."""
+    texts = surfaces.texts
+    columns = zip(ids.tolist(), surfaces.starts[ids].tolist(), surfaces.kinds[ids].tolist(), strict=True)
+    return [key(texts[i], start, kind) for i, start, kind in columns]
+
+
+def _first_ids(surfaces: Surfaces, ids: npt.NDArray[np.int64], key: Key) -> dict[object, int]:
+    """Key to the first of the ids that has it; keys that are ``None`` are left out."""
+    table = dict(zip(reversed(_keys(surfaces, ids, key)), reversed(ids.tolist()), strict=True))
+    table.pop(None, None)
+    return table
+
+
+def _look_up(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64], key: Key) -> npt.NDArray[np.int64]:
+    table = _first_ids(source, np.flatnonzero(np.isin(source.kinds, (_TEXT, _BYTE))), key)
+    return np.fromiter((table.get(k, -1) for k in _keys(target, open_ids, key)), np.int64, len(open_ids))
+
+
+def _by_bytes(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Same bytes, same word start, same kind; without a key for each token, for this is the rule that sees all."""
+    found = np.full(len(open_ids), -1, np.int64)
+    for kind, starts in product((_TEXT, _BYTE), (False, True)):
+        ours = (target.kinds[open_ids] == kind) & (target.starts[open_ids] == starts)
+        theirs = np.flatnonzero((source.kinds == kind) & (source.starts == starts))[::-1].tolist()
+        table = dict(zip(map(source.texts.__getitem__, theirs), theirs, strict=True))
+        wanted = open_ids[ours].tolist()
+        twins = map(table.get, map(target.texts.__getitem__, wanted), repeat(-1))
+        found[ours] = np.fromiter(twins, np.int64, len(wanted))
+    return found
+
+
+def _by_isolation(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    alone = _first_ids(source, np.flatnonzero(source.isolated), _key_bytes)
+    found = np.fromiter((alone.get(target.texts[i], -1) for i in open_ids.tolist()), np.int64, len(open_ids))
+    if target.isolated[open_ids].any():
+        loose = np.flatnonzero(source.kinds == _TEXT)
+        order = loose[np.argsort(source.starts[loose], kind="stable")]
+        anywhere = _first_ids(source, order, _key_bytes)
+        ours = target.isolated[open_ids]
+        found[ours] = [anywhere.get(target.texts[i], -1) for i in open_ids[ours].tolist()]
+    return found
+
+
+def _text(data: bytes, kind: int) -> str | None:
+    if kind != _TEXT:
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _key_bytes(data: bytes, starts: bool, kind: int) -> object:
+    return data
+
+
+def _key_byte_piece(data: bytes, starts: bool, kind: int) -> object:
+    return data if len(data) == 1 and not starts else None
+
+
+def _key_no_space(data: bytes, starts: bool, kind: int) -> object:
+    return _text(data, kind) or None
+
+
+def _key_case_fold(data: bytes, starts: bool, kind: int) -> object:
+    text = _text(data, kind)
+    return None if text is None else (starts, text.casefold())
+
+
+def _key_nfc(data: bytes, starts: bool, kind: int) -> object:
+    text = _text(data, kind)
+    return None if text is None else (starts, unicodedata.normalize("NFC", text))
+
+
+Rule = Callable[[Surfaces, Surfaces, npt.NDArray[np.int64]], npt.NDArray[np.int64]]
+
+
+def _keyed(key: Key) -> Rule:
+    return lambda source, target, open_ids: _look_up(source, target, open_ids, key)
+
+
+_RULES: dict[str, Rule] = {
+    "bytes": _by_bytes,
+    "isolated": _by_isolation,
+    "byte_piece": _keyed(_key_byte_piece),
+    "no_space": _keyed(_key_no_space),
+    "case_fold": _keyed(_key_case_fold),
+    "nfc": _keyed(_key_nfc),
+}

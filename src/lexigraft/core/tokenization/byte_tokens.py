@@ -1,0 +1,29 @@
+"""A vocabulary's tokens of single bytes, and tokens spelled with them."""
+
+from __future__ import annotations
+
+from lexigraft.core.tokenization.surface import SPACE_MARK, Family, Kind, to_byte_level
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+
+def byte_tokens(vocabulary: Vocabulary) -> dict[int, int]:
+    """The token of each byte value: a byte-fallback piece, or a letter of the byte-level alphabet.
+
+    The space is the token that is nothing but the word-start mark, where there is one, since that is how these
+    vocabularies write it.
+
+    Args:
+        vocabulary: Any vocabulary; one without byte tokens has none.
+
+    Returns:
+        Ids by byte value; byte values without a token are left out.
+    """
+    byte_level = vocabulary.family is Family.BYTE_LEVEL
+    names = {b: to_byte_level(bytes([b])) if byte_level else f"<0x{b:02X}>" for b in range(256)}
+    wanted = Kind.TEXT if byte_level else Kind.BYTE
+    found = {b: i for b, name in names.items() if (i := vocabulary.id_of(name)) is not None}
+    usable = {b: i for b, i in found.items() if vocabulary.surfaces.kinds[i] == wanted}
+    space = vocabulary.id_of(SPACE_MARK)
+    if usable and not byte_level and space is not None and vocabulary.surfaces.kinds[space] == Kind.TEXT:
+        usable[ord(" ")] = space
+    return usable

@@ -1,0 +1,165 @@
+"""Loading a tokenizer from whatever a user has: a folder, a Hub name, or a bare tokenizer file of any family."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+_ROLE_STRINGS = {
+    "bos": ("<s>", "<|begin_of_text|>", "<bos>", "<|startoftext|>", "<|endoftext|>"),
+    "eos": ("</s>", "<|end_of_text|>", "<eos>", "<|endoftext|>"),
+    "unk": ("<unk>", "[UNK]"),
+    "sep": ("[SEP]",),
+    "cls": ("[CLS]",),
+    "mask": ("<mask>", "[MASK]"),
+    "pad": ("<pad>", "[PAD]"),
+}
+
+
+def load_vocabulary(path: str | Path, *, trust_remote_code: bool = False) -> Vocabulary:
+    """Load a tokenizer and view its vocabulary.
+
+    Args:
+        path: A folder or Hub name for ``AutoTokenizer``; or one file: ``tokenizer.json``, a SentencePiece ``.model``,
+            ``vocab.txt`` (WordPiece), or ``vocab.json`` / ``merges.txt`` (byte-level BPE).
+        trust_remote_code: Whether code that comes with a Hub tokenizer may run.
+
+    Raises:
+        LexigraftError: Nothing there that is a tokenizer.
+    """
+    local = Path(path).expanduser()
+    try:
+        tokenizer = _from_file(local) if local.is_file() else _from_folder_or_hub(str(path), local, trust_remote_code)
+    except LexigraftError:
+        raise
+    except Exception as fault:  # every tokenizer library raises its own kinds for a broken file
+        raise LexigraftError(
+            "tokenizer cannot be loaded", path, f"{type(fault).__name__}: {_first_line(fault)}"
+        ) from fault
+    return Vocabulary.of(tokenizer)
+
+
+def _first_line(fault: Exception) -> str:
+    return next(iter(str(fault).strip().splitlines()), "")
+
+
+def _from_folder_or_hub(name: str, local: Path, trust_remote_code: bool) -> Any:
+    """Read ``tokenizer.json`` as it stands; model-specific classes rebuild it and drop what they don't know."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    if local.is_dir():
+        names = {p.name for p in local.iterdir()}
+        if not names & {"tokenizer.json", "tokenizer_config.json"}:
+            for bare in ("tokenizer.model", "vocab.json", "vocab.txt"):
+                if bare in names:
+                    return _from_file(local / bare)
+            raise LexigraftError(
+                "folder holds no tokenizer", local, "Expected tokenizer.json, a .model, vocab.txt or vocab.json"
+            )
+        if "tokenizer.json" in names and not names & {"tokenizer_config.json", "special_tokens_map.json"}:
+            return _from_file(local / "tokenizer.json")
+        if "tokenizer.json" in names:
+            return PreTrainedTokenizerFast.from_pretrained(str(local))
+        return AutoTokenizer.from_pretrained(str(local), trust_remote_code=trust_remote_code)
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise LexigraftError("tokenizer not found", name, "Give a folder, a tokenizer file, or a Hub name")
+    return AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
+
+
+def _from_file(path: Path) -> PreTrainedTokenizerFast:
+    from tokenizers import Tokenizer
+
+    if path.suffix == ".json" and path.name != "vocab.json":
+        return _with_roles(Tokenizer.from_file(str(path)))
+    if path.suffix == ".model":
+        return _with_roles(_sentencepiece(path))
+    if path.name == "vocab.txt":
+        return _with_roles(_wordpiece(path))
+    if path.name in ("vocab.json", "merges.txt"):
+        return _with_roles(_byte_level(path.with_name("vocab.json"), path.with_name("merges.txt")))
+    raise LexigraftError("file is not a known tokenizer", path, "Known: tokenizer.json, *.model, vocab.txt, vocab.json")
+
+
+def _byte_level(vocab: Path, merges: Path) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    for needed in (vocab, merges):
+        if not needed.is_file():
+            raise LexigraftError("byte-level BPE needs vocab.json and merges.txt side by side; missing", needed)
+    tokenizer = Tokenizer(models.BPE.from_file(str(vocab), str(merges)))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def _wordpiece(path: Path) -> Any:
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordPiece.from_file(str(path), unk_token="[UNK]"))
+    cased = any(token != token.lower() for token in tokenizer.get_vocab() if not token.startswith("["))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=not cased)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    return tokenizer
+
+
+def _sentencepiece(path: Path) -> Any:
+    """Rebuild a SentencePiece model (Unigram or BPE) with its own pieces, scores and normaliser."""
+    from sentencepiece import sentencepiece_model_pb2 as schema
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    proto = schema.ModelProto.FromString(path.read_bytes())
+    pieces = [(p.piece, p.score) for p in proto.pieces]
+    fallback = bool(proto.trainer_spec.byte_fallback)
+    unknown = next((i for i, p in enumerate(proto.pieces) if p.type == 2), None)
+    if proto.trainer_spec.model_type == 2:
+        ids = {piece: i for i, (piece, _) in enumerate(pieces)}
+        model: Any = models.BPE(
+            vocab=ids,
+            merges=_merges(pieces, ids),
+            unk_token=pieces[unknown][0] if unknown is not None else None,
+            fuse_unk=True,
+            byte_fallback=fallback,
+        )
+    else:
+        model = models.Unigram(pieces, unk_id=unknown, byte_fallback=fallback)
+    tokenizer = Tokenizer(model)
+    steps: list[Any] = []
+    if charsmap := proto.normalizer_spec.precompiled_charsmap:
+        steps.append(normalizers.Precompiled(charsmap))
+    if proto.normalizer_spec.remove_extra_whitespaces:
+        steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
+    if steps:
+        tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
+        prepend_scheme="always" if proto.normalizer_spec.add_dummy_prefix else "never",
+        split=proto.trainer_spec.model_type != 2,
+    )
+    byte_parts = [decoders.ByteFallback(), decoders.Fuse()] if fallback else []
+    tokenizer.decoder = decoders.Sequence([*byte_parts, decoders.Metaspace()])
+    tokenizer.add_special_tokens([p.piece for p in proto.pieces if p.type in (2, 3)])
+    return tokenizer
+
+
+def _merges(pieces: list[tuple[str, float]], ids: dict[str, int]) -> list[tuple[str, str]]:
+    """Every pair of pieces that makes a piece, best-scored result first: SentencePiece BPE merges by score."""
+    ranked: list[tuple[float, int, int, tuple[str, str]]] = []
+    for piece, score in pieces:
+        splits = ((piece[:n], piece[n:]) for n in range(1, len(piece)))
+        ranked += [(-score, ids[a], ids[b], (a, b)) for a, b in splits if a in ids and b in ids]
+    return [pair for *_, pair in sorted(ranked)]
+
+
+def _with_roles(backend: Any) -> PreTrainedTokenizerFast:
+    from transformers import PreTrainedTokenizerFast
+
+    known = backend.get_vocab()
+    roles = {role: next((s for s in strings if s in known), None) for role, strings in _ROLE_STRINGS.items()}
+    given = {f"{role}_token": string for role, string in roles.items() if string is not None}
+    return PreTrainedTokenizerFast(tokenizer_object=backend, **given)

@@ -1,0 +1,51 @@
+"""Tokens as the bytes that they spell, word starts included, for splitting words by hand."""
+
+from __future__ import annotations
+
+from lexigraft.core.tokenization.surface import SPACE_MARK, Family, Kind
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+UNMARKED = (Family.SUFFIX, Family.PLAIN)
+"""Families whose token strings do not say where words start."""
+
+
+def spelling(vocabulary: Vocabulary, text: bytes, starts: bool) -> bytes:
+    """Any text as the tokens of a vocabulary would spell it one after the other.
+
+    Normalised as its tokenizer does; a word start is a space in front, also where BERT's pre-tokenizer begins a new
+    word inside the text. Tokenizers that do not mark word starts get none.
+
+    Args:
+        vocabulary: Whose tokens.
+        text: The bytes, without the word-start space.
+        starts: Whether they start a word.
+    """
+    marked = b" " * (starts and vocabulary.family not in UNMARKED)
+    if vocabulary.family is Family.BYTE_LEVEL:
+        return marked + text
+    try:
+        words = vocabulary.normalised(text.decode())
+    except UnicodeDecodeError:
+        return marked + text
+    if vocabulary.family is Family.WORDPIECE:
+        pre = vocabulary.tokenizer.backend_tokenizer.pre_tokenizer
+        words = " ".join(w for w, _ in pre.pre_tokenize_str(words)) if pre is not None else words
+    return marked + words.replace(SPACE_MARK, " ").encode()
+
+
+def spelled(vocabulary: Vocabulary) -> dict[int, bytes]:
+    """What each usable token (no special, no unknown one) spells, by id; text before byte pieces."""
+    seen, unknown = vocabulary.surfaces, vocabulary.specials.get("unk")
+    marks = seen.starts & (vocabulary.family not in UNMARKED)
+    ids = [i for kind in (Kind.TEXT, Kind.BYTE) for i in (seen.kinds == kind).nonzero()[0].tolist() if i != unknown]
+    return {i: b" " * bool(marks[i]) + seen.texts[i] for i in ids}
+
+
+def tokens_by_spelling(vocabulary: Vocabulary) -> dict[bytes, int]:
+    """The first token of each spelling; one that is always split off spells itself with and without a word start."""
+    found: dict[bytes, int] = {}
+    for i, data in spelled(vocabulary).items():
+        found.setdefault(data, i)
+    for i in vocabulary.surfaces.isolated.nonzero()[0].tolist():
+        found.setdefault(vocabulary.surfaces.texts[i], i)
+    return found

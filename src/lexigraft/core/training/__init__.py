@@ -1,0 +1,1 @@
+"""Objectives, packing, and losses that never hold all logits."""

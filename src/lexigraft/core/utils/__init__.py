@@ -1,0 +1,1 @@
+"""Files, hashing, memory, threads, devices, versions."""

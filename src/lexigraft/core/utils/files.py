@@ -1,0 +1,174 @@
+"""Files and folders written whole or not at all: temporary sibling, flush, rename."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lexigraft.core.errors import LexigraftError
+
+if TYPE_CHECKING:
+    pass
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Hand out a temporary sibling that takes the place of ``path`` when the block ends well.
+
+    Args:
+        path: The file to write; its folder is made when missing.
+
+    Yields:
+        The temporary path to write to.
+
+    Raises:
+        LexigraftError: The disk is full, or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+    except OSError as fault:
+        raise LexigraftError("cannot write the file", path, fault.strerror or str(fault)) from fault
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as fault:
+        raise LexigraftError("cannot write the file", path, fault.strerror or str(fault)) from fault
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file such that a reader, a crash or a full disk meets the old file or the new one, never a part."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush every file under a folder, and the folder, to the disk."""
+    for path in [p for p in folder.rglob("*") if p.is_file()] + [folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current
+
+
+def refuse_existing(out: Path, force: bool) -> None:
+    """Refuse an output folder that exists.
+
+    Raises:
+        LexigraftError: The folder exists (and is not empty) and ``force`` is off, or a file stands in its place.
+    """
+    if out.is_file():
+        raise LexigraftError("output is a file, not a folder", out, "Choose another --out")
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise LexigraftError("output folder exists", out, "Choose another --out, or pass --force to replace it")
+
+
+@contextmanager
+def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) -> Iterator[Path]:
+    """Fill a temporary sibling folder that takes the place of ``out`` when everything in it is written.
+
+    Args:
+        out: The folder to write.
+        force: Whether a folder that exists is replaced.
+        resume: Names of large files. With them a run that was killed or interrupted leaves its draft, and the next
+            one finds these files of it in the folder, as far as they were written; it must look whether they are
+            right. Two such runs cannot fill one folder at a time. A run that fails leaves nothing in any case.
+
+    Yields:
+        The temporary folder.
+
+    Raises:
+        LexigraftError: The folder exists and ``force`` is off, or the disk is full or read-only, or another run is
+            writing the folder.
+    """
+    out = out.resolve()
+    refuse_existing(out, force)
+    with ExitStack() as stack:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            if resume is None:
+                draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+            else:
+                draft = out.with_name(f".{out.name}.unfinished")
+                draft.mkdir(exist_ok=True)
+                stack.enter_context(_locked(draft))
+                _clear(draft, resume)
+        except OSError as fault:
+            raise LexigraftError("cannot write the output folder", out, fault.strerror or str(fault)) from fault
+        try:
+            yield draft
+            _readable(draft)
+            sync_tree(draft)
+            if out.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+                os.replace(out, old / "folder")
+                os.replace(draft, out)
+                shutil.rmtree(old)
+            else:
+                os.replace(draft, out)
+        except BaseException as fault:
+            if resume is None or isinstance(fault, Exception):
+                shutil.rmtree(draft, ignore_errors=True)
+            if isinstance(fault, Exception) and _is_disk_fault(fault):
+                raise LexigraftError(
+                    "cannot write the output folder", out, f"{fault}; nothing was left behind"
+                ) from fault
+            raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process; the system lets go of it when the process ends, however it ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise LexigraftError(
+            "another run is writing the output folder", folder, "Wait for it, or choose another --out"
+        ) from None
+    finally:
+        os.close(handle)
+
+
+def _clear(folder: Path, kept: Collection[str]) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name not in kept or path.is_symlink():
+            path.unlink()
+
+
+def _readable(folder: Path) -> None:
+    """Give everything the permissions of ordinary files; some libraries write for the owner alone."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+
+
+def _is_disk_fault(fault: Exception) -> bool:
+    """Whether an error is the disk's: safetensors wraps the system's in an exception of its own."""
+    text = str(fault).lower()
+    return isinstance(fault, OSError) or "no space left" in text or "(os error " in text

@@ -1,0 +1,90 @@
+"""The report as one HTML page that needs nothing else: styles and figures are inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from lexigraft.report.data import Report
+from lexigraft.report.figures import curves_figure, inks, interval_figures, small_figures
+from lexigraft.report.tables import COST_COLUMNS, P_VALUE, cost, coverage, facts, interval, measures, ranking, standing
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    source = files("lexigraft.report").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(source)
+
+
+def page(report: Report) -> str:
+    """The whole page; every text from outside is escaped, and nothing is loaded from anywhere."""
+    from markupsafe import Markup
+
+    table, styles = ranking(report), inks(report)
+    figures = interval_figures(report)
+    best = next((r for r in report.rows if not r.is_bound), report.rows[0])
+    known = report.comparison.facts
+    rows = [
+        {
+            "label": row.label,
+            "best": row is best,
+            "colour": styles[row.label].colour,
+            "marks": [m for m in (*row.marks, standing(row, report)) if m],
+            "figure": Markup(figures[row.label]),
+            "values": values[1:],
+        }
+        for row, values in zip(report.rows, table.rows, strict=True)
+    ]
+    return _template().render(
+        name=report.comparison.name,
+        best_label=best.label,
+        best_value=interval(best.final),
+        seeds=len(report.comparison.seeds),
+        strategies=len(report.rows),
+        facts=facts(report),
+        warnings=report.warnings,
+        notes=report.notes,
+        remarks=report.remarks,
+        columns=table.columns[1:],
+        rows=rows,
+        lead=" → ".join(str(known[n]) for n in ("source", "target_tokenizer") if n in known),
+        reading=_reading(report, table.columns),
+        curves=Markup(curves_figure(report)),
+        bits={label: Markup(f) for label, f in small_figures(report, "bits").items()},
+        losses={label: Markup(f) for label, f in small_figures(report, "loss").items()},
+        tables=[
+            (title, note, part)
+            for title, note, part in (
+                (
+                    "Coverage",
+                    "What the graft matched by which rule, made new, and left to the fallback.",
+                    coverage(report),
+                ),
+                ("Cost", "One cell of each strategy, mean over seeds.", cost(report)),
+                ("Other measures", "At the end of adaptation, mean over seeds.", measures(report)),
+            )
+            if len(part.columns) > 1
+        ],
+        recipe=report.recipe.rstrip(),
+    )
+
+
+def _reading(report: Report, columns: Sequence[str]) -> list[str]:
+    """How to read the ranking's columns, those that are there."""
+    spread = any(r.final and r.final.half_width is not None for r in report.rows)
+    return [
+        "Mean over seeds ± half of the 95% interval." if spread else "One value each, without intervals.",
+        *([f"p: paired t test against {report.comparison.reference}, Holm-corrected."] if P_VALUE in columns else []),
+        *(["Source: bits per byte on source-language text, what the model has kept."] if "source" in columns else []),
+        *(["Recovered: the way from random rows (0%) to the right rows (100%)."] if "recovered" in columns else []),
+        *(sentence for column, sentence in COST_COLUMNS.items() if column in columns),
+        "Early steps are shown, never ranked by.",
+    ]

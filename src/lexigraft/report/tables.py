@@ -1,0 +1,205 @@
+"""The report's tables as text cells: one wording for the page, the Markdown file and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lexigraft.core.evaluation.statistics import Estimate
+from lexigraft.report.data import FERTILITY, UNKNOWN, Report, Row
+
+NOTHING = "–"
+P_VALUE, PLAN, TOKENS = "p vs reference", "plan", "tokens"
+COST_COLUMNS = {
+    PLAN: "Plan: what the strategy itself took, part of the graft.",
+    TOKENS: "Tokens: learned on before adaptation, where there are any, plus in adaptation.",
+}
+"""How to read the columns that say what a strategy costs."""
+
+
+class TextTable(NamedTuple):
+    """Column names and rows of text; the first column names the strategy."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def ranking(report: Report) -> TextTable:
+    """Target bits per byte, best first, with the columns that at least one row fills."""
+    return _filled(
+        [
+            "strategy",
+            "bits per byte",
+            P_VALUE,
+            "step 0",
+            f"step {report.probe_step}",
+            "source",
+            "recovered",
+            PLAN,
+            TOKENS,
+        ],
+        [
+            (
+                row.label,
+                interval(row.final),
+                NOTHING if row.is_reference else p_value(row.p),
+                number(row.start),
+                number(row.probe),
+                interval(row.source),
+                NOTHING if row.recovered is None else f"{row.recovered:.0%}",
+                seconds(row.cost.get("plan_seconds")),
+                tokens(row),
+            )
+            for row in report.rows
+        ],
+    )
+
+
+def coverage(report: Report) -> TextTable:
+    """What the graft matched, made new and left to the fallback, with the tokenizer's fertility."""
+    rules = sorted({rule for row in report.rows for rule in row.matched})
+    return _filled(
+        [
+            "strategy",
+            "target tokens",
+            *(f"matched: {rule}" for rule in rules),
+            "new",
+            "covered",
+            "fallback",
+            "tokens per word",
+            "unknown",
+        ],
+        [
+            (
+                row.label,
+                count(row.coverage.get("target_tokens")),
+                *(count(row.matched.get(rule)) for rule in rules),
+                count(row.coverage.get("new")),
+                count(row.coverage.get("covered")),
+                share(row.fallback_share),
+                number(row.measures.get(FERTILITY, row.coverage.get("fertility")), 2),
+                share(row.measures.get(UNKNOWN)),
+            )
+            for row in report.rows
+        ],
+    )
+
+
+def cost(report: Report) -> TextTable:
+    """What one cell of each strategy took, mean over seeds."""
+    return _filled(
+        [
+            "strategy",
+            "seconds",
+            "graft",
+            "of it plan",
+            "adaptation",
+            "peak memory",
+            "tokens before adaptation",
+            "tokens in adaptation",
+            "trainable parameters",
+        ],
+        [
+            (
+                row.label,
+                seconds(row.cost.get("seconds")),
+                seconds(row.cost.get("graft_seconds")),
+                seconds(row.cost.get("plan_seconds")),
+                seconds(row.cost.get("adapt_seconds")),
+                size(row.cost.get("peak_rss_bytes")),
+                count(row.learned_before or None),
+                count(row.cost.get("tokens_trained")),
+                count(row.cost.get("trainable_parameters")),
+            )
+            for row in report.rows
+        ],
+    )
+
+
+def measures(report: Report) -> TextTable:
+    """Every further metric at the end, mean over seeds."""
+    columns = ["strategy", *report.measures]
+    return _filled(columns, [(r.label, *(number(r.measures.get(m)) for m in report.measures)) for r in report.rows])
+
+
+def facts(report: Report) -> list[tuple[str, str]]:
+    """What was compared on what, as name and value."""
+    known = dict(report.comparison.facts)
+    versions = known.pop("versions", None)
+    pairs = [("strategies", str(len(report.comparison.labels)))]
+    pairs.append(("seeds", ", ".join(map(str, report.comparison.seeds))))
+    pairs += [(name.replace("_", " "), _fact(name, value)) for name, value in known.items() if value is not None]
+    if isinstance(versions, dict):
+        pairs.append(("versions", ", ".join(f"{name} {version}" for name, version in versions.items())))
+    return pairs
+
+
+def standing(row: Row, report: Report) -> str:
+    """How many of the comparison's seeds the row has, where it is not all of them."""
+    wanted = len(report.comparison.seeds)
+    return "" if len(row.seeds) == wanted else f"{len(row.seeds)} of {wanted} seeds"
+
+
+def interval(value: Estimate | None) -> str:
+    """``mean ± half width`` of the 95% interval, or the mean alone where one seed gives no interval."""
+    if value is None:
+        return NOTHING
+    return f"{value.mean:.3f}" if value.half_width is None else f"{value.mean:.3f} ± {value.half_width:.3f}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value with two significant digits, or ``< 0.001``."""
+    if value is None:
+        return NOTHING
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with fixed digits."""
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def count(value: float | None) -> str:
+    """A count with thousands separated."""
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def tokens(row: Row) -> str:
+    """Tokens learned on: before adaptation, where there are any, plus in adaptation."""
+    trained = count(row.cost.get("tokens_trained"))
+    return f"{count(row.learned_before)} + {trained}" if row.learned_before else trained
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage."""
+    return NOTHING if value is None else f"{value:.1%}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration, in minutes from two minutes on."""
+    if value is None:
+        return NOTHING
+    return f"{value / 60:.1f} min" if value >= 120 else f"{value:.1f} s"
+
+
+def size(value: float | None) -> str:
+    """Bytes in MiB or GiB."""
+    if value is None:
+        return NOTHING
+    return f"{value / 2**30:.1f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"
+
+
+def _fact(name: str, value: object) -> str:
+    if name.endswith("_hash") or name == "hash":
+        return str(value)[:12]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if name.endswith("_bytes"):
+        return size(value) if value >= 2**20 else f"{value:,.0f} B"
+    return count(value) if isinstance(value, int) else f"{value:g}"
+
+
+def _filled(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> TextTable:
+    """The table without columns that nothing fills."""
+    kept = [i for i in range(len(columns)) if i == 0 or any(r[i] != NOTHING for r in rows)]
+    return TextTable(tuple(columns[i] for i in kept), tuple(tuple(r[i] for i in kept) for r in rows))

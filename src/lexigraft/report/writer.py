@@ -1,0 +1,127 @@
+"""Writing what people look at: results.csv, report.md and report.html, from what lies in the folder alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from lexigraft.core.evaluation.cell import TRAINING_LOSS
+from lexigraft.core.utils.files import write_whole
+from lexigraft.report.data import Report, read_report
+from lexigraft.report.html import page
+from lexigraft.report.tables import COST_COLUMNS, NOTHING, TextTable, cost, coverage, facts, measures, ranking, standing
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+__all__ = ["Report", "ReportPaths", "read_report", "results_csv", "table_text", "write_report"]
+
+CSV_COLUMNS = ("strategy", "seed", "body", "step", "metric", "value")
+
+
+class ReportPaths(NamedTuple):
+    """The files of a written report."""
+
+    html: Path
+    markdown: Path
+    csv: Path
+
+
+def write_report(folder: Path) -> ReportPaths:
+    """Write the report of a comparison into its own folder; the same results give the same bytes.
+
+    Args:
+        folder: What ``lexigraft compare --out`` wrote: ``comparison.json``, ``recipe.yaml``, ``cells/*/result.json``.
+
+    Returns:
+        Where the three files are.
+
+    Raises:
+        LexigraftError: The folder holds no comparison, or none of its cells is finished.
+    """
+    report = read_report(folder)
+    paths = ReportPaths(folder / "report.html", folder / "report.md", folder / "results.csv")
+    write_whole(paths.csv, results_csv(report))
+    write_whole(paths.markdown, markdown(report))
+    write_whole(paths.html, page(report))
+    return paths
+
+
+def results_csv(report: Report) -> str:
+    """Every score and training loss, one a line, in the recipe's order."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for result in report.results:
+        cell = result.cell
+        values = [(s.step, s.metric, s.value) for s in result.scores]
+        values += [(step, TRAINING_LOSS, loss) for step, loss in result.losses]
+        writer.writerows((cell.label, cell.seed, cell.body, step, metric, repr(v)) for step, metric, v in values)
+    return file.getvalue()
+
+
+def markdown(report: Report) -> str:
+    """The report as Markdown."""
+    return "\n".join(_markdown(report)) + "\n"
+
+
+def _markdown(report: Report) -> Iterator[str]:
+    yield f"# {report.comparison.name}"
+    yield ""
+    yield from (f"- {name}: {value}" for name, value in facts(report))
+    for warning in report.warnings:
+        yield f"\n> **Warning.** {warning}"
+    yield "\n## Result\n"
+    yield "Target bits per byte on held-out text after adaptation, lower is better, mean over seeds ± half of the 95%"
+    yield "interval. p: paired t test against the reference over the seeds, Holm-corrected. Never ranked by step 0."
+    table = ranking(report)
+    yield from (sentence for column, sentence in COST_COLUMNS.items() if column in table.columns)
+    yield ""
+    names = [" · ".join(filter(None, (row.label, *row.marks, standing(row, report)))) for row in report.rows]
+    yield from _markdown_table(table, names)
+    yield from (f"\n{remark}" for remark in report.remarks)
+    if report.notes:
+        yield ""
+        yield from (f"- {note}" for note in report.notes)
+    for title, part in (("Coverage", coverage(report)), ("Cost", cost(report)), ("Other measures", measures(report))):
+        if len(part.columns) > 1:
+            yield f"\n## {title}\n"
+            yield from _markdown_table(part)
+    yield "\n## How to reproduce\n"
+    yield "```\nlexigraft compare recipe.yaml --out DIR\n```"
+    if report.recipe:
+        yield f"\n```yaml\n{report.recipe.rstrip()}\n```"
+
+
+def _markdown_table(table: TextTable, names: list[str] | None = None) -> Iterator[str]:
+    yield _markdown_row(table.columns)
+    yield "|---|" + "--:|" * (len(table.columns) - 1)
+    for i, row in enumerate(table.rows):
+        yield _markdown_row((names[i] if names else row[0], *row[1:]))
+
+
+def _markdown_row(values: tuple[str, ...]) -> str:
+    return "| " + " | ".join(v.replace("|", "\\|") for v in values) + " |"
+
+
+def table_text(of: Report | Path) -> Table:
+    """The ranking as a table for the terminal, from a report or from a comparison's folder."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    report = read_report(of) if isinstance(of, Path) else of
+    source = ranking(report)
+    table = Table(
+        title=f"{escape(report.comparison.name)}: target bits per byte (lower is better)", title_justify="left"
+    )
+    for i, name in enumerate(source.columns):
+        table.add_column(name, justify="right" if i else "left", no_wrap=i == 0)
+    for row, cells in zip(report.rows, source.rows, strict=True):
+        marks = " · ".join(filter(None, (*row.marks, standing(row, report))))
+        first = escape(row.label) + (f" [dim]{escape(marks)}[/dim]" if marks else "")
+        table.add_row(first, *("[dim]–[/dim]" if c == NOTHING else escape(c) for c in cells[1:]))
+    return table

@@ -1,0 +1,1 @@
+"""The contract that every strategy keeps, as laws on tiny models."""

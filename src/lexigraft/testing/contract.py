@@ -1,0 +1,109 @@
+"""The public contract suite: every law, on every strategy, on every kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from lexigraft.core.registry import Plugin, construct
+from lexigraft.testing.inputs import Ground
+from lexigraft.testing.laws import determinism, greedy, needs, plan, plugin_file, round_trip, rows
+from lexigraft.testing.tiny_models import FIXTURES
+from lexigraft.testing.trial import Law, LawBroken, NotApplicable, Trial
+
+LAWS: tuple[Law, ...] = (
+    *plugin_file.LAWS,
+    *needs.LAWS,
+    *plan.LAWS,
+    *determinism.LAWS,
+    *rows.LAWS,
+    *greedy.LAWS,
+    *round_trip.LAWS,
+)
+GROUPS: tuple[str, ...] = tuple(dict.fromkeys(law.group for law in LAWS))
+FIXTURE_NAMES: tuple[str, ...] = tuple(f.name for f in FIXTURES)
+NO_FIXTURE = "-"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one law went.
+
+    Attributes:
+        law: The law's name.
+        fixture: The fixture model's name; ``-`` for laws that need none.
+        outcome: Passed, failed, or not applicable.
+        reason: Why it failed or does not apply; empty where it passed.
+    """
+
+    law: str
+    fixture: str
+    outcome: Literal["passed", "failed", "not applicable"]
+    reason: str = ""
+
+
+@cache
+def ground(name: str) -> Ground:
+    """The ground of a fixture, made once in a process; raises ``UnknownName`` for an unknown name."""
+    return Ground.of(name)
+
+
+def run_checks(
+    plugin: Plugin,
+    fixtures: Iterable[str] = FIXTURE_NAMES,
+    laws: Sequence[Law] = LAWS,
+    fields: Mapping[str, Any] | None = None,
+) -> list[Outcome]:
+    """Check laws on a strategy.
+
+    Args:
+        plugin: What the registry found.
+        fixtures: Names of fixture models.
+        laws: The laws to check.
+        fields: Fields that differ from the defaults (laws of form look at the file and leave them aside).
+
+    Returns:
+        One outcome for each law of form, and one for each other law on each fixture.
+
+    Raises:
+        UnknownName: A fixture that does not exist.
+    """
+    if plugin.cls is None:
+        return [Outcome("the file loads", NO_FIXTURE, "failed", str(plugin.broken))]
+    found = [_outcome(law, NO_FIXTURE, law.check, plugin) for law in laws if not law.on_fixtures]
+    on_fixtures = [law for law in laws if law.on_fixtures]
+    for name in fixtures if on_fixtures else ():
+        found += _on_fixture(plugin, dict(fields or {}), ground(name), on_fixtures)
+    return found
+
+
+def _on_fixture(plugin: Plugin, fields: dict[str, Any], where: Ground, laws: Sequence[Law]) -> list[Outcome]:
+    assert plugin.cls is not None
+    try:
+        trial = Trial(plugin, construct("strategy", plugin.name, plugin.cls, fields), where)
+    except Exception as fault:  # a strategy may fail in any way
+        with_what = fields or "its defaults"
+        return [Outcome(law.name, where.name, "failed", f"cannot be built with {with_what}: {fault}") for law in laws]
+    if trial.unmet:
+        reason = f"there is no made input for {', '.join(trial.unmet)}"
+        return [Outcome(law.name, where.name, "not applicable", reason) for law in laws]
+    return [_outcome(law, where.name, law.check, trial) for law in laws]
+
+
+def _outcome(law: Law, fixture: str, check: Callable[[Any], None], subject: Plugin | Trial) -> Outcome:
+    try:
+        check(subject)
+    except NotApplicable as reason:
+        return Outcome(law.name, fixture, "not applicable", str(reason))
+    except LawBroken as reason:
+        return Outcome(law.name, fixture, "failed", str(reason))
+    except Exception as fault:  # whatever a strategy raises is its failure, not the suite's
+        return Outcome(law.name, fixture, "failed", f"{type(fault).__name__}: {fault}")
+    return Outcome(law.name, fixture, "passed")
+
+
+def laws_of(group: str) -> tuple[Law, ...]:
+    """The laws of one group."""
+    return tuple(law for law in LAWS if law.group == group)

@@ -1,0 +1,203 @@
+"""Made inputs for the contract suite: a fixture model and everything a strategy may need for it, in memory."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.data.dictionary import Dictionary
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.resources import (
+    Compass,
+    Donor,
+    Loader,
+    ParallelText,
+    PoorModel,
+    ProbeRun,
+    StaticVectors,
+    Words,
+    WordSpace,
+    WordVectors,
+)
+from lexigraft.core.grafting.strategy import Strategy
+from lexigraft.core.models.tables import Role, Tables, tables_of
+from lexigraft.core.tokenization.alignment import NEW, Alignment, align
+from lexigraft.core.tokenization.surface import Kind
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.testing.folders import Folders
+from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
+from lexigraft.testing.tiny_models import FixtureSpec, build, spec
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+REPEATS = 10
+PAIRS = 60
+DIM = 12
+EXTRA_TOKENS = ("qhatukuna", "wasikunapaq", "ñawinchanqa", "yvytu", "水边")
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """One fixture model with a target vocabulary, and the made inputs that strategies may ask for.
+
+    Attributes:
+        spec: The fixture.
+        model: Its model.
+        source: The model's vocabulary.
+        target: The vocabulary to graft.
+        alignment: Who matches whom.
+    """
+
+    spec: FixtureSpec
+    model: PreTrainedModel
+    source: Vocabulary
+    target: Vocabulary
+    alignment: Alignment
+
+    @classmethod
+    def of(cls, name: str) -> Ground:
+        """The ground of a fixture by name; raises ``UnknownName`` for an unknown one."""
+        chosen = spec(name)
+        source = Vocabulary.of(tiny_tokenizer(chosen.source, "source"))
+        target = Vocabulary.of(tiny_tokenizer(chosen.target, "target"))
+        return cls(chosen, build(chosen), source, target, align(source, target))
+
+    @property
+    def name(self) -> str:
+        """The fixture's name."""
+        return self.spec.name
+
+    @cached_property
+    def same(self) -> Ground:
+        """The same model with its own tokenizer as the target."""
+        return replace(self, target=self.source, alignment=align(self.source, self.source))
+
+    @cached_property
+    def extended(self) -> Ground:
+        """The same model with its own tokenizer and some tokens more as the target."""
+        tokenizer = tiny_tokenizer(self.spec.source, "source")
+        tokenizer.add_tokens(list(EXTRA_TOKENS))
+        target = Vocabulary.of(tokenizer)
+        return replace(self, target=target, alignment=align(self.source, target))
+
+    @cached_property
+    def strangers(self) -> Ground:
+        """The same vocabularies with no match at all, not even a special token."""
+        size = self.target.size
+        nobody = Alignment(np.full(size, -1, np.int64), np.zeros(size, np.int8), (NEW, *self.alignment.rules[1:]))
+        return replace(self, alignment=nobody)
+
+    @cached_property
+    def live(self) -> Tables:
+        """The model's own tables, in its own dtype."""
+        return tables_of(self.model)
+
+    @cached_property
+    def tables(self) -> Mapping[Role, torch.Tensor]:
+        """The source tables in float32."""
+        return {role: table.detach().float() for role, table in self.live.by_role.items()}
+
+    @cached_property
+    def poor(self) -> PreTrainedModel:
+        """A model of the same kind with the target tokenizer and other weights."""
+        return build(replace(self.spec, seed=self.spec.seed + 1), self.target.tokenizer)
+
+    @cached_property
+    def supplies(self) -> Mapping[Need, Loader]:
+        """A loader for each need that can be made up."""
+        made = {
+            Need.TARGET_VECTORS: target_vectors(self.target),
+            Need.DICTIONARY: Dictionary.of(word_pairs(self.target)),
+            Need.POOR_MODEL: self._poor_model(),
+            Need.DONOR: Donor(self._poor_model().tables, self.target),
+            Need.ANSWER: Dictionary.of(pairs := word_pairs(self.target), [1.0 + n % 3 for n in range(len(pairs))]),
+            Need.WORD_VECTORS: word_vectors(),
+            Need.COMPASS: Compass(target_vectors(self.source, 12), target_vectors(self.target, 13)),
+            Need.PARALLEL: parallel_text(),
+            Need.MODEL: self.model,
+            Need.TRAINING: Corpus.of(TARGET_TEXT.splitlines()),
+            Need.PROBE: made_probe,
+        }
+        return {need: _giving(value) for need, value in made.items()}
+
+    def _poor_model(self) -> PoorModel:
+        counts = np.zeros(self.target.size, np.int64)
+        for ids in self.target.encode(TARGET_TEXT.splitlines()):
+            np.add.at(counts, ids, REPEATS)
+        tables = {role: table.detach().float() for role, table in tables_of(self.poor).by_role.items()}
+        return PoorModel(tables, self.target, counts)
+
+    @cached_property
+    def folders(self) -> Folders:
+        """The models on disk, for the laws that go the whole way; removed with the ground."""
+        return Folders(self.model, self.source, self.poor, self.target)
+
+
+def _giving(value: object) -> Loader:
+    return lambda: value
+
+
+def made_probe(chain: Sequence[Strategy], *, steps: int, seed: int) -> ProbeRun:
+    """Made figures instead of a graft: an order of chains that their names decide, the longer chain rather first."""
+    sizes = np.array([len(line.encode()) for line in TARGET_TEXT.splitlines()], np.int64)
+    names = ",".join(s.name for s in chain)
+    ripple = np.array([zlib.crc32(f"{names} {n}".encode()) % 97 for n in range(len(sizes))]) / 97
+    return ProbeRun(sizes * (3.0 - 0.4 * len(chain)) + ripple, sizes, steps * len(sizes))
+
+
+def target_vectors(target: Vocabulary, seed: int = 11) -> StaticVectors:
+    """Seeded vectors for the text tokens of a vocabulary; every seventh token has none."""
+    import torch
+
+    present = np.isin(target.surfaces.kinds, (Kind.TEXT, Kind.BYTE)) & (np.arange(target.size) % 7 != 3)
+    vectors = torch.randn(target.size, DIM, generator=torch.Generator().manual_seed(seed))
+    vectors[torch.from_numpy(~present)] = 0
+    return StaticVectors(vectors, present, {"made": True})
+
+
+def word_vectors() -> WordVectors:
+    """Seeded vectors of the words of both sample texts; drawn, so one space serves as well as two."""
+    return WordVectors(_space(SOURCE_TEXT, 21, DIM), _space(TARGET_TEXT, 22, DIM), True, {"made": True})
+
+
+def _space(text: str, seed: int, dim: int) -> WordSpace:
+    import torch
+
+    counted = Counter(_words(text)).most_common()
+    vectors = torch.randn(len(counted), dim, generator=torch.Generator().manual_seed(seed))
+    return WordSpace(tuple(w for w, _ in counted), vectors, np.array([n for _, n in counted], np.int64))
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in (w.strip(".,;:!?()\"'") for w in text.split()) if word]
+
+
+def parallel_text() -> ParallelText:
+    """The sample texts side by side, with an aligner that links units by their place in the sentence."""
+    pairs = list(zip(SOURCE_TEXT.splitlines(), TARGET_TEXT.splitlines(), strict=False))
+
+    def align_units(source: Words, target: Words) -> list[list[tuple[int, int]]]:
+        return [
+            [(n * len(s) // len(t), n) for n in range(len(t))] if s else [] for s, t in zip(source, target, strict=True)
+        ]
+
+    return ParallelText(tuple(s for s, _ in pairs), tuple(t for _, t in pairs), align_units, {"made": True})
+
+
+def word_pairs(target: Vocabulary) -> list[tuple[str, str]]:
+    """Source words of the sample text, each beside a word that is one token of the target vocabulary."""
+    words = _words(TARGET_TEXT)
+    texts = [t.decode(errors="ignore") for t, s in zip(target.surfaces.texts, target.starts, strict=True) if s]
+    single = [w for w in dict.fromkeys([*words, *texts]) if w and w.isalpha() and target.single_token(w) is not None]
+    english = list(dict.fromkeys(w.strip('.,;:!?()"').lower() for w in SOURCE_TEXT.split()))
+    return list(zip(english[:PAIRS], single, strict=False))

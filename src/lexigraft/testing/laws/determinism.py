@@ -1,0 +1,155 @@
+"""Laws of conduct: seeded, in the order asked, without a trace in the inputs or the global random state."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.plan import Dense, Mix, Plan
+from lexigraft.core.grafting.resources import Compass, Donor, PoorModel, Resources, StaticVectors, WordVectors
+from lexigraft.core.models.tables import FloatTables, Role
+from lexigraft.testing.trial import Law, NotApplicable, Trial, covered, demand, materialised, only_if, parts
+
+if TYPE_CHECKING:
+    import torch
+
+TOLERANCE = 1e-5
+
+
+@contextmanager
+def _global_state_restored() -> Iterator[None]:
+    import torch
+
+    held = (random.getstate(), np.random.get_state(), torch.get_rng_state())  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(held[0])
+        np.random.set_state(held[1])  # noqa: NPY002
+        torch.set_rng_state(held[2])
+
+
+def _set_global_state(seed: int) -> None:
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
+
+
+def _global_state() -> tuple[Any, ...]:
+    import torch
+
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002
+    return random.getstate(), name, np.asarray(keys).tobytes(), tuple(rest), torch.get_rng_state().numpy().tobytes()
+
+
+def _arrays(part: Mix | Dense) -> list[Any]:
+    return [part.indptr, part.indices, part.weights] if isinstance(part, Mix) else [part.rows.numpy(), covered(part)]
+
+
+def _equal(trial: Trial, first: Plan, second: Plan) -> bool:
+    roles = trial.context().roles
+    one, two = parts(first, roles), parts(second, roles)
+    return one.keys() == two.keys() and all(
+        type(one[r]) is type(two[r]) and all(map(np.array_equal, _arrays(one[r]), _arrays(two[r]))) for r in one
+    )
+
+
+def _same_seed_same_plan(trial: Trial) -> None:
+    with _global_state_restored():
+        _set_global_state(1)
+        first = trial.strategy.plan(trial.context(seed=5))
+        _set_global_state(2)
+        second = trial.strategy.plan(trial.context(seed=5))
+    demand(_equal(trial, first, second), "the same seed gave two plans under two global random states")
+
+
+def _global_random_state_untouched(trial: Trial) -> None:
+    with _global_state_restored():
+        before = _global_state()
+        trial.strategy.plan(trial.context())
+        demand(_global_state() == before, "the global random state moved; draw from ctx.generator")
+
+
+def _contents(trial: Trial, tables: dict[Role, torch.Tensor], ids: Any) -> dict[str, Any]:
+    ground = trial.ground
+    found: dict[str, Any] = {f"table {role}": table.numpy() for role, table in tables.items()}
+    found |= {"target_ids": ids, "alignment": ground.alignment.source_ids, "match rules": ground.alignment.rule_ids}
+    for side, vocabulary in (("source", ground.source), ("target", ground.target)):
+        surfaces = vocabulary.surfaces
+        found |= {f"{side} {k}": getattr(surfaces, k) for k in ("starts", "isolated", "kinds")}
+    for need in sorted(trial.strategy.effective_needs()):
+        value = ground.supplies[need]()
+        if isinstance(value, StaticVectors):
+            found |= {"target vectors": value.vectors.numpy(), "present": value.present}
+        elif isinstance(value, PoorModel):
+            found |= {f"poor {role}": table.numpy() for role, table in value.tables.items()} | {"counts": value.counts}
+        elif isinstance(value, Donor):
+            found |= {f"donor {role}": table.numpy() for role, table in value.tables.items()}
+        elif isinstance(value, WordVectors):
+            found |= {"source words": value.source.vectors.numpy(), "target words": value.target.vectors.numpy()}
+        elif isinstance(value, Compass):
+            found |= {"compass, source": value.source.vectors.numpy(), "compass, target": value.target.vectors.numpy()}
+        elif need is Need.MODEL:
+            found |= {f"model {name}": _bits(p) for name, p in value.named_parameters()}
+    return found
+
+
+def _bits(parameter: torch.Tensor) -> Any:
+    import torch
+
+    raw = parameter.detach()
+    return (raw.view(torch.int16) if raw.dtype == torch.bfloat16 else raw).numpy()
+
+
+def _inputs_are_not_mutated(trial: Trial) -> None:
+    tables = {role: table.clone() for role, table in trial.ground.tables.items()}
+    ids = trial.asked.copy()
+    watched = _contents(trial, tables, ids)
+    before = {name: array.copy() for name, array in watched.items()}
+    context = trial.context(
+        tables=FloatTables(tables),
+        target_ids=ids,
+        resources=Resources(trial.strategy.effective_needs(), trial.ground.supplies),
+    )
+    trial.strategy.plan(context)
+    changed = [name for name, array in watched.items() if not np.array_equal(array, before[name])]
+    for name in changed:
+        watched[name][...] = before[name]
+    demand(not changed, f"written into: {', '.join(changed)}")
+
+
+def _permuting_ids_permutes_rows(trial: Trial) -> None:
+    """Drawn rows follow the order of asking, not the id: for them only the coverage is compared."""
+    import torch
+
+    only_if(len(trial.asked) > 1, "fewer than two rows are asked for")
+    order = np.random.default_rng(3).permutation(len(trial.asked))
+    shuffled = trial.strategy.plan(trial.context(target_ids=trial.asked[order]))
+    roles = trial.context().roles
+    first, second = parts(trial.plan, roles), parts(shuffled, roles)
+    for role in first:
+        demand(np.array_equal(covered(first[role])[order], covered(second[role])), f"{role}: other rows are covered")
+    if not _equal(trial, trial.plan, trial.strategy.plan(trial.context(seed=1))):
+        raise NotApplicable("rows are drawn in the order of asking; only their coverage was compared")
+    one, two = materialised(trial, trial.plan), materialised(trial, shuffled)
+    for role in one:
+        gap = float((one[role][torch.from_numpy(order)] - two[role]).abs().max())
+        demand(gap < TOLERANCE, f"{role}: rows do not follow the ids asked for (gap {gap:.3g})")
+
+
+LAWS = tuple(
+    Law(name, "conduct", check)
+    for name, check in {
+        "same seed, same plan": _same_seed_same_plan,
+        "the global random state is untouched": _global_random_state_untouched,
+        "inputs are not mutated": _inputs_are_not_mutated,
+        "permuting target ids permutes rows": _permuting_ids_permutes_rows,
+    }.items()
+)

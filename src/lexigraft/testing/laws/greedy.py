@@ -1,0 +1,59 @@
+"""The law of greedy choices: convex rows that are only added never win over the old tokens."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lexigraft.core.grafting.rows import build_rows
+from lexigraft.core.models.surgery import install
+from lexigraft.testing.sample_text import SOURCE_TEXT
+from lexigraft.testing.trial import Law, Trial, demand, only_if
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+SENTENCES = 6
+LONGEST = 48
+TIE = 1e-4
+"""Logits closer than this are a tie: float32 sums in another order differ by less."""
+
+
+def _logits(model: PreTrainedModel, vocabulary: Vocabulary) -> Iterator[torch.Tensor]:
+    """The logits at every position of some source sentences, ``(length, rows)`` each."""
+    import torch
+
+    for ids in vocabulary.encode(SOURCE_TEXT.splitlines()[:SENTENCES]):
+        inputs = {"input_ids": torch.tensor([ids[:LONGEST]])}
+        if model.config.is_encoder_decoder:
+            inputs["decoder_input_ids"] = inputs["input_ids"]
+        with torch.no_grad():
+            yield model(**inputs).logits[0]
+
+
+def _greedy_choices_stay(trial: Trial) -> None:
+    """With ``u_new = sum_i w_i u_i``, w convex, a new logit is ``sum_i w_i l_i <= max_i l_i``, its bias included.
+
+    Computed in float32: rows rounded to a smaller type leave the convex hull by the rounding.
+    """
+    only_if(trial.strategy.convex, "the strategy does not claim convex rows")
+    only_if(trial.copies_matched, "the strategy re-estimates matched rows, or keeps another body")
+    wider = trial.on(trial.ground.extended)
+    rows = build_rows([trial.strategy], wider.context(), fallback="mean")
+    model = copy.deepcopy(trial.ground.model).float()
+    source, size = trial.ground.source, trial.ground.source.size
+    before = [logits[:, :size] for logits in _logits(model, source)]
+    install(model, rows.tables, source, wider.ground.target)
+    overtaken = positions = 0
+    for old, logits in zip(before, _logits(model, source), strict=True):
+        demand(float((logits[:, :size] - old).abs().max()) < TIE, "the logits of old tokens changed")
+        overtaken += int((logits[:, size:].amax(1) > logits[:, :size].amax(1) + TIE).sum())
+        positions += len(old)
+    demand(overtaken == 0, f"at {overtaken} of {positions} positions an added token wins over every old one")
+
+
+LAWS = (Law("added rows leave greedy choices as they were", "greedy", _greedy_choices_stay),)

@@ -1,0 +1,204 @@
+"""One strategy on one fixture, and the words in which a law says how it went."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.config.recipe import GraftSettings
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.pipeline import Grafted, Transplant, in_memory, prepare_graft
+from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
+from lexigraft.core.grafting.resources import Resources
+from lexigraft.core.grafting.rows import Rows, build_rows
+from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy
+from lexigraft.core.grafting.writer import write_graft
+from lexigraft.core.models.tables import FloatTables, Role
+from lexigraft.core.registry import Plugin
+from lexigraft.core.tokenization.surface import Kind
+from lexigraft.testing.inputs import Ground
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+BUDGET = 2**20
+
+
+class LawBroken(Exception):
+    """The strategy breaks the law; the message says how."""
+
+
+class NotApplicable(Exception):
+    """The law says nothing about this strategy on this fixture; the message says why."""
+
+
+def demand(condition: bool, reason: str) -> None:
+    """Raise :class:`LawBroken` with the reason unless the condition holds."""
+    if not condition:
+        raise LawBroken(reason)
+
+
+def only_if(condition: bool, reason: str) -> None:
+    """Raise :class:`NotApplicable` with the reason unless the condition holds."""
+    if not condition:
+        raise NotApplicable(reason)
+
+
+@dataclass(frozen=True)
+class Law:
+    """One law.
+
+    Attributes:
+        name: A short sentence that holds where the law does.
+        group: The file it is in.
+        check: Called with a plug-in (laws of form) or a trial; silent where the law holds.
+        on_fixtures: Whether it is checked once on every fixture.
+    """
+
+    name: str
+    group: str
+    check: Callable[[Any], None]
+    on_fixtures: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A configured strategy on a ground; what the laws share is computed once.
+
+    Attributes:
+        plugin: Where the strategy comes from.
+        strategy: The strategy, with its default fields unless said otherwise.
+        ground: The fixture.
+    """
+
+    plugin: Plugin
+    strategy: Strategy
+    ground: Ground
+
+    def on(self, ground: Ground) -> Trial:
+        """The same strategy elsewhere."""
+        return Trial(self.plugin, self.strategy, ground)
+
+    @property
+    def copies_matched(self) -> bool:
+        """Whether core copies the matched rows and asks the strategy for the others only."""
+        return self.strategy.scope is Scope.NEW and self.strategy.body is Body.SOURCE
+
+    @property
+    def body(self) -> PreTrainedModel:
+        """The model whose body the rows belong to."""
+        return self.ground.model if self.strategy.body is Body.SOURCE else self.ground.poor
+
+    @property
+    def unmet(self) -> list[Need]:
+        """Needs for which there is no made input."""
+        return sorted(self.strategy.effective_needs() - set(self.ground.supplies))
+
+    @cached_property
+    def asked(self) -> npt.NDArray[np.int64]:
+        """The rows that core asks for."""
+        usable = np.isin(self.ground.target.surfaces.kinds, (Kind.TEXT, Kind.BYTE))
+        if self.copies_matched:
+            usable &= self.ground.alignment.source_ids < 0
+        return np.flatnonzero(usable).astype(np.int64)
+
+    def context(self, *, seed: int = 0, **changes: Any) -> InitContext:
+        """A context as core makes it, with only the declared needs; ``changes`` replace its attributes."""
+        import torch
+
+        from lexigraft.core.models.tables import tables_of
+
+        ground = self.ground
+        made = InitContext(
+            source=ground.source,
+            target=ground.target,
+            alignment=ground.alignment,
+            target_ids=self.asked.copy(),
+            roles=frozenset(tables_of(self.body).by_role),
+            tables=FloatTables(ground.tables),
+            resources=Resources(self.strategy.may_use(), ground.supplies),
+            generator=torch.Generator().manual_seed(seed),
+            memory_budget=BUDGET,
+        )
+        return dataclasses.replace(made, **changes)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan for the rows that core asks for, seed 0."""
+        return self.strategy.plan(self.context())
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The finished tables, seed 0."""
+        return build_rows([self.strategy], self.context())
+
+    @cached_property
+    def transplant(self) -> Transplant:
+        """The rows for the model on disk."""
+        folders = self.ground.folders
+        poor = folders.poor if Need.POOR_MODEL in self.strategy.needs else None
+        # The context's budget: blocks of another size may round sums, and then what is stored, another way.
+        settings = GraftSettings(memory_budget=str(BUDGET))
+        return prepare_graft(
+            folders.source, self.ground.target, [self.strategy], self.ground.supplies, poor=poor, settings=settings
+        )
+
+    @cached_property
+    def grafted(self) -> Grafted:
+        """The grafted model, in memory."""
+        return in_memory(self.transplant)
+
+    @cached_property
+    def saved(self) -> Path:
+        """The grafted model's folder, written without the model in memory."""
+        out = self.ground.folders.root / f"grafted-{self.strategy.name}"
+        write_graft(self.transplant, out, force=True, verified=False)
+        return out
+
+    @cached_property
+    def reloaded(self) -> PreTrainedModel:
+        """The grafted model, read back."""
+        from lexigraft.core.models.loading import load_model
+
+        return load_model(self.saved)
+
+
+def parts(plan: Plan, roles: frozenset[Role]) -> Mapping[Role, Mix | Dense]:
+    """A plan by role; a Mix serves every table."""
+    if isinstance(plan, Mix):
+        return dict.fromkeys(sorted(roles), plan)
+    return {Role.INPUT: plan} if isinstance(plan, Dense) else plan
+
+
+def covered(part: Mix | Dense) -> npt.NDArray[np.bool_]:
+    """Which of the rows asked for a part covers."""
+    if isinstance(part, Mix) or part.covered is not None:
+        return np.asarray(part.covered)
+    return np.ones(len(part), np.bool_)
+
+
+def finished(part: Mix | Dense, table: torch.Tensor) -> torch.Tensor:
+    """The rows a part stands for, zero where it covers none."""
+    import torch
+
+    if isinstance(part, Mix):
+        return combine(part, table)
+    rows = part.rows.detach().float().clone()
+    rows[torch.from_numpy(~covered(part))] = 0
+    return rows
+
+
+def materialised(trial: Trial, plan: Plan) -> dict[Role, torch.Tensor]:
+    """The rows of a plan for every table of the trial's body."""
+    ctx = trial.context()
+    return {
+        role: finished(part, ctx.tables[role]) for role, part in parts(plan, ctx.roles).items() if role in ctx.tables
+    }
