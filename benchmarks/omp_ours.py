@@ -12,7 +12,7 @@ import torch
 import transformers.models.llama.modeling_llama  # noqa: F401  imports are not counted
 
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.pipeline import donor_loader, prepare_graft
+from lexigraft.core.grafting.pipeline import load_donor, prepare_graft
 from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.loading import load_vocabulary
@@ -24,7 +24,7 @@ def main(request: dict[str, Any]) -> dict[str, float]:
     torch.set_num_threads(int(request["threads"]))
     chain = [make("strategy", "omp", {"k": request["k"]})]
     began, processor = time.perf_counter(), time.process_time()
-    supplies = {Need.DONOR: lambda: donor_loader(request["donor"])}
+    supplies = {Need.DONOR: lambda: load_donor(request["donor"])}
     made = prepare_graft(request["model"], load_vocabulary(request["donor"]), chain, supplies)
     write_graft(made, Path(request["out"]), verified=False)
     return {

@@ -17,13 +17,13 @@ def main(request: dict[str, Any]) -> dict[str, float]:
     """Seconds of the graft and of writing, the peak resident size, and what of it must be there in any case."""
     folder = Path(request["folder"])
     began = time.perf_counter()
-    facts = graft(str(folder / "model"), str(folder / "target"), "subword_mean", out=folder / "ours")
+    done = graft(str(folder / "model"), str(folder / "target"), "subword_mean", out=folder / "ours")
     seconds = time.perf_counter() - began
     old, new = (open_checkpoint(folder / side).tensors for side in ("model", "ours"))
     return {
         "seconds": seconds,
-        "save_seconds": facts["seconds"]["save"],
-        "peak_bytes": facts["peak_rss_bytes"],
+        "save_seconds": done.facts["seconds"]["save"],
+        "peak_bytes": done.peak_rss_bytes,
         "table_bytes": sum(old[name].length + 4 * new[name].size for name in TABLES),
     }
 

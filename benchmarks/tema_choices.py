@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lexigraft.api.compare_inputs import given_in, load_texts, prepare
+from lexigraft.api.compare_inputs import load_texts, prepare, strategy_inputs
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.corpus import load_corpus, split, without
 from lexigraft.core.evaluation.scoring import Item, total_bits
@@ -52,7 +52,7 @@ def main(recipe_file: str, folder: str, min_count: str = "15") -> None:
     prepared = prepare(recipe, texts, Path(folder) / "prepared")
     target = load_vocabulary(prepared.target_tokenizer)
     source = load_vocabulary(recipe.source)
-    loaders = given_in(recipe, prepared.poor_model, texts).loaders(target, Path(folder) / "prepared" / "vectors")
+    loaders = strategy_inputs(recipe, prepared.poor_model, texts).loaders(target, Path(folder) / "prepared" / "vectors")
     dictionary = loaders[Need.DICTIONARY]()
     links = link_tokens(source, target, dictionary, align(source, target), single_only=False, shared=False)
     counts = token_counts(target, texts.train.lines)

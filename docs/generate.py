@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lexigraft.api.catalog import by_needs, details, list_strategies
+from lexigraft.api.catalog import StrategyDetails, StrategyRecord, by_needs, details, list_strategies
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.files import replacing
 
@@ -19,7 +19,7 @@ def strategy_table() -> str:
     """Every working strategy as Markdown tables, one for each kind of thing that strategies need."""
     parts = []
     for heading, group in by_needs(_working()).items():
-        rows = [f"| {_names(one)} | {_cell(one['summary'])} |" for one in group]
+        rows = [f"| {_names(one)} | {_cell(one.summary)} |" for one in group]
         parts.append(
             "\n".join([f"**{heading[0].upper()}{heading[1:]}**\n", "| strategy | what it does |", "|---|---|", *rows])
         )
@@ -28,28 +28,29 @@ def strategy_table() -> str:
 
 def strategy_reference() -> str:
     """Every working strategy in full: its record and its fields, in the order of the table."""
-    pages = [details(one["name"]) for group in by_needs(_working()).values() for one in group]
+    pages = [details(one.name) for group in by_needs(_working()).values() for one in group]
     return "\n\n".join(_page(one) for one in pages)
 
 
-def _working() -> list[dict[str, Any]]:
-    return [one for one in list_strategies() if "broken" not in one]
+def _working() -> list[StrategyRecord]:
+    return [one for one in list_strategies() if one.broken is None]
 
 
-def _names(one: Mapping[str, Any]) -> str:
-    also = "".join(f", `{alias}`" for alias in one["aliases"])
-    return f"`{one['name']}`{also}"
+def _names(one: StrategyRecord) -> str:
+    also = "".join(f", `{alias}`" for alias in one.aliases)
+    return f"`{one.name}`{also}"
 
 
-def _page(one: Mapping[str, Any]) -> str:
-    rows = [f"| `{f['name']}` | `{_cell(f['type'])}` | `{f['default']}` |" for f in one["fields"]]
+def _page(found: StrategyDetails) -> str:
+    one = found.summary
+    rows = [f"| `{f.name}` | `{_cell(f.type)}` | `{f.default}` |" for f in found.fields]
     fields = ["| field | type | default |", "|---|---|---|", *rows] if rows else ["No fields."]
-    presets = [f"`{alias}` stands for `{one['name']}`" + _with(preset) for alias, preset in one["aliases"].items()]
-    convex = "; convex" if one["convex"] else ""
-    facts = f"*Needs: {', '.join(one['needs']).replace('_', ' ') or 'nothing'}; {one['body']} body{convex}.*"
-    text = one["documentation"].strip().replace("\nSource:", "\n**Source:**").replace("\nNeeds:", "\n\n**Needs:**")
+    presets = [f"`{alias}` stands for `{one.name}`" + _with(preset) for alias, preset in one.aliases.items()]
+    convex = "; convex" if one.convex else ""
+    facts = f"*Needs: {', '.join(one.needs).replace('_', ' ') or 'nothing'}; {one.body} body{convex}.*"
+    text = found.documentation.strip().replace("\nSource:", "\n**Source:**").replace("\nNeeds:", "\n\n**Needs:**")
     text = text.replace("\nRelations:", "\n\n**Relations:**")
-    return "\n\n".join([f"## {one['name']}", facts, text, *presets, "\n".join(fields)])
+    return "\n\n".join([f"## {one.name}", facts, text, *presets, "\n".join(fields)])
 
 
 def _with(preset: Mapping[str, Any]) -> str:

@@ -78,8 +78,8 @@ def test_it_is_in_the_generated_documentation(
 
 def test_it_keeps_the_whole_contract(folder: Path) -> None:
     outcomes = check(NAME)
-    assert [o for o in outcomes if o["outcome"] == "failed"] == []
-    assert sum(o["outcome"] == "passed" for o in outcomes) > 200
+    assert [o for o in outcomes if o.outcome == "failed"] == []
+    assert sum(o.outcome == "passed" for o in outcomes) > 200
 
 
 def test_its_fields_are_mlflow_parameters_of_its_cells(folder: Path) -> None:
@@ -119,13 +119,13 @@ def test_two_files_of_one_name_are_refused_with_both_named(folder: Path) -> None
 
 def test_a_broken_file_is_listed_as_broken_and_breaks_nothing_else(folder: Path) -> None:
     (folder / "strategies" / "torn.py").write_text("def half(:\n")
-    found = {s["name"]: s for s in list_strategies()}
-    assert "SyntaxError" in found["torn"]["broken"]
+    found = {s.name: s for s in list_strategies()}
+    assert "SyntaxError" in str(found["torn"].broken)
     assert {NAME, "mean", "focus", "tema"} <= set(found)
-    assert "broken" not in found[NAME]
+    assert found[NAME].broken is None
     assert "torn" not in strategy_table()
-    assert "SyntaxError" in details("torn")["documentation"]
-    assert [o["outcome"] for o in check("torn")] == ["failed"]
+    assert "SyntaxError" in details("torn").documentation
+    assert [o.outcome for o in check("torn")] == ["failed"]
     with pytest.raises(LexigraftError, match="broken"):
         make("strategy", "torn")
 

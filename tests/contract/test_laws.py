@@ -12,7 +12,7 @@ import torch
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.registry import discover
 from lexigraft.testing.contract import FIXTURE_NAMES, GROUPS, LAWS, NO_FIXTURE, Outcome, ground, laws_of, run_checks
-from lexigraft.testing.inputs import EXTRA_TOKENS, Ground
+from lexigraft.testing.inputs import EXTRA_TOKENS, Fixture
 
 STRATEGIES = discover("strategy")
 ON_FIXTURES = tuple(law for law in LAWS if law.on_fixtures)
@@ -74,7 +74,7 @@ def test_the_made_inputs_put_every_strategy_to_work(fixture: str) -> None:
 
 
 def test_what_the_laws_write_is_removed() -> None:
-    passing = Ground.of("llama-tied")
+    passing = Fixture.of("llama-tied")
     root: Path = passing.folders.root
     assert Path(passing.folders.source).is_dir()
     del passing

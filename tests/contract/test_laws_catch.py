@@ -263,7 +263,7 @@ def test_a_strategy_that_claims_scope_and_body_gets_other_laws() -> None:
 
 def test_needs_without_made_inputs_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     poorer = dataclasses.replace(contract.ground(FIXTURE))
-    supplies = {need: loader for need, loader in poorer.supplies.items() if need is not Need.PARALLEL}
+    supplies = {need: loader for need, loader in poorer.supplies.items() if need != Need.PARALLEL}
     vars(poorer)["supplies"] = supplies
     monkeypatch.setattr(contract, "ground", lambda name: poorer)
     outcome, reason = outcome_of(made(honest, needs=frozenset({Need.PARALLEL})), "values are finite")

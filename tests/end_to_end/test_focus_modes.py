@@ -14,8 +14,8 @@ from transformers import PreTrainedTokenizerFast
 
 from fixtures.commands import lexigraft
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.compare_inputs import given_in, load_texts
-from lexigraft.api.inputs import Given
+from lexigraft.api.compare_inputs import load_texts, strategy_inputs
+from lexigraft.api.inputs import StrategyInputs
 from lexigraft.core.config.recipe import VectorSettings
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.corpus import load_corpus
@@ -164,7 +164,7 @@ def test_extend_mode_from_the_command_line(files: Files, tmp_path: Path) -> None
 def test_id_zero_of_the_extending_tokenizer_counts(files: Files, tmp_path: Path) -> None:
     """In deepfocus 1.0.1 it does not: whether a token exists is decided by the truth of its id, and 0 is false."""
     extended, language = (load_vocabulary(str(p)) for p in (files.extended, files.language))
-    given = Given(
+    given = StrategyInputs(
         corpus=lambda: load_corpus([files.text]),
         vectors=VectorSettings(dim=8, extend_tokenizer=str(files.language)),
     )
@@ -196,7 +196,7 @@ def test_modes_from_a_recipe(files: Files, tmp_path: Path, mode: str) -> None:
         reference="focus",
         seeds=[0],
         poor_model=None,
-        answer=None,
+        gold_links=None,
         dictionary=None,
         adaptation={"steps": 0},
         tracking={"enabled": False},
@@ -206,7 +206,7 @@ def test_modes_from_a_recipe(files: Files, tmp_path: Path, mode: str) -> None:
     [cell] = (tmp_path / "out" / "cells").iterdir()
     assert FOCUS_ROWS in read_provenance(cell)["rule"]
     recipe = read_recipe(path)
-    content = given_in(recipe, None, load_texts(recipe)).contents(frozenset({Need.TARGET_VECTORS}))
+    content = strategy_inputs(recipe, None, load_texts(recipe)).contents(frozenset({Need.TARGET_VECTORS}))
     assert content[Need.TARGET_VECTORS]["level"] == ("word" if mode == "word" else "token")
 
 

@@ -185,7 +185,7 @@ def test_keep_changes_nothing_with_its_own_tokenizer() -> None:
 def test_oracle_weighs_the_true_words_by_how_often_they_occur() -> None:
     # inti stands for sun 3 times and for moon once: 0.75 (1,2) + 0.25 (3,-1). killa is "suns": half sun, half ##s.
     links = Dictionary.of([("sun", "inti"), ("moon", "inti"), ("suns", "killa")], [3, 1, 2])
-    ctx = context(SOURCE, TARGET, {Role.INPUT: TABLE}, {Need.ANSWER: links})
+    ctx = context(SOURCE, TARGET, {Role.INPUT: TABLE}, {Need.GOLD_LINKS: links})
     found = rows_of(make("strategy", "oracle"), ctx)[Role.INPUT]
     close(found[INTI], [1.5, 1.25])
     close(found[KILLA], [3.5, 0.5])

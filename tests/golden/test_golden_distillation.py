@@ -27,7 +27,7 @@ from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import discover, make
 from lexigraft.plugins.strategies import attention_matching, token_distillation
 from lexigraft.testing.contract import FIXTURE_NAMES, ground
-from lexigraft.testing.inputs import Ground
+from lexigraft.testing.inputs import Fixture
 from lexigraft.testing.sample_text import TARGET_TEXT
 from lexigraft.testing.trial import Trial
 
@@ -125,7 +125,7 @@ def test_a_token_of_one_piece_takes_that_pieces_row() -> None:
 # --- against two models -----------------------------------------------------------------------------------------------
 
 
-def with_rows(where: Ground, rows: dict[Role, torch.Tensor]) -> torch.nn.Module:
+def with_rows(where: Fixture, rows: dict[Role, torch.Tensor]) -> torch.nn.Module:
     """A model of its own, float32, with the given rows behind the source tokenizer's."""
     model, size = copy.deepcopy(where.model).float(), where.source.size
     model.resize_token_embeddings(size + len(rows[Role.INPUT]), mean_resizing=False)
@@ -298,10 +298,10 @@ def test_the_order_of_asking_changes_nothing(strategy: str) -> None:
 @pytest.mark.parametrize("strategy", LONGER)
 def test_no_steps_leave_the_start_and_the_start_may_be_any_strategy(strategy: str) -> None:
     still = make("strategy", strategy, {"max_steps": 0, "start": "focus, subword_mean"})
-    assert still.effective_needs() == {Need.MODEL, Need.TRAINING, Need.TARGET_VECTORS}
+    assert still.required_needs() == {Need.MODEL, Need.TRAINING, Need.TARGET_VECTORS}
     where = ground("gpt2-tied")
     ctx = trial_context(still, "gpt2-tied")
-    ctx = replace(ctx, resources=Resources(still.effective_needs(), where.supplies))
+    ctx = replace(ctx, resources=Resources(still.required_needs(), where.supplies))
     wanted = build_rows([make("strategy", "focus"), make("strategy", "subword_mean")], ctx)
     found = build_rows([still], trial_context(still, "gpt2-tied"))
     covered = [n for n, rule in enumerate(wanted.provenance.rules) if rule in ("focus", "subword_mean")]

@@ -108,7 +108,7 @@ def test_vectors_with_two_references_and_a_bias() -> None:
 
 
 def test_only_the_chosen_space_is_needed() -> None:
-    assert make("strategy", "tema_graft").effective_needs() == {Need.DICTIONARY}
-    assert make("strategy", "tema_graft", {"space": "vectors"}).effective_needs() == {Need.TARGET_VECTORS}
+    assert make("strategy", "tema_graft").required_needs() == {Need.DICTIONARY}
+    assert make("strategy", "tema_graft", {"space": "vectors"}).required_needs() == {Need.TARGET_VECTORS}
     with pytest.raises(LexigraftError, match="two spaces"):
         make("strategy", "tema_graft", {"space": "vectors", "projection": "identity"})

@@ -286,7 +286,7 @@ def test_what_each_configuration_needs() -> None:
         ("ramen", {"align": "dictionary"}, both),
         ("ramen", {"evidence": "parallel"}, frozenset({Need.PARALLEL})),
     ):
-        assert make("strategy", name, fields).effective_needs() == needs
+        assert make("strategy", name, fields).required_needs() == needs
 
 
 def test_semantic_overlap_copies_other_casings_and_mutual_neighbours_and_mixes_over_both() -> None:

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.pipeline import donor_loader, graft_model
+from lexigraft.core.grafting.pipeline import graft_model, load_donor
 from lexigraft.core.grafting.rows import Rows
 from lexigraft.core.linalg.linear_maps import pca_procrustes
 from lexigraft.core.models.tables import Role
@@ -87,7 +87,7 @@ def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def ours(pair: LlamaPair, case: Case) -> tuple[Rows, torch.Tensor]:
     """Our rows, and the ids of new text tokens that the strategy made."""
-    donor = donor_loader(str(pair.donor))
+    donor = load_donor(str(pair.donor))
     chain = [make("strategy", case.strategy, case.fields)]
     grafted = graft_model(str(pair.model), load_vocabulary(pair.donor), chain, {Need.DONOR: lambda: donor})
     made = [i for i, rule in enumerate(grafted.rows.provenance.rules) if rule == case.strategy]

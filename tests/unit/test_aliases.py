@@ -130,10 +130,10 @@ def test_chains_and_recipes_take_aliases() -> None:
 
 
 def test_listing_shows_aliases_and_show_answers_to_them(folder: Path) -> None:
-    [one] = [s for s in list_strategies() if s["name"] == "subword_mean"]
-    assert one["aliases"] == {"fvt": {}, "zip_tie": {"pieces": "bytes"}}
+    [one] = [s for s in list_strategies() if s.name == "subword_mean"]
+    assert one.aliases == {"fvt": {}, "zip_tie": {"pieces": "bytes"}}
     shown = details("zip_tie")
-    assert (shown["name"], shown["preset"]) == ("subword_mean", {"pieces": "bytes"})
-    assert details("subword_mean")["preset"] == {}
+    assert (shown.summary.name, shown.preset) == ("subword_mean", {"pieces": "bytes"})
+    assert details("subword_mean").preset == {}
     with pytest.raises(LexigraftError, match="has this name already"):
         new_strategy("zip_tie", folder)

@@ -16,8 +16,8 @@ from fixtures.commands import lexigraft
 from fixtures.recipes import tiny_recipe
 from fixtures.small_worlds import context, vectors, words
 from lexigraft.api.compare import compare
-from lexigraft.api.compare_inputs import given_in, load_texts
-from lexigraft.api.inputs import Given
+from lexigraft.api.compare_inputs import load_texts, strategy_inputs
+from lexigraft.api.inputs import StrategyInputs
 from lexigraft.api.probe import ModelProbe, ProbeSettings, hold_out, shortened
 from lexigraft.core.config.recipe import AdaptSettings, Phase
 from lexigraft.core.config.recipe_files import read_recipe
@@ -30,10 +30,10 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Mix
 from lexigraft.core.grafting.resources import ProbeRun
 from lexigraft.core.grafting.rows import build_rows
-from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.grafting.strategy import InitContext, Strategy, uses_of
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import Role, tables_of
-from lexigraft.core.registry import make
+from lexigraft.core.registry import PluginSpec, make
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_models import fixture
@@ -48,8 +48,8 @@ SIZES = np.array([10, 20, 30])
 def probe(figures: Mapping[str, Sequence[float]], tried: list[str] | None = None) -> Callable[..., ProbeRun]:
     """Made bits of three lines for each chain."""
 
-    def run_one(chain: Sequence[Strategy], *, steps: int, seed: int) -> ProbeRun:
-        names = ",".join(s.name for s in chain)
+    def run_one(chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
+        names = ",".join(name for name, _ in chain)
         if tried is not None:
             tried.append(f"{names} {steps} {seed}")
         if names not in figures:
@@ -141,9 +141,9 @@ def test_the_only_candidate_left_is_not_tried() -> None:
 
 
 def test_what_every_candidate_needs_is_needed_and_the_rest_is_welcome() -> None:
-    assert auto("focus", "mean").effective_needs() == {Need.PROBE}
-    assert auto("focus", "focus,mean").effective_needs() == {Need.PROBE, Need.TARGET_VECTORS}
-    assert auto("focus", "omp", "mean").may_use() == {Need.PROBE, Need.TARGET_VECTORS, Need.DONOR}
+    assert auto("focus", "mean").required_needs() == {Need.PROBE}
+    assert auto("focus", "focus,mean").required_needs() == {Need.PROBE, Need.TARGET_VECTORS}
+    assert uses_of([auto("focus", "omp", "mean")]) == {Need.PROBE, Need.TARGET_VECTORS, Need.DONOR}
 
 
 def test_no_candidate_is_an_error_that_says_how_to_help() -> None:
@@ -213,12 +213,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(world: Path, seed: int) -> dict[str, ProbeRun]:
     """Every candidate tried by hand, with the seed that `auto` draws."""
     text = load_corpus([world / "target.txt.gz"])
-    given = Given(corpus=lambda: text, probing=ProbeSettings(str(world / "source")))
+    given = StrategyInputs(corpus=lambda: text, probing=ProbeSettings(str(world / "source")))
     trial = given.loaders(load_vocabulary(world / "tokenizer"), world / "cache")[Need.PROBE]()
     assert isinstance(trial, ModelProbe)
     assert {*trial.lines.lines} < {*text.lines}
     (drawn,) = torch.randint(2**31, (1,), generator=torch.Generator().manual_seed(seed)).tolist()
-    return {name: trial([make("strategy", name)], steps=4, seed=drawn) for name in CANDIDATES}
+    return {name: trial([(name, {})], steps=4, seed=drawn) for name in CANDIDATES}
 
 
 @pytest.mark.slow
@@ -260,7 +260,7 @@ def test_in_a_recipe_it_adapts_as_the_recipe_says_and_never_sees_the_heldout_tex
     assert done.results[1].cost["learned_tokens"] == 0
     texts = load_texts(recipe)
     target = fixture("roberta-tied-bias")[2]
-    trial = given_in(recipe, None, texts).loaders(Vocabulary.of(target), tmp_path)[Need.PROBE]()
+    trial = strategy_inputs(recipe, None, texts).loaders(Vocabulary.of(target), tmp_path)[Need.PROBE]()
     assert {*trial.lines.lines, *trial.train.lines} == {*texts.train.lines}
     assert trial.settings.adaptation == recipe.adaptation
     assert trial.settings.measure == {"stripes": 2}

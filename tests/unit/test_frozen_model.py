@@ -12,24 +12,24 @@ from lexigraft.core.methods.occurrences import frame
 from lexigraft.core.models.frozen_model import FrozenModel
 from lexigraft.core.models.tables import Role
 from lexigraft.testing.contract import FIXTURE_NAMES, ground
-from lexigraft.testing.inputs import Ground
+from lexigraft.testing.inputs import Fixture
 
 NEW = 3
 
 
-def batch(where: Ground) -> tuple[torch.Tensor, torch.Tensor]:
+def batch(where: Fixture) -> tuple[torch.Tensor, torch.Tensor]:
     """Two texts of unequal length as the tokenizer gives them, padded on the right."""
     before, behind = frame(where.source)
     lines = where.source.encode(["The river runs past the old house.", "Bread and water."])
     return padded([[*before, *ids, *behind] for ids in lines])
 
 
-def float_copy(where: Ground) -> torch.nn.Module:
+def float_copy(where: Fixture) -> torch.nn.Module:
     """An independent float32 model with the same numbers."""
     return copy.deepcopy(where.model).float().eval()
 
 
-def new_rows(where: Ground, *, trained: bool = False) -> dict[Role, torch.Tensor]:
+def new_rows(where: Fixture, *, trained: bool = False) -> dict[Role, torch.Tensor]:
     generator = torch.Generator().manual_seed(3)
     return {
         role: torch.randn(NEW, *table.shape[1:], generator=generator).requires_grad_(trained)
@@ -37,7 +37,7 @@ def new_rows(where: Ground, *, trained: bool = False) -> dict[Role, torch.Tensor
     }
 
 
-def enlarged(where: Ground, rows: dict[Role, torch.Tensor]) -> torch.nn.Module:
+def enlarged(where: Fixture, rows: dict[Role, torch.Tensor]) -> torch.nn.Module:
     """The float32 model with the tokenizer's ids and the new rows as its real tables, head bias included."""
     model, size = float_copy(where), where.source.size
     old_head = model.get_output_embeddings().weight.detach().clone()
@@ -60,7 +60,7 @@ def own_logits(model: torch.nn.Module, ids: torch.Tensor, mask: torch.Tensor) ->
         return model(**inputs).logits
 
 
-def ours(where: Ground, ids: torch.Tensor, mask: torch.Tensor, rows=None, at=None) -> torch.Tensor:
+def ours(where: Fixture, ids: torch.Tensor, mask: torch.Tensor, rows=None, at=None) -> torch.Tensor:
     decoder = ids if where.model.config.is_encoder_decoder else None
     return FrozenModel.of(where.model, where.source.size).logits(ids, mask, rows, at=at, decoder_ids=decoder)
 

@@ -232,13 +232,13 @@ def test_tables_under_unknown_names_are_grafted_in_memory(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from lexigraft.core import graft_writing
+from lexigraft.core.grafting import writer
 from lexigraft.core.models.streaming import Given
 from lexigraft.core.grafting.pipeline import make_chain, prepare_graft
 from lexigraft.core.tokenization.loading import load_vocabulary
 
 source, target, out, shards = sys.argv[1:]
-write, done = graft_writing.write_pieces, []
+write, done = writer.write_pieces, []
 
 class Fatal:
     length = 0
@@ -250,9 +250,9 @@ def deadly(path, pieces, cached):
     done.append(path)
     write(path, pieces if len(done) <= int(shards) else [Given(b"half of it"), Fatal()], cached=cached)
 
-graft_writing.write_pieces = deadly
+writer.write_pieces = deadly
 made = prepare_graft(source, load_vocabulary(target), make_chain([("subword_mean", {})]), {})
-graft_writing.write_graft(made, Path(out))
+writer.write_graft(made, Path(out))
 """
 
 

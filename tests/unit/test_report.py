@@ -96,14 +96,14 @@ def test_rows_by_hand(tmp_path: Path) -> None:
 
 def test_a_cell_of_another_key_never_enters(tmp_path: Path) -> None:
     write_made(tmp_path)
-    before = {p.name: p.read_bytes() for p in dataclasses.astuple(write_report(tmp_path))}
+    before = {p.name: p.read_bytes() for p in write_report(tmp_path)}
     stranger = dataclasses.replace(made_cells()[0], key="f" * 64)
     save_result(tmp_path, dataclasses.replace(made_result(made_cells()[0]), cell=stranger, notes=("intruder",)))
     unknown = dataclasses.replace(made_cells()[0], label="unlisted", key="e" * 64)
     save_result(tmp_path, dataclasses.replace(made_result(made_cells()[0]), cell=unknown))
     planted = cell_folder(tmp_path, made_cells()[1]) / "result.json"
     whole = planted.read_text()
-    assert {p.name: p.read_bytes() for p in dataclasses.astuple(write_report(tmp_path))} == before
+    assert {p.name: p.read_bytes() for p in write_report(tmp_path)} == before
     planted.write_text(whole.replace(made_cells()[1].key, "d" * 64))
     text = write_report(tmp_path).markdown.read_text()
     assert "keep (seed 1) has not finished" in text

@@ -9,20 +9,21 @@ from pathlib import Path
 import pytest
 
 from fixtures.commands import lexigraft
-from lexigraft.api.catalog import ENOUGH, WORDS, by_needs, enough_for, in_words, list_strategies, missing
+from lexigraft.api.catalog import by_needs, in_words, input_words, inputs_for, list_strategies, missing
 from lexigraft.core.errors import UnknownName
-from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.needs import Need, need_specs
 from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.registry import PLUGIN_PATH, discover
 
 
 def usable(*have: str) -> set[str]:
-    return {one["name"] for one in list_strategies(have) if one["usable"]}
+    return {one.name for one in list_strategies(have) if one.usable}
 
 
 def test_every_need_is_met_by_something_one_can_have() -> None:
-    assert set(ENOUGH) == set(Need)
-    assert {word for ways in ENOUGH.values() for way in ways for word in way} == set(WORDS)
+    built_in = {value for value in vars(Need).values() if isinstance(value, Need)}
+    assert set(need_specs()) == built_in
+    assert {word for spec in need_specs().values() for way in spec.supplied_by for word in way} == set(input_words())
 
 
 def test_what_one_has_decides_what_one_can_run() -> None:
@@ -33,17 +34,17 @@ def test_what_one_has_decides_what_one_can_run() -> None:
     assert usable("vectors") >= nothing | {"focus"}
     assert not {"poor", "tema"} & usable("poor_model", "dictionary")
     assert {"poor", "tema"} <= usable("poor_model", "dictionary", "corpus")
-    assert usable(*WORDS) == {name for name, plugin in discover("strategy").items() if plugin.broken is None}
-    assert all(one["usable"] is None for one in list_strategies())
+    assert usable(*input_words()) == {name for name, plugin in discover("strategy").items() if plugin.broken is None}
+    assert all(one.usable is None for one in list_strategies())
 
 
 def needing(*needs: Need, defaults: frozenset[Need] | None = None) -> list[list[str]]:
     class Made(Strategy):
-        def effective_needs(self) -> frozenset[Need]:
+        def required_needs(self) -> frozenset[Need]:
             return frozenset(needs) if defaults is None else defaults
 
     Made.needs = frozenset(needs)
-    return enough_for(replace(discover("strategy")["mean"], cls=Made))
+    return inputs_for(replace(discover("strategy")["mean"], cls=Made))
 
 
 def test_needs_together_are_met_by_the_smallest_sets() -> None:
@@ -66,7 +67,7 @@ def test_headings_go_from_nothing_to_more() -> None:
     assert headings[0] == "needs nothing"
     assert headings.index("needs target text (corpus), or vectors of the target tokens (vectors)") == 1
     assert sum(map(len, groups.values())) == len(list_strategies())
-    [tema] = [one for one in list_strategies(["dictionary"]) if one["name"] == "tema"]
+    [tema] = [one for one in list_strategies(["dictionary"]) if one.name == "tema"]
     assert missing(tema, ["dictionary"]) == "target text (corpus) and a poor model (poor_model)"
 
 
@@ -87,7 +88,7 @@ def test_as_json_every_strategy_says_whether_it_is_usable() -> None:
     found = lexigraft("strategies", "list", "--have", "corpus", "--json").json
     by_name = {one["name"]: one["usable"] for one in found}
     assert (by_name["mean"], by_name["focus"], by_name["tema"]) == (True, True, False)
-    assert json.loads(json.dumps(found)) == list_strategies(["corpus"])
+    assert json.loads(json.dumps(found)) == [one.as_json() for one in list_strategies(["corpus"])]
 
 
 def test_a_word_that_nobody_knows_is_answered_with_the_closest() -> None:
@@ -101,7 +102,7 @@ def test_a_word_that_nobody_knows_is_answered_with_the_closest() -> None:
 def test_a_broken_file_is_listed_and_never_usable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cracked.py").write_text("import not_there_at_all\n")
     monkeypatch.setenv(PLUGIN_PATH, str(tmp_path))
-    [one] = [s for s in list_strategies(["corpus"]) if s["name"] == "cracked"]
-    assert one["usable"] is False
+    [one] = [s for s in list_strategies(["corpus"]) if s.name == "cracked"]
+    assert one.usable is False
     assert list(by_needs(list_strategies()))[-1] == "broken"
     assert "BROKEN: ModuleNotFoundError" in lexigraft("strategies", "list", "--have", "corpus").out

@@ -14,7 +14,7 @@ from lexigraft.core.models.frozen_model import FrozenModel
 from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import discover, make
 from lexigraft.testing.contract import FIXTURE_NAMES, ground
-from lexigraft.testing.inputs import Ground
+from lexigraft.testing.inputs import Fixture
 from lexigraft.testing.sample_text import TARGET_TEXT
 from lexigraft.testing.trial import Trial
 
@@ -22,12 +22,12 @@ LINES = TARGET_TEXT.splitlines()
 PLAIN = [name for name in FIXTURE_NAMES if model_kind(ground(name).model.config) != "seq2seq"]
 
 
-def started(on: Ground) -> Rows:
+def started(on: Fixture) -> Rows:
     ctx = Trial(discover("strategy")["subword_mean"], make("strategy", "subword_mean"), on).context()
     return build_rows(named_chain("subword_mean"), ctx)
 
 
-def grafted(on: Ground) -> tuple[TargetLanguageModel, Rows]:
+def grafted(on: Fixture) -> tuple[TargetLanguageModel, Rows]:
     rows = started(on)
     return TargetLanguageModel.of(on.model, rows, on.source, on.target, "cpu"), rows
 

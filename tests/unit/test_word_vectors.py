@@ -13,7 +13,7 @@ import torch
 
 from lexigraft.adapters.vectors.word_training import ngrams_of, words_of
 from lexigraft.adapters.vectors.word_vectors import read_words, word_vectors, words_content
-from lexigraft.api.inputs import Given
+from lexigraft.api.inputs import StrategyInputs
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import WordVectorSettings
 from lexigraft.core.data.corpus import Corpus
@@ -118,7 +118,7 @@ def test_content_is_the_file_and_the_language_never_the_path(tmp_path: Path) -> 
     a, b = (str(tmp_path / n) for n in ("a.vec", "b.vec"))
     assert words_content(a) == words_content(b)
     assert words_content(f"{a}#eng,swh") == words_content(f"{b}#swh,eng") != words_content(f"{a}#swh")
-    given = Given(word_vectors=WordVectorSettings(source=f"{a}#eng", target=b))
+    given = StrategyInputs(word_vectors=WordVectorSettings(source=f"{a}#eng", target=b))
     content = given.contents(frozenset({Need.WORD_VECTORS}))[Need.WORD_VECTORS]
     assert str(tmp_path) not in str(content)
     assert content["source"] != content["target"]

@@ -5,22 +5,107 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import UnknownName
-from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.needs import Need, need_specs
 from lexigraft.core.registry import Plugin, discover, resolve
 
+if TYPE_CHECKING:
+    from lexigraft.testing.contract import Outcome
 
-def check(name: str) -> list[dict[str, Any]]:
+
+@dataclass(frozen=True)
+class FieldRecord:
+    """A hyper-parameter of a strategy.
+
+    Attributes:
+        name: The field's name.
+        type: Its type, as written.
+        default: Its default value.
+    """
+
+    name: str
+    type: str
+    default: Any
+
+
+@dataclass(frozen=True)
+class StrategyRecord:
+    """What a list of strategies says of one.
+
+    Attributes:
+        name: Its name.
+        summary: The first line of its docstring.
+        file: Where it is.
+        broken: Why it cannot be used; ``None`` where it can. Nothing below is known of a broken one.
+        aliases: Other names, each with the fields that it stands for.
+        needs: What it may need beyond the two vocabularies.
+        enough: Sets of inputs, words of :func:`input_words`, of which any one meets the needs of its defaults.
+        scope: ``new`` or ``all``.
+        body: ``source`` or ``target``.
+        convex: Whether its rows are convex combinations of source rows.
+        source: Where it was published.
+        usable: Whether what a user has suffices; ``None`` when nobody asks.
+    """
+
+    name: str
+    summary: str
+    file: str
+    broken: str | None = None
+    aliases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    needs: Sequence[str] = ()
+    enough: Sequence[Sequence[str]] = ()
+    scope: str = ""
+    body: str = ""
+    convex: bool = False
+    source: str = ""
+    usable: bool | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; of a broken strategy only what is known."""
+        values = asdict(self)
+        if self.broken is None:
+            del values["broken"]
+            return values
+        return {key: values[key] for key in ("name", "summary", "broken", "file", "usable")}
+
+
+@dataclass(frozen=True)
+class StrategyDetails:
+    """One strategy in full.
+
+    Attributes:
+        summary: What the list says of it.
+        documentation: Its whole docstring.
+        fields: Its hyper-parameters.
+        record: The parts of the docstring: ``Source``, ``Needs``, ``Relations``.
+        preset: The fields that the alias stands for, where it was asked for by one.
+    """
+
+    summary: StrategyRecord
+    documentation: str
+    fields: Sequence[FieldRecord]
+    record: Mapping[str, str]
+    preset: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        values = asdict(self)
+        del values["summary"], values["documentation"]
+        return {**self.summary.as_json(), "documentation": self.documentation, **values}
+
+
+def check(name: str) -> list[Outcome]:
     """Run every law of the contract on a strategy, on every fixture model.
 
     Args:
         name: The strategy's name, or an alias, which is checked with the fields it stands for.
 
     Returns:
-        One record for each law and fixture: law, fixture, outcome ("passed", "failed" or "not applicable"), reason.
+        One outcome for each law and fixture.
 
     Raises:
         UnknownName: No strategy has this name.
@@ -28,68 +113,48 @@ def check(name: str) -> list[dict[str, Any]]:
     plugin, preset = resolve("strategy", name)
     from lexigraft.testing.contract import run_checks
 
-    return [dataclasses.asdict(outcome) for outcome in run_checks(plugin, fields=preset)]
+    return run_checks(plugin, fields=preset)
 
 
-WORDS: Mapping[str, str] = {
-    "corpus": "target text",
-    "source_corpus": "source text",
-    "vectors": "vectors of the target tokens",
-    "word_vectors": "word vectors of both languages",
-    "dictionary": "a dictionary",
-    "parallel": "parallel text",
-    "donor": "a donor model",
-    "poor_model": "a poor model",
-    "answer": "the true word links",
-}
-"""What a user may have, besides a source model and a target tokenizer."""
-
-_CORPUS = (frozenset({"corpus"}),)
-
-ENOUGH: Mapping[Need, tuple[frozenset[str], ...]] = {
-    Need.TARGET_VECTORS: (frozenset({"corpus"}), frozenset({"vectors"})),
-    Need.WORD_VECTORS: (frozenset({"word_vectors"}), frozenset({"corpus", "source_corpus"})),
-    Need.COMPASS: _CORPUS,
-    Need.TRAINING: _CORPUS,
-    Need.PROBE: _CORPUS,
-    Need.MODEL: (frozenset(),),
-    Need.DICTIONARY: (frozenset({"dictionary"}),),
-    Need.PARALLEL: (frozenset({"parallel"}),),
-    Need.DONOR: (frozenset({"donor"}),),
-    Need.POOR_MODEL: (frozenset({"poor_model", "corpus"}),),
-    Need.ANSWER: (frozenset({"answer"}),),
-}
-"""What meets each need: any one of several sets of things."""
+def input_words() -> dict[str, str]:
+    """What a user may have, besides a source model and a target tokenizer: a word for each thing, and what it is."""
+    found = {"corpus": "target text", "source_corpus": "source text"}
+    for spec in need_specs().values():
+        found |= spec.words
+    return found
 
 
 def check_words(have: Iterable[str]) -> frozenset[str]:
     """What a user says to have.
 
     Raises:
-        UnknownName: A word that is none of ``WORDS``, with the closest one.
+        UnknownName: A word that is none of :func:`input_words`, with the closest one.
     """
-    given = frozenset(have)
-    for word in sorted(given - set(WORDS)):
-        raise UnknownName("thing to have", word, WORDS)
+    given, words = frozenset(have), input_words()
+    for word in sorted(given - set(words)):
+        raise UnknownName("thing to have", word, words)
     return given
 
 
-def enough_for(plugin: Plugin) -> list[list[str]]:
-    """The smallest sets of things with which a strategy runs with its default fields, in the order of ``WORDS``."""
+def inputs_for(plugin: Plugin) -> list[list[str]]:
+    """The smallest sets of things with which a strategy runs with its default fields, in the order of the words."""
     if plugin.cls is None:
         return []
     try:
-        needs = plugin.cls().effective_needs()
+        needs = plugin.cls().required_needs()
     except Exception:  # a plug-in may fail in any way; its record still stands in the list
         needs = plugin.cls.needs
-    return enough_to_meet(needs)
+    return inputs_that_meet(needs)
 
 
-def enough_to_meet(needs: Collection[Need]) -> list[list[str]]:
-    """The smallest sets of things that meet some needs, in the order of ``WORDS``."""
-    whole = {frozenset().union(*sets) for sets in product(*(ENOUGH[need] for need in sorted(needs)))}
+def inputs_that_meet(needs: Collection[Need]) -> list[list[str]]:
+    """The smallest sets of things that meet some needs, in the order of the words; none where a need is unknown."""
+    specs = need_specs()
+    if not specs.keys() >= set(needs):
+        return []
+    whole = {frozenset().union(*sets) for sets in product(*(specs[need].supplied_by for need in sorted(needs)))}
     smallest = [way for way in whole if not any(other < way for other in whole)]
-    order = list(WORDS)
+    order = list(input_words())
     return sorted(
         (sorted(way, key=order.index) for way in smallest), key=lambda way: [len(way), *map(order.index, way)]
     )
@@ -97,95 +162,91 @@ def enough_to_meet(needs: Collection[Need]) -> list[list[str]]:
 
 def in_words(enough: Iterable[Collection[str]]) -> str:
     """Sets of things as one phrase, such as ``target text (corpus) or vectors of the target tokens (vectors)``."""
-    ways = ([f"{WORDS[word]} ({word})" for word in way] for way in enough)
+    words = input_words()
+    ways = ([f"{words[word]} ({word})" for word in way] for way in enough)
     return ", or ".join(" and ".join([", ".join(way[:-1]), way[-1]] if way[1:] else way) for way in ways) or "nothing"
 
 
-def demand(enough: Sequence[Sequence[str]]) -> tuple[object, ...]:
-    """A sort key: by how many things the first way asks for, then in the order of ``WORDS``."""
-    order = list(WORDS)
+def sort_key(enough: Sequence[Sequence[str]]) -> tuple[object, ...]:
+    """Sort by how many things the first way asks for, then in the order of the words."""
+    order = list(input_words())
     first = enough[0] if enough else []
     return len(first), [order.index(word) for word in first], -len(enough)
 
 
-def list_strategies(have: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """Every strategy found.
+def list_strategies(have: Collection[str] | None = None) -> list[StrategyRecord]:
+    """Every strategy found, broken ones too.
 
     Args:
-        have: What there is to work with, as words of ``having.WORDS``; ``None`` when nobody asks.
-
-    Returns:
-        For each its name, aliases, summary, needs, scope, body, convex, source, file, ``enough`` (the sets of things
-        of which one must be there) and ``usable`` (whether what there is suffices; ``None`` when nobody asks); broken
-        ones with the reason.
+        have: What there is to work with, as words of :func:`input_words`; ``None`` when nobody asks.
 
     Raises:
         UnknownName: A word for something to have that does not exist.
     """
     given = None if have is None else check_words(have)
-    found = [describe(plugin) for plugin in discover("strategy").values()]
-    for one in found:
-        one["usable"] = None if given is None else any(given.issuperset(way) for way in one.get("enough", []))
-    return found
+    return [describe(plugin, given) for plugin in discover("strategy").values()]
 
 
-def by_needs(found: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+def by_needs(found: Sequence[StrategyRecord]) -> dict[str, list[StrategyRecord]]:
     """Records under a heading that says what their methods need, the least demanding first; broken ones at the end."""
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    whole = [one for one in found if "broken" not in one]
-    for one in sorted(whole, key=lambda one: demand(one["enough"])):
-        groups.setdefault(f"needs {in_words(way for way in one['enough'] if way)}", []).append(one)
-    if broken := [one for one in found if "broken" in one]:
+    groups: dict[str, list[StrategyRecord]] = {}
+    whole = [one for one in found if one.broken is None]
+    for one in sorted(whole, key=lambda one: sort_key(one.enough)):
+        groups.setdefault(f"needs {in_words(way for way in one.enough if way)}", []).append(one)
+    if broken := [one for one in found if one.broken is not None]:
         groups["broken"] = broken
     return groups
 
 
-def missing(one: Mapping[str, Any], have: Collection[str]) -> str:
+def missing(one: StrategyRecord, have: Collection[str]) -> str:
     """What a strategy needs beyond what there is, by the way that needs the least more."""
-    ways = [[word for word in way if word not in have] for way in one["enough"]]
+    ways = [[word for word in way if word not in have] for way in one.enough]
     return in_words([min(ways, key=len)])
 
 
-def details(name: str) -> dict[str, Any]:
+def details(name: str) -> StrategyDetails:
     """One strategy in full.
 
     Args:
         name: The strategy's name or an alias.
-
-    Returns:
-        What :func:`describe` says, and ``documentation`` (the whole docstring), ``fields`` (name, type, default),
-        ``record`` and ``preset`` (the fields that the alias stands for) beside it.
 
     Raises:
         UnknownName: No strategy has this name.
     """
     plugin, preset = resolve("strategy", name)
     documentation = inspect.getdoc(plugin.cls) if plugin.cls else f"This strategy is broken: {plugin.broken}"
-    in_full = {"documentation": documentation or "", "fields": fields(plugin), "record": plugin.record.fields}
-    return {**describe(plugin), **in_full, "preset": preset}
+    return StrategyDetails(describe(plugin), documentation or "", fields_of(plugin), plugin.record.fields, preset)
 
 
-def describe(plugin: Plugin) -> dict[str, Any]:
-    """One strategy's record."""
+def describe(plugin: Plugin, have: Collection[str] | None = None) -> StrategyRecord:
+    """One strategy's record.
+
+    Args:
+        plugin: What the registry found.
+        have: What there is to work with; ``None`` when nobody asks.
+    """
+    enough = inputs_for(plugin)
+    usable = None if have is None else any(set(have).issuperset(way) for way in enough)
     if plugin.cls is None:
-        return {"name": plugin.name, "summary": "", "broken": plugin.broken, "file": plugin.file}
+        return StrategyRecord(plugin.name, "", plugin.file, broken=plugin.broken, usable=usable)
     record = plugin.record
-    return {
-        "name": plugin.name,
-        "aliases": {alias: dict(preset) for alias, preset in plugin.aliases.items()},
-        "summary": record.summary,
-        "needs": sorted(need.value for need in plugin.cls.needs),
-        "enough": enough_for(plugin),
-        "scope": plugin.cls.scope.value,
-        "body": plugin.cls.body.value,
-        "convex": plugin.cls.convex,
-        "source": record.fields.get("Source", ""),
-        "file": plugin.file,
-    }
+    return StrategyRecord(
+        name=plugin.name,
+        summary=record.summary,
+        file=plugin.file,
+        aliases={alias: dict(preset) for alias, preset in plugin.aliases.items()},
+        needs=sorted(map(str, plugin.cls.needs)),
+        enough=enough,
+        scope=plugin.cls.scope.value,
+        body=plugin.cls.body.value,
+        convex=plugin.cls.convex,
+        source=record.fields.get("Source", ""),
+        usable=usable,
+    )
 
 
-def fields(plugin: Plugin) -> list[dict[str, Any]]:
-    """The hyper-parameters of one plug-in: name, type, default."""
+def fields_of(plugin: Plugin) -> list[FieldRecord]:
+    """The hyper-parameters of one plug-in."""
     if plugin.cls is None:
         return []
-    return [{"name": f.name, "type": str(f.type), "default": f.default} for f in dataclasses.fields(plugin.cls)]
+    return [FieldRecord(f.name, str(f.type), f.default) for f in dataclasses.fields(plugin.cls)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.api.compare_cells import CellRunner, cells_of
-from lexigraft.api.compare_inputs import Prepared, Texts, given_in, load_texts, prepare
+from lexigraft.api.compare_inputs import Prepared, Texts, load_texts, prepare, strategy_inputs
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import dump_recipe, read_recipe
 from lexigraft.core.errors import LexigraftError
@@ -16,8 +16,8 @@ from lexigraft.core.evaluation.cell import CellResult, Comparison
 from lexigraft.core.evaluation.cell_store import load_results
 from lexigraft.core.evaluation.runner import Progress, run_cells
 from lexigraft.core.grafting.needs import refuse_missing
-from lexigraft.core.grafting.pipeline import make_chain, needs_of
-from lexigraft.core.grafting.strategy import Strategy
+from lexigraft.core.grafting.pipeline import make_chain
+from lexigraft.core.grafting.strategy import Strategy, needs_of
 from lexigraft.core.models.loading import load_config
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.loading import load_vocabulary
@@ -67,8 +67,8 @@ def refuse_unmet(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy
     Raises:
         LexigraftError: Which strategy misses what, and how to supply it.
     """
-    given = given_in(recipe, poor="the recipe's" if recipe.poor_model else None)
-    refuse_missing({label: needs_of(chain) for label, chain in chains.items()}, given.met())
+    given = strategy_inputs(recipe, poor="the recipe's" if recipe.poor_model else None)
+    refuse_missing({label: needs_of(chain) for label, chain in chains.items()}, given.available_needs())
 
 
 def compare(

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lexigraft.api.compare_inputs import Prepared, Texts, given_in, load_texts
+from lexigraft.api.compare_inputs import Prepared, Texts, load_texts, strategy_inputs
 from lexigraft.api.evaluate import measure
 from lexigraft.api.train import adapt_model
 from lexigraft.core.config.recipe import CompareSettings, StrategySettings
 from lexigraft.core.evaluation.cell import Cell, CellResult, Score
 from lexigraft.core.grafting.folder import write_model, write_provenance
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.pipeline import Grafted, graft_model, make_chain, uses_of
-from lexigraft.core.grafting.strategy import Strategy
+from lexigraft.core.grafting.pipeline import Grafted, graft_model, make_chain
+from lexigraft.core.grafting.strategy import Strategy, uses_of
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.utils.hashing import flat, hash_of
 from lexigraft.core.utils.memory import peak_rss_bytes
@@ -42,7 +42,7 @@ def cells_of(recipe: CompareSettings, prepared: Prepared, texts: Texts, tokenize
     }
     lines = [(s, make_chain(s.chain)) for s in recipe.strategies]
     needs = frozenset[Need]().union(*(uses_of(chain) for _, chain in lines))
-    inputs = given_in(recipe, prepared.poor_model, texts).contents(needs)
+    inputs = strategy_inputs(recipe, prepared.poor_model, texts).contents(needs)
     return tuple(_cell(line, chain, seed, shared, inputs) for line, chain in lines for seed in recipe.seeds)
 
 
@@ -50,7 +50,7 @@ def _cell(
     line: StrategySettings, chain: Sequence[Strategy], seed: int, shared: Mapping[str, Any], inputs: Mapping[Need, Any]
 ) -> Cell:
     needs = uses_of(chain)
-    own = {need.value: content for need, content in inputs.items() if need in needs}
+    own = {str(need): content for need, content in inputs.items() if need in needs}
     if line.norm_calibration is not None:
         own["norm_calibration"] = line.norm_calibration
     made_by = {"chain": [[s.name, s.parameters()] for s in chain], "seed": seed, **own}
@@ -131,7 +131,7 @@ class CellRunner:
         settings = self.recipe.graft
         if strategy.norm_calibration is not None:
             settings = settings.model_copy(update={"norm_calibration": strategy.norm_calibration})
-        given = given_in(self.recipe, self.prepared.poor_model, texts, settings)
+        given = strategy_inputs(self.recipe, self.prepared.poor_model, texts, settings)
         return graft_model(
             self.recipe.source,
             target,

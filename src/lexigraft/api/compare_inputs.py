@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from lexigraft.api.inputs import Given
+from lexigraft.api.inputs import StrategyInputs, read_sections
 from lexigraft.api.probe import ProbeSettings
 from lexigraft.api.train import pretrain_model
 from lexigraft.core.config.recipe import (
@@ -25,6 +25,7 @@ from lexigraft.core.tokenization.training import train_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.files import whole_folder
 from lexigraft.core.utils.hashing import hash_of, model_hash
+from lexigraft.core.utils.optional import present
 
 Say = Callable[[str], None]
 POOR_AS_DONOR = "poor_model"
@@ -98,9 +99,9 @@ def _source_text(given: CorpusSettings, heldout: Corpus | None) -> Corpus | None
     return without(text, heldout) if heldout is not None else text
 
 
-def given_in(
+def strategy_inputs(
     recipe: CompareSettings, poor: str | None, texts: Texts | None = None, graft: GraftSettings | None = None
-) -> Given:
+) -> StrategyInputs:
     """What a recipe gives to strategies.
 
     Args:
@@ -110,17 +111,17 @@ def given_in(
         graft: How grafts are made, where it is not as the recipe says for all.
     """
     read = cache(lambda: texts or load_texts(recipe))
-    return Given(
+    return StrategyInputs(
         source=recipe.source,
         corpus=lambda: read().train,
-        source_text=(lambda: _present(read().source_train)) if recipe.corpus.source_train else None,
+        source_corpus=(lambda: present(read().source_train)) if recipe.corpus.source_train else None,
         vectors=recipe.target_vectors,
         word_vectors=recipe.word_vectors,
         dictionary=recipe.dictionary,
         parallel=recipe.parallel,
-        poor=poor,
+        poor_model=poor,
         donor=poor if recipe.donor == POOR_AS_DONOR else recipe.donor,
-        answer=recipe.answer,
+        gold_links=recipe.gold_links,
         unseen=lambda: frozenset(line for text in read().measured.values() for line in text.lines),
         probing=ProbeSettings(
             recipe.source,
@@ -128,12 +129,8 @@ def given_in(
             recipe.adaptation,
             recipe.evaluation.options.get("bits_per_byte", {}),
         ),
+        sections=read_sections(recipe.inputs),
     )
-
-
-def _present(text: Corpus | None) -> Corpus:
-    assert text is not None
-    return text
 
 
 def prepare(recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lambda text: None) -> Prepared:

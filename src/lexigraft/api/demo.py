@@ -159,7 +159,7 @@ def _recipe(data: Path, rich: Path, folder: Path, scale: Scale, strategies: Sequ
         },
         "parallel": {"source": [f"./{data.name}/clone.originals.txt"], "target": [f"./{data.name}/clone.txt"]},
         "dictionary": {"path": [f"./{data.name}/dictionary.tsv"]},
-        "answer": f"./{data.name}/links.tsv",
+        "gold_links": f"./{data.name}/links.tsv",
         "poor_model": {"preset": "llama-tiny", "steps": scale.poor_steps},
         "donor": "poor_model",
         "strategies": list(strategies),

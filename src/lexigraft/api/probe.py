@@ -12,11 +12,10 @@ from lexigraft.api.train import adapt_model
 from lexigraft.core.config.recipe import AdaptSettings, GraftSettings, Phase
 from lexigraft.core.data.corpus import Corpus, split, spread, without
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.pipeline import graft_model
+from lexigraft.core.grafting.pipeline import graft_model, make_chain
 from lexigraft.core.grafting.resources import Loader, ProbeRun
-from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.models.architecture import context_length
-from lexigraft.core.registry import make
+from lexigraft.core.registry import PluginSpec, make
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -74,13 +73,15 @@ class ModelProbe:
     lines: Corpus
     loaders: Mapping[Need, Loader]
 
-    def __call__(self, chain: Sequence[Strategy], *, steps: int, seed: int) -> ProbeRun:
+    def __call__(self, chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
         """Graft, adapt and measure; see :class:`lexigraft.core.grafting.resources.Probe`."""
         from lexigraft.core.utils.random_state import global_randomness_kept
 
         given = self.settings
         with global_randomness_kept():
-            grafted = graft_model(given.source, self.target, chain, self.loaders, seed=seed, settings=given.graft)
+            grafted = graft_model(
+                given.source, self.target, make_chain(chain), self.loaders, seed=seed, settings=given.graft
+            )
             adapted = adapt_model(
                 grafted.model,
                 grafted.vocabulary,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lexigraft.cli.output import Json, Sets, assignments, pairs, print_json
+from lexigraft.cli.output import Json, Sets, assignments, pairs, print_json, sections
 from lexigraft.core.errors import LexigraftError
 
 
@@ -40,7 +40,11 @@ def graft(
     parallel_target: Annotated[list[str] | None, typer.Option(help="Target sentences, line by line.")] = None,
     poor_model: Annotated[str | None, typer.Option(help="A model pre-trained on target text (TEMA).")] = None,
     donor: Annotated[str | None, typer.Option(help="A model that already uses the target tokenizer.")] = None,
-    answer: Annotated[str | None, typer.Option(help="True word links of a cloned language.")] = None,
+    gold_links: Annotated[str | None, typer.Option(help="True word links of a cloned language.")] = None,
+    input_: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="NEED.KEY=VALUE", help="An input of a need that another package brings."),
+    ] = None,
     rule: Annotated[
         list[str] | None, typer.Option(help="Relaxed match rule: byte_piece, no_space, case_fold, nfc.")
     ] = None,
@@ -62,7 +66,6 @@ def graft(
         VectorSettings,
         WordVectorSettings,
     )
-    from lexigraft.core.grafting.pipeline import summary
 
     vectors = {
         "file": target_vectors,
@@ -85,7 +88,7 @@ def graft(
             ", ".join(sides["source"] + sides["target"]),
             "Give --parallel-source and --parallel-target",
         )
-    facts = run(
+    done = run(
         source,
         target_tokenizer,
         strategy,
@@ -99,32 +102,32 @@ def graft(
         parallel=validate(ParallelSettings, sides, "parallel text") if parallel_source else None,
         poor_model=poor_model,
         donor=donor,
-        answer=answer,
+        gold_links=gold_links,
+        inputs=sections(input_),
         seed=seed,
         settings=validate(GraftSettings, settings, "graft"),
         force=force,
     )
-    short = summary(facts)
     if json:
-        print_json(short)
+        print_json(done.as_json())
         return
-    before = facts["source"]
+    before = done.facts["source"]
     padding = before["rows"] - before["tokens"]
-    matched = ", ".join(f"{rule} {n:,}" for rule, n in short["matched"].items() if n)
+    matched = ", ".join(f"{rule} {n:,}" for rule, n in done.matched.items() if n)
     pairs(
         {
-            "strategy": f"{short['strategy']} (body: {short['body']})",
+            "strategy": f"{done.strategy} (body: {done.body})",
             "source rows": f"{before['rows']:,}" + (f", {padding:,} of them padding, left out" if padding else ""),
-            "target tokens": f"{short['target_tokens']:,}",
+            "target tokens": f"{done.target_tokens:,}",
             "matched": matched or "none",
-            "new": f"{short['new']:,}, of which {short['covered']:,} covered by the strategy",
-            **({"re-estimated": f"{short['re_estimated']:,} matched tokens"} if short["re_estimated"] else {}),
-            "fallback": f"{short['fallback']:,}",
-            **({"learned on": f"{short['learned_tokens']:,} tokens"} if short["learned_tokens"] else {}),
-            "seconds": ", ".join(f"{stage} {taken:.2f}" for stage, taken in short["seconds"].items()),
-            "peak memory": f"{short['peak_rss_bytes'] / 1e9:.2f} GB",
+            "new": f"{done.new:,}, of which {done.covered:,} covered by the strategy",
+            **({"re-estimated": f"{done.re_estimated:,} matched tokens"} if done.re_estimated else {}),
+            "fallback": f"{done.fallback:,}",
+            **({"learned on": f"{done.learned_tokens:,} tokens"} if done.learned_tokens else {}),
+            "seconds": ", ".join(f"{stage} {taken:.2f}" for stage, taken in done.seconds.items()),
+            "peak memory": f"{done.peak_rss_bytes / 1e9:.2f} GB",
             "written to": out,
         }
     )
-    for sentence in short["notes"]:
+    for sentence in done.notes:
         typer.echo(f"note: {sentence}")

@@ -31,8 +31,27 @@ def say(text: str) -> None:
         typer.echo(text, err=True)
 
 
-def assignments(pairs: Sequence[str] | None) -> dict[str, Any]:
+def sections(pairs: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    """``name.key=value`` pairs, by name; values as for :func:`assignments`.
+
+    Raises:
+        LexigraftError: A pair without ``=``, or without a name.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for path, value in assignments(pairs, "--input").items():
+        name, dot, key = path.partition(".")
+        if not dot or not key:
+            raise LexigraftError("--input needs need.key=value", path, "For example --input my_need.path=file.tsv")
+        found.setdefault(name, {})[key] = value
+    return found
+
+
+def assignments(pairs: Sequence[str] | None, option: str = "--set") -> dict[str, Any]:
     """``key=value`` pairs; values are read as YAML scalars or lists.
+
+    Args:
+        pairs: The values of the option.
+        option: Its name, for messages.
 
     Raises:
         LexigraftError: A pair without ``=``.
@@ -43,7 +62,7 @@ def assignments(pairs: Sequence[str] | None) -> dict[str, Any]:
     for pair in pairs or []:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise LexigraftError("--set needs key=value", pair, "For example --set temperature=0.5")
+            raise LexigraftError(f"{option} needs key=value", pair, "For example --set temperature=0.5")
         try:
             found[key] = yaml.safe_load(value)
         except yaml.YAMLError:

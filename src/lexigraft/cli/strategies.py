@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lexigraft.cli.output import Json, pairs, print_json, table
+
+if TYPE_CHECKING:
+    from lexigraft.api.catalog import StrategyRecord
 
 app = typer.Typer(no_args_is_help=True, help="The initialisation strategies.", rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(help="The strategy's name.")]
@@ -28,17 +32,17 @@ def list_(
     given = None if have is None else [word.strip() for word in have.split(",") if word.strip()]
     found = list_strategies(given)
     if json:
-        print_json(found)
+        print_json([one.as_json() for one in found])
         return
-    for heading, members in by_needs([one for one in found if one["usable"] is not False or "broken" in one]).items():
-        _group(heading, {_names(one): one["summary"] or f"BROKEN: {one.get('broken')}" for one in members})
-    if given is not None and (others := [one for one in found if not one["usable"] and "broken" not in one]):
+    for heading, members in by_needs([one for one in found if one.usable is not False or one.broken]).items():
+        _group(heading, {_names(one): f"BROKEN: {one.broken}" if one.broken else one.summary for one in members})
+    if given is not None and (others := [one for one in found if not one.usable and one.broken is None]):
         _group("would need more", {_names(one): missing(one, given) for one in others})
 
 
-def _names(one: Mapping[str, Any]) -> str:
-    also = ", ".join(one.get("aliases", {}))
-    return f"{one['name']} ({also})" if also else str(one["name"])
+def _names(one: StrategyRecord) -> str:
+    also = ", ".join(one.aliases)
+    return f"{one.name} ({also})" if also else one.name
 
 
 def _group(heading: str, members: Mapping[str, str]) -> None:
@@ -54,14 +58,14 @@ def show(name: Name, json: Json = False) -> None:
 
     found = details(name)
     if json:
-        print_json(found)
+        print_json(found.as_json())
         return
-    typer.echo(found["documentation"])
+    typer.echo(found.documentation)
     typer.echo("")
-    for alias, preset in found.get("aliases", {}).items():
+    for alias, preset in found.summary.aliases.items():
         fields = ", ".join(f"{key}={value}" for key, value in preset.items())
-        typer.echo(f"{alias}: {found['name']} with {fields or 'its defaults'}")
-    table(("field", "type", "default"), [[f["name"], f["type"], f["default"]] for f in found["fields"]])
+        typer.echo(f"{alias}: {found.summary.name} with {fields or 'its defaults'}")
+    table(("field", "type", "default"), [[f.name, f.type, f.default] for f in found.fields])
 
 
 @app.command()
@@ -70,14 +74,14 @@ def check(name: Name, json: Json = False) -> None:
     from lexigraft.api.catalog import check as run
 
     outcomes = run(name)
-    count = {kind: sum(o["outcome"] == kind for o in outcomes) for kind in ("passed", "failed", "not applicable")}
-    failed = [o for o in outcomes if o["outcome"] == "failed"]
+    count = {kind: sum(o.outcome == kind for o in outcomes) for kind in ("passed", "failed", "not applicable")}
+    failed = [o for o in outcomes if o.outcome == "failed"]
     if json:
-        found = {"passed": count["passed"], "not_applicable": count["not applicable"], "failed": failed}
-        print_json({"strategy": name, **found})
+        counts = {"passed": count["passed"], "not_applicable": count["not applicable"]}
+        print_json({"strategy": name, **counts, "failed": [asdict(o) for o in failed]})
     else:
         for outcome in failed:
-            typer.echo(f"failed: {outcome['law']} on {outcome['fixture']}: {outcome['reason']}")
+            typer.echo(f"failed: {outcome.law} on {outcome.fixture}: {outcome.reason}")
         typer.echo(f"{name}: " + ", ".join(f"{n} {kind}" for kind, n in count.items()))
     if failed:
         raise typer.Exit(1)

@@ -14,17 +14,39 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from lexigraft.core.errors import LexigraftError, UnknownName
 
+PluginSpec = tuple[str, Mapping[str, Any]]
+"""A plug-in by its name, with the fields that differ from its defaults."""
+
 PLUGIN_PATH = "LEXIGRAFT_PLUGINS"
+
+
+class Kind(NamedTuple):
+    """A kind of plug-in.
+
+    Attributes:
+        folder: The folder of such plug-ins, and the entry point group after ``lexigraft.``.
+        package: The package that holds the built-in ones.
+        module: Where their base class is.
+        base: The base class's name.
+    """
+
+    folder: str
+    package: str
+    module: str
+    base: str
+
+
 KINDS = {
-    "strategy": ("strategies", "lexigraft.core.grafting.strategy", "Strategy"),
-    "objective": ("objectives", "lexigraft.core.training.objective", "Objective"),
-    "evaluator": ("evaluators", "lexigraft.core.evaluation.evaluator", "Evaluator"),
+    "strategy": Kind("strategies", "plugins.strategies", "core.grafting.strategy", "Strategy"),
+    "objective": Kind("objectives", "plugins.objectives", "core.training.objective", "Objective"),
+    "evaluator": Kind("evaluators", "plugins.evaluators", "core.evaluation.evaluator", "Evaluator"),
+    "need": Kind("needs", "api.needs", "core.grafting.needs", "NeedSpec"),
 }
-_PACKAGE = Path(__file__).parent.parent / "plugins"
+_ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -174,9 +196,9 @@ def _type_hints(cls: type[Any]) -> dict[str, Any]:
 
 
 def _from_files(kind: str) -> Iterator[Plugin]:
-    folder = KINDS[kind][0]
-    for path in sorted((_PACKAGE / folder).glob("[!_]*.py")):
-        yield _load(kind, path, f"lexigraft.plugins.{folder}.{path.stem}", "package")
+    folder, package, *_ = KINDS[kind]
+    for path in sorted(_ROOT.joinpath(*package.split(".")).glob("[!_]*.py")):
+        yield _load(kind, path, f"lexigraft.{package}.{path.stem}", "package")
     for root in filter(None, os.environ.get(PLUGIN_PATH, "").split(os.pathsep)):
         if not Path(root).is_dir():
             raise LexigraftError(f"folder named by {PLUGIN_PATH} does not exist", root)
@@ -218,8 +240,7 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _base(kind: str) -> type[Any]:
-    _, module, name = KINDS[kind]
-    base: type[Any] = getattr(importlib.import_module(module), name)
+    base: type[Any] = getattr(importlib.import_module(f"lexigraft.{KINDS[kind].module}"), KINDS[kind].base)
     return base
 
 
@@ -239,7 +260,7 @@ def _class_in(kind: str, module: ModuleType) -> type[Any]:
 
 
 def _from_entry_points(kind: str) -> Iterator[Plugin]:
-    for point in importlib.metadata.entry_points(group=f"lexigraft.{KINDS[kind][0]}"):
+    for point in importlib.metadata.entry_points(group=f"lexigraft.{KINDS[kind].folder}"):
         try:
             cls = point.load()
             file = inspect.getfile(cls)

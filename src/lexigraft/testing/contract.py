@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Literal
 
 from lexigraft.core.registry import Plugin, construct
-from lexigraft.testing.inputs import Ground
+from lexigraft.testing.inputs import Fixture
 from lexigraft.testing.laws import determinism, greedy, needs, plan, plugin_file, round_trip, rows
 from lexigraft.testing.tiny_models import FIXTURES
 from lexigraft.testing.trial import Law, LawBroken, NotApplicable, Trial
@@ -45,9 +45,9 @@ class Outcome:
 
 
 @cache
-def ground(name: str) -> Ground:
+def ground(name: str) -> Fixture:
     """The ground of a fixture, made once in a process; raises ``UnknownName`` for an unknown name."""
-    return Ground.of(name)
+    return Fixture.of(name)
 
 
 def run_checks(
@@ -79,7 +79,7 @@ def run_checks(
     return found
 
 
-def _on_fixture(plugin: Plugin, fields: dict[str, Any], where: Ground, laws: Sequence[Law]) -> list[Outcome]:
+def _on_fixture(plugin: Plugin, fields: dict[str, Any], where: Fixture, laws: Sequence[Law]) -> list[Outcome]:
     assert plugin.cls is not None
     try:
         trial = Trial(plugin, construct("strategy", plugin.name, plugin.cls, fields), where)

@@ -6,17 +6,13 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lexigraft.core.data.corpus import Corpus
-from lexigraft.core.data.dictionary import Dictionary
-from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.needs import Need, need_specs
 from lexigraft.core.grafting.resources import (
-    Compass,
-    Donor,
     Loader,
     ParallelText,
     PoorModel,
@@ -26,8 +22,8 @@ from lexigraft.core.grafting.resources import (
     WordSpace,
     WordVectors,
 )
-from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.models.tables import Role, Tables, tables_of
+from lexigraft.core.registry import PluginSpec
 from lexigraft.core.tokenization.alignment import NEW, Alignment, align
 from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -47,7 +43,7 @@ EXTRA_TOKENS = ("qhatukuna", "wasikunapaq", "ñawinchanqa", "yvytu", "水边")
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class Fixture:
     """One fixture model with a target vocabulary, and the made inputs that strategies may ask for.
 
     Attributes:
@@ -65,7 +61,7 @@ class Ground:
     alignment: Alignment
 
     @classmethod
-    def of(cls, name: str) -> Ground:
+    def of(cls, name: str) -> Fixture:
         """The ground of a fixture by name; raises ``UnknownName`` for an unknown one."""
         chosen = spec(name)
         source = Vocabulary.of(tiny_tokenizer(chosen.source, "source"))
@@ -78,12 +74,12 @@ class Ground:
         return self.spec.name
 
     @cached_property
-    def same(self) -> Ground:
+    def same(self) -> Fixture:
         """The same model with its own tokenizer as the target."""
         return replace(self, target=self.source, alignment=align(self.source, self.source))
 
     @cached_property
-    def extended(self) -> Ground:
+    def extended(self) -> Fixture:
         """The same model with its own tokenizer and some tokens more as the target."""
         tokenizer = tiny_tokenizer(self.spec.source, "source")
         tokenizer.add_tokens(list(EXTRA_TOKENS))
@@ -91,7 +87,7 @@ class Ground:
         return replace(self, target=target, alignment=align(self.source, target))
 
     @cached_property
-    def strangers(self) -> Ground:
+    def strangers(self) -> Fixture:
         """The same vocabularies with no match at all, not even a special token."""
         size = self.target.size
         nobody = Alignment(np.full(size, -1, np.int64), np.zeros(size, np.int8), (NEW, *self.alignment.rules[1:]))
@@ -115,22 +111,11 @@ class Ground:
     @cached_property
     def supplies(self) -> Mapping[Need, Loader]:
         """A loader for each need that can be made up."""
-        made = {
-            Need.TARGET_VECTORS: target_vectors(self.target),
-            Need.DICTIONARY: Dictionary.of(word_pairs(self.target)),
-            Need.POOR_MODEL: self._poor_model(),
-            Need.DONOR: Donor(self._poor_model().tables, self.target),
-            Need.ANSWER: Dictionary.of(pairs := word_pairs(self.target), [1.0 + n % 3 for n in range(len(pairs))]),
-            Need.WORD_VECTORS: word_vectors(),
-            Need.COMPASS: Compass(target_vectors(self.source, 12), target_vectors(self.target, 13)),
-            Need.PARALLEL: parallel_text(),
-            Need.MODEL: self.model,
-            Need.TRAINING: Corpus.of(TARGET_TEXT.splitlines()),
-            Need.PROBE: made_probe,
-        }
-        return {need: _giving(value) for need, value in made.items()}
+        return {need: cache(lambda spec=spec: spec.sample(self)) for need, spec in need_specs().items()}
 
-    def _poor_model(self) -> PoorModel:
+    @cached_property
+    def poor_model(self) -> PoorModel:
+        """What a strategy sees of :attr:`poor`: its tables, and counts of its tokens in the sample text."""
         counts = np.zeros(self.target.size, np.int64)
         for ids in self.target.encode(TARGET_TEXT.splitlines()):
             np.add.at(counts, ids, REPEATS)
@@ -143,29 +128,25 @@ class Ground:
         return Folders(self.model, self.source, self.poor, self.target)
 
 
-def _giving(value: object) -> Loader:
-    return lambda: value
-
-
-def made_probe(chain: Sequence[Strategy], *, steps: int, seed: int) -> ProbeRun:
+def made_probe(chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
     """Made figures instead of a graft: an order of chains that their names decide, the longer chain rather first."""
     sizes = np.array([len(line.encode()) for line in TARGET_TEXT.splitlines()], np.int64)
-    names = ",".join(s.name for s in chain)
+    names = ",".join(name for name, _ in chain)
     ripple = np.array([zlib.crc32(f"{names} {n}".encode()) % 97 for n in range(len(sizes))]) / 97
     return ProbeRun(sizes * (3.0 - 0.4 * len(chain)) + ripple, sizes, steps * len(sizes))
 
 
-def target_vectors(target: Vocabulary, seed: int = 11) -> StaticVectors:
+def seeded_vectors(vocabulary: Vocabulary, seed: int = 11) -> StaticVectors:
     """Seeded vectors for the text tokens of a vocabulary; every seventh token has none."""
     import torch
 
-    present = np.isin(target.surfaces.kinds, (Kind.TEXT, Kind.BYTE)) & (np.arange(target.size) % 7 != 3)
-    vectors = torch.randn(target.size, DIM, generator=torch.Generator().manual_seed(seed))
+    present = np.isin(vocabulary.surfaces.kinds, (Kind.TEXT, Kind.BYTE)) & (np.arange(vocabulary.size) % 7 != 3)
+    vectors = torch.randn(vocabulary.size, DIM, generator=torch.Generator().manual_seed(seed))
     vectors[torch.from_numpy(~present)] = 0
     return StaticVectors(vectors, present, {"made": True})
 
 
-def word_vectors() -> WordVectors:
+def seeded_word_vectors() -> WordVectors:
     """Seeded vectors of the words of both sample texts; drawn, so one space serves as well as two."""
     return WordVectors(_space(SOURCE_TEXT, 21, DIM), _space(TARGET_TEXT, 22, DIM), True, {"made": True})
 
@@ -182,7 +163,7 @@ def _words(text: str) -> list[str]:
     return [word for word in (w.strip(".,;:!?()\"'") for w in text.split()) if word]
 
 
-def parallel_text() -> ParallelText:
+def sample_parallel_text() -> ParallelText:
     """The sample texts side by side, with an aligner that links units by their place in the sentence."""
     pairs = list(zip(SOURCE_TEXT.splitlines(), TARGET_TEXT.splitlines(), strict=False))
 

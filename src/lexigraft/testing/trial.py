@@ -18,12 +18,12 @@ from lexigraft.core.grafting.pipeline import Grafted, Transplant, in_memory, pre
 from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
 from lexigraft.core.grafting.resources import Resources
 from lexigraft.core.grafting.rows import Rows, build_rows
-from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy
+from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy, uses_of
 from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.models.tables import FloatTables, Role
 from lexigraft.core.registry import Plugin
 from lexigraft.core.tokenization.surface import Kind
-from lexigraft.testing.inputs import Ground
+from lexigraft.testing.inputs import Fixture
 
 if TYPE_CHECKING:
     import torch
@@ -81,9 +81,9 @@ class Trial:
 
     plugin: Plugin
     strategy: Strategy
-    ground: Ground
+    ground: Fixture
 
-    def on(self, ground: Ground) -> Trial:
+    def on(self, ground: Fixture) -> Trial:
         """The same strategy elsewhere."""
         return Trial(self.plugin, self.strategy, ground)
 
@@ -100,7 +100,7 @@ class Trial:
     @property
     def unmet(self) -> list[Need]:
         """Needs for which there is no made input."""
-        return sorted(self.strategy.effective_needs() - set(self.ground.supplies))
+        return sorted(self.strategy.required_needs() - set(self.ground.supplies))
 
     @cached_property
     def asked(self) -> npt.NDArray[np.int64]:
@@ -124,7 +124,7 @@ class Trial:
             target_ids=self.asked.copy(),
             roles=frozenset(tables_of(self.body).by_role),
             tables=FloatTables(ground.tables),
-            resources=Resources(self.strategy.may_use(), ground.supplies),
+            resources=Resources(uses_of([self.strategy]), ground.supplies),
             generator=torch.Generator().manual_seed(seed),
             memory_budget=BUDGET,
         )

@@ -16,8 +16,8 @@ from lexigraft.core.data.dictionary import Dictionary, load_dictionary
 from lexigraft.core.data.parallel_text import SentencePairs, load_parallel
 from lexigraft.core.data.readers import read_lines
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.grafting.pipeline import make_chain, needs_of, refuse_same
-from lexigraft.core.grafting.strategy import Strategy
+from lexigraft.core.grafting.pipeline import make_chain, refuse_same
+from lexigraft.core.grafting.strategy import Strategy, needs_of
 from lexigraft.core.models.disk_model import Header, read_header
 from lexigraft.core.models.loading import load_config
 from lexigraft.core.models.surgery import check_usable
@@ -65,7 +65,7 @@ def _plugins(notebook: Notebook, recipe: CompareSettings) -> None:
             make("objective", recipe.adaptation.objective, recipe.adaptation.objective_options)
     with notebook.looking():
         refuse_unmet(recipe, chains)
-        needs = ", ".join(sorted({need.value for chain in chains.values() for need in needs_of(chain)}))
+        needs = ", ".join(sorted({str(need) for chain in chains.values() for need in needs_of(chain)}))
         notebook.good(f"needs met: {needs or 'none'}")
 
 
@@ -163,7 +163,7 @@ def _supplies(notebook: Notebook, recipe: CompareSettings, target: Vocabulary | 
         "target_vectors.file": recipe.target_vectors.file,
         "word_vectors.source": recipe.word_vectors.source,
         "word_vectors.target": recipe.word_vectors.target,
-        "answer": recipe.answer,
+        "gold_links": recipe.gold_links,
     }
     for name, file in files.items():
         if file is not None:

@@ -22,7 +22,8 @@ from lexigraft.api.train import adapt_model, pretrain_model
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.pipeline import graft_model, make_chain, uses_of
+from lexigraft.core.grafting.pipeline import graft_model, make_chain
+from lexigraft.core.grafting.strategy import uses_of
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary

@@ -287,7 +287,8 @@ class CompareSettings(Settings):
     word_vectors: WordVectorSettings = WordVectorSettings()
     parallel: ParallelSettings | None = None
     donor: str | None = None
-    answer: str | None = None
+    gold_links: str | None = None
+    inputs: dict[str, dict[str, Any]] = {}
     graft: GraftSettings = GraftSettings()
     adaptation: AdaptSettings = AdaptSettings()
     evaluation: EvaluationSettings = EvaluationSettings()

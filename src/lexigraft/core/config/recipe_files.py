@@ -50,7 +50,7 @@ def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
 
 
 _PATH_KEYS = {
-    "source", "target", "target_tokenizer", "poor_model", "donor", "answer", "train", "heldout", "source_heldout",
+    "source", "target", "target_tokenizer", "poor_model", "donor", "gold_links", "train", "heldout", "source_heldout",
     "source_train", "path", "pivot", "file", "extend_tokenizer",
 }  # fmt: skip
 

@@ -12,12 +12,17 @@ import numpy.typing as npt
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
 from lexigraft.core.grafting.rows import build_rows, covered_by, plans_by_role
-from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy
+from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy, needs_of, uses_of
 from lexigraft.core.models.tables import Role
-from lexigraft.core.registry import make
+from lexigraft.core.registry import PluginSpec, make
 
 if TYPE_CHECKING:
     import torch
+
+
+def named_specs(names: str) -> list[PluginSpec]:
+    """The strategies of ``"focus"`` or ``"focus,subword_mean"``, with their default fields."""
+    return [(name.strip(), {}) for name in names.split(",") if name.strip()]
 
 
 def named_chain(names: str) -> list[Strategy]:
@@ -27,7 +32,7 @@ def named_chain(names: str) -> list[Strategy]:
         LexigraftError: An unknown strategy.
         ValueError: No name, or one that keeps another body than the source's.
     """
-    chain: list[Strategy] = [make("strategy", name.strip()) for name in names.split(",") if name.strip()]
+    chain: list[Strategy] = [make("strategy", name) for name, _ in named_specs(names)]
     if not chain:
         raise ValueError("name at least one strategy to start from")
     if other := [s.name for s in chain if s.body is not Body.SOURCE]:
@@ -37,7 +42,7 @@ def named_chain(names: str) -> list[Strategy]:
 
 def named_needs(names: str) -> frozenset[Need]:
     """What the named strategies need."""
-    return frozenset().union(*(s.effective_needs() for s in named_chain(names)))
+    return needs_of(named_chain(names))
 
 
 def start_rows(names: str, ctx: InitContext) -> dict[Role, torch.Tensor]:
@@ -78,7 +83,7 @@ def plan_of_chain(chain: Sequence[Strategy], ctx: InitContext) -> Plan:
     for strategy in chain:
         at = np.flatnonzero(open_rows & unmatched if strategy.scope is Scope.NEW else open_rows)
         if len(at):
-            resources = ctx.resources.restricted_to(strategy.may_use())
+            resources = ctx.resources.restricted_to(uses_of([strategy]))
             plan = strategy.plan(dataclasses.replace(ctx, target_ids=ctx.target_ids[at], resources=resources))
             plans.append((at, plan))
             open_rows[at[covered_by(plans_by_role(strategy, plan, ctx.roles)[Role.INPUT])]] = False

@@ -1,95 +1,124 @@
-"""What a strategy may need beyond the two vocabularies, and how a user supplies each need."""
+"""What a strategy may need beyond the two vocabularies: its name, and all that is known of each need."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.registry import discover
 
 if TYPE_CHECKING:
-    pass
+    from lexigraft.core.config.base import Settings
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
-class Need(StrEnum):
-    """What a strategy may ask for beyond the two vocabularies; ``resources.SUPPLY`` says how to supply each."""
+class Need(str):
+    """The name of a need. The built-in ones are attributes; another package's is ``Need("its_name")``."""
 
-    TARGET_VECTORS = "target_vectors"
-    WORD_VECTORS = "word_vectors"
-    COMPASS = "compass"
-    DICTIONARY = "dictionary"
-    PARALLEL = "parallel"
-    DONOR = "donor"
-    POOR_MODEL = "poor_model"
-    MODEL = "model"
-    TRAINING = "training"
-    PROBE = "probe"
-    ANSWER = "answer"
+    __slots__ = ()
 
-
-class Supply(NamedTuple):
-    """How a user supplies a need: the recipe key, the CLI option, and one sentence."""
-
-    recipe_key: str
-    option: str
-    sentence: str
+    TARGET_VECTORS: ClassVar[Need]
+    WORD_VECTORS: ClassVar[Need]
+    COMPASS: ClassVar[Need]
+    DICTIONARY: ClassVar[Need]
+    PARALLEL: ClassVar[Need]
+    DONOR: ClassVar[Need]
+    POOR_MODEL: ClassVar[Need]
+    MODEL: ClassVar[Need]
+    TRAINING: ClassVar[Need]
+    PROBE: ClassVar[Need]
+    GOLD_LINKS: ClassVar[Need]
 
 
-SUPPLY: Mapping[Need, Supply] = {
-    Need.TARGET_VECTORS: Supply(
-        "corpus.train",
-        "--corpus F or --target-vectors F",
-        "static vectors of the target tokens: give target text to train them on, or a .bin, .vec or .npz file",
-    ),
-    Need.WORD_VECTORS: Supply(
-        "word_vectors (or corpus.train and corpus.source_train)",
-        "--source-vectors F --word-vectors F (or --corpus F --source-corpus F)",
-        "word vectors of both languages: give a .bin or .vec file of each, or text of both to train them on",
-    ),
-    Need.COMPASS: Supply(
-        "corpus.train", "--corpus F", "target text, on which vectors of both vocabularies' tokens are learned"
-    ),
-    Need.DICTIONARY: Supply(
-        "dictionary.path", "--dictionary TSV", "a bilingual word list, one source TAB target pair a line"
-    ),
-    Need.PARALLEL: Supply(
-        "parallel",
-        "--parallel-source F --parallel-target F",
-        "sentences of both languages: two files, aligned line by line",
-    ),
-    Need.DONOR: Supply("donor", "--donor M", "a second model that already uses the target tokenizer"),
-    Need.POOR_MODEL: Supply(
-        "poor_model",
-        "--poor-model M (and --corpus F for its token counts)",
-        "a model pre-trained on target text with the target tokenizer (see `lexigraft pretrain`)",
-    ),
-    Need.MODEL: Supply("source", "--source M", "the source model itself"),
-    Need.TRAINING: Supply("corpus.train", "--corpus F", "target text to learn rows on"),
-    Need.PROBE: Supply("corpus.train", "--corpus F", "target text to try candidates on"),
-    Need.ANSWER: Supply("answer", "--answer F", "the true word links of a cloned language (see `lexigraft demo`)"),
-}
-
-SUPPLIED_BY_CORE = frozenset({Need.MODEL})
-"""Needs that the graft meets by itself."""
+Need.TARGET_VECTORS = Need("target_vectors")
+Need.WORD_VECTORS = Need("word_vectors")
+Need.COMPASS = Need("compass")
+Need.DICTIONARY = Need("dictionary")
+Need.PARALLEL = Need("parallel")
+Need.DONOR = Need("donor")
+Need.POOR_MODEL = Need("poor_model")
+Need.MODEL = Need("model")
+Need.TRAINING = Need("training")
+Need.PROBE = Need("probe")
+Need.GOLD_LINKS = Need("gold_links")
 
 
-def refuse_missing(needs: Mapping[str, frozenset[Need]], supplied: Collection[Need]) -> None:
+@dataclass(frozen=True)
+class NeedSpec:
+    """One thing that strategies may need: how a user supplies it, how it is loaded, what its content is.
+
+    A subclass lives in its own file, named after the need, among ``api/needs`` or in another package that names it as
+    an entry point of the group ``lexigraft.needs``. Recipes, the command line, the list of strategies, error messages
+    and the contract suite all go by these few attributes and methods.
+
+    ``recipe_key``, ``option`` and ``sentence`` say how a user supplies it. ``supplied_by``: sets of words from
+    ``words`` of all needs; a user who has everything in any one of the sets meets the need. ``words``: what each word
+    that this need brings stands for. ``settings``: the schema of the recipe section ``inputs.NAME`` (on the command
+    line ``--input NAME.key=value``); the built-in needs have recipe sections of their own. ``by_graft``: the graft
+    itself meets it. ``rank``: its place in lists.
+    """
+
+    name: ClassVar[str]
+    recipe_key: ClassVar[str]
+    option: ClassVar[str]
+    sentence: ClassVar[str]
+    supplied_by: ClassVar[tuple[frozenset[str], ...]]
+    words: ClassVar[Mapping[str, str]] = {}
+    settings: ClassVar[type[Settings] | None] = None
+    by_graft: ClassVar[bool] = False
+    rank: ClassVar[int] = 100
+
+    def available(self, inputs: Any) -> bool:
+        """Whether a user's inputs (:class:`lexigraft.api.inputs.StrategyInputs`) meet the need."""
+        return self.name in inputs.sections
+
+    def load(self, inputs: Any, target: Vocabulary, cache_folder: Path) -> Any:
+        """What a strategy gets; called once, when it is first asked for.
+
+        Args:
+            inputs: What the user gave; the need's own recipe section is ``inputs.sections[self.name]``.
+            target: The target vocabulary.
+            cache_folder: Where results of long work are kept, by content.
+        """
+        raise NotImplementedError(f"need '{self.name}' has no load()")
+
+    def content(self, inputs: Any) -> Any:
+        """The content behind the need as plain values, never a path; ``None`` where the target text's hash tells."""
+        return None
+
+    def sample(self, fixture: Any) -> Any:
+        """A made input for the contract suite, for a :class:`lexigraft.testing.inputs.Fixture`."""
+        raise NotImplementedError(f"need '{self.name}' has no sample()")
+
+
+def need_specs() -> dict[Need, NeedSpec]:
+    """Every working need by name, in the order of lists."""
+    found = [plugin.cls() for plugin in discover("need").values() if plugin.cls is not None]
+    return {Need(spec.name): spec for spec in sorted(found, key=lambda spec: (spec.rank, spec.name))}
+
+
+def refuse_missing(needs: Mapping[str, Collection[Need]], supplied: Collection[Need]) -> None:
     """Refuse strategies whose needs nobody supplies; called before any weights load.
 
     Raises:
         LexigraftError: Which strategy misses what, and how to supply it.
     """
-    met = SUPPLIED_BY_CORE.union(supplied)
-    missing = [(who, need) for who, wanted in needs.items() for need in sorted(wanted - met)]
+    met = {need for need, spec in need_specs().items() if spec.by_graft}.union(supplied)
+    missing = [(who, need) for who, wanted in needs.items() for need in sorted(set(wanted) - met)]
     if missing:
-        who = "; ".join(f"{name} needs {need.value}" for name, need in missing)
+        who = "; ".join(f"{name} needs {need}" for name, need in missing)
         raise LexigraftError("a strategy's need is missing", who, how_to_meet(dict.fromkeys(n for _, n in missing)))
 
 
 def how_to_meet(needs: Iterable[Need]) -> str:
     """One sentence for each need on how to supply it."""
+    known = need_specs()
     return "; ".join(
-        f"{need.value}: {SUPPLY[need].sentence} ({SUPPLY[need].option}; recipe key {SUPPLY[need].recipe_key})"
+        f"{need}: {spec.sentence} ({spec.option}; recipe key {spec.recipe_key})"
+        if (spec := known.get(need))
+        else f"{need}: no package that is installed brings this need"
         for need in needs
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,12 +13,12 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.needs import Need, refuse_missing
 from lexigraft.core.grafting.resources import Donor, Loader, PoorModel, Resources
 from lexigraft.core.grafting.rows import Rows, build_rows
-from lexigraft.core.grafting.strategy import Body, InitContext, Strategy
+from lexigraft.core.grafting.strategy import Body, InitContext, Strategy, uses_of
 from lexigraft.core.models.disk_model import ModelOnDisk
 from lexigraft.core.models.loading import load_config
 from lexigraft.core.models.surgery import check_usable, install, reshape
 from lexigraft.core.models.tables import FloatTables, Role, check_tables
-from lexigraft.core.registry import make
+from lexigraft.core.registry import PluginSpec, make
 from lexigraft.core.tokenization.alignment import Alignment, align
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.number_splitting import digit_warning
@@ -30,8 +29,6 @@ from lexigraft.core.utils.versions import versions
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-Links = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ class Grafted:
     facts: Mapping[str, Any]
 
 
-def make_chain(links: Links) -> list[Strategy]:
+def make_chain(links: Sequence[PluginSpec]) -> list[Strategy]:
     """Configured strategies from names and fields.
 
     Raises:
@@ -85,16 +82,6 @@ def make_chain(links: Links) -> list[Strategy]:
     if not links:
         raise LexigraftError("no strategy given", hint="Name one; see `lexigraft strategies list`")
     return [make("strategy", name, dict(fields)) for name, fields in links]
-
-
-def needs_of(chain: Sequence[Strategy]) -> frozenset[Need]:
-    """Everything a chain needs."""
-    return frozenset().union(*(s.effective_needs() for s in chain))
-
-
-def uses_of(chain: Sequence[Strategy]) -> frozenset[Need]:
-    """Everything a chain uses where it is met: its needs and the optional ones."""
-    return frozenset().union(*(s.may_use() for s in chain))
 
 
 def prepare_graft(
@@ -130,7 +117,7 @@ def prepare_graft(
     names = "+".join(s.name for s in chain)
     with _timed(seconds, "load"):
         device = usable_device(settings.device)
-        refuse_missing({s.name: s.effective_needs() for s in chain}, supplies)
+        refuse_missing({s.name: s.required_needs() for s in chain}, supplies)
         load_config(source)
         source_vocabulary = load_vocabulary(source)
         if any(s.keeps_tokenizer for s in chain):
@@ -256,7 +243,7 @@ def _checked_tables(model: ModelOnDisk, vocabulary: Vocabulary) -> FloatTables:
     return FloatTables(tables.by_role)
 
 
-def poor_model_loader(poor: str, target: Vocabulary, counts: Any) -> PoorModel:
+def load_poor_model(poor: str, target: Vocabulary, counts: Any) -> PoorModel:
     """The poor model's tables in float32 with the corpus counts of its tokens.
 
     Args:
@@ -268,7 +255,7 @@ def poor_model_loader(poor: str, target: Vocabulary, counts: Any) -> PoorModel:
     return PoorModel(FloatTables(model.tables().by_role), vocabulary, counts)
 
 
-def donor_loader(donor: str) -> Donor:
+def load_donor(donor: str) -> Donor:
     """The donor's tables in float32 with its vocabulary.
 
     Args:
@@ -278,30 +265,8 @@ def donor_loader(donor: str) -> Donor:
     return Donor(_checked_tables(ModelOnDisk(donor), vocabulary), vocabulary)
 
 
-def summary(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that ``graft --json`` prints."""
-    counts = facts["counts"]
-    return {
-        "strategy": facts["strategy"],
-        "body": facts["body"],
-        **{key: counts[key] for key in ("target_tokens", "matched", "new", "covered", "re_estimated", "fallback")},
-        "learned_tokens": counts["learned_tokens"],
-        "notes": facts["notes"],
-        "seconds": facts["seconds"],
-        "peak_rss_bytes": facts["peak_rss_bytes"],
-        "out": facts.get("out"),
-    }
-
-
 @contextmanager
 def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     started = time.perf_counter()
     yield
     seconds[stage] = round(time.perf_counter() - started, 4)
-
-
-def reseeded(ctx: InitContext, seed: int) -> InitContext:
-    """The same context with a fresh generator (what the contract suite plans twice with)."""
-    import torch
-
-    return dataclasses.replace(ctx, generator=torch.Generator().manual_seed(seed))

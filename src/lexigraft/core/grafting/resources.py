@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.needs import Need, refuse_missing
-from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.models.tables import Role
+from lexigraft.core.registry import PluginSpec
 
 if TYPE_CHECKING:
     import torch
@@ -156,11 +156,11 @@ class ProbeRun:
 class Probe(Protocol):
     """Tries a chain of strategies: grafts the source model with it, adapts it shortly, measures it."""
 
-    def __call__(self, chain: Sequence[Strategy], *, steps: int, seed: int) -> ProbeRun:
+    def __call__(self, chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
         """Try a chain.
 
         Args:
-            chain: Configured strategies, in the order of a graft.
+            chain: Strategies with their fields, in the order of a graft.
             steps: How long the adaptation is.
             seed: Decides everything random in the graft and the adaptation; the held-out lines are always the same.
 
@@ -187,71 +187,74 @@ class Resources:
             need: loader if hasattr(loader, "cache_info") else cache(loader) for need, loader in loaders.items()
         }
 
-    def _get(self, need: Need) -> Any:
+    def get(self, need: Need) -> Any:
+        """What meets a need; the built-in ones have methods of their own below.
+
+        Raises:
+            LexigraftError: The strategy does not declare the need, or nobody supplies it.
+        """
         if need not in self.declared:
-            raise LexigraftError(
-                "the strategy used a need it does not declare", need.value, f"Add Need.{need.name} to its needs"
-            )
+            raise LexigraftError("the strategy used a need it does not declare", need, "Add it to the strategy's needs")
         refuse_missing({"this strategy": frozenset({need})}, self._loaders)
         return self._loaders[need]()
 
     def target_vectors(self) -> StaticVectors:
         """Static vectors of the target tokens."""
-        vectors: StaticVectors = self._get(Need.TARGET_VECTORS)
+        vectors: StaticVectors = self.get(Need.TARGET_VECTORS)
         return vectors
 
     def dictionary(self) -> Dictionary:
         """Bilingual word pairs."""
-        pairs: Dictionary = self._get(Need.DICTIONARY)
+        pairs: Dictionary = self.get(Need.DICTIONARY)
         return pairs
 
     def poor_model(self) -> PoorModel:
         """The poor target-language model's tables and counts."""
-        poor: PoorModel = self._get(Need.POOR_MODEL)
+        poor: PoorModel = self.get(Need.POOR_MODEL)
         return poor
 
     def donor(self) -> Donor:
         """The donor's tables and vocabulary."""
-        donor: Donor = self._get(Need.DONOR)
+        donor: Donor = self.get(Need.DONOR)
         return donor
 
     def word_vectors(self) -> WordVectors:
         """Word vectors of both languages."""
-        words: WordVectors = self._get(Need.WORD_VECTORS)
+        words: WordVectors = self.get(Need.WORD_VECTORS)
         return words
 
     def compass(self) -> Compass:
         """Vectors of both vocabularies' tokens in one space."""
-        compass: Compass = self._get(Need.COMPASS)
+        compass: Compass = self.get(Need.COMPASS)
         return compass
 
     def parallel(self) -> ParallelText:
         """Sentences of both languages with an aligner."""
-        parallel: ParallelText = self._get(Need.PARALLEL)
+        parallel: ParallelText = self.get(Need.PARALLEL)
         return parallel
 
     def model(self) -> PreTrainedModel:
         """The source model, in evaluation mode. Never change it: call it with ``torch.func.functional_call``."""
-        model: PreTrainedModel = self._get(Need.MODEL)
+        model: PreTrainedModel = self.get(Need.MODEL)
         return model
 
     def training(self) -> Corpus:
         """Target text to learn on."""
-        corpus: Corpus = self._get(Need.TRAINING)
+        corpus: Corpus = self.get(Need.TRAINING)
         return corpus
 
     def probe(self) -> Probe:
         """What tries candidates on target text."""
-        probe: Probe = self._get(Need.PROBE)
+        probe: Probe = self.get(Need.PROBE)
         return probe
 
     def missing(self, needs: frozenset[Need]) -> list[Need]:
         """Which of some needs are not to be had here, because nobody supplies them or because they are undeclared."""
         return sorted(need for need in needs if need not in self.declared or need not in self._loaders)
 
-    def answer(self) -> Dictionary:
+    def gold_links(self) -> Dictionary:
         """The true, counted word links of a cloned language."""
-        links: Dictionary = self._get(Need.ANSWER)
+        links: Dictionary = self.get(Need.GOLD_LINKS)
         return links
 
     def restricted_to(self, declared: frozenset[Need]) -> Resources:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.norm_calibration import calibrate
 from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
-from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy
+from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy, uses_of
 from lexigraft.core.linalg.blocks import row_blocks
 from lexigraft.core.linalg.moments import all_finite
 from lexigraft.core.linalg.sampling import mean_draw, normal_draw
@@ -96,7 +96,8 @@ def build_rows(
             open_rows &= ctx.alignment.source_ids < 0
         ids = np.flatnonzero(usable & open_rows).astype(np.int64)
         if len(ids):
-            inner = dataclasses.replace(ctx, target_ids=ids, resources=ctx.resources.restricted_to(strategy.may_use()))
+            resources = ctx.resources.restricted_to(uses_of([strategy]))
+            inner = dataclasses.replace(ctx, target_ids=ids, resources=resources)
             started = time.perf_counter()
             plan = strategy.plan(inner)
             seconds += time.perf_counter() - started

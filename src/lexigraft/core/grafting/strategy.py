@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -134,8 +134,8 @@ class Strategy:
         """Say how each row of ``ctx.target_ids`` is made, in that order."""
         raise NotImplementedError(f"{type(self).__name__} has no plan()")
 
-    def effective_needs(self) -> frozenset[Need]:
-        """The needs of this configuration; override when a field decides.
+    def required_needs(self) -> frozenset[Need]:
+        """What this configuration cannot do without; override when a field decides.
 
         Never more than ``needs``, but for what a strategy named in a field (such as ``start``) needs itself.
         """
@@ -145,13 +145,16 @@ class Strategy:
         """Further needs that this configuration uses where they are met, and does without where they are not."""
         return frozenset()
 
-    def may_use(self) -> frozenset[Need]:
-        """Everything that this configuration is given where it is met: the needs and the optional ones."""
-        return self.effective_needs() | self.optional_needs()
-
     def parameters(self) -> dict[str, Any]:
         """The hyper-parameters as plain values, for recipes and MLflow."""
         return dataclasses.asdict(self)
 
 
-StrategyFactory = Callable[..., Strategy]
+def needs_of(chain: Iterable[Strategy]) -> frozenset[Need]:
+    """Everything that some strategies cannot do without."""
+    return frozenset().union(*(s.required_needs() for s in chain))
+
+
+def uses_of(chain: Iterable[Strategy]) -> frozenset[Need]:
+    """Everything that some strategies use where it is met: what they require, and what is optional."""
+    return frozenset().union(*(s.required_needs() | s.optional_needs() for s in chain))

@@ -72,7 +72,7 @@ class AttentionMatching(Strategy):
         if not 0 < self.layers <= 1 or not self.start.strip():
             raise ValueError("layers must be a share of the layers above 0 and at most 1, start the name of a strategy")
 
-    def effective_needs(self) -> frozenset[Need]:
+    def required_needs(self) -> frozenset[Need]:
         """The model and text, and whatever `start` needs."""
         return self.needs | named_needs(self.start)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.paired_comparison import bits_per_byte, gap
-from lexigraft.core.grafting.chains import named_chain, named_needs, plan_of_chain
+from lexigraft.core.grafting.chains import named_chain, named_needs, named_specs, plan_of_chain
 from lexigraft.core.grafting.needs import Need, how_to_meet
 from lexigraft.core.grafting.plan import Plan
 from lexigraft.core.grafting.resources import Probe, ProbeRun
@@ -54,7 +54,7 @@ class Auto(Strategy):
             if Need.PROBE in named_needs(names) or any(s.keeps_tokenizer for s in named_chain(names)):
                 raise ValueError(f"not a candidate: {names}")
 
-    def effective_needs(self) -> frozenset[Need]:
+    def required_needs(self) -> frozenset[Need]:
         """The probe, and what every candidate needs."""
         return self.needs | frozenset.intersection(*map(named_needs, self.candidates))
 
@@ -101,7 +101,7 @@ class Auto(Strategy):
         for names in able:
             ctx.logger.info("auto tries %s", names)
             try:
-                found = [probe(named_chain(names), steps=self.steps, seed=seed) for seed in seeds]
+                found = [probe(named_specs(names), steps=self.steps, seed=seed) for seed in seeds]
             except LexigraftError as refusal:
                 left_out[names] = str(refusal)
                 continue

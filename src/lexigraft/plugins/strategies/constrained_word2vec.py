@@ -99,7 +99,7 @@ class ConstrainedWord2vec(Strategy):
         if not 0 < self.candidate_share < 1 or self.learning_rate <= 0:
             raise ValueError("candidate_share must lie between 0 and 1, learning_rate above 0")
 
-    def effective_needs(self) -> frozenset[Need]:
+    def required_needs(self) -> frozenset[Need]:
         """Target text, and what `start` needs."""
         return self.needs | named_needs(self.start)
 

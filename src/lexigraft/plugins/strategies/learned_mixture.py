@@ -81,7 +81,7 @@ class LearnedMixture(Strategy):
         if min(self.candidates, self.max_steps) < 0:
             raise ValueError("candidates and max_steps must not be negative")
 
-    def effective_needs(self) -> frozenset[Need]:
+    def required_needs(self) -> frozenset[Need]:
         """The model and text, and what `start` needs."""
         return self.needs | named_needs(self.start)
 

@@ -47,7 +47,7 @@ class Ofa(Strategy):
         if self.k < 1 or self.temperature <= 0 or self.rank < 0:
             raise ValueError("k must be at least 1, temperature above 0, rank not negative")
 
-    def effective_needs(self) -> frozenset[Need]:
+    def required_needs(self) -> frozenset[Need]:
         """A dictionary only where there are two spaces."""
         return self.needs if self.align == "dictionary" else frozenset({Need.WORD_VECTORS})
 

@@ -27,12 +27,12 @@ class Oracle(Strategy):
     """
 
     name: ClassVar[str] = "oracle"
-    needs: ClassVar[frozenset[Need]] = frozenset({Need.ANSWER})
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.GOLD_LINKS})
     convex: ClassVar[bool] = True
 
     def plan(self, ctx: InitContext) -> Plan:
         """Count, over all links, which source pieces stand behind each target token."""
-        links = ctx.resources.answer()
+        links = ctx.resources.gold_links()
         behind: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
         for (source_word, target_word), count in zip(links.pairs, links.weights or [1.0] * len(links), strict=True):
             for cased, share in ((str, 1.0), (str.capitalize, CAPITALISED)):

@@ -46,7 +46,7 @@ class Ramen(Strategy):
         if self.min_count < 1:
             raise ValueError("min_count must be at least 1")
 
-    def effective_needs(self) -> frozenset[Need]:
+    def required_needs(self) -> frozenset[Need]:
         """What the evidence is made of."""
         if self.evidence == "parallel":
             return frozenset({Need.PARALLEL})

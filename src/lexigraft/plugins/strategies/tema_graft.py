@@ -66,7 +66,7 @@ class TemaGraft(Strategy):
         if self.space == "vectors" and self.projection == "identity":
             raise ValueError("static vectors and rows lie in two spaces: map them by ridge or procrustes")
 
-    def effective_needs(self) -> frozenset[Need]:
+    def required_needs(self) -> frozenset[Need]:
         """The dictionary or the vectors, as `space` says."""
         return frozenset({Need.DICTIONARY if self.space == "dictionary" else Need.TARGET_VECTORS})
 

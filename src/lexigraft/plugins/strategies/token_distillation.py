@@ -74,7 +74,7 @@ class TokenDistillation(Strategy):
         if self.target_layer != -1 and self.target_layer <= 0:
             raise ValueError("target_layer must be -1, a share of the layers, or the number of one")
 
-    def effective_needs(self) -> frozenset[Need]:
+    def required_needs(self) -> frozenset[Need]:
         """The model and text, and whatever `start` needs."""
         return self.needs | named_needs(self.start)
 

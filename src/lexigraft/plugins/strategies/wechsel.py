@@ -45,7 +45,7 @@ class Wechsel(Strategy):
         if self.k < 1 or self.temperature <= 0:
             raise ValueError("k must be at least 1, temperature above 0")
 
-    def effective_needs(self) -> frozenset[Need]:
+    def required_needs(self) -> frozenset[Need]:
         """No dictionary where the spaces are one."""
         return self.needs if self.align == "dictionary" else frozenset({Need.WORD_VECTORS})
 

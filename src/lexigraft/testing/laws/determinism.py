@@ -84,7 +84,7 @@ def _contents(trial: Trial, tables: dict[Role, torch.Tensor], ids: Any) -> dict[
     for side, vocabulary in (("source", ground.source), ("target", ground.target)):
         surfaces = vocabulary.surfaces
         found |= {f"{side} {k}": getattr(surfaces, k) for k in ("starts", "isolated", "kinds")}
-    for need in sorted(trial.strategy.effective_needs()):
+    for need in sorted(trial.strategy.required_needs()):
         value = ground.supplies[need]()
         if isinstance(value, StaticVectors):
             found |= {"target vectors": value.vectors.numpy(), "present": value.present}
@@ -96,7 +96,7 @@ def _contents(trial: Trial, tables: dict[Role, torch.Tensor], ids: Any) -> dict[
             found |= {"source words": value.source.vectors.numpy(), "target words": value.target.vectors.numpy()}
         elif isinstance(value, Compass):
             found |= {"compass, source": value.source.vectors.numpy(), "compass, target": value.target.vectors.numpy()}
-        elif need is Need.MODEL:
+        elif need == Need.MODEL:
             found |= {f"model {name}": _bits(p) for name, p in value.named_parameters()}
     return found
 
@@ -116,7 +116,7 @@ def _inputs_are_not_mutated(trial: Trial) -> None:
     context = trial.context(
         tables=FloatTables(tables),
         target_ids=ids,
-        resources=Resources(trial.strategy.effective_needs(), trial.ground.supplies),
+        resources=Resources(trial.strategy.required_needs(), trial.ground.supplies),
     )
     trial.strategy.plan(context)
     changed = [name for name, array in watched.items() if not np.array_equal(array, before[name])]

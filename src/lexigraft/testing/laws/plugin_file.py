@@ -91,8 +91,8 @@ def _light_import(plugin: Plugin) -> None:
 def _default_construction(plugin: Plugin) -> None:
     made = class_of(plugin)()
     demand(made == class_of(plugin)(), "two instances of the defaults are not equal")
-    extra = sorted(made.effective_needs() - made.needs)
-    demand(not extra, f"effective_needs() goes beyond needs: {', '.join(extra)}")
+    extra = sorted(made.required_needs() - made.needs)
+    demand(not extra, f"required_needs() goes beyond needs: {', '.join(extra)}")
     for alias, preset in class_of(plugin).aliases.items():
         sound = alias.isidentifier() and alias == alias.lower() and alias != plugin.name
         demand(sound, f"alias '{alias}' is not another lower-case identifier")

@@ -1,0 +1,32 @@
+"""The source model itself, loaded whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from lexigraft.core.grafting.needs import NeedSpec
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from lexigraft.api.inputs import StrategyInputs
+    from lexigraft.testing.inputs import Fixture
+
+
+class Model(NeedSpec):
+    """The source model; the graft gives it to a strategy that asks for it."""
+
+    name: ClassVar[str] = "model"
+    recipe_key: ClassVar[str] = "source"
+    option: ClassVar[str] = "--source M"
+    sentence: ClassVar[str] = "the source model itself"
+    supplied_by: ClassVar = (frozenset(),)
+    by_graft: ClassVar[bool] = True
+
+    def available(self, inputs: StrategyInputs) -> bool:
+        """The graft meets it, no input does."""
+        return False
+
+    def sample(self, fixture: Fixture) -> PreTrainedModel:
+        """The fixture's model."""
+        return fixture.model

@@ -1,0 +1,44 @@
+"""Trials of candidate strategies: a short adaptation, measured on lines held out of the training text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from lexigraft.api.probe import ModelProbe, hold_out
+from lexigraft.core.grafting.needs import NeedSpec
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.utils.optional import present
+
+if TYPE_CHECKING:
+    from lexigraft.api.inputs import StrategyInputs
+    from lexigraft.core.grafting.resources import Probe as Loaded
+    from lexigraft.testing.inputs import Fixture
+
+
+class Probe(NeedSpec):
+    """What tries candidates on target text."""
+
+    name: ClassVar[str] = "probe"
+    recipe_key: ClassVar[str] = "corpus.train"
+    option: ClassVar[str] = "--corpus F"
+    sentence: ClassVar[str] = "target text to try candidates on"
+    supplied_by: ClassVar = (frozenset({"corpus"}),)
+
+    def available(self, inputs: StrategyInputs) -> bool:
+        """Target text is given, and how candidates are tried."""
+        return None not in (inputs.corpus, inputs.probing)
+
+    def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> ModelProbe:
+        """A probe whose candidates lean on the same things, but learn nothing from the lines they are measured on."""
+        train, lines = hold_out(inputs.target_text())
+        unseen = frozenset(lines.lines)
+        inner = replace(inputs, corpus=lambda: train, unseen=lambda: inputs.unseen() | unseen, probing=None)
+        return ModelProbe(present(inputs.probing), target, train, lines, inner.loaders(target, cache_folder))
+
+    def sample(self, fixture: Fixture) -> Loaded:
+        """Made figures instead of a graft."""
+        from lexigraft.testing.inputs import made_probe
+
+        return made_probe

@@ -1,0 +1,13 @@
+"""Values that may be missing."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def present(value: T | None) -> T:
+    """The value, which the caller knows to be there."""
+    assert value is not None
+    return value
