@@ -4,8 +4,24 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import DistilBertConfig, DistilBertForMaskedLM, Gemma2Config, Gemma2ForCausalLM, PreTrainedModel
+from torch.profiler import ProfilerActivity, profile
+from transformers import (
+    CohereConfig,
+    CohereForCausalLM,
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GraniteConfig,
+    GraniteForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+)
 
+from fixtures.adapting import load
+from lexigraft.adapters.training.trainable import add_lora, choose, parts
+from lexigraft.core.config.recipe import AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.models.heads import separable
@@ -36,15 +52,8 @@ def _gradients(model: PreTrainedModel, loss: torch.Tensor) -> dict[str, torch.Te
     return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize("name", [f.name for f in FIXTURES if f.dtype == "float32"])
-def test_loss_and_gradients_equal_the_models_own(name: str) -> None:
-    model, tokenizer, _ = fixture(name)
-    vocabulary = Vocabulary.of(tokenizer)
-    kind = model_kind(model.config)
-    objective = OBJECTIVES[kind]
-    batch = objective.batch(_sequences(vocabulary, kind), vocabulary, torch.Generator().manual_seed(1))
-    ours = objective.loss(model, batch)
-    own = model(**batch).loss
+def _assert_the_models_own(model: PreTrainedModel, objective: Objective, batch: dict[str, torch.Tensor]) -> None:
+    ours, own = objective.loss(model, batch), model(**batch).loss
     assert ours.item() == pytest.approx(own.item(), abs=1e-5)
     fast, whole = _gradients(model, ours), _gradients(model, own)
     assert fast.keys() == whole.keys()
@@ -52,26 +61,102 @@ def test_loss_and_gradients_equal_the_models_own(name: str) -> None:
         torch.testing.assert_close(fast[parameter], gradient, atol=1e-5, rtol=1e-4)
 
 
-def test_soft_caps_and_unusual_heads_are_the_models_own() -> None:
-    _, tokenizer, _ = fixture("gemma-scaled")
-    vocabulary = Vocabulary.of(tokenizer)
-    torch.manual_seed(0)
-    shape = {"vocab_size": vocabulary.size, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    gemma = Gemma2ForCausalLM(
-        Gemma2Config(**shape, num_key_value_heads=1, head_dim=8, intermediate_size=16, final_logit_softcapping=0.5)
-    ).eval()
-    batch = Causal().batch(_sequences(vocabulary, "causal"), vocabulary, torch.Generator())
-    assert separable(gemma, batch["input_ids"])
-    assert Causal().loss(gemma, batch).item() == pytest.approx(gemma(**batch).loss.item(), abs=1e-5)
+FLOAT32 = [f.name for f in FIXTURES if f.dtype == "float32"]
 
-    _, tokenizer, _ = fixture("bert-tied-bias")
+
+@pytest.mark.parametrize("name", FLOAT32)
+def test_loss_and_gradients_equal_the_models_own(name: str) -> None:
+    model, tokenizer, _ = fixture(name)
     vocabulary = Vocabulary.of(tokenizer)
-    distil = DistilBertForMaskedLM(
+    kind = model_kind(model.config)
+    objective = OBJECTIVES[kind]
+    batch = objective.batch(_sequences(vocabulary, kind), vocabulary, torch.Generator().manual_seed(1))
+    _assert_the_models_own(model, objective, batch)
+
+
+@pytest.mark.parametrize("tables", ["full", "frozen", "lora"])
+@pytest.mark.parametrize("name", FLOAT32)
+def test_loss_and_gradients_with_lora_equal_the_models_own(name: str, tables: str) -> None:
+    model, vocabulary = load(name)
+    found = parts(model)
+    if tables == "lora" and (found.tied or model.config.is_encoder_decoder):
+        pytest.skip("LoRA cannot train a table that several parts share")
+    phase = Phase(steps=1, embeddings=tables, head=tables)
+    add_lora(model, AdaptSettings(lora_dropout=0.0), [phase])
+    choose(model, found, phase, None)
+    with torch.no_grad():
+        for parameter_name, parameter in model.named_parameters():
+            if "lora_B" in parameter_name or "lora_embedding_A" in parameter_name:
+                parameter.normal_(std=0.1, generator=torch.Generator().manual_seed(0))
+    kind = model_kind(model.config)
+    objective = OBJECTIVES[kind]
+    batch = objective.batch(_sequences(vocabulary, kind), vocabulary, torch.Generator().manual_seed(1))
+    assert kind == "seq2seq" or separable(model, batch["input_ids"])
+    _assert_the_models_own(model, objective, batch)
+
+
+SHAPE = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+GEMMA = {"num_key_value_heads": 1, "head_dim": 8, "final_logit_softcapping": 0.5}
+HEADS = {
+    "soft cap": lambda size: Gemma2ForCausalLM(Gemma2Config(vocab_size=size, **SHAPE, **GEMMA)),
+    "factor": lambda size: CohereForCausalLM(CohereConfig(vocab_size=size, **SHAPE, logit_scale=0.25)),
+    "divisor": lambda size: GraniteForCausalLM(GraniteConfig(vocab_size=size, **SHAPE, logits_scaling=3.0)),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_scales_and_soft_caps_are_the_models_own(head: str) -> None:
+    vocabulary = Vocabulary.of(fixture("gemma-scaled")[1])
+    torch.manual_seed(0)
+    model = HEADS[head](vocabulary.size).eval()
+    batch = Causal().batch(_sequences(vocabulary, "causal"), vocabulary, torch.Generator())
+    assert separable(model, batch["input_ids"])
+    _assert_the_models_own(model, Causal(logits_per_block=5000), batch)
+
+
+def test_a_transform_that_is_part_of_the_model_itself() -> None:
+    vocabulary = Vocabulary.of(fixture("bert-tied-bias")[1])
+    torch.manual_seed(0)
+    model = DistilBertForMaskedLM(
         DistilBertConfig(vocab_size=vocabulary.size, dim=16, n_layers=1, n_heads=2, hidden_dim=16, dropout=0.0)
     ).eval()
     batch = Masked().batch(_sequences(vocabulary, "masked"), vocabulary, torch.Generator().manual_seed(0))
-    assert separable(distil, batch["input_ids"])
-    assert Masked().loss(distil, batch).item() == pytest.approx(distil(**batch).loss.item(), abs=1e-5)
+    assert separable(model, batch["input_ids"])
+    _assert_the_models_own(model, Masked(), batch)
+
+
+class _Twice(LlamaForCausalLM):
+    """Its head takes two products."""
+
+    def forward(self, input_ids: torch.Tensor, **others: object) -> object:
+        """The sum of both, one of them squared."""
+        output = super().forward(input_ids, **others)
+        output.logits = output.logits.square() + self.lm_head(self.model(input_ids)[0])
+        return output
+
+
+def test_a_head_of_two_products_falls_back_to_the_full_logits() -> None:
+    vocabulary = Vocabulary.of(fixture("llama-tied")[1])
+    model = _Twice(LlamaConfig(vocab_size=vocabulary.size, **SHAPE)).eval()
+    batch = Causal().batch(_sequences(vocabulary, "causal"), vocabulary, torch.Generator())
+    assert not separable(model, batch["input_ids"])
+    own = torch.nn.functional.cross_entropy(
+        model(batch["input_ids"]).logits[:, :-1].flatten(0, 1), batch["labels"][:, 1:].flatten()
+    )
+    assert Causal().loss(model, batch).item() == pytest.approx(own.item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("lora", [False, True])
+def test_the_whole_logits_are_never_held(lora: bool) -> None:
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=5000, **SHAPE))
+    if lora:
+        add_lora(model, AdaptSettings(), [Phase(steps=1, embeddings="lora", head="lora")])
+    ids = torch.randint(5000, (4, 64))
+    assert separable(model, ids)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        Causal(logits_per_block=20 * 5000).loss(model, {"input_ids": ids, "labels": ids}).backward()
+    assert max(event.self_cpu_memory_usage for event in seen.events()) <= 20 * 5000 * 4
 
 
 def test_a_head_that_cannot_run_alone_falls_back_to_the_full_logits() -> None:

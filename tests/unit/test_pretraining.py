@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from fixtures.adapting import CORPUS, weights
+from fixtures.denormals import all_zeros
 from lexigraft.adapters.training.pretrain import build, fitted, pretrain, start_at_unigrams
 from lexigraft.core.config.model_presets import PRESETS
 from lexigraft.core.config.recipe import PretrainSettings
@@ -102,11 +103,13 @@ def test_a_causal_model_is_the_same_after_an_interruption(tmp_path: Path) -> Non
     whole = weights(pretrain(CORPUS, vocabulary, settings, objective=Causal()))
 
     def on_step(step: int, model: torch.nn.Module) -> None:
+        assert all_zeros()
         raise KeyboardInterrupt
 
     work = tmp_path / "work"
     with pytest.raises(KeyboardInterrupt):
         pretrain(CORPUS, vocabulary, settings, objective=Causal(), work=work, on_step=on_step, eval_steps=[5])
+    assert not all_zeros()
     assert list(work.rglob("checkpoint-4"))
     resumed = weights(pretrain(CORPUS, vocabulary, settings, objective=Causal(), work=work))
     assert all(torch.equal(whole[n], resumed[n]) for n in whole)

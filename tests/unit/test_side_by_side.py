@@ -37,7 +37,7 @@ def test_parts_are_worked_on_at_once() -> None:
         torch.set_num_threads(before)
 
 
-def test_after_a_fault_no_further_part_is_begun(threads: int) -> None:
+def test_after_an_error_no_further_part_is_begun(threads: int) -> None:
     begun = []
 
     def work(n: int) -> None:
@@ -50,6 +50,33 @@ def test_after_a_fault_no_further_part_is_begun(threads: int) -> None:
         parallel_map(work, range(500))
     assert len(begun) < 250
     assert torch.get_num_threads() == threads
+
+
+def test_threads_that_call_it_at_once_take_turns_and_leave_the_number_as_it_was() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    seen: list[int] = []
+
+    def caller() -> None:
+        torch.set_num_threads(3)
+        parallel_map(lambda _: time.sleep(0.002), range(20))
+        seen.append(torch.get_num_threads())
+
+    callers = [threading.Thread(target=caller) for _ in range(4)]
+    try:
+        for thread in callers:
+            thread.start()
+        for thread in callers:
+            thread.join(timeout=20)
+        assert seen == [3] * 4
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_part_may_work_in_parts(threads: int) -> None:
+    found = parallel_map(lambda n: parallel_map(lambda m: n * m, range(3)), range(4))
+    assert found == [[n * m for m in range(3)] for n in range(4)]
 
 
 def test_no_graph_is_kept(threads: int) -> None:

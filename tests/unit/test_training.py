@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import AutoTokenizer, PreTrainedModel
 
 from fixtures.adapting import adapted, load, weights
+from fixtures.denormals import all_zeros
 from lexigraft.adapters.training.export import load_adapter, save_adapter, save_merged
 from lexigraft.adapters.training.trainable import parts
 from lexigraft.core.errors import LexigraftError
@@ -285,12 +288,66 @@ def test_gradient_checkpointing_gives_the_same_weights() -> None:
         torch.testing.assert_close(results[1][name], value, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_bfloat16_weights_train_and_evaluate_beside_float32_lora(checkpointing: bool) -> None:
+    def on_step(step: int, live: PreTrainedModel) -> dict[str, float]:
+        return {"largest": _logits(live).abs().max().item()}
+
+    model, vocabulary = load("llama-bf16")
+    options = {"precision": "bfloat16", "gradient_checkpointing": checkpointing, "lora_dropout": 0.1}
+    result = adapted(model, vocabulary, options, on_step=on_step, eval_steps=[1, 4])
+    assert result.evaluations.keys() == {1, 4}
+    model, _ = load("llama-bf16")
+    exact = adapted(model, vocabulary, {"precision": "float32", "lora_dropout": 0.1})
+    for (_, loss), (_, wanted) in zip(result.losses, exact.losses, strict=True):
+        assert loss == pytest.approx(wanted, abs=0.05)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_pefts_casts_are_off_under_autocast_and_back_afterwards(stopped: bool) -> None:
+    def on_step(step: int, live: PreTrainedModel) -> None:
+        layers.extend(m for m in live.modules() if isinstance(m, BaseTunerLayer))
+        assert not any(layer.cast_input_dtype_enabled for layer in layers)
+        if stopped:
+            raise KeyboardInterrupt
+
+    layers: list[BaseTunerLayer] = []
+    model, vocabulary = load("llama-bf16")
+    with pytest.raises(KeyboardInterrupt) if stopped else nullcontext():
+        adapted(model, vocabulary, {"precision": "bfloat16"}, on_step=on_step, eval_steps=[2])
+    assert layers
+    assert all(layer.cast_input_dtype_enabled for layer in layers)
+
+
 def test_a_loss_that_is_no_number_stops_the_run() -> None:
     model, vocabulary = load("bert-tied-bias")
     with torch.no_grad():
         model.bert.encoder.layer[0].output.dense.bias[0] = float("nan")
     with pytest.raises(LexigraftError, match="not finite"):
         adapted(model, vocabulary, {})
+
+
+@pytest.mark.parametrize("ends", ["whole", "in an error", "resumed"])
+def test_denormals_are_zeros_while_it_trains_and_not_afterwards(ends: str, tmp_path: Path) -> None:
+    seen: list[bool] = []
+
+    def on_step(step: int, _: PreTrainedModel) -> None:
+        seen.append(all_zeros())
+        if ends != "whole" and len(seen) == 3:
+            raise KeyboardInterrupt
+
+    def run() -> None:
+        model, vocabulary = load("bert-tied-bias")
+        adapted(model, vocabulary, {"checkpoint_every": 1}, work=tmp_path, on_step=on_step, eval_steps=range(9))
+
+    if ends != "whole":
+        with pytest.raises(KeyboardInterrupt):
+            run()
+        assert not all_zeros()
+    if ends != "in an error":
+        run()
+    assert set(seen) == {True}
+    assert not all_zeros()
 
 
 def test_output_folders_are_not_overwritten_and_strange_adapters_are_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import torch
 from transformers import TrainerCallback
 
 from lexigraft.core.errors import LexigraftError
@@ -28,7 +29,9 @@ class Evaluate(TrainerCallback):
         if self.on_step is None or step not in self.steps or not state.is_world_process_zero:
             return
         training = [m for m in self.model.modules() if m.training]
-        with global_randomness_kept():
+        # Frozen weights that stayed bfloat16 meet float32 tables and LoRA layers: only autocast brings them together.
+        mixed = args.bf16 and any(p.dtype == torch.bfloat16 for p in self.model.parameters())
+        with global_randomness_kept(), torch.autocast(args.device.type, torch.bfloat16, enabled=mixed):
             self.model.eval()
             try:
                 scores = self.on_step(step, self.model)

@@ -10,21 +10,23 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Collection
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.adapters.training.run_settings import History, Loop, OnStep, Precision
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.training.activation_recompute import outputs_made_again
-from lexigraft.core.training.memory_trim import trimmed_between
+from lexigraft.core.training.denormals import denormals_flushed
 from lexigraft.core.utils.distributed import processes
+from lexigraft.core.utils.memory import trim
 from lexigraft.core.utils.random_state import global_randomness_kept
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
+    from lexigraft.adapters.training.trainer import TrainingModule
     from lexigraft.core.tokenization.vocabulary import Vocabulary
     from lexigraft.core.training.objective import Objective
     from lexigraft.core.training.packing import PackedText
@@ -82,6 +84,7 @@ def train(
             sharded weights are to be evaluated.
     """
     import torch
+    from peft.helpers import disable_input_dtype_casting
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
     from lexigraft.adapters.training.callbacks import Evaluate, Progress, StopAtBadLoss
@@ -145,9 +148,13 @@ def train(
         last = last_checkpoint(work) if work is not None else None
         if last is not None:
             _LOG.info("continuing from %s", last)
-        layers = module.layers() if arguments.use_cpu else []
         try:
-            with trimmed_between(layers), outputs_made_again(layers), warnings.catch_warnings():
+            with ExitStack() as around, warnings.catch_warnings():
+                # Autocast casts what LoRA layers read; PEFT would first cast it to the layers' float32.
+                around.enter_context(disable_input_dtype_casting(module, active=arguments.bf16))
+                if arguments.use_cpu:
+                    around.enter_context(denormals_flushed())
+                    around.callback(_trim_before_the_loss(module).remove)
                 # The first product of a backward pass on a GPU; torch then sets up what it misses.
                 warnings.filterwarnings("ignore", "Attempting to run cuBLAS", UserWarning)
                 trainer.train(resume_from_checkpoint=str(last) if last else None)
@@ -166,6 +173,16 @@ def _leave_the_group_at_exit() -> None:
     import torch.distributed
 
     atexit.register(lambda: torch.distributed.is_initialized() and torch.distributed.destroy_process_group())
+
+
+def _trim_before_the_loss(module: TrainingModule) -> Any:
+    """Hand back, after the last layer's forward pass, what the pass freed: the loss that follows takes the most."""
+
+    def after(layer: torch.nn.Module, given: Any, output: Any) -> None:
+        if layer.training:
+            trim()
+
+    return [module, *module.layers()][-1].register_forward_hook(after)
 
 
 def last_checkpoint(work: Path) -> Path | None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lexigraft.adapters.training.lora_inputs import cast_inputs_once
 from lexigraft.adapters.training.peft_warnings import expected_peft_warnings
 from lexigraft.core.errors import LexigraftError, did_you_mean
 
@@ -104,8 +103,6 @@ def add_lora(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[P
     from peft import LoraConfig, get_peft_model
     from transformers.pytorch_utils import Conv1D
 
-    from lexigraft.adapters.training.lora_layers import in_one_function
-
     targets = _lora_targets(model, settings, phases)
     if not targets:
         return None
@@ -119,10 +116,7 @@ def add_lora(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[P
     )
     with torch.random.fork_rng(), expected_peft_warnings():
         torch.manual_seed(settings.seed)
-        around = get_peft_model(model, config)
-    cast_inputs_once(model)
-    in_one_function(model)
-    return around
+        return get_peft_model(model, config)
 
 
 def choose(model: PreTrainedModel, found: Parts, phase: Phase, new_ids: Sequence[int] | None) -> Callable[[], None]:

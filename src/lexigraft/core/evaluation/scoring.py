@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.models.heads import head_logits, hidden_states, separable
+from lexigraft.core.models.heads import head_logits, output_layer_inputs, separable
 
 if TYPE_CHECKING:
     import torch
@@ -92,10 +92,10 @@ def _batch_nats(model: PreTrainedModel, batch: list[Item]) -> npt.NDArray[np.flo
         logits = _decoder_logits(model, inputs, decoder["input_ids"], rows, positions)
         nats = cross_entropy(logits.float(), targets, reduction="none")
     elif separable(model, inputs["input_ids"][:, : int(min(len(i.inputs) for i in batch))]):
-        hidden = hidden_states(model, **inputs)[rows, positions]
+        states = output_layer_inputs(model, lambda hidden: hidden[rows, positions], **inputs)
         size = max(1, _LOGITS_AT_ONCE // model.get_output_embeddings().weight.shape[0])
-        parts = zip(hidden.split(size), targets.split(size), strict=True)
-        nats = torch.cat([cross_entropy(head_logits(model, h).float(), w, reduction="none") for h, w in parts])
+        parts = zip(states.split(size), targets.split(size), strict=True)
+        nats = torch.cat([cross_entropy(head_logits(model, s).float(), w, reduction="none") for s, w in parts])
     else:
         logits = model(**inputs).logits[rows, positions]
         nats = cross_entropy(logits.float(), targets, reduction="none")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -16,52 +15,98 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("lexigraft")
 _SEPARABLE: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 _PROBE_LENGTH = 8
+_SCALES = ("logit_scale", "lm_head_multiplier", "output_multiplier")
+_SOFT_CAPS = ("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap")
+
+Choose = Callable[["torch.Tensor"], "torch.Tensor"]
+"""Picks states, ``(positions, hidden)``, of all, ``(batch, length, hidden)``."""
 
 
-def hidden_states(
-    model: PreTrainedModel, replaced: Mapping[str, torch.Tensor] | None = None, /, **inputs: torch.Tensor
+def output_layer_inputs(
+    model: PreTrainedModel,
+    choose: Choose,
+    replaced: Mapping[str, torch.Tensor] | None = None,
+    /,
+    **inputs: torch.Tensor,
 ) -> torch.Tensor:
-    """The body's last hidden states, ``(batch, length, hidden)``.
+    """What the output layer reads at chosen positions, behind the transform that masked models have before it.
+
+    The model's own forward runs, with two hooks of torch for a while: one hands on the chosen ones of the body's last
+    states, one notes what reaches the output layer, which then multiplies nothing.
 
     Args:
-        model: The model.
-        replaced: Tensors to compute with instead of the body's parameters of these names.
-        **inputs: What the body reads.
+        model: A masked or causal model.
+        choose: Picks the positions.
+        replaced: Tensors to compute with instead of the parameters of these names.
+        **inputs: What the model reads.
 
     Returns:
-        The states.
+        Its inputs, ``(positions, hidden)``.
     """
     from torch.func import functional_call
 
-    body = model.base_model
-    uncached = {"use_cache": False} if "use_cache" in inspect.signature(body.forward).parameters else {}
-    given = {**inputs, **uncached}
-    states: torch.Tensor = (functional_call(body, dict(replaced), kwargs=given) if replaced else body(**given))[0]
-    return states
+    found: list[torch.Tensor] = []
+
+    def keep_chosen(body: torch.nn.Module, given: Any, output: Any) -> Any:
+        chosen = choose(output[0]).unsqueeze(0)
+        if isinstance(output, tuple):
+            return (chosen, *output[1:])
+        output["last_hidden_state"] = chosen
+        return output
+
+    def note(layer: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        found.append(given[0])
+        return (given[0].narrow(-2, 0, 0), *given[1:])
+
+    uncached = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
+    layer: Any = model.get_output_embeddings()
+    hooks = [model.base_model.register_forward_hook(keep_chosen), layer.register_forward_pre_hook(note)]
+    try:
+        functional_call(model, dict(replaced or {}), kwargs={**inputs, **uncached})
+    finally:
+        for hook in hooks:
+            hook.remove()
+    [states] = found
+    return states.flatten(0, -2)
 
 
-def head_logits(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
-    """The logits of given hidden states, through everything the model does after its body.
-
-    The model's own forward runs with its body stood in for by the given states, so that head transforms, biases,
-    scales and soft caps are those of the model, whatever they are.
+def head_logits(model: PreTrainedModel, states: torch.Tensor) -> torch.Tensor:
+    """The logits of what the output layer reads.
 
     Args:
-        model: A masked or causal model that :func:`separable` accepts.
-        hidden: Body outputs, ``(positions, hidden)``.
+        model: A model that :func:`separable` accepts.
+        states: From :func:`output_layer_inputs`, ``(positions, hidden)``.
 
     Returns:
         Logits, ``(positions, vocabulary)``.
     """
-    import torch
-    from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
+    from torch.nn.functional import linear
 
-    answer = BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=hidden.unsqueeze(0))
-    with standing_in(model.base_model, lambda *args, **kwargs: answer):
-        ids = torch.zeros(1, len(hidden), dtype=torch.long, device=hidden.device)
-        logits: torch.Tensor = model(input_ids=ids).logits
-    # Unlike an index, whose gradient is a copy as large as the logits.
-    return logits.squeeze(0)
+    layer, finish = plain_layer(model), finish_of(model)
+    product = model.get_output_embeddings()(states) if layer is None else linear(states, layer.weight, layer.bias)
+    return product if finish is None else finish(product)
+
+
+def plain_layer(model: PreTrainedModel) -> torch.nn.Linear | None:
+    """The output layer where it does nothing but multiply by a weight that is there, and add a bias."""
+    import torch
+
+    layer: Any = model.get_output_embeddings()
+    # DeepSpeed's ZeRO 3 gathers a weight ("ds_id") when its module is called; accelerate replaces a forward to move it.
+    plain = type(layer) is torch.nn.Linear and "forward" not in vars(layer) and not hasattr(layer.weight, "ds_id")
+    return layer if plain else None
+
+
+def finish_of(model: PreTrainedModel) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """What a model does to the output layer's products: the scale and the soft cap of its configuration, or nothing."""
+    config = model.config.get_text_config()
+    scale = 1 / (getattr(config, "logits_scaling", None) or 1)
+    for name in _SCALES:
+        scale *= getattr(config, name, None) or 1
+    cap = next((cap for name in _SOFT_CAPS if (cap := getattr(config, name, None))), None)
+    if cap is None:
+        return None if scale == 1 else lambda product: product * scale
+    return lambda product: (product * (scale / cap)).tanh() * cap
 
 
 def separable(model: PreTrainedModel, ids: torch.Tensor) -> bool:
@@ -91,7 +136,8 @@ def _agrees(model: PreTrainedModel, ids: torch.Tensor) -> bool:
             # Some positions, in another order: a head that mixes positions shows itself.
             some = torch.arange(ids.shape[1] - 1, -1, -2, device=ids.device)
             whole = model(input_ids=ids).logits[0, some].float()
-            alone = head_logits(model, hidden_states(model, input_ids=ids)[0, some]).float()
+            states = output_layer_inputs(model, lambda hidden: hidden[0, some], input_ids=ids)
+            alone = head_logits(model, states).float()
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
         return False
     finally:
@@ -100,17 +146,3 @@ def _agrees(model: PreTrainedModel, ids: torch.Tensor) -> bool:
     exact = model.dtype == torch.float32 and not torch.is_autocast_enabled(ids.device.type)
     tolerance = (1e-4 if exact else 5e-2) * max(1.0, whole.abs().max().item())
     return whole.shape == alone.shape and (whole - alone).abs().max().item() <= tolerance
-
-
-@contextlib.contextmanager
-def standing_in(module: Any, forward: Callable[..., Any]) -> Iterator[None]:
-    """For a while a module's forward pass is another; hooks around it stay."""
-    own = vars(module).get("forward")
-    module.forward = forward
-    try:
-        yield
-    finally:
-        if own is None:
-            del module.forward
-        else:
-            module.forward = own
