@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import lexigraft.api.graft  # noqa: F401
-from lexigraft.core.models.disk_model import ModelOnDisk
+from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.utils.memory import peak_rss_bytes
 
@@ -17,7 +17,7 @@ def main(request: dict[str, Any]) -> dict[str, int]:
     """The peak resident size of the process."""
     folder = Path(request["folder"])
     loaded = [load_vocabulary(folder / side) for side in ("model", "target")]
-    skeleton = ModelOnDisk(str(folder / "model")).skeleton()
+    skeleton = DiskModel(str(folder / "model")).skeleton
     assert all(v.surfaces and v.hash for v in loaded)
     assert skeleton.device.type == "meta"
     return {"peak_bytes": peak_rss_bytes()}

@@ -49,8 +49,7 @@ def main(recipe_file: str, folder: str, min_count: str = "15") -> None:
     """Print one line for each variant."""
     recipe = read_recipe(Path(recipe_file))
     texts = load_texts(recipe)
-    prepared = prepare(recipe, texts, Path(folder) / "prepared")
-    target = load_vocabulary(prepared.target_tokenizer)
+    prepared, target = prepare(recipe, texts, Path(folder) / "prepared")
     source = load_vocabulary(recipe.source)
     loaders = strategy_inputs(recipe, prepared.poor_model, texts).loaders(target, Path(folder) / "prepared" / "vectors")
     dictionary = loaders[Need.DICTIONARY]()

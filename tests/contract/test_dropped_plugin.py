@@ -12,6 +12,7 @@ import pytest
 from generate import END, README, REFERENCE, START, main, strategy_table
 
 from lexigraft.api.catalog import check, details, list_strategies
+from lexigraft.api.compare import check_recipe
 from lexigraft.api.compare_cells import cells_of
 from lexigraft.api.compare_inputs import Prepared, Texts
 from lexigraft.api.scaffold import new_strategy
@@ -93,7 +94,7 @@ def test_its_fields_are_mlflow_parameters_of_its_cells(folder: Path) -> None:
         }
     )
     texts = Texts(Corpus.of(["a line"]), Corpus.of(["another"]), {})
-    cells = cells_of(recipe, Prepared("elsewhere", None, "hash"), texts, "hash")
+    cells = cells_of(recipe, Prepared("elsewhere", None, "hash"), texts, "hash", check_recipe(recipe))
     mine = [cell for cell in cells if cell.label.startswith(NAME)]
     assert [cell.parameters[f"fields.{NAME}.power"] for cell in mine] == [0.5, 0.5]
     assert {cell.parameters["strategy"] for cell in mine} == {NAME}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fixtures.recipes import tiny_recipe
+from lexigraft.api.compare import check_recipe
 from lexigraft.api.compare_cells import cells_of
 from lexigraft.api.compare_inputs import Prepared, load_texts
 from lexigraft.core.config.recipe_files import read_recipe
@@ -16,7 +17,8 @@ from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 def keys(folder: Path, **overrides: object) -> dict[str, str]:
     recipe = read_recipe(folder / "recipe.yaml", overrides)
     prepared = Prepared(str(folder / "target"), None, model_hash(recipe.source))
-    cells = cells_of(recipe, prepared, load_texts(recipe), load_vocabulary(folder / "target").hash)
+    tokenizer_hash = load_vocabulary(folder / "target").hash
+    cells = cells_of(recipe, prepared, load_texts(recipe), tokenizer_hash, check_recipe(recipe))
     return {cell.label: cell.key for cell in cells if cell.seed == 0}
 
 

@@ -25,7 +25,7 @@ from lexigraft.core.grafting.pipeline import Transplant, in_memory, make_chain, 
 from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.models import disk_model
 from lexigraft.core.models.checkpoint import open_checkpoint
-from lexigraft.core.models.disk_model import ModelOnDisk
+from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.streaming import Piece
 from lexigraft.core.models.tables import Role, tables_of
@@ -221,7 +221,7 @@ def test_tables_under_unknown_names_are_grafted_in_memory(
 ) -> None:
     source, target = saved("mt5-untied", tmp_path / "source"), target_of("mt5-untied")
     write_graft(prepared(source, target), tmp_path / "streamed")
-    monkeypatch.setattr(ModelOnDisk, "layout", None)
+    monkeypatch.setattr(DiskModel, "layout", None)
     write_graft(prepared(source, target), tmp_path / "out")
     assert "stores its tables under unknown names" in caplog.text
     ours, theirs = tensors(tmp_path / "out"), tensors(tmp_path / "streamed")

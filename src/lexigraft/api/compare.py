@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.api.compare_cells import CellRunner, cells_of
-from lexigraft.api.compare_inputs import Prepared, Texts, load_texts, prepare, strategy_inputs
+from lexigraft.api.compare_inputs import Prepared, Shared, load_texts, prepare, strategy_inputs
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import dump_recipe, read_recipe
 from lexigraft.core.errors import LexigraftError
@@ -18,9 +18,8 @@ from lexigraft.core.evaluation.runner import Progress, run_cells
 from lexigraft.core.grafting.needs import refuse_missing
 from lexigraft.core.grafting.pipeline import make_chain
 from lexigraft.core.grafting.strategy import Strategy, needs_of
-from lexigraft.core.models.loading import load_config
+from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.registry import make
-from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.utils.hashing import hash_of
 from lexigraft.core.utils.versions import versions
 from lexigraft.report.writer import ReportPaths, write_report
@@ -47,18 +46,22 @@ class Compared:
     tracking: str
 
 
-def check_recipe(recipe: CompareSettings) -> None:
+def check_recipe(recipe: CompareSettings) -> dict[str, list[Strategy]]:
     """Refuse what can be refused before any weights load or anything trains.
 
+    Returns:
+        The configured strategies by label.
+
     Raises:
-        LexigraftError: Unknown strategies or fields, missing needs, an unreadable source model.
+        LexigraftError: Unknown strategies or fields, missing needs, evaluators or objectives.
     """
-    refuse_unmet(recipe, {s.label: make_chain(s.chain) for s in recipe.strategies})
+    chains = {s.label: make_chain(s.chain) for s in recipe.strategies}
+    refuse_unmet(recipe, chains)
     for name in recipe.evaluation.evaluators:
         make("evaluator", name, recipe.evaluation.options.get(name, {}))
     if recipe.adaptation.objective:
         make("objective", recipe.adaptation.objective, recipe.adaptation.objective_options)
-    load_config(recipe.source)
+    return chains
 
 
 def refuse_unmet(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]]) -> None:
@@ -98,17 +101,19 @@ def compare(
     """
     settings = recipe if isinstance(recipe, CompareSettings) else read_recipe(Path(recipe), overrides)
     folder = Path(out)
-    check_recipe(settings)
+    chains = check_recipe(settings)
+    source = DiskModel(settings.source)
     texts = load_texts(settings)
     tracker = _tracker(settings, folder)
-    prepared = prepare(settings, texts, folder / "prepared", say)
-    comparison = describe(settings, prepared, texts)
+    prepared, target = prepare(settings, texts, folder / "prepared", say)
+    shared = Shared(texts, source, target, chains)
+    comparison = describe(settings, prepared, shared)
     if tracker:
         tracker.start(comparison, dump_recipe(settings))
     try:
         results = run_cells(
             comparison.cells,
-            CellRunner(settings, prepared, folder),
+            CellRunner(settings, prepared, folder, shared),
             folder,
             jobs=jobs,
             on_done=(lambda r: tracker.log_cell(r, folder)) if tracker else (lambda r: None),
@@ -126,10 +131,10 @@ def compare(
     return Compared(folder, comparison, tuple(results), report, tracker.uri if tracker else "", message)
 
 
-def describe(recipe: CompareSettings, prepared: Prepared, texts: Texts) -> Comparison:
+def describe(recipe: CompareSettings, prepared: Prepared, shared: Shared) -> Comparison:
     """The cells and the facts of a comparison."""
-    vocabulary = load_vocabulary(prepared.target_tokenizer)
-    cells = cells_of(recipe, prepared, texts, vocabulary.hash)
+    texts, vocabulary = shared.texts, shared.target
+    cells = cells_of(recipe, prepared, texts, vocabulary.hash, shared.chains)
     adaptation = recipe.adaptation
     facts = {
         "source": Path(recipe.source).name,

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lexigraft.api.compare_inputs import Prepared, Texts, load_texts, strategy_inputs
+from lexigraft.api.compare_inputs import Prepared, Shared, Texts, open_shared, strategy_inputs
 from lexigraft.api.evaluate import measure
 from lexigraft.api.train import adapt_model
 from lexigraft.core.config.recipe import CompareSettings, StrategySettings
 from lexigraft.core.evaluation.cell import Cell, CellResult, Score
 from lexigraft.core.grafting.folder import write_model, write_provenance
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.pipeline import Grafted, graft_model, make_chain
+from lexigraft.core.grafting.pipeline import Grafted, graft_model
 from lexigraft.core.grafting.strategy import Strategy, uses_of
-from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.utils.hashing import flat, hash_of
 from lexigraft.core.utils.memory import peak_rss_bytes
 from lexigraft.core.utils.versions import versions
@@ -28,9 +27,23 @@ if TYPE_CHECKING:
 _CODE = ("lexigraft", "torch", "transformers", "peft", "tokenizers")
 
 
-def cells_of(recipe: CompareSettings, prepared: Prepared, texts: Texts, tokenizer_hash: str) -> tuple[Cell, ...]:
-    """Every cell of a recipe, with the content hash of everything that makes its result."""
-    shared = {
+def cells_of(
+    recipe: CompareSettings,
+    prepared: Prepared,
+    texts: Texts,
+    tokenizer_hash: str,
+    chains: Mapping[str, Sequence[Strategy]],
+) -> tuple[Cell, ...]:
+    """Every cell of a recipe, with the content hash of everything that makes its result.
+
+    Args:
+        recipe: The recipe.
+        prepared: Paths and hashes of what was made for it.
+        texts: Its texts.
+        tokenizer_hash: Content of the target tokenizer.
+        chains: The configured strategies by label.
+    """
+    common = {
         "source": prepared.source_hash,
         "tokenizer": tokenizer_hash,
         "train": texts.train.hash,
@@ -40,14 +53,14 @@ def cells_of(recipe: CompareSettings, prepared: Prepared, texts: Texts, tokenize
         "evaluation": recipe.evaluation.model_dump(mode="json"),
         "versions": {name: versions()[name] for name in _CODE},
     }
-    lines = [(s, make_chain(s.chain)) for s in recipe.strategies]
+    lines = [(line, chains[line.label]) for line in recipe.strategies]
     needs = frozenset[Need]().union(*(uses_of(chain) for _, chain in lines))
     inputs = strategy_inputs(recipe, prepared.poor_model, texts).contents(needs)
-    return tuple(_cell(line, chain, seed, shared, inputs) for line, chain in lines for seed in recipe.seeds)
+    return tuple(_cell(line, chain, seed, common, inputs) for line, chain in lines for seed in recipe.seeds)
 
 
 def _cell(
-    line: StrategySettings, chain: Sequence[Strategy], seed: int, shared: Mapping[str, Any], inputs: Mapping[Need, Any]
+    line: StrategySettings, chain: Sequence[Strategy], seed: int, common: Mapping[str, Any], inputs: Mapping[Need, Any]
 ) -> Cell:
     needs = uses_of(chain)
     own = {str(need): content for need, content in inputs.items() if need in needs}
@@ -55,36 +68,46 @@ def _cell(
         own["norm_calibration"] = line.norm_calibration
     made_by = {"chain": [[s.name, s.parameters()] for s in chain], "seed": seed, **own}
     described = {
-        **shared,
+        **common,
         **own,
         "seed": seed,
         "strategy": "+".join(s.name for s in chain),
         "keeps_tokenizer": any(s.keeps_tokenizer for s in chain),
         "fields": {s.name: s.parameters() for s in chain},
     }
-    return Cell(line.label, seed, chain[0].body.value, hash_of([shared, made_by]), flat(described))
+    return Cell(line.label, seed, chain[0].body.value, hash_of([common, made_by]), flat(described))
 
 
-@dataclass(frozen=True)
 class CellRunner:
-    """Runs any cell of one comparison.
+    """Runs any cell of one comparison; another process that gets it opens for itself what the cells share, once.
 
-    Attributes:
+    Args:
         recipe: The recipe.
-        prepared: What the cells share.
+        prepared: Paths and hashes of what was made for it.
         out: The comparison's folder.
+        shared: What the cells share, where this process has opened it already.
     """
 
-    recipe: CompareSettings
-    prepared: Prepared
-    out: Path
+    def __init__(self, recipe: CompareSettings, prepared: Prepared, out: Path, shared: Shared | None = None) -> None:
+        self.recipe, self.prepared, self.out = recipe, prepared, out
+        if shared is not None:
+            self.shared = shared
+
+    def __reduce__(self) -> tuple[type[CellRunner], tuple[CompareSettings, Prepared, Path]]:
+        """What travels to another process: nothing that is open."""
+        return CellRunner, (self.recipe, self.prepared, self.out)
+
+    @cached_property
+    def shared(self) -> Shared:
+        """What the cells share."""
+        return open_shared(self.recipe, self.prepared)
 
     def __call__(self, cell: Cell) -> CellResult:
         """Graft, measure at step 0, adapt with measurements at the probe and the end."""
         started = time.perf_counter()
         strategy = next(s for s in self.recipe.strategies if s.label == cell.label)
-        texts = load_texts(self.recipe)
-        grafted = self._graft(strategy, cell.seed, texts)
+        texts = self.shared.texts
+        grafted = self._graft(strategy, cell.seed)
         grafted_at = time.perf_counter()
         scores = _scores(0, self._measure(grafted.model, grafted, texts))
         settings = self.recipe.adaptation.model_copy(update={"seed": cell.seed})
@@ -126,17 +149,16 @@ class CellRunner:
         home.mkdir(parents=True, exist_ok=True)
         return home
 
-    def _graft(self, strategy: StrategySettings, seed: int, texts: Texts) -> Grafted:
-        target = load_vocabulary(self.prepared.target_tokenizer)
-        settings = self.recipe.graft
+    def _graft(self, strategy: StrategySettings, seed: int) -> Grafted:
+        shared, settings = self.shared, self.recipe.graft
         if strategy.norm_calibration is not None:
             settings = settings.model_copy(update={"norm_calibration": strategy.norm_calibration})
-        given = strategy_inputs(self.recipe, self.prepared.poor_model, texts, settings)
+        inputs = strategy_inputs(self.recipe, self.prepared.poor_model, shared.texts, settings)
         return graft_model(
-            self.recipe.source,
-            target,
-            make_chain(strategy.chain),
-            given.loaders(target, self.out / "prepared" / "vectors"),
+            shared.source,
+            shared.target,
+            shared.chains[strategy.label],
+            inputs.loaders(shared.target, self.out / "prepared" / "vectors"),
             poor=self.prepared.poor_model,
             seed=seed,
             settings=settings,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,9 @@ from lexigraft.core.config.recipe import (
 from lexigraft.core.data.corpus import Corpus, load_corpus, split, spread, without
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.folder import write_model
+from lexigraft.core.grafting.pipeline import make_chain
+from lexigraft.core.grafting.strategy import Strategy
+from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.training import train_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -52,6 +55,23 @@ class Texts:
     def measured(self) -> dict[str, Corpus]:
         """Every text that models are measured on, by name."""
         return {"heldout": self.heldout, **self.also}
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the cells of a comparison share in one process, opened once.
+
+    Attributes:
+        texts: The texts.
+        source: The source model, opened.
+        target: The target vocabulary.
+        chains: The configured strategies by label.
+    """
+
+    texts: Texts
+    source: DiskModel
+    target: Vocabulary
+    chains: Mapping[str, Sequence[Strategy]]
 
 
 @dataclass(frozen=True)
@@ -133,7 +153,19 @@ def strategy_inputs(
     )
 
 
-def prepare(recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lambda text: None) -> Prepared:
+def open_shared(recipe: CompareSettings, prepared: Prepared) -> Shared:
+    """Open what the cells share, as a process that only knows the recipe does."""
+    return Shared(
+        load_texts(recipe),
+        DiskModel(recipe.source),
+        load_vocabulary(prepared.target_tokenizer),
+        {line.label: make_chain(line.chain) for line in recipe.strategies},
+    )
+
+
+def prepare(
+    recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lambda text: None
+) -> tuple[Prepared, Vocabulary]:
     """Train the tokenizer and the poor model that the recipe asks for, or find them from an earlier start.
 
     Args:
@@ -141,6 +173,9 @@ def prepare(recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lamb
         texts: Its texts.
         folder: Where made things are kept, by content.
         say: Told what is being made.
+
+    Returns:
+        What was prepared, and the target vocabulary.
 
     Raises:
         LexigraftError: Inputs that cannot be used.
@@ -152,7 +187,7 @@ def prepare(recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lamb
     poor = recipe.poor_model
     if isinstance(poor, PretrainSettings):
         poor = str(_made_poor(poor, texts.train, vocabulary, folder, say))
-    return Prepared(tokenizer, poor, model_hash(recipe.source))
+    return Prepared(tokenizer, poor, model_hash(recipe.source)), vocabulary
 
 
 def _made_tokenizer(settings: TokenizerSettings, corpus: Corpus, folder: Path, say: Say) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import Cell, CellResult, Comparison, Score
 from lexigraft.core.evaluation.cell_store import load_result, locked, save_comparison, save_failure
-from lexigraft.core.evaluation.worker import Failure, start_worker, store_cell
+from lexigraft.core.evaluation.worker import Failure, start_worker, store_cell, store_cell_in_worker
 
 __all__ = ["Cell", "CellResult", "Comparison", "Progress", "Score", "run_cells"]
 
@@ -106,11 +106,11 @@ def _in_pool(cells: Sequence[Cell], run_cell: RunCell, out: Path, jobs: int) -> 
     while waiting or suspects:
         queue, width = (suspects, 1) if suspects else (waiting, jobs)
         running: dict[Future[CellResult | Failure], Cell] = {}
-        with _pool(width, threads) as pool:
+        with _pool(width, threads, run_cell) as pool:
             try:
                 while queue or running:
                     while queue and len(running) < width:
-                        running[pool.submit(store_cell, run_cell, queue[0], out)] = queue[0]
+                        running[pool.submit(store_cell_in_worker, queue[0], out)] = queue[0]
                         queue.popleft()
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         outcome = future.result()
@@ -126,9 +126,9 @@ def _in_pool(cells: Sequence[Cell], run_cell: RunCell, out: Path, jobs: int) -> 
 
 
 @contextmanager
-def _pool(width: int, threads: int) -> Iterator[ProcessPoolExecutor]:
+def _pool(width: int, threads: int, run_cell: RunCell) -> Iterator[ProcessPoolExecutor]:
     """A pool whose processes are ended at once when the block is left by an exception."""
-    pool = ProcessPoolExecutor(width, get_context("spawn"), start_worker, (threads,))
+    pool = ProcessPoolExecutor(width, get_context("spawn"), start_worker, (threads, run_cell))
     with _environment(dict.fromkeys(_THREAD_VARIABLES, str(threads))):
         try:
             yield pool

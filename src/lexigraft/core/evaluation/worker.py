@@ -38,17 +38,30 @@ def store_cell(run_cell: Callable[[Cell], CellResult], cell: Cell, out: Path) ->
     return result
 
 
-def start_worker(threads: int) -> None:
+_run_cell: Callable[[Cell], CellResult] | None = None
+"""What this spawned process runs; kept, so that what its cells share is opened once."""
+
+
+def start_worker(threads: int, run_cell: Callable[[Cell], CellResult]) -> None:
     """Prepare a spawned process: its share of threads, Ctrl-C left to the parent, and an end when the parent ends.
 
     Args:
         threads: Threads for this process's arithmetic.
+        run_cell: What it will run.
     """
+    global _run_cell
+    _run_cell = run_cell
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
     torch.set_num_threads(threads)
+
+
+def store_cell_in_worker(cell: Cell, out: Path) -> CellResult | Failure:
+    """As :func:`store_cell`, with what :func:`start_worker` was given."""
+    assert _run_cell is not None
+    return store_cell(_run_cell, cell, out)
 
 
 def _end_with_parent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,13 +15,11 @@ from lexigraft.core.grafting.needs import Need, refuse_missing
 from lexigraft.core.grafting.resources import Donor, Loader, PoorModel, Resources
 from lexigraft.core.grafting.rows import Rows, build_rows
 from lexigraft.core.grafting.strategy import Body, InitContext, Strategy, uses_of
-from lexigraft.core.models.disk_model import ModelOnDisk
-from lexigraft.core.models.loading import load_config
+from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.models.surgery import check_usable, install, reshape
 from lexigraft.core.models.tables import FloatTables, Role, check_tables
 from lexigraft.core.registry import PluginSpec, make
 from lexigraft.core.tokenization.alignment import Alignment, align
-from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.number_splitting import digit_warning
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.devices import usable_device
@@ -37,7 +36,6 @@ class Transplant:
 
     Attributes:
         body: The model whose body is kept.
-        before: The vocabulary that it has.
         vocabulary: The vocabulary that it gets.
         rows: The tables with provenance and counts.
         alignment: Who matched whom.
@@ -45,8 +43,7 @@ class Transplant:
         skeleton: The body without weights, already reshaped for the new vocabulary.
     """
 
-    body: ModelOnDisk
-    before: Vocabulary
+    body: DiskModel
     vocabulary: Vocabulary
     rows: Rows
     alignment: Alignment
@@ -85,7 +82,7 @@ def make_chain(links: Sequence[PluginSpec]) -> list[Strategy]:
 
 
 def prepare_graft(
-    source: str,
+    source: str | DiskModel,
     target: Vocabulary,
     chain: Sequence[Strategy],
     supplies: Mapping[Need, Loader],
@@ -99,7 +96,7 @@ def prepare_graft(
     A strategy that works on the model itself (``Need.MODEL``) has it loaded, when it asks for it.
 
     Args:
-        source: Folder or Hub name of the source model.
+        source: Folder or Hub name of the source model, or the model opened already.
         target: The vocabulary that the model gets.
         chain: Configured strategies, tried in order.
         supplies: A loader for each need that can be met.
@@ -118,22 +115,19 @@ def prepare_graft(
     with _timed(seconds, "load"):
         device = usable_device(settings.device)
         refuse_missing({s.name: s.required_needs() for s in chain}, supplies)
-        load_config(source)
-        source_vocabulary = load_vocabulary(source)
+        source_model = source if isinstance(source, DiskModel) else DiskModel(source)
+        source_vocabulary = source_model.vocabulary
         if any(s.keeps_tokenizer for s in chain):
             target = source_vocabulary
         else:
             check_usable(target)
             refuse_same(source_vocabulary, target)
-        source_model = ModelOnDisk(source)
-        source_tables = _checked_tables(source_model, source_vocabulary)
+        source_tables = _checked_tables(source_model)
         source_rows = len(source_tables.as_held(Role.INPUT))
-        body, body_vocabulary = source_model, source_vocabulary
-        if chain[0].body is Body.TARGET:
-            body, body_vocabulary = _poor_body(poor, target)
+        body = _poor_body(poor, target) if chain[0].body is Body.TARGET else source_model
     with _timed(seconds, "surgery"):
-        skeleton = body.skeleton()
-        reshape(skeleton, body_vocabulary, target)
+        skeleton = copy.deepcopy(body.skeleton)
+        reshape(skeleton, body.vocabulary, target)
     with _timed(seconds, "align"):
         alignment = align(source_vocabulary, target, settings.rules)
     resources = Resources(uses_of(chain), {**supplies, Need.MODEL: lambda: source_model.model})
@@ -167,7 +161,7 @@ def prepare_graft(
         "counts": rows.counts,
         "fallback_share": rows.counts["fallback"] / rows.counts["target_tokens"],
         "source": {
-            "model": source,
+            "model": source_model.path,
             "tokenizer_hash": source_vocabulary.hash,
             "tokens": source_vocabulary.size,
             "rows": source_rows,
@@ -181,11 +175,11 @@ def prepare_graft(
         "seconds": seconds,
         "peak_rss_bytes": peak_rss_bytes(),
     }
-    return Transplant(body, body_vocabulary, target, rows, alignment, facts, skeleton)
+    return Transplant(body, target, rows, alignment, facts, skeleton)
 
 
 def graft_model(
-    source: str,
+    source: str | DiskModel,
     target: Vocabulary,
     chain: Sequence[Strategy],
     supplies: Mapping[Need, Loader],
@@ -203,7 +197,7 @@ def in_memory(made: Transplant) -> Grafted:
     seconds = dict(made.facts["seconds"])
     with _timed(seconds, "surgery"):
         model = made.body.take()
-        install(model, made.rows.tables, made.before, made.vocabulary)
+        install(model, made.rows.tables, made.body.vocabulary, made.vocabulary)
     facts = {**made.facts, "seconds": seconds, "peak_rss_bytes": peak_rss_bytes()}
     return Grafted(model, made.vocabulary, made.rows, made.alignment, facts)
 
@@ -222,24 +216,23 @@ def refuse_same(source: Vocabulary, target: Vocabulary) -> None:
         )
 
 
-def _poor_body(poor: str | None, target: Vocabulary) -> tuple[ModelOnDisk, Vocabulary]:
+def _poor_body(poor: str | None, target: Vocabulary) -> DiskModel:
     if poor is None:
         raise LexigraftError(
             "this strategy keeps the poor model's body, and no poor model is given", hint="Give --poor-model"
         )
-    vocabulary = load_vocabulary(poor)
-    if vocabulary.hash != target.hash and vocabulary.tokens != target.tokens:
+    model = DiskModel(poor)
+    if model.vocabulary.hash != target.hash and model.vocabulary.tokens != target.tokens:
         raise LexigraftError(
             "the poor model has another tokenizer than the target", poor, "Pre-train it with the target tokenizer"
         )
-    model = ModelOnDisk(poor)
-    _checked_tables(model, vocabulary)
-    return model, vocabulary
+    _checked_tables(model)
+    return model
 
 
-def _checked_tables(model: ModelOnDisk, vocabulary: Vocabulary) -> FloatTables:
+def _checked_tables(model: DiskModel) -> FloatTables:
     tables = model.tables()
-    check_tables(tables, vocabulary, model.path)
+    check_tables(tables, model.vocabulary, model.path)
     return FloatTables(tables.by_role)
 
 
@@ -251,8 +244,8 @@ def load_poor_model(poor: str, target: Vocabulary, counts: Any) -> PoorModel:
         target: The target vocabulary.
         counts: Token counts, int64 ``(target,)``.
     """
-    model, vocabulary = _poor_body(poor, target)
-    return PoorModel(FloatTables(model.tables().by_role), vocabulary, counts)
+    model = _poor_body(poor, target)
+    return PoorModel(FloatTables(model.tables().by_role), model.vocabulary, counts)
 
 
 def load_donor(donor: str) -> Donor:
@@ -261,8 +254,8 @@ def load_donor(donor: str) -> Donor:
     Args:
         donor: Folder or Hub name.
     """
-    vocabulary = load_vocabulary(donor)
-    return Donor(_checked_tables(ModelOnDisk(donor), vocabulary), vocabulary)
+    model = DiskModel(donor)
+    return Donor(_checked_tables(model), model.vocabulary)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from lexigraft.core.grafting.folder import (
 from lexigraft.core.grafting.pipeline import Transplant, in_memory
 from lexigraft.core.models.checkpoint import Checkpoint
 from lexigraft.core.models.checkpoint_rewrite import rewritten, rewritten_index
-from lexigraft.core.models.disk_model import ModelOnDisk
+from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.models.streaming import Values, holds, is_made_of, read_tensor, write_pieces
 from lexigraft.core.models.surgery import moved_positions, positions_that_move
 from lexigraft.core.models.tables import names_of, tables_of
@@ -107,7 +107,7 @@ def replacements(made: Transplant) -> dict[str, torch.Tensor]:
     for role, table in tables_of(made.skeleton).by_role.items():
         # Resizing may have brought copies together: BERT's head bias is stored twice when nothing is tied.
         replaced |= dict.fromkeys(made.body.stored_as(names_of(made.skeleton, table)), made.rows.tables[role])
-    moving = positions_that_move(made.body.skeleton(), made.vocabulary.specials.get("pad"))
+    moving = positions_that_move(made.body.skeleton, made.vocabulary.specials.get("pad"))
     for own, (_, old, new) in moving.items():
         for name in made.body.stored_as([own]):
             replaced[name] = moved_positions(read_tensor(made.body.checkpoint.tensors[name]), old, new)
@@ -122,7 +122,7 @@ def verify_tables(folder: Path, made: Transplant, replaced: Mapping[str, torch.T
     """
     from transformers import AutoTokenizer
 
-    again = ModelOnDisk(str(folder))
+    again = DiskModel(str(folder))
     if again.layout != made.body.layout:
         raise RuntimeError("tables or ties did not survive writing")
     for name, before in made.body.checkpoint.tensors.items():
@@ -132,7 +132,7 @@ def verify_tables(folder: Path, made: Transplant, replaced: Mapping[str, torch.T
             raise RuntimeError(f"{name} was written as {after.dtype} {after.shape}")
         if name in replaced and not holds(after.path, after.start, [Values(replaced[name], after.dtype)]):
             raise RuntimeError(f"{name} was written with other values")
-    for name, tensor in again.skeleton().state_dict().items():
+    for name, tensor in again.skeleton.state_dict().items():
         for stored in again.stored_as([name]):
             if again.checkpoint.tensors[stored].shape != tensor.shape:
                 raise RuntimeError(f"{stored} has the wrong shape for its model: {tuple(tensor.shape)} is expected")

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.checkpoint import WIDTHS, Stored, open_checkpoint
+from lexigraft.core.models.checkpoint import WIDTHS, Checkpoint, Stored, open_checkpoint
 from lexigraft.core.models.loading import load_config, load_model, model_class
 from lexigraft.core.models.streaming import Copied, holds, read_tensor, torch_dtype
 from lexigraft.core.models.tables import Role, Tables, names_of, tables_of
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -56,7 +58,7 @@ def read_header(path: str) -> Header:
     Raises:
         LexigraftError: No model there, a damaged file, or no input table in it.
     """
-    model = ModelOnDisk(path)
+    model = DiskModel(path)
     if model.layout is None:
         raise LexigraftError("checkpoint holds no input table", path, "Give a complete checkpoint")
     tensors = model.checkpoint.tensors
@@ -82,26 +84,39 @@ class Layout:
     tied: bool
 
 
-class ModelOnDisk:
-    """A model that is not loaded.
+class DiskModel:
+    """A model that is opened once and not loaded: configuration, vocabulary, checkpoint and empty model when asked for.
 
     Args:
-        path: Folder or Hub name; of a Hub name the weights are downloaded.
+        path: Folder or Hub name; of a Hub name the weights are downloaded when the checkpoint is asked for.
 
     Raises:
-        LexigraftError: No model there, or files that are missing, damaged or cut short.
+        LexigraftError: No model there. What is missing, damaged or cut short is told when it is asked for.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.config: PretrainedConfig = load_config(path)
-        self.folder = _folder(path)
-        self.checkpoint = open_checkpoint(self.folder)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary of its tokenizer."""
+        return load_vocabulary(self.path)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return _folder(self.path)
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """Its shards, and where each tensor is in them."""
+        return open_checkpoint(self.folder)
 
     @cached_property
     def model(self) -> PreTrainedModel:
         """The whole model in memory."""
-        return load_model(self.path)
+        return load_model(self.path, config=self.config)
 
     def take(self) -> PreTrainedModel:
         """The whole model, for the caller to change; whoever asks for it again gets it as it is on disk."""
@@ -112,7 +127,7 @@ class ModelOnDisk:
     @cached_property
     def layout(self) -> Layout | None:
         """Where the tables are; ``None`` where the checkpoint has other names for them than the model's class."""
-        model = empty_model(self.config, self.folder)
+        model = self._empty
         tables = tables_of(model)
         heads = self.stored_as(_module_names(model, model.get_output_embeddings()))
         names = {role: self.stored_as(names_of(model, table)) for role, table in tables.by_role.items()}
@@ -149,14 +164,19 @@ class ModelOnDisk:
             return Tables({role: table.detach() for role, table in loaded.by_role.items()}, loaded.tied)
         return Tables({role: read_tensor(self._first(role)) for role in self.layout.names}, self.layout.tied)
 
+    @cached_property
+    def _empty(self) -> PreTrainedModel:
+        return empty_model(self.config, self.folder)
+
+    @cached_property
     def skeleton(self) -> PreTrainedModel:
-        """The model without weights, on the meta device; tables are tied as they are in the checkpoint."""
+        """The model without weights, on the meta device, tied as the checkpoint is. Change a copy of it only."""
         import torch
 
-        model = empty_model(self.config, self.folder)
-        if self.layout is not None:
+        layout, model = self.layout, self._empty
+        if layout is not None:
             head = model.get_output_embeddings()
-            if Role.OUTPUT in self.layout.names and head.weight is model.get_input_embeddings().weight:
+            if Role.OUTPUT in layout.names and head.weight is model.get_input_embeddings().weight:
                 head.weight = torch.nn.Parameter(torch.empty_like(head.weight))
             model.to(_dtype(self.config) or torch_dtype(self._first(Role.INPUT).dtype))
         return model

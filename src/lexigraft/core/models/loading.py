@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,21 +69,34 @@ def model_class(config: PretrainedConfig) -> Any:
     return cls
 
 
-def load_model(path: str | Path, *, trust_remote_code: bool = False, dtype: str = "auto") -> PreTrainedModel:
+def load_model(
+    path: str | Path,
+    *,
+    trust_remote_code: bool = False,
+    dtype: str = "auto",
+    config: PretrainedConfig | None = None,
+) -> PreTrainedModel:
     """Load a model in evaluation mode from safetensors (sharded or not).
+
+    Args:
+        path: Folder or Hub name.
+        trust_remote_code: Whether code that comes with a Hub model may run.
+        dtype: As for transformers.
+        config: The configuration, where it is read already; the model gets a copy.
 
     Raises:
         LexigraftError: As :func:`load_config`, or weights that cannot be read.
     """
     from transformers.utils import logging as transformers_logging
 
-    config = load_config(path, trust_remote_code=trust_remote_code)
+    config = copy.deepcopy(config) if config else load_config(path, trust_remote_code=trust_remote_code)
     cls = model_class(config)
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     try:
         model: PreTrainedModel = cls.from_pretrained(
             str(Path(path).expanduser()) if Path(path).expanduser().is_dir() else str(path),
+            config=config,
             dtype=dtype,
             use_safetensors=True,
         )
