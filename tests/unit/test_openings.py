@@ -46,7 +46,7 @@ def test_a_graft_opens_source_target_and_copy_once(tmp_path: Path, opened: Count
     opened.clear()
     graft(str(files.source), str(files.target), "subword_mean", out=tmp_path / "out")
     assert opened["vocabularies"] == 2  # source, target
-    assert opened["configurations"] == 2  # source, and the copy that is verified
+    assert opened["configurations"] == 3  # source, the copy that is verified, and what AutoTokenizer reads of it
     assert opened["checkpoints"] == 2
     assert opened["empty models"] == 2
 
