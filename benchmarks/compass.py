@@ -14,6 +14,7 @@ cells are kept in FOLDER and not run again.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -22,7 +23,8 @@ from lexigraft.api.compare import compare
 from lexigraft.core.evaluation.cell import CellResult
 from lexigraft.core.evaluation.statistics import estimate
 from lexigraft.core.grafting.folder import read_provenance
-from lexigraft.core.methods import compass
+from lexigraft.core.methods.compass import CompassSettings
+from lexigraft.core.methods.compass_cache import kept_compass
 from lexigraft.report.tables import interval
 
 STRATEGIES: list[Any] = [
@@ -35,8 +37,8 @@ STRATEGIES: list[Any] = [
 ]
 TEXTS = ("heldout", "flores")
 """The recipe's texts in the target language: of the training text's kind, and of another."""
-CHANGES: list[dict[str, Any]] = [{"MIN_COUNT": 1}, {"WINDOW": 5, "OWN_WORD": False}]
-"""Of the constants of `lexigraft.core.methods.compass`."""
+CHANGES: list[dict[str, Any]] = [{"min_count": 1}, {"window": 5, "own_word": False}]
+"""Of `CompassSettings`."""
 
 
 class Measured(NamedTuple):
@@ -60,7 +62,8 @@ def main(recipe: str, folder: str, part: str = "") -> int:
     settings = {"as it is": found["compass"]}
     for change in CHANGES:
         name = ", ".join(f"{name} {value}" for name, value in change.items())
-        with patch.multiple(compass, **change):
+        changed = partial(kept_compass, settings=CompassSettings(**change))
+        with patch("lexigraft.api.inputs.kept_compass", changed):
             settings[name] = _run(recipe, Path(folder) / name, ["compass"])["compass"]
     _print("compass", settings, "as it is")
     return 0

@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,14 +15,10 @@ import pytest
 import yaml
 
 from fixtures.commands import Files, Outcome, lexigraft, write_files
+from fixtures.tracking import free_port
 
 pytestmark = pytest.mark.slow
 Change = Callable[[Files, Path], dict[str, object]]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return write_files(tmp_path_factory.mktemp("files"))
 
 
 def refused(outcome: Outcome, *expected: str) -> None:
@@ -357,13 +352,6 @@ def test_a_recipe_that_is_not_there_or_not_yaml_is_refused(tmp_path: Path) -> No
     refused(lexigraft("compare", broken, "--out", tmp_path / "out"), "not readable YAML", "broken.yaml")
     refused(lexigraft("report", tmp_path), str(tmp_path))
     refused(lexigraft("explain", tmp_path, "--token", "a"), "no provenance")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def test_a_dead_tracking_server_stops_before_the_start_when_required(files: Files, tmp_path: Path) -> None:

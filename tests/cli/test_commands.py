@@ -13,8 +13,9 @@ import pytest
 import torch
 import yaml
 
-from fixtures.commands import Files, lexigraft, write_files
+from fixtures.commands import Files, lexigraft
 from fixtures.comparisons import write_made
+from lexigraft.testing.tiny_models import fixture
 
 pytestmark = pytest.mark.slow
 COMMANDS = (
@@ -22,6 +23,7 @@ COMMANDS = (
     ["doctor"], ["strategies"], ["strategies", "list"], ["strategies", "show"], ["strategies", "check"],
     ["strategies", "new"],
 )  # fmt: skip
+SOURCE_SIZE, TARGET_SIZE = (len(tokenizer) for tokenizer in fixture("roberta-tied-bias")[1:])
 GRAFT_KEYS = {
     "strategy", "body", "target_tokens", "matched", "new", "covered", "re_estimated", "fallback", "learned_tokens",
     "notes", "seconds", "peak_rss_bytes", "out",
@@ -30,11 +32,6 @@ STAGES = {"load", "align", "vectors", "plan", "rows", "surgery", "save"}
 STRATEGY_KEYS = {
     "name", "aliases", "summary", "needs", "enough", "usable", "scope", "body", "convex", "source", "file",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return write_files(tmp_path_factory.mktemp("files"))
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +51,8 @@ def test_graft_prints_exactly_the_promised_keys(files: Files, tmp_path: Path) ->
     assert done.json["strategy"] == "subword_mean+random"
     assert done.json["body"] == "source"
     matched = sum(done.json["matched"].values())
-    assert done.json["target_tokens"] == 490
-    assert matched + done.json["new"] <= 490
+    assert done.json["target_tokens"] == TARGET_SIZE
+    assert matched + done.json["new"] <= TARGET_SIZE
     assert done.json["covered"] == done.json["new"]
     assert done.json["fallback"] == 0
     facts = json.loads((tmp_path / "out" / "lexigraft.json").read_text())
@@ -68,7 +65,7 @@ def test_plain_transformers_loads_a_graft(grafted: Path) -> None:
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
     model, tokenizer = AutoModelForMaskedLM.from_pretrained(grafted), AutoTokenizer.from_pretrained(grafted)
-    assert model.get_input_embeddings().weight.shape[0] == len(tokenizer) == 490
+    assert model.get_input_embeddings().weight.shape[0] == len(tokenizer) == TARGET_SIZE
     assert model.config.pad_token_id == tokenizer.pad_token_id
     with torch.no_grad():
         logits = model(**tokenizer(["Mayu wasikunap ladunta purin."], return_tensors="pt")).logits
@@ -203,8 +200,9 @@ def test_doctor_looks_at_the_machine_and_at_a_recipe(files: Files, tmp_path: Pat
     examined = lexigraft("doctor", path)
     assert examined.code == 0, examined
     for part in (
-        "2 strategies × 3 seeds = 6 cells", "needs met: target_vectors", "26 lines", "RobertaForMaskedLM, 430 × 32 F32",
-        "sentencepiece, 490 tokens", "bytes 73", "10 steps × 100 tokens = 1,000 tokens", "become 490 × 32", "sqlite",
+        "2 strategies × 3 seeds = 6 cells", "needs met: target_vectors", "26 lines", "bytes 73", "sqlite",
+        f"RobertaForMaskedLM, {SOURCE_SIZE} × 32 F32", f"sentencepiece, {TARGET_SIZE} tokens",
+        "10 steps × 100 tokens = 1,000 tokens", f"become {TARGET_SIZE} × 32",
     ):  # fmt: skip
         assert part in examined.out
     assert "✗" not in examined.out

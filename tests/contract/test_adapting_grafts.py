@@ -17,6 +17,7 @@ from lexigraft.testing.contract import FIXTURE_NAMES, ground
 from lexigraft.testing.laws.rows import logits
 from lexigraft.testing.trial import Trial
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 STRATEGIES = discover("strategy")
 PAIRS = [(s, "roberta-tied-bias") for s in STRATEGIES] + [("subword_mean", f) for f in FIXTURE_NAMES[1:]]
 
@@ -25,7 +26,6 @@ PAIRS = [(s, "roberta-tied-bias") for s in STRATEGIES] + [("subword_mean", f) fo
 def test_adapting_a_graft_then_saving_and_merging_gives_equal_logits(
     strategy: str, fixture: str, tmp_path: Path
 ) -> None:
-    torch.set_num_threads(1)
     plugin = STRATEGIES[strategy]
     assert plugin.cls is not None
     trial = Trial(plugin, plugin.cls(), ground(fixture))

@@ -7,46 +7,31 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 
+from fixtures.contract import FORM, ON_FIXTURES, broken_laws
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.registry import discover
-from lexigraft.testing.contract import FIXTURE_NAMES, GROUPS, LAWS, NO_FIXTURE, Outcome, ground, laws_of, run_checks
+from lexigraft.testing.contract import FIXTURE_NAMES, Outcome, ground, run_checks
 from lexigraft.testing.inputs import EXTRA_TOKENS, Fixture
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 STRATEGIES = discover("strategy")
-ON_FIXTURES = tuple(law for law in LAWS if law.on_fixtures)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @cache
 def outcomes(strategy: str, fixture: str) -> list[Outcome]:
-    if fixture == NO_FIXTURE:
-        return run_checks(STRATEGIES[strategy], (), laws_of("form"))
     return run_checks(STRATEGIES[strategy], (fixture,), ON_FIXTURES)
-
-
-def failures(found: list[Outcome], group: str) -> list[str]:
-    names = {law.name for law in laws_of(group)}
-    return [
-        f"{o.law}: {o.reason}" for o in found if o.outcome == "failed" and (o.law in names or o.law == "the file loads")
-    ]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_laws_of_form(strategy: str) -> None:
-    assert failures(outcomes(strategy, NO_FIXTURE), "form") == []
+    assert broken_laws(run_checks(STRATEGIES[strategy], (), FORM)) == []
 
 
-@pytest.mark.parametrize("group", [g for g in GROUPS if g != "form"])
 @pytest.mark.parametrize("fixture", FIXTURE_NAMES)
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_laws_on_fixtures(strategy: str, fixture: str, group: str) -> None:
-    assert failures(outcomes(strategy, fixture), group) == []
+def test_laws_on_fixtures(strategy: str, fixture: str) -> None:
+    assert broken_laws(outcomes(strategy, fixture)) == []
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import torch
 
+from fixtures.contract import ON_FIXTURES, broken_laws, passed
 from lexigraft.core.registry import discover
-from lexigraft.testing.contract import LAWS, run_checks
+from lexigraft.testing.contract import run_checks
 
-pytestmark = pytest.mark.slow
-ON_FIXTURES = tuple(law for law in LAWS if law.on_fixtures)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 FIXTURES = ("roberta-tied-bias", "llama-untied", "bert-tied-bias")
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("tema_graft", {"space": "vectors"}),
@@ -25,7 +24,6 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize("fixture", FIXTURES)
 @pytest.mark.parametrize(("name", "fields"), VARIANTS, ids=lambda v: v if isinstance(v, str) else "-".join(v))
 def test_laws_hold_for_other_settings(name: str, fields: dict[str, Any], fixture: str) -> None:
-    torch.set_num_threads(1)
     found = run_checks(discover("strategy")[name], (fixture,), ON_FIXTURES, fields)
-    assert [f"{o.law}: {o.reason}" for o in found if o.outcome == "failed"] == []
-    assert sum(o.outcome == "passed" for o in found) > 15
+    assert broken_laws(found) == []
+    assert passed(found) > 15

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fixtures.tracking import empty_store
 from lexigraft.adapters.tracking.client import connect
 from lexigraft.testing.tiny_models import fixture
 
@@ -40,6 +41,7 @@ def place(tmp_path: Path) -> Path:
         "adaptation": adaptation,
     }
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    empty_store(tmp_path / "mlflow.db")
     return tmp_path
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from fixtures.hand_cases import close, rows_of
 from fixtures.small_worlds import context, poor_model, vectors, words
 from lexigraft.core.data.dictionary import Dictionary
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Dense, Mix
 from lexigraft.core.grafting.rows import build_rows
-from lexigraft.core.grafting.strategy import InitContext, Strategy
 from lexigraft.core.models.tables import FloatTables, Role
 from lexigraft.core.registry import make
 from lexigraft.testing.tiny_models import build, spec
@@ -26,14 +26,6 @@ INTI, SUNS, KILLA = 5, 6, 7
 #             [PAD]   [UNK]   sun     moon     star    ##s
 TABLE = [[0, 1], [2, 0], [1, 2], [3, -1], [0, 5], [6, -1]]
 BIAS = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
-
-
-def rows_of(strategy: Strategy, ctx: InitContext) -> dict[Role, torch.Tensor]:
-    return dict(build_rows([strategy], ctx).tables)
-
-
-def close(found: torch.Tensor, wanted: object) -> None:
-    torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float32), atol=1e-5, rtol=0)
 
 
 def test_matched_rows_are_the_source_rows_and_specials_follow_their_roles() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from fixtures.idle_models import idle_llama
 from fixtures.small_worlds import context, words
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.grafting.needs import Need
@@ -31,6 +32,7 @@ from lexigraft.testing.inputs import Fixture
 from lexigraft.testing.sample_text import TARGET_TEXT
 from lexigraft.testing.trial import Trial
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SOURCE = words("sun", "moon", "##s", "the")
 TARGET = words("sun", "moon", "##s", "the", "suns", "moons", "stars")
 SUN, MOON, S, THE = 2, 3, 4, 5
@@ -40,25 +42,8 @@ TABLE = [[9, 9], [7, 7], [2, 0], [1, 1], [0, 2], [1, -1]]
 HAND = {"batch_size": 1, "learning_rate": 0.1, "max_steps": 80, "epochs": 80}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-def idle_llama(*, tied: bool = True) -> torch.nn.Module:
-    """A causal model whose layers add nothing: its states are the rows over their root mean square."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    shape = {"vocab_size": 6, "hidden_size": 2, "intermediate_size": 2, "num_hidden_layers": 2}
-    heads = {"num_attention_heads": 1, "num_key_value_heads": 1, "head_dim": 2, "rms_norm_eps": 1e-12}
-    with torch.random.fork_rng(devices=[]):
-        model = LlamaForCausalLM(LlamaConfig(**shape, **heads, tie_word_embeddings=tied))
-    with torch.no_grad():
-        model.get_input_embeddings().weight.copy_(torch.tensor(TABLE))
-        for layer in model.model.layers:
-            layer.self_attn.o_proj.weight.zero_()
-            layer.mlp.down_proj.weight.zero_()
-    return model.eval()
+def two_idle_layers() -> torch.nn.Module:
+    return idle_llama(TABLE, layers=2)
 
 
 def hand_context(model: torch.nn.Module, *lines: str) -> InitContext:
@@ -80,7 +65,7 @@ def test_the_distance_of_the_hidden_states_by_hand() -> None:
     # "suns" = sun ##s starts as the mean of [2, 0] and [0, 2], [1, 1]. States are rows over their root mean square:
     # student [1, 1]; teacher, at the last piece, [0, 2] / sqrt(2) = [0, sqrt 2]. Squared distance:
     # 1 + (sqrt 2 - 1)² = 4 - 2 sqrt 2. "the" behind it is the same for both, so the mean over the two places is half.
-    ctx = hand_context(idle_llama(), "suns the")
+    ctx = hand_context(two_idle_layers(), "suns the")
     lesson = lesson_of(make("strategy", "token_distillation", {"target_layer": -1}), ctx)
     (snippet,) = lesson._snippets(["suns the"])
     assert snippet.ids == (SUN, S, THE)
@@ -90,7 +75,7 @@ def test_the_distance_of_the_hidden_states_by_hand() -> None:
 def test_where_layers_add_nothing_a_token_becomes_its_last_piece() -> None:
     # Both tokens end in ##s, whose direction is [0, 1]; "stars" is not spelled by any pieces and has no row to start
     # from, so it stays uncovered; the matched rows stay bit for bit.
-    found = input_rows(make("strategy", "token_distillation", HAND), hand_context(idle_llama(), "suns moons"))
+    found = input_rows(make("strategy", "token_distillation", HAND), hand_context(two_idle_layers(), "suns moons"))
     for token in (SUNS, MOONS):
         torch.testing.assert_close(found[token] / found[token].norm(), torch.tensor([0.0, 1.0]), atol=2e-2, rtol=0)
     assert torch.equal(found[:6], torch.tensor(TABLE, dtype=torch.float32))
@@ -99,7 +84,7 @@ def test_where_layers_add_nothing_a_token_becomes_its_last_piece() -> None:
 def test_tokens_without_an_occurrence_keep_the_row_they_start_from() -> None:
     # The authors' code drops tokens with too few snippets from the vocabulary; here "moons" stays the mean of
     # [1, 1] and [0, 2], "suns" is learned from its only occurrence.
-    rows = build_rows([make("strategy", "token_distillation", HAND)], hand_context(idle_llama(), "the suns"))
+    rows = build_rows([make("strategy", "token_distillation", HAND)], hand_context(two_idle_layers(), "the suns"))
     torch.testing.assert_close(rows.tables[Role.INPUT][MOONS], torch.tensor([0.5, 1.5]))
     assert not torch.equal(rows.tables[Role.INPUT][SUNS], torch.tensor([1.0, 1.0]))
     assert [rows.provenance.rules[i] for i in (SUNS, MOONS, STARS)] == ["token_distillation"] * 2 + ["fallback"]
@@ -116,7 +101,7 @@ def test_a_token_of_one_piece_takes_that_pieces_row() -> None:
     source = words("sun", "moon", "##s", "the")
     source.tokenizer.backend_tokenizer.normalizer = normalizers.Lowercase()
     target = words("SUN", "the")
-    supplies = {Need.MODEL: idle_llama(), Need.TRAINING: Corpus.of(["the SUN"])}
+    supplies = {Need.MODEL: two_idle_layers(), Need.TRAINING: Corpus.of(["the SUN"])}
     ctx = context(source, target, {Role.INPUT: TABLE}, supplies)
     found = input_rows(make("strategy", "token_distillation", {"start": "mean"}), ctx)
     assert found[2].tolist() == [2, 0]

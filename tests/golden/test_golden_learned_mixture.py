@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
+from fixtures.hand_cases import weights
+from fixtures.idle_models import idle_llama
 from fixtures.small_worlds import context, words
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.plan import Mix
 from lexigraft.core.grafting.strategy import InitContext
 from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
@@ -28,29 +28,11 @@ TEXT = ["suns moon"] * 8
 ONE_STEP = {"sequence_length": 8, "batch_size": 2, "epochs": 1, "learning_rate": 0.1}
 
 
-def idle_llama(*, tied: bool) -> torch.nn.Module:
-    """A causal model without layers: its states are the rows over their root mean square."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    shape = {"vocab_size": 6, "hidden_size": 2, "intermediate_size": 2, "num_hidden_layers": 0}
-    heads = {"num_attention_heads": 1, "num_key_value_heads": 1, "head_dim": 2, "rms_norm_eps": 1e-12}
-    with torch.random.fork_rng(devices=[]):
-        model = LlamaForCausalLM(LlamaConfig(**shape, **heads, tie_word_embeddings=tied))
-    with torch.no_grad():
-        model.get_input_embeddings().weight.copy_(torch.tensor(TABLE))
-        if not tied:
-            model.get_output_embeddings().weight.copy_(torch.tensor(HEAD))
-    return model.eval()
-
-
 def asking(text: list[str] = TEXT, *, tied: bool = False) -> InitContext:
     tables: dict[Role, Any] = {Role.INPUT: TABLE} if tied else {Role.INPUT: TABLE, Role.OUTPUT: HEAD}
-    return context(SOURCE, TARGET, tables, {Need.MODEL: idle_llama(tied=tied), Need.TRAINING: Corpus.of(text)})
-
-
-def weights(mix: Mix, row: int) -> dict[int, float]:
-    ids, values = mix.row(row)
-    return dict(zip(ids.tolist(), values.tolist(), strict=True))
+    return context(
+        SOURCE, TARGET, tables, {Need.MODEL: idle_llama(TABLE, None if tied else HEAD), Need.TRAINING: Corpus.of(text)}
+    )
 
 
 @pytest.mark.parametrize("candidates", [0, 1])

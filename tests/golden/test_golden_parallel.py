@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from fixtures.hand_cases import weights
 from fixtures.small_worlds import context, vectors, words
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.plan import Mix
 from lexigraft.core.grafting.resources import Compass, ParallelText
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.grafting.strategy import InitContext
@@ -36,12 +36,6 @@ def word_for_word(source: Sequence[Sequence[str]], target: Sequence[Sequence[str
 
 def told(lines: Sequence[tuple[str, str]] = LINES) -> ParallelText:
     return ParallelText(tuple(s for s, _ in lines), tuple(t for _, t in lines), word_for_word, {})
-
-
-def weights(plan: object, n: int) -> dict[int, float]:
-    assert isinstance(plan, Mix)
-    ids, found = plan.row(n)
-    return dict(zip(ids.tolist(), found.tolist(), strict=True))
 
 
 def asked(ctx: InitContext, target_id: int) -> int:

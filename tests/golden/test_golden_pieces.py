@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from fixtures.hand_cases import close, rows_of, weights
 from fixtures.small_worlds import context, words
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.grafting.plan import Dense, Mix
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.grafting.strategy import InitContext
 from lexigraft.core.models.tables import Role
@@ -31,21 +31,9 @@ UNTIED = {Role.INPUT: TABLE, Role.OUTPUT: HEAD, Role.BIAS: BIAS}
 TIED = {Role.INPUT: TABLE, Role.BIAS: BIAS}
 
 
-def made(name: str, tables: dict[Role, Any], **fields: object) -> dict[Role, torch.Tensor]:
+def finished_tables(name: str, tables: dict[Role, Any], **fields: object) -> dict[Role, torch.Tensor]:
     """Finished tables, with the rows nobody covers at the mean."""
-    ctx = context(SOURCE, TARGET, tables)
-    return dict(build_rows([make("strategy", name, fields)], ctx, fallback="mean").tables)
-
-
-def close(found: torch.Tensor, wanted: object) -> None:
-    torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float32), atol=1e-5, rtol=0)
-
-
-def weights(part: Mix | Dense, row: int) -> dict[int, float]:
-    mix = part if isinstance(part, Mix) else part.mix
-    assert mix is not None
-    ids, values = mix.row(row)
-    return dict(zip(ids.tolist(), values.tolist(), strict=True))
+    return rows_of(name, context(SOURCE, TARGET, tables), fallback="mean", **fields)
 
 
 PIECES = ("subword_mean", "char_length", "position_exponential", "first_last", "bil", "vipi", "merge_tree")
@@ -62,7 +50,7 @@ def test_what_nothing_spells_stays_uncovered(name: str, tables: dict[Role, Any])
 def test_char_length_weighs_pieces_by_their_characters() -> None:
     # plays = play + ##s, 4 and 1 characters: (4 (5,0) + (0,5)) / 5 = (4,1); bias (4 + 6) / 5.
     # unplaying = un + ##play + ##ing, 2, 4 and 3: (2 (0,10) + 4 (7,-7) + 3 (14,7)) / 9 = (70,13) / 9.
-    found = made("char_length", UNTIED)
+    found = finished_tables("char_length", UNTIED)
     close(found[Role.INPUT][[PLAYS, UNPLAYING]], [[4, 1], [70 / 9, 13 / 9]])
     close(found[Role.OUTPUT][UNPLAYING], [(0 + 36 + 54) / 9, (18 + 36 + 0) / 9])
     close(found[Role.BIAS][[PLAYS, UNPLAYING]], [2, (4 + 12 + 12) / 9])
@@ -78,7 +66,7 @@ def test_char_length_counts_characters_not_bytes_and_fragments_as_one() -> None:
 def test_position_exponential_leans_to_the_last_piece_in_and_the_first_out() -> None:
     # Weights 2, 4, 8 over 14 in, 4, 2, 1 over 7 out. In: ((0,10) + 2 (7,-7) + 4 (14,7)) / 7 = (70,24) / 7.
     # Out: (4 (0,9) + 2 (9,9) + (18,0)) / 7 = (36,54) / 7. The bias is the head's: (4*2 + 2*3 + 4) / 7.
-    found = made("position_exponential", UNTIED)
+    found = finished_tables("position_exponential", UNTIED)
     close(found[Role.INPUT][UNPLAYING], [10, 24 / 7])
     close(found[Role.OUTPUT][UNPLAYING], [36 / 7, 54 / 7])
     close(found[Role.BIAS][UNPLAYING], 18 / 7)
@@ -86,7 +74,7 @@ def test_position_exponential_leans_to_the_last_piece_in_and_the_first_out() -> 
 
 def test_position_exponential_of_tied_tables_follows_the_input_rule_bias_included() -> None:
     # (2 + 2*3 + 4*4) / 7 = 24/7: the logit of the new token is the same mixture of the old logits.
-    found = made("position_exponential", TIED)
+    found = finished_tables("position_exponential", TIED)
     close(found[Role.INPUT][UNPLAYING], [10, 24 / 7])
     close(found[Role.BIAS][UNPLAYING], 24 / 7)
 
@@ -100,12 +88,12 @@ def test_position_exponentials_base(base: float, wanted: list[float]) -> None:
 
 def test_first_last_reads_the_mean_and_says_the_first_piece() -> None:
     # In: ((0,10) + (7,-7) + (14,7)) / 3 = (7, 10/3). Out and bias: un.
-    found = made("first_last", UNTIED)
+    found = finished_tables("first_last", UNTIED)
     close(found[Role.INPUT][UNPLAYING], [7, 10 / 3])
     close(found[Role.OUTPUT][UNPLAYING], HEAD[UN])
     close(found[Role.BIAS][UNPLAYING], 2)
-    close(made("first_last", UNTIED, input="last")[Role.INPUT][UNPLAYING], TABLE[_ING])
-    tied = made("first_last", TIED)
+    close(finished_tables("first_last", UNTIED, input="last")[Role.INPUT][UNPLAYING], TABLE[_ING])
+    tied = finished_tables("first_last", TIED)
     close(tied[Role.INPUT][UNPLAYING], [7, 10 / 3])
     close(tied[Role.BIAS][UNPLAYING], 3)
 
@@ -113,12 +101,12 @@ def test_first_last_reads_the_mean_and_says_the_first_piece() -> None:
 def test_bil_gives_the_input_row_the_median_norm_of_its_script_and_the_head_a_weighted_mean() -> None:
     # Norms of the Latin tokens: 5, 10, 7 sqrt 2 = 9.899, 7 sqrt 5 = 15.65, 5; sorted 5, 5, 9.899, 10, 15.65: median
     # 7 sqrt 2. plays: mean (2.5, 2.5) of norm 2.5 sqrt 2 becomes (7, 7). The head and its bias are char_length's.
-    found = made("bil", UNTIED)
+    found = finished_tables("bil", UNTIED)
     close(found[Role.INPUT][PLAYS], [7, 7])
     close(found[Role.OUTPUT][UNPLAYING], [10, 6])
     close(found[Role.BIAS][PLAYS], 2)
     # Tied: the input rule; the bias has the weights of the mean, (1 + 6) / 2.
-    tied = made("bil", TIED)
+    tied = finished_tables("bil", TIED)
     close(tied[Role.INPUT][PLAYS], [7, 7])
     close(tied[Role.BIAS][PLAYS], 3.5)
     assert weights(make("strategy", "bil").plan(context(SOURCE, TARGET, TIED))[Role.INPUT], 0) == {PLAY: 0.5, _S: 0.5}
@@ -247,7 +235,7 @@ def test_zip_tie_averages_byte_fallback_pieces_and_leaves_words_of_other_sources
 
 
 def test_zero_is_zero_and_its_bias_the_mean() -> None:
-    found = made("zero", UNTIED)
+    found = finished_tables("zero", UNTIED)
     assert not found[Role.INPUT][[PLAYS, UNPLAYING, INTI]].any()
     assert not found[Role.OUTPUT][[PLAYS, UNPLAYING, INTI]].any()
     close(found[Role.BIAS][[PLAYS, UNPLAYING, INTI]], [16 / 7] * 3)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from fixtures.hand_cases import close, weights
 from fixtures.small_worlds import context, vectors, words
 from lexigraft.core.data.dictionary import Dictionary
 from lexigraft.core.errors import LexigraftError
@@ -44,18 +45,10 @@ def spaces(source: Known, target: Known, shared: bool = True) -> WordVectors:
     return WordVectors(space(source), space(target), shared, {})
 
 
-def world(supplies: Mapping[Need, Any], every: bool = True) -> InitContext:
+def vector_context(supplies: Mapping[Need, Any], every: bool = True) -> InitContext:
     """A context with a bias that asks for every token that a strategy of ``Scope.ALL`` is asked for."""
     ctx = context(SOURCE, TARGET, {Role.INPUT: TABLE, Role.BIAS: BIAS}, supplies)
     return replace(ctx, target_ids=np.array([SHARED, INTI, KILLA, KUNA])) if every else ctx
-
-
-def weights_of(plan: Mix, row: int) -> dict[int, float]:
-    return {int(i): float(w) for i, w in zip(*plan.row(row), strict=True)}
-
-
-def close(found: torch.Tensor, wanted: object) -> None:
-    torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float32), atol=1e-5, rtol=0)
 
 
 # Tokens of the source words: sun = sun, suns = sun ##s, moon = moon; star occurs in no word.
@@ -79,11 +72,11 @@ def test_wechsel_is_a_softmax_over_the_nearest_source_tokens(align: str) -> None
         supplies[Need.DICTIONARY] = Dictionary.of([("star", "quyllur"), ("house", "wasi"), ("moon", "killa")])
         # star is a token now, with u = (1,0): cosine 0 with inti, not among the two nearest.
     strategy = make("strategy", "wechsel", {"k": 2, "temperature": 0.5, "align": align})
-    ctx = world(supplies)
+    ctx = vector_context(supplies)
     plan = strategy.plan(ctx)
     assert plan.covered.tolist() == [False, True, False, True]
     for row in (1, 3):
-        assert weights_of(plan, row) == pytest.approx({S: w, MOON: 1 - w}, abs=1e-5)
+        assert weights(plan, row) == pytest.approx({S: w, MOON: 1 - w}, abs=1e-5)
     tables = build_rows([strategy], ctx).tables
     close(tables[Role.INPUT][INTI], [6 * w + 3 * (1 - w), -1])
     close(tables[Role.BIAS][INTI], 5 * w + 3 * (1 - w))
@@ -94,7 +87,7 @@ def test_wechsel_estimates_shared_tokens_unless_told_to_copy() -> None:
     given = {Need.WORD_VECTORS: spaces(ENGLISH, {**QUECHUA, "sun": ((3, 4), 1)})}
     for identical, wanted, rule in (("estimate", TABLE[MOON], "wechsel"), ("copy", TABLE[SUN], "bytes")):
         strategy = make("strategy", "wechsel", {"k": 1, "align": "none", "identical": identical})
-        rows = build_rows([strategy], world(given))
+        rows = build_rows([strategy], vector_context(given))
         assert rows.tables[Role.INPUT][SHARED].tolist() == wanted
         assert rows.provenance.rules[SHARED] == rule
         assert rows.provenance.rules[INTI] == "wechsel"
@@ -103,7 +96,7 @@ def test_wechsel_estimates_shared_tokens_unless_told_to_copy() -> None:
 
 def test_a_shared_token_without_a_vector_keeps_its_source_row() -> None:
     rows = build_rows(
-        [make("strategy", "wechsel", {"align": "none"})], world({Need.WORD_VECTORS: spaces(ENGLISH, QUECHUA)})
+        [make("strategy", "wechsel", {"align": "none"})], vector_context({Need.WORD_VECTORS: spaces(ENGLISH, QUECHUA)})
     )
     assert rows.tables[Role.INPUT][SHARED].tolist() == TABLE[SUN]
     assert rows.provenance.rules[SHARED] == "bytes"
@@ -113,8 +106,8 @@ def test_a_source_token_without_a_vector_is_nobodys_neighbour() -> None:
     # Seen from (-1,-1) every cosine is negative. A zero vector would have cosine 0 and win; with k = 3 of 3 all others
     # share the row, and star, without a vector, does not.
     given = {Need.WORD_VECTORS: spaces(ENGLISH, {"inti": ((-1, -1), 1)})}
-    plan = make("strategy", "wechsel", {"align": "none"}).plan(world(given))
-    assert set(weights_of(plan, 1)) == {SUN, MOON, S}
+    plan = make("strategy", "wechsel", {"align": "none"}).plan(vector_context(given))
+    assert set(weights(plan, 1)) == {SUN, MOON, S}
 
 
 def test_wechsel_spells_tokens_from_character_ngrams() -> None:
@@ -128,16 +121,16 @@ def test_wechsel_spells_tokens_from_character_ngrams() -> None:
         source=replace(both.source, spell=spelling({"sun": (1, 0), "moon": (0, 1), "s": (1, 1)})),
         target=replace(both.target, spell=spelling({"inti": (1, 0)})),
     )
-    ctx = world({Need.WORD_VECTORS: spelt})
+    ctx = vector_context({Need.WORD_VECTORS: spelt})
     plan = make("strategy", "wechsel", {"k": 1, "align": "none"}).plan(ctx)
     assert plan.covered.tolist() == [False, True, False, False]
-    assert weights_of(plan, 1) == {SUN: 1.0}
+    assert weights(plan, 1) == {SUN: 1.0}
     assert ctx.journal.notes == ["Token vectors come from character n-grams."]
     by_words = make("strategy", "wechsel", {"k": 1, "align": "none", "token_vectors": "words"}).plan(ctx)
-    assert weights_of(by_words, 1) == {S: 1.0}
+    assert weights(by_words, 1) == {S: 1.0}
     with pytest.raises(LexigraftError, match=r"cannot spell.*source vectors"):
         make("strategy", "wechsel", {"align": "none", "token_vectors": "ngrams"}).plan(
-            world({Need.WORD_VECTORS: replace(spelt, source=both.source)})
+            vector_context({Need.WORD_VECTORS: replace(spelt, source=both.source)})
         )
 
 
@@ -147,45 +140,45 @@ def test_the_wider_target_space_is_reduced_not_the_source() -> None:
     wide = {"inti": ((0, 9, 1), 1), "killa": ((2, 9, 0), 1), "wasi": ((-2, 9, 0), 1), "rumi": ((0, 9, -1), 1)}
     english: Known = {"sun": ((0, 1), 1), "moon": ((1, 0), 1), "star": ((-1, 0), 1)}
     pairs = Dictionary.of([("sun", "inti"), ("moon", "killa"), ("star", "wasi")])
-    ctx = world({Need.WORD_VECTORS: spaces(english, wide, shared=False), Need.DICTIONARY: pairs})
+    ctx = vector_context({Need.WORD_VECTORS: spaces(english, wide, shared=False), Need.DICTIONARY: pairs})
     plan = make("strategy", "wechsel", {"k": 1}).plan(ctx)
-    assert [weights_of(plan, n) for n in (1, 2)] == [{SUN: 1.0}, {MOON: 1.0}]
+    assert [weights(plan, n) for n in (1, 2)] == [{SUN: 1.0}, {MOON: 1.0}]
 
 
 def test_two_spaces_are_not_taken_for_one() -> None:
     given = {Need.WORD_VECTORS: spaces(ENGLISH, QUECHUA, shared=False)}
     for name, fields in (("wechsel", {"align": "none"}), ("ofa", {}), ("ramen", {})):
         with pytest.raises(LexigraftError, match="lie in two spaces"):
-            make("strategy", name, fields).plan(world(given))
+            make("strategy", name, fields).plan(vector_context(given))
 
 
 def test_a_thin_dictionary_is_noted_and_a_foreign_one_refused() -> None:
     given = {Need.WORD_VECTORS: spaces(ENGLISH, QUECHUA), Need.DICTIONARY: Dictionary.of([("sun", "inti")])}
-    ctx = world(given)
+    ctx = vector_context(given)
     make("strategy", "wechsel").plan(replace(ctx, target_ids=np.array([INTI])))
     assert "The dictionary has 1 pairs of words with vectors for 2 dimensions" in ctx.journal.notes[-1]
     given[Need.DICTIONARY] = Dictionary.of([("Sonne", "inti")])
     with pytest.raises(LexigraftError, match="no pair of the dictionary"):
-        make("strategy", "wechsel").plan(world(given))
+        make("strategy", "wechsel").plan(vector_context(given))
 
 
 def test_ofa_takes_plain_means_over_words_and_copies_shared_tokens() -> None:
     # Counts do not matter: u_sun = ((1,0) + (0,1)) / 2, u_##s = (0,1), u_moon = (3,4). u_inti = (0,3): cosines
     # ##s 1, moon 0.8, sun 0.707. At temperature 0.1 the two nearest are softmax(10, 8).
     w = 1 / (1 + math.exp(-2))
-    ctx = world({Need.WORD_VECTORS: spaces(ENGLISH, {**QUECHUA, "sun": ((0, 1), 9)})})
+    ctx = vector_context({Need.WORD_VECTORS: spaces(ENGLISH, {**QUECHUA, "sun": ((0, 1), 9)})})
     strategy = make("strategy", "ofa", {"k": 2})
     plan = strategy.plan(ctx)
     assert plan.covered.tolist() == [False, True, False, True]
-    assert weights_of(plan, 1) == pytest.approx({S: w, MOON: 1 - w}, abs=1e-5)
+    assert weights(plan, 1) == pytest.approx({S: w, MOON: 1 - w}, abs=1e-5)
     rows = build_rows([strategy], ctx)
     assert rows.tables[Role.INPUT][SHARED].tolist() == TABLE[SUN]
     assert rows.tables[Role.BIAS][SHARED].item() == BIAS[SUN]
     assert rows.provenance.rules[2:] == ("bytes", "ofa", "fallback", "ofa")
     # sun alone shares its direction with nobody: by frequency (3 to 1) its cosine with (1,1) is 0.894, by plain mean 1.
     even = {Need.WORD_VECTORS: spaces(ENGLISH, {"inti": ((1, 1), 1)})}
-    assert weights_of(make("strategy", "ofa", {"k": 1}).plan(world(even)), 1) == {SUN: 1.0}
-    assert weights_of(make("strategy", "wechsel", {"k": 1, "align": "none"}).plan(world(even)), 1) == {MOON: 1.0}
+    assert weights(make("strategy", "ofa", {"k": 1}).plan(vector_context(even)), 1) == {SUN: 1.0}
+    assert weights(make("strategy", "wechsel", {"k": 1, "align": "none"}).plan(vector_context(even)), 1) == {MOON: 1.0}
 
 
 def test_ofa_looks_at_capitalised_words_too() -> None:
@@ -243,12 +236,12 @@ def test_ramen_is_a_sparsemax_over_all_source_tokens_and_mixes_the_bias() -> Non
     # By rank, not by count: u_sun = (1 (1,0) + 1/2 (0,1)) / (3/2) = (2/3, 1/3), u_##s = (0,1), u_moon = (3,-4).
     # u_inti = (0,3): cosines ##s 1, sun 1/sqrt(5), moon -0.8; threshold over two (1 + 0.4472 - 1) / 2 = 0.2236.
     english = {"sun": ((1, 0), 3), "suns": ((0, 1), 1), "moon": ((3, -4), 1)}
-    ctx = world({Need.WORD_VECTORS: spaces(english, QUECHUA)})
+    ctx = vector_context({Need.WORD_VECTORS: spaces(english, QUECHUA)})
     strategy = make("strategy", "ramen")
     plan = strategy.plan(ctx)
     w = 1 - 1 / math.sqrt(5) / 2
     assert plan.covered.tolist() == [False, True, False, True]
-    assert weights_of(plan, 1) == pytest.approx({S: w, SUN: 1 - w}, abs=1e-5)
+    assert weights(plan, 1) == pytest.approx({S: w, SUN: 1 - w}, abs=1e-5)
     tables = build_rows([strategy], ctx).tables
     close(tables[Role.INPUT][INTI], [6 * w + (1 - w), -w + 2 * (1 - w)])
     close(tables[Role.BIAS][INTI], 5 * w + 2 * (1 - w))
@@ -261,17 +254,17 @@ def by_position(source: Sequence[Sequence[str]], target: Sequence[Sequence[str]]
 def test_ramen_counts_links_of_parallel_text() -> None:
     # Linked by position: inti with sun twice and with moon once; sun with star once; the unknown word links nothing.
     text = ParallelText(("sun star", "sun", "moon", "rabbit"), ("inti sun", "inti", "inti", "killa"), by_position, {})
-    ctx = world({Need.PARALLEL: text})
+    ctx = vector_context({Need.PARALLEL: text})
     strategy = make("strategy", "ramen", {"evidence": "parallel"})
     plan = strategy.plan(ctx)
-    assert weights_of(plan, 0) == {STAR: 1.0}
-    assert weights_of(plan, 1) == pytest.approx({SUN: 2 / 3, MOON: 1 / 3})
+    assert weights(plan, 0) == {STAR: 1.0}
+    assert weights(plan, 1) == pytest.approx({SUN: 2 / 3, MOON: 1 / 3})
     assert plan.covered.tolist() == [True, True, False, False]
     tables = build_rows([strategy], ctx).tables
     close(tables[Role.INPUT][INTI], [(2 * 1 + 3) / 3, (2 * 2 - 1) / 3])
     close(tables[Role.BIAS][INTI], (2 * 2 + 3) / 3)
     often = make("strategy", "ramen", {"evidence": "parallel", "min_count": 2}).plan(ctx)
-    assert weights_of(often, 1) == {SUN: 1.0}
+    assert weights(often, 1) == {SUN: 1.0}
     assert often.covered.tolist() == [False, True, False, False]
 
 
@@ -301,13 +294,13 @@ def test_semantic_overlap_copies_other_casings_and_mutual_neighbours_and_mixes_o
     static = vectors(target.size, {2: [2, 0, 0], 3: [0, 1, 0], 4: [0, 0, 3], 5: [8, 6, 0]})
     ctx = context(SOURCE, target, {Role.INPUT: TABLE}, {Need.TARGET_VECTORS: static, Need.COMPASS: compass})
     plan = make("strategy", "semantic_overlap").plan(ctx)
-    assert [weights_of(plan, n) for n in (0, 1, 3)] == [{MOON: 1.0}, {STAR: 1.0}, {}]
-    assert weights_of(plan, 2) == pytest.approx({SUN: 0.6, MOON: 0.4}, abs=1e-6)
+    assert [weights(plan, n) for n in (0, 1, 3)] == [{MOON: 1.0}, {STAR: 1.0}, {}]
+    assert weights(plan, 2) == pytest.approx({SUN: 0.6, MOON: 0.4}, abs=1e-6)
     assert ctx.journal.notes == [
         "Beyond the matched tokens 1 overlap in lower case and 1 as mutual nearest neighbours."
     ]
     # FOCUS has one anchor, sun, and gives it all.
-    assert weights_of(make("strategy", "focus").plan(ctx), 2) == {SUN: 1.0}
+    assert weights(make("strategy", "focus").plan(ctx), 2) == {SUN: 1.0}
     far = replace(static, present=np.zeros(target.size, np.bool_))
     ctx = context(SOURCE, target, {Role.INPUT: TABLE}, {Need.TARGET_VECTORS: far, Need.COMPASS: compass})
     assert make("strategy", "semantic_overlap").plan(ctx).covered.tolist() == [True, True, False, False]

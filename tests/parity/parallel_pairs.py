@@ -36,13 +36,13 @@ class ParallelPair:
     text: ParallelText
 
 
-def made_pair(folder: Path, target_type: Type) -> ParallelPair:
+def made_parallel_pair(folder: Path, target_type: Type) -> ParallelPair:
     """From a clone of English, which has letters beyond ASCII, to English; a target tokenizer of the type asked for."""
     english = [line for line in documentation_text(max_chars=400_000)[:2000] if JOINT not in line]
     return _write(folder, list(clone_language(english, seed=3).lines), english, target_type, (900, 1000))
 
 
-def real_pair(folder: Path) -> ParallelPair:
+def real_parallel_pair(folder: Path) -> ParallelPair:
     """English and Swahili news, two Unigram tokenizers."""
     sides = []
     for language in ("en", "swa"):

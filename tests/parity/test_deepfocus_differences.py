@@ -36,7 +36,7 @@ def published(folder: Path, source: str, target: str) -> Matched:
     return *sides, their_twins(folder, folder / "source", folder / "target")
 
 
-def made(folder: Path, pair: Pair) -> Matched:
+def match_pair(folder: Path, pair: Pair) -> Matched:
     """A made pair's tokenizers, and deepfocus's matches."""
     return *vocabularies(pair), their_twins(folder, pair.source, pair.target)
 
@@ -46,7 +46,7 @@ def byte_level(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("byte_level")
     if request.param == "published":
         return published(folder, "GPT-2", "sw-bpe-50k")
-    return made(folder, made_byte_level_pair(folder))
+    return match_pair(folder, made_byte_level_pair(folder))
 
 
 def test_deepfocus_takes_all_fragments_of_characters_for_one_another(byte_level: Matched) -> None:
@@ -75,7 +75,7 @@ def test_deepfocus_gives_punctuation_the_rows_of_tokens_that_never_occur(kind: s
     """Only ``,`` itself is ever seen: the pre-tokenizer cuts words at punctuation."""
     real = kind == "published"
     source, target, theirs = (
-        published(tmp_path, "mBERT", "sw-bpe-50k") if real else made(tmp_path, made_mixed_pair(tmp_path))
+        published(tmp_path, "mBERT", "sw-bpe-50k") if real else match_pair(tmp_path, made_mixed_pair(tmp_path))
     )
     ours = align(source, target).source_ids
     for mark in (",", ".", "?"):

@@ -28,7 +28,7 @@ from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.plugins.strategies.trans_tokenization import TransTokenization
 from parity.environments import TRANS_TOKENIZERS, ask
 from parity.marks import REAL
-from parity.parallel_pairs import made_pair, real_pair
+from parity.parallel_pairs import made_parallel_pair, real_parallel_pair
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
 NAMES = {Role.INPUT: "model.embed_tokens.weight", Role.OUTPUT: "lm_head.weight"}
@@ -90,16 +90,16 @@ def distance(one: Shares, other: Shares) -> float:
     return max(abs(one.get(token, 0.0) - other.get(token, 0.0)) for token in {**one, **other})
 
 
-BYTE_LEVEL = pytest.param(partial(made_pair, target_type="byte_bpe"), id="byte-level")
+BYTE_LEVEL = pytest.param(partial(made_parallel_pair, target_type="byte_bpe"), id="byte-level")
 BYTE_LEVEL_ONLY = pytest.mark.parametrize("both", [BYTE_LEVEL], indirect=True)
 
 
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(partial(made_pair, target_type="unigram"), id="unigram"),
+        pytest.param(partial(made_parallel_pair, target_type="unigram"), id="unigram"),
         BYTE_LEVEL,
-        pytest.param(real_pair, id="swahili", marks=REAL),
+        pytest.param(real_parallel_pair, id="swahili", marks=REAL),
     ],
 )
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Both:

@@ -13,7 +13,7 @@ from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.grafting.pipeline import make_chain
 from lexigraft.core.grafting.strategy import Strategy
-from lexigraft.core.registry import PLUGIN_PATH, by_any_name, discover, find, make, resolve
+from lexigraft.core.registry import by_any_name, discover, find, make, resolve
 from lexigraft.testing.contract import run_checks
 from lexigraft.testing.laws.plugin_file import LAWS
 
@@ -47,20 +47,14 @@ class Method(Strategy):
 '''
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(PLUGIN_PATH, str(tmp_path))
-    return tmp_path
-
-
-def write(folder: Path, name: str, aliases: object) -> Path:
-    path = folder / f"{name}.py"
+def write_plugin(plugin_folder: Path, name: str, aliases: object) -> Path:
+    path = plugin_folder / f"{name}.py"
     path.write_text(PLUGIN.format(name=name, aliases=repr(aliases)))
     return path.resolve()
 
 
-def test_an_alias_is_the_strategy_with_its_fields_and_given_fields_win(folder: Path) -> None:
-    write(folder, "steps", {"twice": {"times": 2, "way": "down"}})
+def test_an_alias_is_the_strategy_with_its_fields_and_given_fields_win(plugin_folder: Path) -> None:
+    write_plugin(plugin_folder, "steps", {"twice": {"times": 2, "way": "down"}})
     assert find("strategy", "twice") is find("strategy", "steps")
     plain, twice = make("strategy", "steps"), make("strategy", "twice")
     assert (plain.times, twice.times, twice.way) == (1, 2, "down")
@@ -86,23 +80,23 @@ def test_a_mistyped_alias_is_answered_with_the_alias() -> None:
 
 
 @pytest.mark.parametrize("taken", ["mean", "zip_tie"])
-def test_an_alias_that_is_a_name_or_another_alias_is_refused_naming_both_files(folder: Path, taken: str) -> None:
-    path = write(folder, "steps", {taken: {}})
+def test_an_alias_that_is_a_name_or_another_alias_is_refused_naming_both_files(plugin_folder: Path, taken: str) -> None:
+    path = write_plugin(plugin_folder, "steps", {taken: {}})
     with pytest.raises(LexigraftError, match=f"share a name: {taken}") as caught:
         discover("strategy")
     assert str(path) in str(caught.value)
     assert f"strategies/{'mean' if taken == 'mean' else 'subword_mean'}.py" in str(caught.value)
 
 
-def test_a_file_may_not_take_an_alias_for_its_name(folder: Path) -> None:
-    path = write(folder, "fvt", {})
+def test_a_file_may_not_take_an_alias_for_its_name(plugin_folder: Path) -> None:
+    path = write_plugin(plugin_folder, "fvt", {})
     with pytest.raises(LexigraftError, match="share a name: fvt") as caught:
         discover("strategy")
     assert str(path) in str(caught.value)
 
 
-def test_aliases_that_are_no_mapping_break_their_file_alone(folder: Path) -> None:
-    write(folder, "steps", ["twice"])
+def test_aliases_that_are_no_mapping_break_their_file_alone(plugin_folder: Path) -> None:
+    write_plugin(plugin_folder, "steps", ["twice"])
     found = discover("strategy")
     assert "aliases must map" in str(found["steps"].broken)
     assert found["mean"].cls is not None
@@ -111,8 +105,8 @@ def test_aliases_that_are_no_mapping_break_their_file_alone(folder: Path) -> Non
 @pytest.mark.parametrize(
     "aliases", [{"steps": {}}, {"Twice": {}}, {"twice": {"tmies": 2}}, {"twice": {"times": "two"}}]
 )
-def test_the_laws_look_at_aliases(folder: Path, aliases: dict[str, object]) -> None:
-    write(folder, "steps", aliases)
+def test_the_laws_look_at_aliases(plugin_folder: Path, aliases: dict[str, object]) -> None:
+    write_plugin(plugin_folder, "steps", aliases)
     failed = [o.law for o in run_checks(discover("strategy")["steps"], (), LAWS) if o.outcome == "failed"]
     assert failed == ["default construction works"]
 
@@ -129,11 +123,11 @@ def test_chains_and_recipes_take_aliases() -> None:
     assert make_chain(recipe.strategies[1].chain)[0].parameters() == {"pieces": "bytes"}
 
 
-def test_listing_shows_aliases_and_show_answers_to_them(folder: Path) -> None:
+def test_listing_shows_aliases_and_show_answers_to_them(plugin_folder: Path) -> None:
     [one] = [s for s in list_strategies() if s.name == "subword_mean"]
     assert one.aliases == {"fvt": {}, "zip_tie": {"pieces": "bytes"}}
     shown = details("zip_tie")
     assert (shown.summary.name, shown.preset) == ("subword_mean", {"pieces": "bytes"})
     assert details("subword_mean").preset == {}
     with pytest.raises(LexigraftError, match="has this name already"):
-        new_strategy("zip_tie", folder)
+        new_strategy("zip_tie", plugin_folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import product
 from typing import get_args
 
@@ -11,18 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fixtures.vocabularies import tiny_vocabulary
 from lexigraft.core.errors import UnknownName
 from lexigraft.core.tokenization.alignment import DEFAULT_RULES, NEW, RELAXED_RULES, align
 from lexigraft.core.tokenization.surface import Kind, to_byte_level
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.testing.tiny_tokenizers import Family, Variant, tiny_tokenizer
+from lexigraft.testing.tiny_tokenizers import Family
 
 PAIRS = list(product(get_args(Family), get_args(Family)))
-
-
-@cache
-def vocabulary(family: Family, variant: Variant) -> Vocabulary:
-    return Vocabulary.of(tiny_tokenizer(family, variant))
 
 
 def is_text(data: bytes) -> bool:
@@ -72,7 +67,7 @@ def matches(source: Vocabulary, target: Vocabulary, *relaxed: str) -> dict[str, 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_matches_by_bytes_have_the_same_bytes_word_start_and_kind(source: Family, target: Family) -> None:
-    a, b = vocabulary(source, "source"), vocabulary(target, "target")
+    a, b = tiny_vocabulary(source, "source"), tiny_vocabulary(target, "target")
     found = align(a, b)
     for i in np.flatnonzero(found.rule_ids == found.rules.index("bytes")).tolist():
         j = int(found.source_ids[i])
@@ -83,7 +78,7 @@ def test_matches_by_bytes_have_the_same_bytes_word_start_and_kind(source: Family
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_everything_is_matched_once_or_new(source: Family, target: Family) -> None:
-    a, b = vocabulary(source, "source"), vocabulary(target, "target")
+    a, b = tiny_vocabulary(source, "source"), tiny_vocabulary(target, "target")
     found = align(a, b, RELAXED_RULES)
     assert found.rules == (NEW, *DEFAULT_RULES, *RELAXED_RULES)
     assert sorted([*found.matched.tolist(), *found.new.tolist()]) == list(range(b.size))
@@ -97,7 +92,7 @@ def test_everything_is_matched_once_or_new(source: Family, target: Family) -> No
 
 @pytest.mark.parametrize("family", get_args(Family))
 def test_a_vocabulary_matches_itself_token_by_token(family: Family) -> None:
-    v = vocabulary(family, "target")
+    v = tiny_vocabulary(family, "target")
     found = align(v, v)
     named = np.array([bool(token) for token in v.tokens])
     assert (found.source_ids[named] == np.flatnonzero(named)).all()
@@ -113,7 +108,7 @@ def test_a_token_that_can_never_occur_matches_its_own_string_only() -> None:
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_no_relaxed_rule_lets_a_fragment_match_other_bytes(source: Family, target: Family) -> None:
-    a, b = vocabulary(source, "source"), vocabulary(target, "target")
+    a, b = tiny_vocabulary(source, "source"), tiny_vocabulary(target, "target")
     found = align(a, b, RELAXED_RULES)
     for i in found.matched.tolist():
         if i in b.special_ids:
@@ -139,20 +134,20 @@ def test_made_fragments_match_the_same_bytes_and_nothing_else(ours: list[bytes],
 
 
 def test_specials_match_by_role_then_stand_in_then_string() -> None:
-    roberta, bert = vocabulary("byte_bpe", "source"), vocabulary("wordpiece", "target")
+    roberta, bert = tiny_vocabulary("byte_bpe", "source"), tiny_vocabulary("wordpiece", "target")
     found = align(roberta, bert)
     for role in ("pad", "unk", "cls", "sep", "mask"):
         assert found.source_ids[bert.specials[role]] == roberta.specials[role]
         assert found.rule_of(bert.specials[role]) == "special_role"
-    llama = vocabulary("bpe_byte_fallback", "target")
+    llama = tiny_vocabulary("bpe_byte_fallback", "target")
     found = align(bert, llama)
     assert found.source_ids[llama.specials["bos"]] == bert.specials["cls"]
     assert found.source_ids[llama.specials["eos"]] == bert.specials["sep"]
-    t5 = vocabulary("unigram_sentinels", "target")
-    found = align(vocabulary("unigram_sentinels", "source"), t5)
+    t5 = tiny_vocabulary("unigram_sentinels", "target")
+    found = align(tiny_vocabulary("unigram_sentinels", "source"), t5)
     extra = t5.id_of("<extra_id_7>")
     assert extra is not None
-    assert vocabulary("unigram_sentinels", "source").tokens[found.source_ids[extra]] == "<extra_id_7>"
+    assert tiny_vocabulary("unigram_sentinels", "source").tokens[found.source_ids[extra]] == "<extra_id_7>"
 
 
 def test_special_tokens_match_no_text_of_the_same_string() -> None:

@@ -203,18 +203,19 @@ CANDIDATES = ("focus", "subword_mean", "mean", "random")
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("world")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a recipe, what it names, and a target tokenizer."""
+    folder = tmp_path_factory.mktemp("home")
     tiny_recipe(folder)
     fixture("roberta-tied-bias")[2].save_pretrained(folder / "tokenizer")
     return folder
 
 
-def measured(world: Path, seed: int) -> dict[str, ProbeRun]:
+def measured(home: Path, seed: int) -> dict[str, ProbeRun]:
     """Every candidate tried by hand, with the seed that `auto` draws."""
-    text = load_corpus([world / "target.txt.gz"])
-    given = StrategyInputs(corpus=lambda: text, probing=ProbeSettings(str(world / "source")))
-    trial = given.loaders(load_vocabulary(world / "tokenizer"), world / "cache")[Need.PROBE]()
+    text = load_corpus([home / "target.txt.gz"])
+    given = StrategyInputs(corpus=lambda: text, probing=ProbeSettings(str(home / "source")))
+    trial = given.loaders(load_vocabulary(home / "tokenizer"), home / "cache")[Need.PROBE]()
     assert isinstance(trial, ModelProbe)
     assert {*trial.lines.lines} < {*text.lines}
     (drawn,) = torch.randint(2**31, (1,), generator=torch.Generator().manual_seed(seed)).tolist()
@@ -222,28 +223,28 @@ def measured(world: Path, seed: int) -> dict[str, ProbeRun]:
 
 
 @pytest.mark.slow
-def test_real_adaptations_decide_and_the_graft_is_the_winners_own(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEXIGRAFT_CACHE", str(world / "cache"))
+def test_real_adaptations_decide_and_the_graft_is_the_winners_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEXIGRAFT_CACHE", str(home / "cache"))
     state = torch.random.get_rng_state()
-    runs = measured(world, seed=5)
+    runs = measured(home, seed=5)
     assert torch.equal(state, torch.random.get_rng_state())
     scores = {name: bits_per_byte([run.bits], run.bytes) for name, run in runs.items()}
     assert len({round(score, 3) for score in scores.values()}) == len(CANDIDATES), "the trials differ"
     best, runner_up, *_ = sorted(scores, key=lambda name: scores[name])
-    common = ["graft", "--source", world / "source", "--target-tokenizer", world / "tokenizer", "--seed", 5]
-    common += ["--corpus", world / "target.txt.gz", "--json"]
+    common = ["graft", "--source", home / "source", "--target-tokenizer", home / "tokenizer", "--seed", 5]
+    common += ["--corpus", home / "target.txt.gz", "--json"]
     listed = f"candidates={json.dumps(CANDIDATES)}"
-    done = lexigraft(*common, "--strategy", "auto", "--set", listed, "--set", "steps=4", "--out", world / "auto")
+    done = lexigraft(*common, "--strategy", "auto", "--set", listed, "--set", "steps=4", "--out", home / "auto")
     assert done.code == 0, done.err
     apart = gap([runs[best].bits], [runs[runner_up].bits], runs[best].bytes)
     sentence = f"auto chose {best}: {scores[best]:.3f} bits per byte after 4 steps, {apart.mean:.3f} ± "
     (note,) = [n for n in done.json["notes"] if n.startswith("auto chose")]
     assert note.startswith(sentence + f"{apart.half_width:.3f} below {runner_up}")
     assert done.json["learned_tokens"] == sum(run.tokens for run in runs.values()) > 0
-    assert lexigraft(*common, "--strategy", best, "--out", world / "plain").code == 0
-    auto_tables, plain = (tables_of(load_model(world / name)).by_role for name in ("auto", "plain"))
+    assert lexigraft(*common, "--strategy", best, "--out", home / "plain").code == 0
+    auto_tables, plain = (tables_of(load_model(home / name)).by_role for name in ("auto", "plain"))
     assert all(torch.equal(auto_tables[role], plain[role]) for role in plain)
-    assert "auto" in read_provenance(world / "auto")["rule"]
+    assert "auto" in read_provenance(home / "auto")["rule"]
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ def keys(folder: Path, **overrides: object) -> dict[str, str]:
     return {cell.label: cell.key for cell in cells if cell.seed == 0}
 
 
-def made(folder: Path) -> Path:
+def recipe_folder(folder: Path) -> Path:
     folder.mkdir()
     tiny_recipe(folder, strategies=["random", "focus", "oracle"], poor_model=None)
     tiny_tokenizer("unigram", "target").save_pretrained(folder / "target")
@@ -30,11 +30,11 @@ def made(folder: Path) -> Path:
 
 
 def test_the_same_content_in_another_folder_is_the_same_cell(tmp_path: Path) -> None:
-    assert keys(made(tmp_path / "a")) == keys(made(tmp_path / "b"))
+    assert keys(recipe_folder(tmp_path / "a")) == keys(recipe_folder(tmp_path / "b"))
 
 
 def test_other_links_are_another_oracle_and_nothing_else(tmp_path: Path) -> None:
-    folder = made(tmp_path / "a")
+    folder = recipe_folder(tmp_path / "a")
     before = keys(folder)
     with (folder / "links.tsv").open("a", encoding="utf-8") as file:
         file.write("new\tword\t3\n")
@@ -44,13 +44,13 @@ def test_other_links_are_another_oracle_and_nothing_else(tmp_path: Path) -> None
 
 
 def test_other_vector_settings_are_another_focus_and_nothing_else(tmp_path: Path) -> None:
-    folder = made(tmp_path / "a")
+    folder = recipe_folder(tmp_path / "a")
     before, after = keys(folder), keys(folder, **{"target_vectors.dim": 20})
     assert [n for n in before if before[n] != after[n]] == ["focus"]
 
 
 def test_another_budget_is_another_cell_but_another_name_is_not(tmp_path: Path) -> None:
-    folder = made(tmp_path / "a")
+    folder = recipe_folder(tmp_path / "a")
     before = keys(folder)
     assert keys(folder, name="renamed") == before
     assert not set(keys(folder, **{"adaptation.steps": 5}).values()) & set(before.values())

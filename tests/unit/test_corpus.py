@@ -17,7 +17,7 @@ from lexigraft.core.errors import LexigraftError
 LINES = ["Huk punchaw.", "Iskay ñan", "kimsa"]
 
 
-def write(path: Path, kind: str) -> Path:
+def write_corpus(path: Path, kind: str) -> Path:
     text = "\n".join(LINES) + "\n"
     records = "".join(json.dumps({"id": i, "body": line}) + "\n" for i, line in enumerate(LINES))
     if kind == "parquet":
@@ -31,7 +31,7 @@ def write(path: Path, kind: str) -> Path:
 
 @pytest.mark.parametrize("kind", ["txt", "txt.gz", "jsonl", "jsonl.gz", "parquet"])
 def test_every_kind_gives_the_same_corpus(tmp_path: Path, kind: str) -> None:
-    corpus = load_corpus([write(tmp_path / f"text.{kind}", kind)], text_field="body")
+    corpus = load_corpus([write_corpus(tmp_path / f"text.{kind}", kind)], text_field="body")
     assert list(corpus.lines) == LINES
     assert corpus.hash == Corpus.of(LINES).hash
     assert corpus.bytes == sum(len(line.encode()) for line in LINES)
@@ -111,7 +111,7 @@ def test_missing_things_are_named(tmp_path: Path) -> None:
     with pytest.raises(LexigraftError, match="no corpus given"):
         load_corpus([])
     with pytest.raises(LexigraftError, match=r"no column 'text'.*Known: body, id"):
-        load_corpus([write(tmp_path / "t.parquet", "parquet")])
+        load_corpus([write_corpus(tmp_path / "t.parquet", "parquet")])
     pq.write_table(pa.table({"text": [1]}), tmp_path / "numbers.parquet")
     with pytest.raises(LexigraftError, match=r"is not text.*int64"):
         load_corpus([tmp_path / "numbers.parquet"])

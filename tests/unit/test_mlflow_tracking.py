@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from fixtures.comparisons import made_cells, made_comparison, made_result, write_made
+from fixtures.tracking import empty_store, free_port, server, stop
 from lexigraft.adapters.tracking.client import connect
 from lexigraft.adapters.tracking.tracker import MlflowTracker, log_folder, log_single
 from lexigraft.core.config.recipe import TrackingSettings
@@ -39,7 +34,7 @@ def children(uri: str):
 
 @pytest.fixture
 def store(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/store/mlflow.db"
+    return empty_store(tmp_path / "store" / "mlflow.db")
 
 
 def test_a_comparison_is_one_parent_with_a_child_for_each_cell(tmp_path: Path, store: str) -> None:
@@ -127,7 +122,8 @@ def test_a_store_that_is_down_stops_the_start_only_when_required(tmp_path: Path)
     assert len(children(f"sqlite:///{tmp_path}/mlflow.db")) == 9
 
 
-def test_a_single_run(tmp_path: Path, store: str) -> None:
+def test_a_single_run_in_a_store_and_a_folder_that_are_not_there_yet(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/new/mlflow.db"
     file = tmp_path / "lexigraft.json"
     file.write_text("{}")
     long = {"note": "n" * 9000, "odd key [1]": True}
@@ -154,63 +150,19 @@ def test_no_telemetry(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    folder.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination",
-        f"{folder}/artifacts",
-    ]
-    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 120
-        while not alive(port):
-            assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline, (folder / "log").read_text()
-            time.sleep(0.3)
-        yield process
-    finally:
-        stop(process)
-        log.close()
-
-
-def alive(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=30)
-
-
 def test_a_real_server_that_dies_midway_and_comes_back(tmp_path: Path) -> None:
     port, out = free_port(), tmp_path / "out"
     uri = f"http://127.0.0.1:{port}"
-    cells = made_cells(SEEDS)
+    cells = made_cells(SEEDS)[:5]
     comparison = made_comparison(cells)
     save_comparison(out, comparison, "r")
     settings = TrackingSettings(uri=uri, required=True)
+    empty_store(tmp_path / "server" / "mlflow.db")
     with server(tmp_path / "server", port) as process:
         tracker = MlflowTracker.open(settings, comparison.name, out)
         tracker.start(comparison, "r")
         for i, cell in enumerate(cells):
-            if i == 4:
+            if i == 3:
                 stop(process)
             save_result(out, made_result(cell))
             tracker.log_cell(made_result(cell), out)
@@ -219,7 +171,7 @@ def test_a_real_server_that_dies_midway_and_comes_back(tmp_path: Path) -> None:
     assert "stopped answering" in message
     assert str(out) in message
     with server(tmp_path / "server", port):
-        assert len(children(uri)) == 4
+        assert len(children(uri)) == 3
         assert log_folder(out, settings, report) == ""
         logged = children(uri)
         assert sorted(r.data.tags["lexigraft.cell"] for r in logged) == sorted(c.key for c in cells)

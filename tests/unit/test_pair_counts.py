@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from fixtures.small_worlds import words
-from lexigraft.core.methods import word2vec
 from lexigraft.core.methods.learned_weights import mixable
 from lexigraft.core.methods.word2vec import LINE_END, count_pairs, token_stream
 
@@ -19,7 +18,7 @@ def test_the_stream_ends_lines_and_leaves_out_what_is_not_known() -> None:
 
 
 @pytest.mark.parametrize("block", [1, 3, 7, 1000])
-def test_blocks_change_no_count(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+def test_blocks_change_no_count(block: int) -> None:
     stream = np.random.default_rng(0).integers(-1, 6, 200).astype(np.int32)
     wanted = np.zeros((6, 6))
     lines = np.split(stream, np.flatnonzero(stream == LINE_END))
@@ -27,8 +26,7 @@ def test_blocks_change_no_count(monkeypatch: pytest.MonkeyPatch, block: int) -> 
         for at, centre in enumerate(line):
             for context in line[max(0, at - 4) : at] + line[at + 1 : at + 5]:
                 wanted[centre, context] += 1
-    monkeypatch.setattr(word2vec, "_TOKENS_AT_ONCE", block)
-    found = count_pairs(stream, 6, 4)
+    found = count_pairs(stream, 6, 4, block=block)
     np.testing.assert_array_equal(found.dense(np.arange(6)).numpy(), wanted)
     np.testing.assert_array_equal(found.totals, wanted.sum(1))
 

@@ -21,7 +21,7 @@ BASE: dict[str, Any] = {
 }
 
 
-def write(folder: Path, **changed: object) -> Path:
+def write_recipe(folder: Path, **changed: object) -> Path:
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(BASE | changed, allow_unicode=True), encoding="utf-8")
     return path
@@ -29,7 +29,7 @@ def write(folder: Path, **changed: object) -> Path:
 
 def problem(folder: Path, **changed: object) -> str:
     with pytest.raises(LexigraftError) as caught:
-        read_recipe(write(folder, **changed))
+        read_recipe(write_recipe(folder, **changed))
     return str(caught.value)
 
 
@@ -41,7 +41,7 @@ def test_strategies_may_be_names_fields_or_chains(tmp_path: Path) -> None:
         {"chain": ["focus", {"name": "subword_mean"}, "random"]},
         {"chain": ["focus", "random"], "label": "short"},
     ]
-    found = read_recipe(write(tmp_path, strategies=strategies)).strategies
+    found = read_recipe(write_recipe(tmp_path, strategies=strategies)).strategies
     assert [s.label for s in found] == ["mean", "focus[temperature=0.5]", "warm", "focus+subword_mean+random", "short"]
     assert found[1].chain == [("focus", {"temperature": 0.5})]
     assert found[3].chain == [("focus", {}), ("subword_mean", {}), ("random", {})]
@@ -55,7 +55,7 @@ def test_a_recipe_survives_the_way_to_yaml_and_back(tmp_path: Path) -> None:
         "seeds": [3, 1],
         "reference": "mean",
     }
-    recipe = read_recipe(write(tmp_path, strategies=strategies, **more))
+    recipe = read_recipe(write_recipe(tmp_path, strategies=strategies, **more))
     again = tmp_path / "again.yaml"
     again.write_text(dump_recipe(recipe), encoding="utf-8")
     assert read_recipe(again) == recipe
@@ -99,14 +99,16 @@ def test_relative_paths_start_from_the_recipe_and_hub_names_stay(
     home.mkdir()
     (home / "text.txt").write_text("x")
     monkeypatch.chdir(tmp_path)
-    recipe = read_recipe(write(home, corpus={"train": ["text.txt", "../other.txt", "hub:wiki"], "heldout": "./*.gz"}))
+    recipe = read_recipe(
+        write_recipe(home, corpus={"train": ["text.txt", "../other.txt", "hub:wiki"], "heldout": "./*.gz"})
+    )
     assert recipe.corpus.train == [str(home / "text.txt"), str(tmp_path / "other.txt"), "hub:wiki"]
     assert recipe.corpus.heldout == [str(home / "*.gz")]
     assert recipe.source == "bert-base-uncased"
 
 
 def test_dotted_overrides_replace_values_before_validation(tmp_path: Path) -> None:
-    path = write(tmp_path)
+    path = write_recipe(tmp_path)
     recipe = read_recipe(path, {"adaptation.steps": 7, "seeds": [5], "target_tokenizer.size": 500})
     assert (recipe.adaptation.steps, recipe.seeds) == (7, [5])
     assert recipe.target_tokenizer.size == 500  # type: ignore[union-attr]

@@ -40,14 +40,8 @@ class {cls}(Strategy):
 '''
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(PLUGIN_PATH, str(tmp_path))
-    return tmp_path
-
-
-def write(folder: Path, name: str, text: str | None = None) -> Path:
-    path = folder / f"{name}.py"
+def write_plugin(plugin_folder: Path, name: str, text: str | None = None) -> Path:
+    path = plugin_folder / f"{name}.py"
     path.write_text(text if text is not None else PLUGIN.format(cls=name.title().replace("_", ""), name=name))
     return path
 
@@ -64,9 +58,9 @@ def test_every_plugin_that_comes_along_is_whole_and_named_after_its_file(kind: s
 
 
 @pytest.mark.parametrize("place", ["", "strategies"])
-def test_a_file_in_a_folder_is_all_it_takes(folder: Path, place: str) -> None:
-    (folder / "strategies").mkdir()
-    path = write(folder / place, f"dropped_{place or 'top'}")
+def test_a_file_in_a_folder_is_all_it_takes(plugin_folder: Path, place: str) -> None:
+    (plugin_folder / "strategies").mkdir()
+    path = write_plugin(plugin_folder / place, f"dropped_{place or 'top'}")
     plugin = discover("strategy")[path.stem]
     assert (plugin.file, plugin.origin) == (str(path.resolve()), "folder")
     assert plugin.record == Record(
@@ -77,10 +71,10 @@ def test_a_file_in_a_folder_is_all_it_takes(folder: Path, place: str) -> None:
     assert path.stem not in discover("objective")
 
 
-def test_a_broken_file_is_listed_with_the_reason_and_breaks_nothing(folder: Path) -> None:
-    write(folder, "cracked", "import not_a_module_at_all\n")
-    write(folder, "hollow", '"""Nothing here."""\n')
-    write(folder, "whole_one")
+def test_a_broken_file_is_listed_with_the_reason_and_breaks_nothing(plugin_folder: Path) -> None:
+    write_plugin(plugin_folder, "cracked", "import not_a_module_at_all\n")
+    write_plugin(plugin_folder, "hollow", '"""Nothing here."""\n')
+    write_plugin(plugin_folder, "whole_one")
     found = discover("strategy")
     assert "not_a_module_at_all" in str(found["cracked"].broken)
     assert "must define one Strategy" in str(found["hollow"].broken)
@@ -90,8 +84,8 @@ def test_a_broken_file_is_listed_with_the_reason_and_breaks_nothing(folder: Path
         find("strategy", "cracked")
 
 
-def test_two_plugins_of_one_name_are_refused_naming_both_files(folder: Path) -> None:
-    path = write(folder, "mean")
+def test_two_plugins_of_one_name_are_refused_naming_both_files(plugin_folder: Path) -> None:
+    path = write_plugin(plugin_folder, "mean")
     with pytest.raises(LexigraftError) as caught:
         discover("strategy")
     assert str(path.resolve()) in str(caught.value)

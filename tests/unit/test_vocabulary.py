@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import get_args
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from fixtures.vocabularies import tiny_vocabulary
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -19,11 +19,6 @@ COMPLETE: tuple[Family, ...] = ("byte_bpe", "unigram_byte_fallback", "bpe_byte_f
 VARIANTS: tuple[Variant, ...] = ("source", "target")
 
 
-@cache
-def vocabulary(family: Family, variant: Variant = "source") -> Vocabulary:
-    return Vocabulary.of(tiny_tokenizer(family, variant))
-
-
 def spelled(v: Vocabulary, ids: list[int]) -> bytes:
     """The bytes of consecutive tokens, with the space that a word start stands for."""
     return b"".join(b" " * bool(v.starts[i]) + v.surfaces.texts[i] for i in ids)
@@ -32,7 +27,7 @@ def spelled(v: Vocabulary, ids: list[int]) -> bytes:
 @pytest.mark.parametrize("family", get_args(Family))
 def test_it_is_the_tokenizers_own_vocabulary_by_id(family: Family) -> None:
     tokenizer = tiny_tokenizer(family)
-    v = vocabulary(family)
+    v = tiny_vocabulary(family)
     assert v.size == len(tokenizer) == len(v.surfaces.texts)
     assert list(v.tokens) == tokenizer.convert_ids_to_tokens(list(range(v.size)))
     assert all(v.specials[role] == getattr(tokenizer, f"{role}_token_id") for role in v.specials)
@@ -43,7 +38,7 @@ def test_it_is_the_tokenizers_own_vocabulary_by_id(family: Family) -> None:
 
 @pytest.mark.parametrize("family", get_args(Family))
 def test_encoding_adds_no_special_tokens_and_takes_many_texts(family: Family) -> None:
-    tokenizer, v = tiny_tokenizer(family), vocabulary(family)
+    tokenizer, v = tiny_tokenizer(family), tiny_vocabulary(family)
     lines = SAMPLE["source"].splitlines()
     assert v.encode(lines) == [tokenizer(line, add_special_tokens=False).input_ids for line in lines]
 
@@ -55,7 +50,7 @@ def test_encoding_adds_no_special_tokens_and_takes_many_texts(family: Family) ->
     text=st.text(st.characters(codec="utf-8", exclude_characters="▁"), min_size=1, max_size=16), starts=st.booleans()
 )
 def test_pieces_of_any_text_spell_its_bytes(family: Family, variant: Variant, text: str, starts: bool) -> None:
-    v = vocabulary(family, variant)
+    v = tiny_vocabulary(family, variant)
     assume(not any(v.tokens[i] in text for i in v.special_ids))  # special pieces are left out
     found = v.pieces(text.encode(), starts)
     expected = (" " * starts + text).encode()
@@ -66,28 +61,28 @@ def test_pieces_of_any_text_spell_its_bytes(family: Family, variant: Variant, te
 @settings(max_examples=60, deadline=None)
 @given(data=st.binary(min_size=1, max_size=5))
 def test_pieces_of_any_bytes_spell_them_even_where_they_are_no_text(family: Family, data: bytes) -> None:
-    v = vocabulary(family)
+    v = tiny_vocabulary(family)
     if b" " not in data and "▁".encode() not in data:
         assert spelled(v, v.pieces(data, False)) == data
 
 
 @pytest.mark.parametrize("family", ["unigram", "wordpiece", "unigram_sentinels"])
 def test_a_fragment_of_a_character_is_never_guessed(family: Family) -> None:
-    v = vocabulary(family)
+    v = tiny_vocabulary(family)
     assert v.pieces(b"\xc3", False) == []
     assert v.pieces("ñ".encode()[:1] + b"a", True) == []
 
 
 @pytest.mark.parametrize("family", get_args(Family))
 def test_pieces_hold_no_special_or_unknown_token(family: Family) -> None:
-    v = vocabulary(family)
+    v = tiny_vocabulary(family)
     for text in ("house", "水水水", "<s>", "</s>", "[MASK]", "<unk>", "ﬁ 𝄞"):
         assert not set(v.pieces(text.encode(), True)) & v.special_ids
 
 
 @pytest.mark.parametrize("family", ["byte_bpe", "unigram", "wordpiece"])
 def test_a_known_word_is_one_piece_only_where_it_starts_as_the_token_does(family: Family) -> None:
-    v = vocabulary(family)
+    v = tiny_vocabulary(family)
     i = v.single_token("the")
     assert i is not None
     assert v.surfaces.texts[i] == b"the"
@@ -99,8 +94,8 @@ def test_a_known_word_is_one_piece_only_where_it_starts_as_the_token_does(family
 
 @pytest.mark.parametrize("family", get_args(Family))
 def test_the_hash_is_of_what_turns_text_into_ids(family: Family) -> None:
-    same, other = Vocabulary.of(tiny_tokenizer(family)), vocabulary(family, "target")
-    assert same.hash == vocabulary(family).hash != other.hash
+    same, other = Vocabulary.of(tiny_tokenizer(family)), tiny_vocabulary(family, "target")
+    assert same.hash == tiny_vocabulary(family).hash != other.hash
     changed = tiny_tokenizer(family)
     changed.add_tokens(["brandnew"])
     assert Vocabulary.of(changed).hash != same.hash
@@ -110,7 +105,7 @@ def test_the_hash_is_of_what_turns_text_into_ids(family: Family) -> None:
 
 
 def test_byte_completeness() -> None:
-    assert {f for f in get_args(Family) if vocabulary(f).byte_complete} == set(COMPLETE)
+    assert {f for f in get_args(Family) if tiny_vocabulary(f).byte_complete} == set(COMPLETE)
 
 
 def test_ids_without_a_token_are_empty_and_unusable() -> None:
@@ -129,7 +124,7 @@ def test_a_tokenizer_without_a_fast_backend_is_refused() -> None:
 
 
 def test_tokens_are_shown_readably() -> None:
-    v = vocabulary("byte_bpe", "target")
+    v = tiny_vocabulary("byte_bpe", "target")
     shown = {v.display(i) for i in range(v.size)}
     assert "▁wasi" in shown or any(s.startswith("▁") for s in shown)
     assert v.display(v.id_of("Ã")) == "<0xC3>"  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from lexigraft.core.methods.symmetrization import symmetrised
 Links = list[list[tuple[int, int]]]
 
 
-def made(sentences: int, seed: int = 0) -> tuple[list[list[str]], list[list[str]], Links]:
+def linked_sentences(sentences: int, seed: int = 0) -> tuple[list[list[str]], list[list[str]], Links]:
     """Sentences of 60 words, word for word in another language, each pair of neighbours turned with chance 1/3.
 
     Words follow Zipf's law; "le" stands before every second word of the target and means nothing in the source.
@@ -46,7 +46,7 @@ def made(sentences: int, seed: int = 0) -> tuple[list[list[str]], list[list[str]
 
 
 def test_known_links_are_found() -> None:
-    source, target, known = made(400)
+    source, target, known = linked_sentences(400)
     found = align_words(source, target)
     right = sum(len(set(f) & set(k)) for f, k in zip(found, known, strict=True))
     assert right / sum(map(len, known)) > 0.97
@@ -56,22 +56,21 @@ def test_known_links_are_found() -> None:
 
 
 def test_alignment_is_the_same_every_time_and_blind_to_case() -> None:
-    source, target, _ = made(100)
+    source, target, _ = linked_sentences(100)
     found = align_words(source, target)
     assert align_words(source, target) == found
     assert align_words([[w.upper() for w in words] for words in source], target) == found
 
 
-def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    source, target, _ = made(100)
+def test_blocks_do_not_matter() -> None:
+    source, target, _ = linked_sentences(100)
     whole = align_words(source, target)
-    monkeypatch.setattr("lexigraft.core.methods.fast_align_cells.BLOCK_CELLS", 500)
-    assert len(cells_of(source, target).blocks) > 5
-    assert align_words(source, target) == whole
+    assert len(cells_of(source, target, block_cells=500).blocks) > 5
+    assert align_words(source, target, block_cells=500) == whole
 
 
 def test_empty_and_endless_sentences_get_no_links() -> None:
-    source, target, _ = made(50)
+    source, target, _ = linked_sentences(50)
     odd: list[tuple[list[str], list[str]]] = [([], ["a"]), (["a"], []), ([], []), (["a"] * 301, ["b"])]
     found = align_words([*source, *(s for s, _ in odd)], [*target, *(t for _, t in odd)])
     assert found[50:] == [[]] * 4
@@ -85,7 +84,7 @@ def test_a_single_pair_of_words_is_linked() -> None:
 
 
 def test_links_are_inside_their_sentences() -> None:
-    source, target, _ = made(60, seed=3)
+    source, target, _ = linked_sentences(60, seed=3)
     for s, t, own in zip(source, target, align_words(source, target), strict=True):
         assert all(0 <= i < len(s) and 0 <= j < len(t) for i, j in own)
         assert own == sorted(set(own))
@@ -110,7 +109,7 @@ def test_the_feature_and_the_pairs_of_one_sentence() -> None:
 
 
 def test_the_tension_is_where_the_slope_is_zero() -> None:
-    source, target, _ = made(200)
+    source, target, _ = linked_sentences(200)
     direction = _Direction(cells_of(source, target), back=False)
     expected = direction._expect()
     direction._fit_tension(expected)
@@ -126,7 +125,7 @@ def test_the_tension_is_where_the_slope_is_zero() -> None:
 
 
 def test_expectations_add_up() -> None:
-    source, target, _ = made(50)
+    source, target, _ = linked_sentences(50)
     for back, words in ((False, target), (True, source)):
         expected = _Direction(cells_of(source, target), back)._expect()
         assert expected.pairs.sum() + expected.empty.sum() == pytest.approx(sum(map(len, words)))
@@ -153,7 +152,7 @@ def test_symmetrisation_by_hand() -> None:
 
 def test_eflomal_finds_the_known_links_where_it_is_installed() -> None:
     pytest.importorskip("eflomal")
-    source, target, known = made(400)
+    source, target, known = linked_sentences(400)
     found = align_with_eflomal([*source, []], [*target, ["a"]])
     assert found.pop() == []
     right = sum(len(set(f) & set(k)) for f, k in zip(found, known, strict=True))

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-BUDGET = 2**20
+BUDGET = 2**24
+SMALL_BUDGET = 2**20
+"""Bytes; the laws run under the first, and one of them compares what comes out under the second."""
 
 
 class LawBroken(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lexigraft.core.linalg.blocks import row_blocks
-from lexigraft.core.linalg.omp_scores import ExactScores, GramScores, Scores, gram_pays
+from lexigraft.core.linalg.omp_scores import CROWD, ExactScores, GramScores, Scores, gram_pays
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +23,9 @@ class Pursued(NamedTuple):
     coefficients: torch.Tensor
 
 
-def pursue(vectors: torch.Tensor, atoms: torch.Tensor, k: int, *, budget: int) -> Pursued:
+def pursue(
+    vectors: torch.Tensor, atoms: torch.Tensor, k: int, *, budget: int, gram: bool | None = None, crowd: int = CROWD
+) -> Pursued:
     """Take, k times, the atom with the largest inner product with what is left, and refit all coefficients.
 
     ``a_t = argmax |<r, a>|``, ``c = argmin ||v - sum_j c_j a_j||``, ``r = v - sum_j c_j a_j`` (Pati, Rezaiifar &
@@ -37,6 +39,8 @@ def pursue(vectors: torch.Tensor, atoms: torch.Tensor, k: int, *, budget: int) -
         atoms: float32, shape ``(atoms, dim)``.
         k: The most atoms that a row takes.
         budget: Bytes of working memory, beside the inputs, copies of the atoms, and the answer.
+        gram: Whether inner products come from a Gram matrix; where that fits and pays if None.
+        crowd: With a Gram matrix: a row with more candidates than this is multiplied out.
 
     Returns:
         Which atoms, and with which coefficients.
@@ -52,11 +56,9 @@ def pursue(vectors: torch.Tensor, atoms: torch.Tensor, k: int, *, budget: int) -
         return Pursued(taken, coefficients)
     # Unit vectors and atoms of at most unit length: no tolerance below depends on the units of the tables.
     scaled = atoms / longest
-    scores: Scores
-    if gram_pays(len(open_rows), len(atoms), atoms.shape[1], k, budget):
-        scores = GramScores(scaled, k, budget)
-    else:
-        scores = ExactScores(scaled, k)
+    if gram is None:
+        gram = gram_pays(len(open_rows), len(atoms), atoms.shape[1], k, budget)
+    scores: Scores = GramScores(scaled, k, budget, crowd) if gram else ExactScores(scaled, k)
     for span in row_blocks(len(open_rows), scores.bytes_per_row, scores.budget(budget)):
         rows = open_rows[span]
         ids, weights = _pursue_block((vectors[rows] / lengths[rows, None]).to(scores.dtype), scores, k)

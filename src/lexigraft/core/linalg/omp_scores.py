@@ -107,9 +107,10 @@ class GramScores:
     from there: its residual takes the place of v, and the changes of c since then that of c.
     """
 
-    def __init__(self, atoms: torch.Tensor, k: int, budget: int) -> None:
+    def __init__(self, atoms: torch.Tensor, k: int, budget: int, crowd: int = CROWD) -> None:
         import torch
 
+        self._crowd = crowd
         self.dtype, self.atoms, self._block = torch.float32, atoms, _block(len(atoms), atoms.shape[1], k)
         count, columns = len(atoms), _columns(len(atoms))
         self.bytes_per_row = 4 * count + 2 * 2 * columns + 4 * 3 * k * atoms.shape[1] + 24 * k * k
@@ -175,7 +176,7 @@ class GramScores:
         rows, groups = (peaks >= bound[:, None]).nonzero(as_tuple=True)
         hits, members = (bits[rows, groups] >= bound[rows, None]).nonzero(as_tuple=True)
         rows, atoms = rows[hits], groups[hits] * GROUP + members
-        sure &= rows.bincount(minlength=len(residual)) <= CROWD
+        sure &= rows.bincount(minlength=len(residual)) <= self._crowd
         found = self._best_of(residual, rows[sure[rows]], atoms[sure[rows]])
         crowded = (~sure).nonzero().squeeze(1)
         if len(crowded):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,11 +19,35 @@ if TYPE_CHECKING:
 
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
-CONTEXTS, WINDOW, DIM, MIN_COUNT = 10_000, 2, 100, 5
-SMOOTHING, POWER, OWN_WORD = 0.75, 0.5, True
-"""Five words to either side without the own word, or vectors for rarer tokens: no better (`benchmarks/compass.py`)."""
-
 Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CompassSettings:
+    """How a compass is made.
+
+    Five words to either side without the own word, or vectors for rarer tokens: no better (`benchmarks/compass.py`).
+
+    Attributes:
+        contexts: How many of the text's most frequent words are contexts.
+        window: Words to either side.
+        dim: How many directions.
+        min_count: Tokens that stand in the text fewer times are absent.
+        smoothing: The power of a context's share (see ``point``).
+        power: How much the strong directions count (see ``fold``).
+        own_word: Whether the word that a token stands in is one of its contexts.
+    """
+
+    contexts: int = 10_000
+    window: int = 2
+    dim: int = 100
+    min_count: int = 5
+    smoothing: float = 0.75
+    power: float = 0.5
+    own_word: bool = True
+
+
+DEFAULT_COMPASS = CompassSettings()
 
 
 class Needle(NamedTuple):
@@ -39,7 +64,9 @@ class Needle(NamedTuple):
     shares: npt.NDArray[np.float64]
 
 
-def steer(lines: Sequence[str], source: Vocabulary, target: Vocabulary, min_count: int = MIN_COUNT) -> Compass:
+def steer(
+    lines: Sequence[str], source: Vocabulary, target: Vocabulary, settings: CompassSettings = DEFAULT_COMPASS
+) -> Compass:
     """Vectors of the tokens of both vocabularies, learned on one text, in one space.
 
     The contexts are the text's own frequent words. Their positive pointwise mutual information with one another is cut
@@ -55,7 +82,7 @@ def steer(lines: Sequence[str], source: Vocabulary, target: Vocabulary, min_coun
         lines: Target text.
         source: The source vocabulary.
         target: The target vocabulary.
-        min_count: Tokens that stand in the text fewer times are absent.
+        settings: How many contexts, how near, and so on.
 
     Returns:
         float32 vectors, ``(source, dim)`` and ``(target, dim)``.
@@ -63,18 +90,18 @@ def steer(lines: Sequence[str], source: Vocabulary, target: Vocabulary, min_coun
     Raises:
         LexigraftError: The text has too few words.
     """
-    text = ContextWords.of(lines, CONTEXTS, WINDOW)
+    text = ContextWords.of(lines, settings.contexts, settings.window)
     if len(text.words) < 3:
         raise LexigraftError("too little text for a compass", f"{len(text.words)} words", "Give more target text")
-    needle = point(text.beside_words(False), DIM, SMOOTHING)
-    return Compass(*(_vectors(text, vocabulary, needle, min_count) for vocabulary in (source, target)))
+    needle = point(text.beside_words(False), settings.dim, settings.smoothing)
+    return Compass(*(_vectors(text, vocabulary, needle, settings) for vocabulary in (source, target)))
 
 
-def _vectors(text: ContextWords, vocabulary: Vocabulary, needle: Needle, min_count: int) -> StaticVectors:
+def _vectors(text: ContextWords, vocabulary: Vocabulary, needle: Needle, settings: CompassSettings) -> StaticVectors:
     import torch
 
-    vectors = fold(text.beside(vocabulary, OWN_WORD), needle, POWER)
-    often = token_counts(vocabulary, text.lines) >= min_count
+    vectors = fold(text.beside(vocabulary, settings.own_word), needle, settings.power)
+    often = token_counts(vocabulary, text.lines) >= settings.min_count
     present = often & (np.abs(vectors).sum(axis=1) > 0)
     vectors[~present] = 0
     return StaticVectors(torch.from_numpy(vectors), present, {"compass": len(text.words)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zipfile
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.grafting.resources import Compass, StaticVectors
-from lexigraft.core.methods import compass as made
+from lexigraft.core.methods.compass import DEFAULT_COMPASS, CompassSettings, steer
 from lexigraft.core.utils.files import replacing
 from lexigraft.core.utils.hashing import hash_of
 
@@ -25,7 +25,13 @@ FORMAT = 1
 logger = logging.getLogger("lexigraft")
 
 
-def kept_compass(corpus: Corpus, source: Vocabulary, target: Vocabulary, folder: Path) -> Compass:
+def kept_compass(
+    corpus: Corpus,
+    source: Vocabulary,
+    target: Vocabulary,
+    folder: Path,
+    settings: CompassSettings = DEFAULT_COMPASS,
+) -> Compass:
     """The compass of a text for two vocabularies, learned once and read from then on.
 
     Args:
@@ -33,12 +39,12 @@ def kept_compass(corpus: Corpus, source: Vocabulary, target: Vocabulary, folder:
         source: The source vocabulary.
         target: The target vocabulary.
         folder: Where it is kept; a damaged file is made again.
+        settings: How it is made; a compass of other settings is another one.
 
     Raises:
         LexigraftError: The text has too few words, or the folder cannot be written.
     """
-    settings = [made.CONTEXTS, made.WINDOW, made.DIM, made.MIN_COUNT, made.SMOOTHING, made.POWER, made.OWN_WORD]
-    key = hash_of([FORMAT, corpus.hash, source.hash, target.hash, settings])
+    key = hash_of([FORMAT, corpus.hash, source.hash, target.hash, list(astuple(settings))])
     path = folder / f"compass-{key[:32]}.npz"
     if path.is_file():
         try:
@@ -46,7 +52,7 @@ def kept_compass(corpus: Corpus, source: Vocabulary, target: Vocabulary, folder:
                 return Compass(_read(held, "source", source, key), _read(held, "target", target, key))
         except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as fault:
             logger.warning("the kept compass is damaged and is made again: %s", fault)
-    steered = made.steer(corpus.lines, source, target, made.MIN_COUNT)
+    steered = steer(corpus.lines, source, target, settings)
     found = Compass(*(replace(vectors, origin={"compass": key}) for vectors in (steered.source, steered.target)))
     (source_ids, source_vectors), (target_ids, target_vectors) = _held(found.source), _held(found.target)
     with replacing(path) as temporary, temporary.open("wb") as kept:

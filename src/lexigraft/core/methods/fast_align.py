@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.methods.fast_align_cells import Block, Cells, cells_of
+from lexigraft.core.methods.fast_align_cells import BLOCK_CELLS, Block, Cells, cells_of
 from lexigraft.core.methods.symmetrization import grow_diagonal
 
 ITERATIONS = 5
@@ -22,7 +22,9 @@ Floats = npt.NDArray[np.float64]
 AlignedPositions = list[list[tuple[int, int]]]
 
 
-def align_words(source: Sequence[Sequence[str]], target: Sequence[Sequence[str]]) -> AlignedPositions:
+def align_words(
+    source: Sequence[Sequence[str]], target: Sequence[Sequence[str]], *, block_cells: int = BLOCK_CELLS
+) -> AlignedPositions:
     """Link the words of sentence pairs.
 
     Each word comes from a word of the other side, or from nothing with probability 0.08, with probability proportional
@@ -37,6 +39,7 @@ def align_words(source: Sequence[Sequence[str]], target: Sequence[Sequence[str]]
     Args:
         source: The words of each sentence.
         target: The words of each translation.
+        block_cells: About how many pairs of words are looked at together.
 
     Returns:
         For each pair the linked positions ``(source, target)``, ascending.
@@ -46,7 +49,7 @@ def align_words(source: Sequence[Sequence[str]], target: Sequence[Sequence[str]]
     usable = [n for n, sides in enumerate(lengths) if min(sides) > 0 and max(sides) <= LONGEST]
     if not usable:
         return links
-    cells = cells_of([source[n] for n in usable], [target[n] for n in usable])
+    cells = cells_of([source[n] for n in usable], [target[n] for n in usable], block_cells=block_cells)
     forward, backward = (_Direction(cells, back).fitted() for back in (False, True))
     for block in cells.blocks:
         there, back = forward.best(block), backward.best(block)

@@ -87,18 +87,19 @@ class Cells(NamedTuple):
         return Shapes(lengths, shape, -np.abs(there - place[shape]))
 
 
-def cells_of(source: Words, target: Words) -> Cells:
+def cells_of(source: Words, target: Words, *, block_cells: int = BLOCK_CELLS) -> Cells:
     """Lay a parallel text out.
 
     Args:
         source: The words of each sentence; none empty.
         target: The words of each translation; none empty.
+        block_cells: About how many cells a block has.
     """
     (left, lefts, lengths_s), (right, rights, lengths_t) = _numbered(source), _numbered(target)
     sizes, size = np.unique(np.stack([lengths_s, lengths_t], axis=1), axis=0, return_inverse=True)
     shapes = [_begins(sizes[:, 0])[size], _begins(sizes[:, 1])[size]]
     ends = np.cumsum(lengths_s * lengths_t)
-    cuts = np.unique(np.searchsorted(ends, np.arange(0, int(ends[-1]), BLOCK_CELLS), side="right"))
+    cuts = np.unique(np.searchsorted(ends, np.arange(0, int(ends[-1]), block_cells), side="right"))
     bounds = [0, *cuts[cuts > 0].tolist(), len(ends)]
     at = [_begins(lengths_s), _begins(lengths_t)]
     blocks, keys = [], []

@@ -22,7 +22,7 @@ NOISE_POWER = 0.75
 
 _LINES_AT_ONCE = 10_000
 
-_TOKENS_AT_ONCE = 2**20
+BLOCK_TOKENS = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,29 +87,30 @@ def keep_probability(counts: npt.NDArray[np.int64], threshold: float) -> npt.NDA
     return np.sqrt(np.divide(threshold, share, out=np.ones(len(counts)), where=(share > threshold) & (threshold > 0)))
 
 
-def count_pairs(stream: npt.NDArray[np.int32], size: int, window: int) -> Pairs:
+def count_pairs(stream: npt.NDArray[np.int32], size: int, window: int, *, block: int = BLOCK_TOKENS) -> Pairs:
     """Count the tokens up to ``window`` places before and after each token, within a line.
 
     Args:
         stream: Token ids with ``LINE_END`` between lines.
         size: How many ids there are.
         window: Reach to each side, in tokens.
+        block: How many tokens are counted at once.
     """
     keys, counts = np.empty(0, np.int64), np.empty(0, np.float32)
-    for start in range(0, len(stream), _TOKENS_AT_ONCE):
+    for start in range(0, len(stream), block):
         # Every pair belongs to the block of its left token.
-        new_keys, new_counts = _summed(_keys_of(stream[start : start + _TOKENS_AT_ONCE + window], size, window))
+        new_keys, new_counts = _summed(_keys_of(stream[start : start + block + window], size, window, block))
         keys, counts = _summed(np.concatenate([keys, new_keys]), np.concatenate([counts, new_counts]))
     indptr = np.searchsorted(keys, np.arange(size + 1) * size)
     return Pairs(indptr.astype(np.int64), (keys % size).astype(np.int32), counts)
 
 
-def _keys_of(stream: npt.NDArray[np.int32], size: int, window: int) -> npt.NDArray[np.int64]:
+def _keys_of(stream: npt.NDArray[np.int32], size: int, window: int, block: int) -> npt.NDArray[np.int64]:
     line = np.cumsum(stream == LINE_END)
     found = []
     for distance in range(1, window + 1):
-        left, right = stream[:-distance][:_TOKENS_AT_ONCE], stream[distance:][:_TOKENS_AT_ONCE]
-        together = (line[:-distance] == line[distance:])[:_TOKENS_AT_ONCE] & (left != LINE_END) & (right != LINE_END)
+        left, right = stream[:-distance][:block], stream[distance:][:block]
+        together = (line[:-distance] == line[distance:])[:block] & (left != LINE_END) & (right != LINE_END)
         a, b = left[together].astype(np.int64), right[together].astype(np.int64)
         found += [a * size + b, b * size + a]
     return np.concatenate(found)

@@ -39,8 +39,7 @@ def _stored_once_in_the_models_dtype(trial: Trial) -> None:
     import torch
 
     known = tables_of(trial.body).by_role
-    fresh = trial.on(trial.ground.same if trial.strategy.keeps_tokenizer else trial.ground)
-    expected = build_rows([trial.strategy], fresh.context()).tables
+    expected = (trial.on(trial.ground.same) if trial.strategy.keeps_tokenizer else trial).rows.tables
     for role, table in tables_of(trial.reloaded).by_role.items():
         demand(table.dtype == known[role].dtype, f"{role}: stored as {table.dtype}, the model is {known[role].dtype}")
         demand(torch.equal(table, expected[role].to(table.dtype)), f"{role}: stored rows are not the planned rows")
