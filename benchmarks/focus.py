@@ -1,7 +1,8 @@
 """FOCUS beside deepfocus: 250,002 XLM-R pieces × 768 to 50,000 Swahili tokens, fastText's vectors given.
 
 Both sides read the same files, with the same number of threads, each in a process of its own, in turn, several times;
-printed are medians. What fastText takes to read its own file is left out on both sides.
+printed are medians. What fastText takes to read its own file is left out of the peer's time; what we take to read it is
+in ours.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import json
 import sys
 from pathlib import Path
 
-import fasttext
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
@@ -20,14 +19,9 @@ from parity.ours import our_rows
 def main(request: dict[str, str]) -> dict[str, float]:
     """Seconds of each stage, the numbers of anchors, mixtures and weights, and the peak resident size."""
     torch.set_num_threads(int(request["threads"]))
-    spent = {"load": 0.0, "mix": 0.0}
+    spent = {"mix": 0.0}
     sizes: dict[str, float] = {}
-    load, mix = fasttext.load_model, focus.sparse_mix
-
-    def loaded(path: str) -> object:
-        found = []
-        spent["load"] += measure.seconds(lambda: found.append(load(path)))
-        return found[0]
+    mix = focus.sparse_mix
 
     def mixed(queries: torch.Tensor, anchors: torch.Tensor, *arguments: object, **options: object) -> object:
         found = []
@@ -36,7 +30,7 @@ def main(request: dict[str, str]) -> dict[str, float]:
         sizes.update(shape, weights=len(found[0].indices) / len(queries))
         return found[0]
 
-    fasttext.load_model, focus.sparse_mix = loaded, mixed
+    focus.sparse_mix = mixed
     tokenizers = [PreTrainedTokenizerFast.from_pretrained(request[name]) for name in ("source", "target")]
     table = np.load(request["table"])
     before = peak_rss_bytes()
@@ -44,7 +38,7 @@ def main(request: dict[str, str]) -> dict[str, float]:
     return sizes | {
         "align_seconds": ours.seconds["align"],
         "mix_seconds": spent["mix"],
-        "focus_seconds": sum(ours.seconds.values()) - spent["load"],
+        "focus_seconds": sum(ours.seconds.values()),
         "peak_bytes": peak_rss_bytes(),
         "held_bytes": before + ours.rows.nbytes + 4 * len(ours.rows) * sizes["dim"],
     }

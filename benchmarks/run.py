@@ -15,6 +15,7 @@ SCRIPTS = (
     "startup",
     "matching",
     "focus",
+    "focus_command",
     "mixtures",
     "neighbours",
     "omp",

@@ -113,7 +113,7 @@ def test_a_source_token_without_a_vector_is_nobodys_neighbour() -> None:
 def test_wechsel_spells_tokens_from_character_ngrams() -> None:
     # inti is spelt (1,0), as sun is; ##kuna and killa cannot be spelt.
     def spelling(known: Mapping[str, Sequence[float]]) -> Any:
-        return lambda text: np.array(known[text], np.float32) if text in known else None
+        return lambda texts: np.array([known.get(text, (0, 0)) for text in texts], np.float32)
 
     both = spaces(ENGLISH, QUECHUA)
     spelt = replace(

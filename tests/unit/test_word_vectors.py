@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import fasttext
@@ -60,14 +61,14 @@ def test_a_fasttext_model_gives_words_by_frequency_and_spells(model: Path) -> No
     assert space.spell is not None
     for text in (space.words[3], "watery"):
         rows = np.stack([raw.get_input_vector(i) for i in raw.get_subwords(text)[1]])
-        found = space.spell(text)
+        [found] = space.spell([text])
         np.testing.assert_allclose(found, rows.mean(0), rtol=1e-5)
         # What get_word_vector answers has the same direction; some builds of fastText scale it to length 1.
         answer = raw.get_word_vector(text)
         assert found @ answer == pytest.approx(np.linalg.norm(found) * np.linalg.norm(answer), rel=1e-5)
         assert np.linalg.norm(found) != pytest.approx(1, abs=1e-3)
-    np.testing.assert_allclose(space.vectors[3].numpy(), space.spell(space.words[3]), rtol=1e-5)
-    assert space.spell("") is None
+    np.testing.assert_allclose(space.vectors[3].numpy(), space.spell([space.words[3]])[0], rtol=1e-5)
+    assert not space.spell([""]).any()
     assert len(read_words(str(model), limit=5).words) == 5
 
 
@@ -192,7 +193,7 @@ def test_training_repeats_is_kept_and_spells(corpora: tuple[Corpus, Corpus], tmp
             assert np.array_equal(one.counts, two.counts)
             assert one.spell is not None
             assert two.spell is not None
-            assert np.array_equal(one.spell("yachachisqa"), two.spell("yachachisqa"))
+            assert np.array_equal(one.spell(["yachachisqa"]), two.spell(["yachachisqa"]))
         assert other.origin == first.origin
     assert first.shared is False
     assert first.source.words[0] == "the"
@@ -211,11 +212,12 @@ def test_strings_are_spelt_from_the_ngrams_that_occurred(corpora: tuple[Corpus, 
     space = word_vectors(SMALL, *corpora, tmp_path).source
     assert space.spell is not None
     at = space.words.index("water")
-    assert np.array_equal(space.spell("water"), space.vectors[at].numpy())
     # "mmwater" shares the n-grams "water" and "ater>" with "water"; the others occurred nowhere.
-    assert np.array_equal(space.spell("mmwater"), space.spell("zzwater"))
-    assert space.spell("xx") is None
-    assert space.spell("qqqqqqqq") is None
+    water, one, other, *unknown = space.spell(["water", "mmwater", "zzwater", "xx", "qqqqqqqq"])
+    assert np.array_equal(water, space.vectors[at].numpy())
+    assert one.any()
+    assert np.array_equal(one, other)
+    assert not np.any(unknown)
 
 
 def test_a_damaged_cache_is_made_again(
@@ -291,9 +293,9 @@ def test_spelt_tokens_leave_out_what_has_no_text() -> None:
     vocabulary = Vocabulary.of(tiny_tokenizer("byte_bpe", "target"))
     asked: list[str] = []
 
-    def spell(text: str) -> np.ndarray:
-        asked.append(text)
-        return np.ones(2, np.float32)
+    def spell(texts: Sequence[str]) -> np.ndarray:
+        asked.extend(texts)
+        return np.ones((len(texts), 2), np.float32)
 
     found = spelt(vocabulary, WordSpace(("a",), torch.zeros(1, 2), None, spell))
     assert found.present.sum() == len(asked)

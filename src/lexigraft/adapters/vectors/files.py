@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lexigraft.adapters.vectors.fasttext_bin import FastTextFile
 from lexigraft.core.data.readers import numbered_lines
 from lexigraft.core.errors import LexigraftError
 
-FASTTEXT_MAGIC = 793712314
-SUPERVISED = 3
 BLOCK = 4096
 
 
@@ -28,7 +27,7 @@ def read_vectors(path: Path, names: Sequence[str], *, subwords: bool) -> npt.NDA
         subwords: Whether a fastText model builds the vector of an unknown word from its character n-grams.
 
     Returns:
-        ``(names, dim)``; zero for a name that has no vector, and for the empty one.
+        ``(names, dim)``, of a .bin scaled to length 1; zero for a name that has no vector, and for the empty one.
 
     Raises:
         LexigraftError: The file is missing, of another kind, damaged, or holds values that are not finite.
@@ -36,8 +35,12 @@ def read_vectors(path: Path, names: Sequence[str], *, subwords: bool) -> npt.NDA
     if not path.is_file():
         raise LexigraftError("vectors not found", path, "Give a .bin, .vec or .npz file")
     if path.suffix == ".bin":
-        found = word_vectors(load_fasttext(path), names, subwords=subwords)
+        found = FastTextFile(path).means(names, subwords=subwords)
         require_finite(found, path)
+        found[[not name for name in names]] = 0  # n-grams of two characters hold the two marks of the empty word
+        # As fastText's own answers are, in the build that trains vectors here.
+        lengths = np.sqrt(np.einsum("ij,ij->i", found, found))[:, None]
+        found /= np.where(lengths > 0, lengths, np.float32(1))
         return found
     if path.suffix == ".npz":
         return _picked(names, *read_npz(path))
@@ -121,17 +124,6 @@ def require_finite(vectors: npt.NDArray[np.float32], where: object) -> None:
         raise LexigraftError("vectors are not finite", where, hint)
 
 
-def load_fasttext(path: Path) -> Any:
-    """A fastText model; raises ``LexigraftError`` when the file is none, or was cut off."""
-    import fasttext
-
-    _check_fasttext(path)
-    try:
-        return fasttext.load_model(str(path))
-    except (ValueError, RuntimeError, MemoryError) as fault:
-        raise LexigraftError("fastText model cannot be read", path, str(fault)) from None
-
-
 def mean_vectors(model: Any, strings: Sequence[str]) -> npt.NDArray[np.float32]:
     """fastText's vector of each string: the mean over the rows of the word itself and of its character n-grams.
 
@@ -183,21 +175,6 @@ def word_vectors(model: Any, names: Sequence[str], *, subwords: bool) -> npt.NDA
             model.f.getWordVector(answer, name)
             found[i] = values
     return found
-
-
-def _check_fasttext(path: Path) -> None:
-    """Compare header and size: fastText itself reads garbage, or crashes, where a file was cut off."""
-    header = struct.Struct("<2i12id3i2q")
-    with path.open("rb") as file:
-        start = file.read(header.size)
-    if len(start) < header.size or struct.unpack_from("<i", start)[0] != FASTTEXT_MAGIC:
-        raise LexigraftError("not a fastText model", path, "Give a .bin file written by fastText")
-    values = header.unpack(start)
-    dim, kind, bucket = values[2], values[9], values[10]
-    size, words, labels = values[15:18]
-    rows = words + bucket + (labels if kind == SUPERVISED else size)
-    if path.stat().st_size < header.size + rows * dim * 4:
-        raise LexigraftError("fastText model is cut off", path, "Fetch or write it again")
 
 
 def vector_lines(

@@ -61,11 +61,14 @@ class Trained:
         at = {word: n for n, word in enumerate(self.words)}
         known = {ngram: n for n, ngram in enumerate(self.ngrams)}
 
-        def spell(text: str) -> Rows | None:
-            if text in at:
-                return self.vectors[at[text]]
-            found = [known[ngram] for ngram in ngrams_of(text) if ngram in known]
-            return self.ngram_vectors[found].mean(axis=0, dtype=np.float32) if found else None
+        def spell(texts: Sequence[str]) -> Rows:
+            vectors = np.zeros((len(texts), self.vectors.shape[1]), np.float32)
+            for n, text in enumerate(texts):
+                if text in at:
+                    vectors[n] = self.vectors[at[text]]
+                elif found := [known[ngram] for ngram in ngrams_of(text) if ngram in known]:
+                    vectors[n] = self.ngram_vectors[found].mean(axis=0, dtype=np.float32)
+            return vectors
 
         return WordSpace(tuple(self.words), torch.from_numpy(self.vectors), self.counts, spell)
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.adapters.vectors.files import load_fasttext, mean_vectors, read_arrays, require_finite, vector_lines
+from lexigraft.adapters.vectors.fasttext_bin import FastTextFile
+from lexigraft.adapters.vectors.files import read_arrays, require_finite, vector_lines
 from lexigraft.adapters.vectors.word_training import LINE_END, train_words
 from lexigraft.core.config.recipe import WordVectorSettings
 from lexigraft.core.data.corpus import Corpus
@@ -127,18 +128,13 @@ def _of(languages: Sequence[str]) -> Read:
 
 
 def _fasttext(path: Path, limit: int | None) -> WordSpace:
-    model = load_fasttext(path)
-    words, counts = model.get_words(include_freq=True, on_unicode_error="replace")
+    model = FastTextFile(path)
+    words = [word.decode(errors="replace") for word in model.words]
     kept = [n for n, word in enumerate(words) if word != LINE_END and UNREADABLE not in word][:limit]
-    vectors = mean_vectors(model, [words[n] for n in kept])
+    names = [words[n] for n in kept]
+    vectors = model.means(names)
     require_finite(vectors, path)
-
-    def spell(text: str) -> npt.NDArray[np.float32] | None:
-        rows = [model.get_input_vector(i) for i in model.get_subwords(text)[1]]
-        vector = np.array(rows, np.float32).sum(axis=0) / np.float32(max(len(rows), 1))
-        return vector if vector.any() else None
-
-    return _space([words[n] for n in kept], vectors, np.asarray(counts, np.int64)[kept], spell)
+    return _space(names, vectors, model.counts[kept], model.means)
 
 
 def _npz(path: Path, keep: Read, limit: int | None) -> WordSpace:

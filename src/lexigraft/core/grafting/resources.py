@@ -75,14 +75,14 @@ class WordSpace:
         words: The words, most frequent first.
         vectors: float32, shape ``(words, dim)``.
         counts: How often each word occurs, int64, shape ``(words,)``; ``None`` when the file does not say.
-        spell: The vector of any string from its character n-grams, ``(dim,)``, or ``None`` for a string without one;
-            the field itself is ``None`` where the vectors cannot do that (text files).
+        spell: The vectors of any strings from their character n-grams, float32, ``(strings, dim)``, zero for a string
+            without one; the field itself is ``None`` where the vectors cannot do that (text files).
     """
 
     words: tuple[str, ...]
     vectors: torch.Tensor
     counts: npt.NDArray[np.int64] | None = None
-    spell: Callable[[str], npt.NDArray[np.float32] | None] | None = None
+    spell: Callable[[Sequence[str]], npt.NDArray[np.float32]] | None = None
 
 
 @dataclass(frozen=True)

@@ -97,10 +97,10 @@ def spelt(vocabulary: Vocabulary, space: WordSpace) -> StaticVectors:
     """
     assert space.spell is not None
     found = np.zeros((vocabulary.size, space.vectors.shape[1]), np.float32)
-    for i in np.flatnonzero(vocabulary.surfaces.kinds == Kind.TEXT).tolist():
-        vector = space.spell(text) if (text := _text(vocabulary.surfaces.texts[i])) else None
-        if vector is not None:
-            found[i] = vector
+    at = np.flatnonzero(vocabulary.surfaces.kinds == Kind.TEXT)
+    texts = [_text(vocabulary.surfaces.texts[i]) for i in at.tolist()]
+    at = at[[bool(text) for text in texts]]
+    found[at] = space.spell([text for text in texts if text])
     return _static(found, "ngrams")
 
 
