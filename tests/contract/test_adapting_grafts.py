@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fixtures.adapting import adapted
-from lexigraft.adapters.training.export import load_adapter, save_adapter, save_merged
+from lexigraft.adapters.training.export import load_adapter, save_adapter
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import tables_of
 from lexigraft.core.registry import discover
@@ -37,7 +37,8 @@ def test_adapting_a_graft_then_saving_and_merging_gives_equal_logits(
     result = adapted(copy.deepcopy(start), vocabulary, {"steps": 2})
     wanted = logits(result.model, vocabulary.size)
     assert not torch.equal(wanted, logits(start, vocabulary.size))
-    save_merged(result, vocabulary.tokenizer, tmp_path / "merged")
+    result.model.save_pretrained(tmp_path / "merged")
+    vocabulary.tokenizer.save_pretrained(tmp_path / "merged")
     save_adapter(result, tmp_path / "adapter")
     merged = load_model(tmp_path / "merged")
     assert tables_of(merged).tied == tied

@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-import torch
 
-from fixtures.small_worlds import context, vectors, words
+from fixtures.small_worlds import words
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import dump_recipe
 from lexigraft.core.errors import UnknownName
-from lexigraft.core.grafting.chains import named_chain, named_needs, start_rows
+from lexigraft.core.grafting.chains import named_chain, named_needs
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.models.tables import Role
 
 SOURCE = words("sun", "moon", "star", "##s")
 TARGET = words("sun", "moon", "star", "inti", "suns", "killa")
 INTI, SUNS, KILLA = 5, 6, 7
 TABLE = [[0, 1], [2, 0], [1, 2], [3, -1], [0, 5], [6, -1]]
-
-
-def test_start_rows_are_the_chains_rows_for_the_ids_asked_for_in_their_order() -> None:
-    # suns = (sun + ##s) / 2 = (3.5, 0.5); inti by FOCUS: cosines 0.8 and 0.6, weights 0.6 and 0.4, row (1.8, 0.8).
-    static = vectors(TARGET.size, {2: [1, 0], 3: [0, 1], INTI: [8, 6]})
-    ctx = context(SOURCE, TARGET, {Role.INPUT: TABLE}, {Need.TARGET_VECTORS: static}).asking(np.array([SUNS, INTI]))
-    rows = start_rows("focus, subword_mean", ctx)
-    torch.testing.assert_close(rows[Role.INPUT], torch.tensor([[3.5, 0.5], [1.8, 0.8]]))
-
-
-def test_what_a_start_leaves_gets_the_fallback() -> None:
-    ctx = context(SOURCE, TARGET, {Role.INPUT: TABLE}).asking(np.array([KILLA]))
-    row = start_rows("subword_mean", ctx)[Role.INPUT][0]
-    assert bool(row.isfinite().all())
-    assert float(row.abs().sum()) > 0
-
-
-def test_a_start_never_gives_the_source_table_away() -> None:
-    ctx = context(SOURCE, TARGET, {Role.INPUT: TABLE})
-    start_rows("mean", ctx)[Role.INPUT].zero_()
-    assert ctx.table(Role.INPUT).tolist() == TABLE
 
 
 def test_needs_are_those_of_the_named_strategies() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -13,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2] / ".parity"
 
@@ -116,8 +117,7 @@ def ready(peer: Peer) -> Path:
     """
     folder, wanted = ROOT / peer.name, hashlib.sha256(repr(peer).encode()).hexdigest()
     ROOT.mkdir(exist_ok=True)
-    with (ROOT / f"{peer.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(ROOT / f"{peer.name}.lock"):
         marker = folder / ".installed"
         if not (marker.exists() and marker.read_text() == wanted):
             shutil.rmtree(folder, ignore_errors=True)

@@ -16,6 +16,7 @@ import pytest
 
 from fixtures.cells import cells, dying, faulty, noted, result_of, slow
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.cell import Cell, CellResult, Comparison, Score
 from lexigraft.core.evaluation.cell_store import (
     cell_folder,
     load_comparison,
@@ -24,7 +25,7 @@ from lexigraft.core.evaluation.cell_store import (
     load_results,
     locked,
 )
-from lexigraft.core.evaluation.runner import Cell, CellResult, Comparison, Score, run_cells
+from lexigraft.core.evaluation.runner import run_cells
 
 
 def ran(diary: Path) -> list[str]:

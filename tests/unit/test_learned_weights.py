@@ -7,16 +7,7 @@ import torch
 
 from fixtures.small_worlds import words
 from lexigraft.core.grafting.plan import Mix, combine
-from lexigraft.core.methods.learned_weights import (
-    FullHull,
-    SparseHull,
-    aligned,
-    convex_part,
-    mixable,
-    mixed,
-    taken,
-    widened,
-)
+from lexigraft.core.methods.learned_weights import FullHull, SparseHull, aligned, convex_part, mixable, mixed, widened
 
 MIX = Mix.from_rows([([4, 1], [0.25, 0.75]), ([], []), ([2], [1.0])])
 TABLE = torch.arange(12.0).reshape(6, 2)
@@ -41,11 +32,11 @@ def test_widening_by_no_share_changes_no_row() -> None:
 
 
 def test_taking_rows_repeats_reorders_and_empties() -> None:
-    assert listed(taken(MIX, np.array([2, -1, 0, 0, 1]))) == [
+    assert listed(MIX.take(np.array([2, -1, 0, 0, 1]))) == [
         ([2], [1.0]), ([], []), ([4, 1], [0.25, 0.75]), ([4, 1], [0.25, 0.75]), ([], []),
     ]  # fmt: skip
-    assert len(taken(MIX, np.zeros(0, np.int64))) == 0
-    assert listed(taken(Mix.from_rows([]), np.array([-1]))) == [([], [])]
+    assert len(MIX.take(np.zeros(0, np.int64))) == 0
+    assert listed(Mix.from_rows([]).take(np.array([-1]))) == [([], [])]
 
 
 def test_the_convex_part_drops_what_is_not_positive() -> None:

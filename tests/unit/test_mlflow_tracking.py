@@ -12,11 +12,11 @@ import pytest
 from fixtures.comparisons import made_cells, made_comparison, made_result, write_made
 from fixtures.tracking import empty_store, free_port, server, stop
 from lexigraft.adapters.tracking.client import connect
-from lexigraft.adapters.tracking.tracker import MlflowTracker, log_folder, log_single
+from lexigraft.adapters.tracking.tracker import MlflowTracker, log_single
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell_store import save_comparison, save_result
-from lexigraft.report.writer import write_report
+from lexigraft.core.evaluation.cell_store import load_comparison, save_comparison, save_result
+from lexigraft.report.writer import ReportPaths, write_report
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
 SEEDS = (0,)
@@ -106,8 +106,16 @@ def test_resuming_logs_nothing_twice_and_replaces_what_was_cut_off(tmp_path: Pat
     assert {r.info.status for r in runs(store)} == {"FINISHED"}
     assert len(runs(store)) == len(cells) + 1
     before = {r.info.run_id for r in runs(store)}
-    assert log_folder(out, settings) == ""
+    assert logged_again(out, settings) == ""
     assert {r.info.run_id for r in runs(store)} == before
+
+
+def logged_again(folder: Path, settings: TrackingSettings, report: ReportPaths | None = None) -> str:
+    """Log a comparison that lies in a folder, as a run that goes on does."""
+    comparison = load_comparison(folder)
+    tracker = MlflowTracker.open(settings, comparison.name, folder)
+    tracker.start(comparison, "r")
+    return tracker.finish(folder, report)
 
 
 def test_a_store_that_is_down_stops_the_start_only_when_required(tmp_path: Path) -> None:
@@ -172,7 +180,7 @@ def test_a_real_server_that_dies_midway_and_comes_back(tmp_path: Path) -> None:
     assert str(out) in message
     with server(tmp_path / "server", port):
         assert len(children(uri)) == 3
-        assert log_folder(out, settings, report) == ""
+        assert logged_again(out, settings, report) == ""
         logged = children(uri)
         assert sorted(r.data.tags["lexigraft.cell"] for r in logged) == sorted(c.key for c in cells)
         assert {r.info.status for r in runs(uri)} == {"FINISHED"}

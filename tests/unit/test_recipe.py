@@ -83,6 +83,8 @@ def test_every_fault_is_told_at_once_with_what_was_meant(tmp_path: Path) -> None
         ({"dictionary": {}}, "either path or pivot"),
         ({"target_vectors": {"level": "word"}}, "need a file"),
         ({"corpus": {"train": "a", "heldout_share": 0}}, "heldout_share above 0"),
+        ({"graft": {"memory_budget": "2XB"}}, "graft.memory_budget: not a memory size: 2XB"),
+        ({"graft": {"memory_budget": 0}}, "graft.memory_budget"),
         ({"adaptation": {"body": "half"}}, "adaptation.body"),
         ({"adaptation": {"steps": 5, "phases": [{"steps": 4}]}}, "must add up"),
         ({"target_tokenizer": {"type": "unigrm"}}, "target_tokenizer"),
@@ -90,6 +92,18 @@ def test_every_fault_is_told_at_once_with_what_was_meant(tmp_path: Path) -> None
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, changed: dict[str, Any], expected: str) -> None:
     assert expected in problem(tmp_path, **changed)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("2GB", 2 * 10**9), ("2GiB", 2**31), ("500m", 5 * 10**8), ("1.5 MB", 1_500_000), (1048576, 2**20)],
+)
+def test_memory_sizes_are_read_as_people_write_them(tmp_path: Path, written: object, expected: int) -> None:
+    recipe = read_recipe(write_recipe(tmp_path, graft={"memory_budget": written}))
+    assert recipe.graft.memory_budget == expected
+    again = tmp_path / "again.yaml"
+    again.write_text(dump_recipe(recipe), encoding="utf-8")
+    assert read_recipe(again) == recipe
 
 
 def test_relative_paths_start_from_the_recipe_and_hub_names_stay(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,32 @@ def test_a_broken_file_is_listed_with_the_reason_and_breaks_nothing(plugin_folde
     assert found["mean"].cls is not None
     with pytest.raises(LexigraftError, match="cracked"):
         find("strategy", "cracked")
+
+
+def test_a_file_that_comes_later_or_is_mended_is_found_in_the_same_process(plugin_folder: Path) -> None:
+    path = write_plugin(plugin_folder, "mended_later", "import not_a_module_at_all\n")
+    before = discover("strategy")
+    assert before["mended_later"].broken
+    assert discover("strategy")["mean"] is before["mean"]
+    write_plugin(plugin_folder, "comes_later")
+    write_plugin(plugin_folder, "mended_later")
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 10**9))
+    assert make("strategy", "comes_later").times == 1
+    assert make("strategy", "mended_later").times == 1
+    path.unlink()
+    assert "mended_later" not in discover("strategy")
+
+
+def test_a_dropped_strategy_is_the_same_class_in_another_process(plugin_folder: Path) -> None:
+    write_plugin(plugin_folder, "pickled_one")
+    ours = type(make("strategy", "pickled_one"))
+    code = "from lexigraft.core.registry import make; print(type(make('strategy', 'pickled_one')).__module__)"
+    for seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        theirs = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+        )
+        assert theirs.stdout.strip() == ours.__module__
 
 
 def test_two_plugins_of_one_name_are_refused_naming_both_files(plugin_folder: Path) -> None:

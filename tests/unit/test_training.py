@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, PreTrainedModel
 from fixtures.adapting import adapted, load, weights
 from fixtures.adapting import main as adapt_until_killed
 from fixtures.denormals import all_zeros
-from lexigraft.adapters.training.export import load_adapter, save_adapter, save_merged
+from lexigraft.adapters.training.export import load_adapter, save_adapter
 from lexigraft.adapters.training.trainable import parts
 from lexigraft.core.errors import LexigraftError
 from lexigraft.testing.tiny_models import FIXTURES, spec
@@ -49,7 +49,8 @@ def test_two_steps_saved_and_reloaded_give_equal_logits_and_ties(name: str, tmp_
     assert result.model.dtype == dtype
     assert not torch.equal(_logits(start), _logits(result.model))
     assert _is_tied(result.model) == spec(name).tied
-    save_merged(result, vocabulary.tokenizer, tmp_path / "merged")
+    result.model.save_pretrained(tmp_path / "merged")
+    vocabulary.tokenizer.save_pretrained(tmp_path / "merged")
     save_adapter(result, tmp_path / "adapter")
     reloaded = kind.from_pretrained(tmp_path / "merged").eval()
     assert _is_tied(reloaded) == spec(name).tied
@@ -357,9 +358,8 @@ def test_output_folders_are_not_overwritten_and_strange_adapters_are_refused(tmp
     result = adapted(model, vocabulary, {"steps": 1})
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
-    for save in (lambda out: save_merged(result, vocabulary.tokenizer, out), lambda out: save_adapter(result, out)):
-        with pytest.raises(LexigraftError, match="output folder exists"):
-            save(tmp_path / "full")
+    with pytest.raises(LexigraftError, match="output folder exists"):
+        save_adapter(result, tmp_path / "full")
     save_adapter(result, tmp_path / "adapter")
     with pytest.raises(LexigraftError, match="another model"):
         load_adapter(load("llama-tied")[0], tmp_path / "adapter")

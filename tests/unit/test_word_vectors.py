@@ -24,7 +24,6 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.resources import WordSpace
 from lexigraft.core.methods.token_vectors import CAPITALISED_TOO, evenly, frequencies, from_words, ranks, spelt
 from lexigraft.core.methods.word_spaces import paired_words
-from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
@@ -269,7 +268,7 @@ def test_token_vectors_are_means_over_the_words_that_hold_the_token(family: str)
             for i in set(held) if once else held:
                 sums[i] += weights[n] * draw[n]
                 totals[i] += weights[n]
-        usable = torch.from_numpy(np.isin(vocabulary.surfaces.kinds, (Kind.TEXT, Kind.BYTE)))
+        usable = torch.from_numpy(vocabulary.surfaces.is_text)
         wanted = torch.where(usable[:, None] & (totals > 0)[:, None], sums / totals.clamp_min(1e-9)[:, None], 0).float()
         given = {"forms": CAPITALISED_TOO} if len(forms) == 4 else {}
         found = from_words(vocabulary, space, weights, once=once, **given)

@@ -36,7 +36,7 @@ def align_with_eflomal(source: Words, target: Words) -> Links:
         eflomal: Any = importlib.import_module("eflomal")
     except ImportError:
         raise LexigraftError(
-            "the aligner eflomal is not installed", "eflomal", "Install lexigraft[align], or use aligner: builtin"
+            "the aligner eflomal is not installed", "eflomal", "pip install eflomal (GPL), or use aligner: builtin"
         ) from None
     links: Links = [[] for _ in source]
     lengths = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]

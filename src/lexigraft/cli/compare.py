@@ -57,8 +57,17 @@ def report(
 
 
 def _progress(message: str, done: int, total: int) -> None:
-    bar = "█" * round(20 * done / max(total, 1)) if sys.stderr.isatty() else ""
-    say(f"[{done}/{total}] {bar:<20} {message}" if bar else f"[{done}/{total}] {message}")
+    """A line with a bar on a terminal, a plain line elsewhere; training shows a live bar of its own in between."""
+    if not sys.stderr.isatty():
+        say(f"[{done}/{total}] {message}")
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    bar = Progress(MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}", markup=False), console=console)
+    bar.add_task(message, total=total, completed=done)
+    console.print(bar)
 
 
 def _show(done: Compared, as_json: bool) -> None:

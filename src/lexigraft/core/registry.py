@@ -12,9 +12,11 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from lexigraft.core.errors import LexigraftError, UnknownName
 
@@ -65,6 +67,17 @@ class Record:
         return cls(summary, {key: " ".join(value.split()) for key, value in found})
 
 
+Place = Literal["package", "folder of the kind", "folder"]
+
+
+class PluginFile(NamedTuple):
+    """A file that may hold a plug-in, with where it lies and when it was last changed."""
+
+    path: Path
+    place: Place
+    changed: int
+
+
 @dataclass(frozen=True)
 class Plugin:
     """One plug-in: the class, or the reason why it is broken."""
@@ -91,11 +104,19 @@ class Plugin:
 def discover(kind: str) -> dict[str, Plugin]:
     """Every plug-in of a kind by name, sorted. A broken file is listed as broken and breaks nothing else.
 
+    Found once in a process, and again when a folder has another file or a file was changed; what loaded stays loaded.
+
     Raises:
-        LexigraftError: Two plug-ins share a name or an alias.
+        LexigraftError: Two plug-ins share a name or an alias, or a folder does not exist.
     """
+    return dict(_discovered(kind, _files(kind), tuple(sys.path)))
+
+
+@lru_cache(maxsize=2 * len(KINDS))
+def _discovered(kind: str, files: tuple[PluginFile, ...], path: tuple[str, ...]) -> dict[str, Plugin]:
+    """As :func:`discover`, kept for the same files and the same search path (which has the entry points)."""
     found: dict[str, Plugin] = {}
-    for plugin in [*_from_files(kind), *_from_entry_points(kind)]:
+    for plugin in [*_from_files(kind, files), *_from_entry_points(kind)]:
         if (other := found.get(plugin.name)) is not None:
             _refuse_shared(kind, plugin.name, other, plugin)
         found[plugin.name] = plugin
@@ -195,23 +216,34 @@ def _type_hints(cls: type[Any]) -> dict[str, Any]:
     return typing.get_type_hints(cls, include_extras=True)
 
 
-def _from_files(kind: str) -> Iterator[Plugin]:
+def _files(kind: str) -> tuple[PluginFile, ...]:
+    """The files that may hold a plug-in of a kind, in a fixed order."""
     folder, package, *_ = KINDS[kind]
-    for path in sorted(_ROOT.joinpath(*package.split(".")).glob("[!_]*.py")):
-        yield _load(kind, path, f"lexigraft.{package}.{path.stem}", "package")
+    places: list[tuple[Path, Place]] = [(_ROOT.joinpath(*package.split(".")), "package")]
     for root in filter(None, os.environ.get(PLUGIN_PATH, "").split(os.pathsep)):
         if not Path(root).is_dir():
             raise LexigraftError(f"folder named by {PLUGIN_PATH} does not exist", root)
-        for path in sorted((Path(root) / folder).glob("[!_]*.py")):
-            yield _load(kind, path.resolve(), None, "folder")
-        for path in sorted(Path(root).glob("[!_]*.py")):
-            plugin = _load(kind, path.resolve(), None, "folder")
-            if plugin.cls is not None or (plugin.broken and kind == "strategy" and not _holds_other_kind(kind, path)):
-                yield plugin
+        places += [(Path(root) / folder, "folder of the kind"), (Path(root), "folder")]
+    return tuple(
+        PluginFile(path.resolve() if place != "package" else path, place, path.stat().st_mtime_ns)
+        for parent, place in places
+        for path in sorted(parent.glob("[!_]*.py"))
+    )
+
+
+def _from_files(kind: str, files: tuple[PluginFile, ...]) -> Iterator[Plugin]:
+    for file in files:
+        if file.place == "package":
+            yield _load(kind, file.path, f"lexigraft.{KINDS[kind].package}.{file.path.stem}", "package")
+            continue
+        plugin = _load(kind, file.path, None, "folder")
+        lost = plugin.broken and kind == "strategy" and not _holds_other_kind(kind, file.path)
+        if file.place == "folder of the kind" or plugin.cls is not None or lost:
+            yield plugin
 
 
 def _holds_other_kind(kind: str, path: Path) -> bool:
-    return any(_load(other, path.resolve(), None, "folder").cls is not None for other in KINDS if other != kind)
+    return any(_load(other, path, None, "folder").cls is not None for other in KINDS if other != kind)
 
 
 def _load(kind: str, path: Path, module_name: str | None, origin: str) -> Plugin:
@@ -223,7 +255,8 @@ def _load(kind: str, path: Path, module_name: str | None, origin: str) -> Plugin
 
 
 def _import_file(path: Path) -> ModuleType:
-    name = f"lexigraft_plugin_{path.stem}_{abs(hash(str(path)))}"
+    # The folder is part of the name, in the same way in every process: workers find a pickled class by it.
+    name = f"lexigraft_plugin_{path.stem}_{blake2b(os.fsencode(path), digest_size=8).hexdigest()}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)

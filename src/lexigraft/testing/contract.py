@@ -22,7 +22,6 @@ LAWS: tuple[Law, ...] = (
     *greedy.LAWS,
     *round_trip.LAWS,
 )
-GROUPS: tuple[str, ...] = tuple(dict.fromkeys(law.group for law in LAWS))
 FIXTURE_NAMES: tuple[str, ...] = tuple(f.name for f in FIXTURES)
 NO_FIXTURE = "-"
 
@@ -102,8 +101,3 @@ def _outcome(law: Law, fixture: str, check: Callable[[Any], None], subject: Plug
     except Exception as fault:  # whatever a strategy raises is its failure, not the suite's
         return Outcome(law.name, fixture, "failed", f"{type(fault).__name__}: {fault}")
     return Outcome(law.name, fixture, "passed")
-
-
-def laws_of(group: str) -> tuple[Law, ...]:
-    """The laws of one group."""
-    return tuple(law for law in LAWS if law.group == group)

@@ -25,7 +25,6 @@ from lexigraft.core.grafting.resources import (
 from lexigraft.core.models.tables import Role, Tables, tables_of
 from lexigraft.core.registry import PluginSpec
 from lexigraft.core.tokenization.alignment import NEW, Alignment, align
-from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.folders import Folders
 from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
@@ -140,7 +139,7 @@ def seeded_vectors(vocabulary: Vocabulary, seed: int = 11) -> StaticVectors:
     """Seeded vectors for the text tokens of a vocabulary; every seventh token has none."""
     import torch
 
-    present = np.isin(vocabulary.surfaces.kinds, (Kind.TEXT, Kind.BYTE)) & (np.arange(vocabulary.size) % 7 != 3)
+    present = vocabulary.surfaces.is_text & (np.arange(vocabulary.size) % 7 != 3)
     vectors = torch.randn(vocabulary.size, DIM, generator=torch.Generator().manual_seed(seed))
     vectors[torch.from_numpy(~present)] = 0
     return StaticVectors(vectors, present, {"made": True})

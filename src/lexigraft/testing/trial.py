@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ByteSize
 
 from lexigraft.core.config.recipe import GraftSettings
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import Grafted, Transplant, in_memory, prepare_graft
 from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
 from lexigraft.core.grafting.resources import Resources
-from lexigraft.core.grafting.rows import Rows, build_rows
+from lexigraft.core.grafting.rows import Rows, build_rows, covered_by
 from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy, uses_of
 from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.models.tables import FloatTables, Role
 from lexigraft.core.registry import Plugin
-from lexigraft.core.tokenization.surface import Kind
 from lexigraft.testing.inputs import Fixture
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Trial:
     @cached_property
     def asked(self) -> npt.NDArray[np.int64]:
         """The rows that core asks for."""
-        usable = np.isin(self.ground.target.surfaces.kinds, (Kind.TEXT, Kind.BYTE))
+        usable = self.ground.target.surfaces.is_text
         if self.copies_matched:
             usable &= self.ground.alignment.source_ids < 0
         return np.flatnonzero(usable).astype(np.int64)
@@ -148,7 +148,7 @@ class Trial:
         folders = self.ground.folders
         poor = folders.poor if Need.POOR_MODEL in self.strategy.needs else None
         # The context's budget: blocks of another size may round sums, and then what is stored, another way.
-        settings = GraftSettings(memory_budget=str(BUDGET))
+        settings = GraftSettings(memory_budget=ByteSize(BUDGET))
         return prepare_graft(
             folders.source, self.ground.target, [self.strategy], self.ground.supplies, poor=poor, settings=settings
         )
@@ -180,13 +180,6 @@ def parts(plan: Plan, roles: frozenset[Role]) -> Mapping[Role, Mix | Dense]:
     return {Role.INPUT: plan} if isinstance(plan, Dense) else plan
 
 
-def covered(part: Mix | Dense) -> npt.NDArray[np.bool_]:
-    """Which of the rows asked for a part covers."""
-    if isinstance(part, Mix) or part.covered is not None:
-        return np.asarray(part.covered)
-    return np.ones(len(part), np.bool_)
-
-
 def finished(part: Mix | Dense, table: torch.Tensor) -> torch.Tensor:
     """The rows a part stands for, zero where it covers none."""
     import torch
@@ -194,7 +187,7 @@ def finished(part: Mix | Dense, table: torch.Tensor) -> torch.Tensor:
     if isinstance(part, Mix):
         return combine(part, table)
     rows = part.rows.detach().float().clone()
-    rows[torch.from_numpy(~covered(part))] = 0
+    rows[torch.from_numpy(~covered_by(part))] = 0
     return rows
 
 

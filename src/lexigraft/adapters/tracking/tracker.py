@@ -14,7 +14,7 @@ from lexigraft.adapters.tracking.runs import Values, child_values, finished_chil
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import CellResult, Comparison
-from lexigraft.core.evaluation.cell_store import COMPARISON, RECIPE, RESULT, cell_folder, load_comparison, load_results
+from lexigraft.core.evaluation.cell_store import COMPARISON, RECIPE, RESULT, cell_folder, load_results
 from lexigraft.core.utils.versions import code_version
 
 if TYPE_CHECKING:
@@ -161,26 +161,6 @@ class MlflowTracker:
         files = [folder / COMPARISON, *report]
         log_values(self.client, self._parent, Values(), files)
         self.client.set_terminated(self._parent, "FAILED" if failed else "FINISHED")
-
-
-def log_folder(folder: Path, settings: TrackingSettings, report: Iterable[Path] = ()) -> str:
-    """Log a comparison that already lies in a folder; what the store has is left alone.
-
-    Args:
-        folder: The comparison's folder.
-        settings: Where to log.
-        report: The written report.
-
-    Returns:
-        What a person should know; empty when all is logged.
-
-    Raises:
-        LexigraftError: The folder holds no comparison, or a required store does not answer.
-    """
-    comparison = load_comparison(folder)
-    tracker = MlflowTracker.open(settings, comparison.name, folder)
-    tracker.start(comparison, _text(folder / RECIPE))
-    return tracker.finish(folder, report, failed=len(load_results(folder, comparison)) < len(comparison.cells))
 
 
 def log_single(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lexigraft.adapters.training.peft_warnings import expected_peft_warnings
 from lexigraft.core.errors import LexigraftError
@@ -16,22 +16,6 @@ if TYPE_CHECKING:
 
 LORA_WEIGHTS = "adapter_model.safetensors"
 TRAINED_WEIGHTS = "trained.safetensors"
-
-
-def save_merged(adapted: Adapted, tokenizer: Any, out: Path) -> None:
-    """Write the merged model and its tokenizer so that plain ``from_pretrained`` reads them.
-
-    Args:
-        adapted: What :func:`training.adapt` gave.
-        tokenizer: The model's tokenizer.
-        out: A folder that does not exist yet, or is empty.
-
-    Raises:
-        LexigraftError: The folder exists, or cannot be written.
-    """
-    with whole_folder(Path(out), force=False) as partial:
-        adapted.model.save_pretrained(partial)
-        tokenizer.save_pretrained(partial)
 
 
 def save_adapter(adapted: Adapted, out: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,14 +13,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.adapters.vectors.files import read_npz, read_vectors, require_finite, word_vectors
+from lexigraft.adapters.vectors.files import read_vectors, require_finite, word_vectors
 from lexigraft.core.config.recipe import VectorSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.resources import StaticVectors
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.tokenization.word_cache import WordMemory
-from lexigraft.core.utils.files import replacing
+from lexigraft.core.utils.array_cache import Arrays, cached_arrays
 
 CACHE_FORMAT = 1
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -30,8 +29,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 ESCAPE = "\ue000"
 UNSAFE = frozenset(f" \n\r\t\v\f\0{ESCAPE}")
-
-logger = logging.getLogger("lexigraft")
 
 
 def train_target_vectors(
@@ -60,19 +57,30 @@ def train_target_vectors(
     key = hashlib.sha256(content.encode()).hexdigest()
     origin = {**options, "corpus": corpus.hash, "tokenizer": vocabulary.hash, "key": key}
     path = cache / f"vectors-{key[:32]}.npz"
-    kept = _from_cache(path, vocabulary, int(options["dim"]))
-    if kept is not None:
-        return _static(*kept, origin)
-    names = [escaped(t) for t in vocabulary.tokens]
-    vectors = word_vectors(_trained(corpus, vocabulary, names, options), names, subwords=False)
-    require_finite(vectors, path)
-    present = _present(vectors)
-    if not present.any():
-        raise LexigraftError(
-            "no token got a vector", f"min_count {options['min_count']}", "Give more text or a lower min_count"
-        )
-    _to_cache(path, vocabulary, vectors, present)
-    return _static(vectors, present, origin)
+
+    def make() -> npt.NDArray[np.float32]:
+        names = [escaped(t) for t in vocabulary.tokens]
+        vectors = word_vectors(_trained(corpus, vocabulary, names, options), names, subwords=False)
+        require_finite(vectors, path)
+        if not _present(vectors).any():
+            raise LexigraftError(
+                "no token got a vector", f"min_count {options['min_count']}", "Give more text or a lower min_count"
+            )
+        return vectors
+
+    def to_arrays(vectors: npt.NDArray[np.float32]) -> Arrays:
+        present = _present(vectors)
+        tokens = np.array([vocabulary.tokens[i] for i in np.flatnonzero(present)], dtype=np.str_)
+        return {"vectors": vectors[present], "tokens": tokens}
+
+    def from_arrays(arrays: Arrays) -> npt.NDArray[np.float32]:
+        vectors = np.zeros((vocabulary.size, int(options["dim"])), dtype=np.float32)
+        ids = [vocabulary.id_of(token) for token in arrays["tokens"].tolist()]
+        vectors[np.array(ids, dtype=np.int64)] = arrays["vectors"]  # an unknown token is None, which is no int64
+        return vectors
+
+    vectors = cached_arrays(path, make, to_arrays, from_arrays)
+    return _static(vectors, _present(vectors), origin)
 
 
 def load_vectors(path: Path, vocabulary: Vocabulary, level: Literal["token", "word"] = "token") -> StaticVectors:
@@ -172,30 +180,6 @@ def _static(
     import torch
 
     return StaticVectors(torch.from_numpy(vectors), present, origin)
-
-
-def _from_cache(
-    path: Path, vocabulary: Vocabulary, dim: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
-    if not path.is_file():
-        return None
-    try:
-        tokens, rows = read_npz(path)
-        ids = [vocabulary.id_of(t) for t in tokens]
-        vectors = np.zeros((vocabulary.size, dim), dtype=np.float32)
-        vectors[np.array(ids, dtype=np.int64)] = rows  # an unknown token is None, which is no int64
-    except (LexigraftError, ValueError, TypeError) as fault:
-        logger.warning("cached vectors are damaged and are made again: %s", fault)
-        return None
-    return vectors, _present(vectors)
-
-
-def _to_cache(
-    path: Path, vocabulary: Vocabulary, vectors: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]
-) -> None:
-    tokens = np.array([vocabulary.tokens[i] for i in np.flatnonzero(present)], dtype=np.str_)
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, vectors=vectors[present], tokens=tokens)
 
 
 def _text_of(surface: bytes) -> str:

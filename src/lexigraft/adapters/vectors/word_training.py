@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import logging
 import os
 import tempfile
 import unicodedata
@@ -23,7 +21,7 @@ from lexigraft.core.config.recipe import WordVectorSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.resources import WordSpace
-from lexigraft.core.utils.files import replacing
+from lexigraft.core.utils.array_cache import Arrays, cached_arrays
 
 CACHE_FORMAT = 1
 NGRAM = 5
@@ -32,8 +30,6 @@ MOST_BUCKETS = 2_000_000
 INNER = frozenset("'’-")
 LINE_END = "</s>"
 Rows = npt.NDArray[np.float32]
-
-logger = logging.getLogger("lexigraft")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +87,9 @@ def train_words(corpus: Corpus, settings: WordVectorSettings, cache: Path) -> Wo
     options = settings.model_dump(include={"dim", "epochs", "min_count", "threads"})
     content = json.dumps([CACHE_FORMAT, corpus.hash, options], sort_keys=True)
     path = cache / f"words-{hashlib.sha256(content.encode()).hexdigest()[:32]}.npz"
-    trained = _from_cache(path, settings.dim)
-    if trained is None:
-        trained = _train(corpus, options)
-        _to_cache(path, trained)
+    trained = cached_arrays(
+        path, lambda: _train(corpus, options), _to_arrays, lambda arrays: _from_arrays(arrays, settings.dim)
+    )
     return trained.space()
 
 
@@ -170,30 +165,22 @@ def _train(corpus: Corpus, options: Mapping[str, Any]) -> Trained:
     return Trained(names, vectors, np.asarray(counts, np.int64)[kept], ngrams, ngram_vectors)
 
 
-def _to_cache(path: Path, trained: Trained) -> None:
+def _to_arrays(trained: Trained) -> Arrays:
     """Strings are joined by line ends, which no word holds: arrays of strings take the longest one's room for each."""
     words, ngrams = (np.frombuffer("\n".join(s).encode(), np.uint8) for s in (trained.words, trained.ngrams))
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            words=words,
-            vectors=trained.vectors,
-            counts=trained.counts,
-            ngrams=ngrams,
-            ngram_vectors=trained.ngram_vectors,
-        )
+    return {
+        "words": words,
+        "vectors": trained.vectors,
+        "counts": trained.counts,
+        "ngrams": ngrams,
+        "ngram_vectors": trained.ngram_vectors,
+    }
 
 
-def _from_cache(path: Path, dim: int) -> Trained | None:
-    if not path.is_file():
-        return None
-    with contextlib.suppress(Exception):  # numpy and zipfile raise many kinds for a damaged file
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            held = {k: arrays[k] for k in ("words", "vectors", "counts", "ngrams", "ngram_vectors")}
-        words, ngrams = (held[k].tobytes().decode().split("\n") for k in ("words", "ngrams"))
-        ngrams = [n for n in ngrams if n]
-        shapes = (len(words), dim), (len(words),), (len(ngrams), dim)
-        if shapes == tuple(held[k].shape for k in ("vectors", "counts", "ngram_vectors")):
-            return Trained(words, held["vectors"], held["counts"], ngrams, held["ngram_vectors"])
-    logger.warning("cached word vectors are damaged and are made again: %s", path.name)
-    return None
+def _from_arrays(arrays: Arrays, dim: int) -> Trained:
+    words, ngrams = (arrays[name].tobytes().decode().split("\n") for name in ("words", "ngrams"))
+    ngrams = [n for n in ngrams if n]
+    shapes = [arrays[name].shape for name in ("vectors", "counts", "ngram_vectors")]
+    if shapes != [(len(words), dim), (len(words),), (len(ngrams), dim)]:
+        raise ValueError(f"arrays of the shapes {shapes}")
+    return Trained(words, arrays["vectors"], arrays["counts"], ngrams, arrays["ngram_vectors"])

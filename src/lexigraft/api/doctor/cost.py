@@ -8,7 +8,7 @@ from lexigraft.api.doctor.findings import Notebook
 from lexigraft.api.doctor.machine import total_memory
 from lexigraft.api.doctor.rehearsal import Rehearsal, rehearse
 from lexigraft.core.config.recipe import CompareSettings
-from lexigraft.core.utils.memory import default_memory_budget, parse_size
+from lexigraft.core.utils.memory import default_memory_budget
 from lexigraft.report.tables import seconds
 
 
@@ -38,8 +38,7 @@ def _portions(recipe: CompareSettings) -> str:
     from lexigraft.adapters.training.loop import uses_bfloat16
 
     adaptation = recipe.adaptation
-    given = recipe.graft.memory_budget
-    budget = parse_size(given) if given else default_memory_budget()
+    budget = recipe.graft.memory_budget or default_memory_budget()
     rows = max(1, adaptation.batch_tokens // adaptation.sequence_length)
     precision = "bfloat16" if uses_bfloat16(adaptation.precision) else "float32"
     return (

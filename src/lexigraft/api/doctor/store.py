@@ -18,7 +18,9 @@ def look_at_store(notebook: Notebook, settings: TrackingSettings) -> None:
     if not settings.enabled:
         notebook.good("tracking: off")
         return
-    uri = settings.uri if "uri" in settings.model_fields_set else os.environ.get("MLFLOW_TRACKING_URI") or settings.uri
+    from lexigraft.adapters.tracking.tracker import asked_for
+
+    uri = asked_for(settings)
     fault = _fault(uri)
     silent = f"the MLflow store does not answer: {uri} ({fault})"
     if fault is None:

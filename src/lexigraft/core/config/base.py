@@ -44,6 +44,8 @@ def _explain(kind: type[Settings], error: Any) -> str:
     if error["type"] == "extra_forbidden":
         owner = _owner(kind, loc[:-1])
         return f"unknown key '{key}'. {did_you_mean(loc[-1], owner)}"
+    if error["type"].startswith("byte_size"):
+        return f"{key}: not a memory size: {error['input']} (write for example 2GB or 500MiB)"
     message = error["msg"].removeprefix("Value error, ")
     return f"{key}: {message}" if key else message
 

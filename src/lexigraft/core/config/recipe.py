@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ByteSize, Field, model_validator
 
 from lexigraft.core.config.base import Paths, Settings
 
@@ -121,7 +121,8 @@ class WordVectorSettings(Settings):
 class ParallelSettings(Settings):
     """Sentences of both languages: two files, aligned line by line; words are linked by `aligner`.
 
-    `builtin` is deterministic and needs nothing; `eflomal` (the extra `align`) samples, so two runs differ a little.
+    `builtin` is deterministic and needs nothing; `eflomal` (a package of its own, under the GPL)
+    samples, so two runs differ a little.
     """
 
     source: Paths
@@ -207,7 +208,7 @@ class GraftSettings(Settings):
     rules: list[str] = []
     norm_calibration: Calibration = "none"
     fallback: Literal["normal", "mean"] = "normal"
-    memory_budget: str | None = None
+    memory_budget: Annotated[ByteSize, Field(gt=0)] | None = None
     device: str = "auto"
     verify: bool = True
 

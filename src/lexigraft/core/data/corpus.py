@@ -11,8 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from lexigraft.core.data.readers import read_lines
-from lexigraft.core.data.spill import Seen, keep_lines
+from lexigraft.core.data.spill import HELD_BYTES, LineDeduplicator, keep_lines
 from lexigraft.core.errors import LexigraftError
+
+BATCH_LINES = 1024
+"""Lines that are looked up together among those before."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def load_corpus(
     text_field: str = "text",
     limit_lines: int | None = None,
     deduplicate: bool = True,
+    held_bytes: int = HELD_BYTES,
 ) -> Corpus:
     """Read a corpus; Unicode forms stay as they are.
 
@@ -60,6 +64,7 @@ def load_corpus(
         text_field: The JSON field or column that holds the text.
         limit_lines: Stop after this many kept lines.
         deduplicate: Drop exact repetitions of an earlier line.
+        held_bytes: Text that is held in memory before it goes to a temporary file.
 
     Returns:
         The lines with hash, counts and origin.
@@ -70,7 +75,7 @@ def load_corpus(
     origin = tuple(map(str, paths))
     if not origin:
         raise LexigraftError("no corpus given", hint="Name at least one text file, glob, folder or hub:NAME")
-    corpus = _cleaned(read_lines(paths, text_field), limit_lines, deduplicate, origin)
+    corpus = _cleaned(read_lines(paths, text_field), limit_lines, deduplicate, origin, held_bytes)
     if not corpus.lines:
         raise LexigraftError("corpus is empty", ", ".join(origin), "Give files with at least one line of text")
     return corpus
@@ -96,7 +101,7 @@ def split(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
     if not len(corpus) or out.all() or not out.any():
         hint = "Give more text, another share, or held-out files"
         raise LexigraftError("corpus is too small to hold lines out", f"{len(corpus)} lines, share {share}", hint)
-    train, heldout = (_corpus(compress(corpus.lines, side), corpus.origin) for side in (~out, out))
+    train, heldout = (_corpus(_encoded(compress(corpus.lines, side)), corpus.origin) for side in (~out, out))
     return replace(train, dropped_empty=corpus.dropped_empty, dropped_duplicates=corpus.dropped_duplicates), heldout
 
 
@@ -121,7 +126,7 @@ def without(train: Corpus, heldout: Corpus) -> Corpus:
         )
     if kept.all():
         return train
-    rest = _corpus(compress(train.lines, kept), train.origin)
+    rest = _corpus(_encoded(compress(train.lines, kept)), train.origin)
     return replace(
         rest,
         dropped_empty=train.dropped_empty,
@@ -134,38 +139,58 @@ def spread(corpus: Corpus, limit: int) -> Corpus:
     """At most ``limit`` lines, evenly spread over the text."""
     if len(corpus) <= limit:
         return corpus
-    return _corpus((corpus.lines[n * len(corpus) // limit] for n in range(limit)), corpus.origin)
+    return _corpus(_encoded(corpus.lines[n * len(corpus) // limit] for n in range(limit)), corpus.origin)
 
 
-def _cleaned(lines: Iterable[str], limit: int | None, deduplicate: bool, origin: tuple[str, ...]) -> Corpus:
-    seen, dropped = Seen(), {"empty": 0, "repeated": 0}
+def _cleaned(
+    lines: Iterable[str],
+    limit: int | None,
+    deduplicate: bool,
+    origin: tuple[str, ...],
+    held_bytes: int = HELD_BYTES,
+) -> Corpus:
+    seen, empty, repeated = LineDeduplicator(), 0, 0
 
-    def kept() -> Iterator[str]:
+    def stripped() -> Iterator[str]:
+        nonlocal empty
         for line in lines:
-            text = line.strip()
-            if text and (not deduplicate or seen.add(text)):
+            if text := line.strip():
                 yield text
             else:
-                dropped["repeated" if text else "empty"] += 1
+                empty += 1
 
-    corpus = _corpus(islice(kept(), limit), origin)
-    return replace(corpus, dropped_empty=dropped["empty"], dropped_duplicates=dropped["repeated"])
+    def kept() -> Iterator[tuple[str, bytes]]:
+        nonlocal repeated
+        texts, count = stripped(), 0
+        # Never more lines than are wanted still, so that those after the last one are not read and not counted.
+        while batch := list(islice(texts, BATCH_LINES if limit is None else min(BATCH_LINES, limit - count))):
+            encoded = [text.encode("utf-8", "surrogatepass") for text in batch]
+            new = seen.add(encoded) if deduplicate else [True] * len(batch)
+            yield from compress(zip(batch, encoded, strict=True), new)
+            count += sum(new)
+            repeated += len(new) - sum(new)
+
+    corpus = _corpus(kept(), origin, held_bytes)
+    return replace(corpus, dropped_empty=empty, dropped_duplicates=repeated)
 
 
-def _corpus(lines: Iterable[str], origin: tuple[str, ...]) -> Corpus:
+def _encoded(lines: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    return ((line, line.encode("utf-8", "surrogatepass")) for line in lines)
+
+
+def _corpus(lines: Iterable[tuple[str, bytes]], origin: tuple[str, ...], held_bytes: int = HELD_BYTES) -> Corpus:
     digest = hashlib.sha256()
     size = 0
 
     def hashed() -> Iterator[str]:
         nonlocal size
-        for line in lines:
-            encoded = line.encode("utf-8", "surrogatepass")
+        for line, encoded in lines:
             digest.update(len(encoded).to_bytes(8, "little"))
             digest.update(encoded)
             size += len(encoded)
             yield line
 
-    kept = keep_lines(hashed())
+    kept = keep_lines(hashed(), held_bytes=held_bytes)
     return Corpus(kept, digest.hexdigest(), size, origin=origin)
 
 

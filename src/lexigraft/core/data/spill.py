@@ -1,86 +1,75 @@
-"""What is larger than memory should hold: lines and arrays in files without a name, gone when nobody uses them."""
+"""Lines and arrays spilled to unnamed temporary files, deleted with their last reference; and line de-duplication."""
 
 from __future__ import annotations
 
-import os
-import pickle
 import tempfile
-import weakref
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
 from itertools import chain, groupby, islice
-from typing import Any, overload
+from typing import IO, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
 
-HELD = 2**28
+HELD_BYTES = 2**28
 """Bytes that are held in memory before the rest, and they, go to a file."""
-_TOGETHER = 16
+LINES_PER_BATCH = 256
 """Lines that are written and read together."""
 
-Ints = npt.NDArray[np.int64]
 
-
-class NamelessFile:
-    """Bytes in a file of the temporary folder that nobody else can see.
-
-    Args:
-        parts: Its content.
+@contextmanager
+def _temporary_file() -> Iterator[IO[bytes]]:
+    """A file of the temporary folder without a name; the system deletes it when nobody has it open.
 
     Raises:
         LexigraftError: The disk is full.
     """
-
-    def __init__(self, parts: Iterable[bytes | memoryview]) -> None:
-        try:
-            with tempfile.TemporaryFile(prefix="lexigraft-") as file:
-                file.writelines(parts)
-                file.flush()
-                self.descriptor = os.dup(file.fileno())
-        except OSError as fault:
-            hint = "Free some space, or name another folder in TMPDIR"
-            raise LexigraftError("cannot write a temporary file", tempfile.gettempdir(), hint) from fault
-        weakref.finalize(self, os.close, self.descriptor)
-
-    def read(self, start: int, length: int) -> bytes:
-        """Some of the bytes."""
-        return os.pread(self.descriptor, length, start)
-
-    def numbers(self) -> npt.NDArray[np.int32]:
-        """All of it, read where it is looked at."""
-        with open(self.descriptor, "rb", closefd=False) as file:
-            return np.memmap(file, np.int32, "r")
+    try:
+        with tempfile.TemporaryFile(prefix="lexigraft-") as file:
+            yield file
+    except OSError as error:
+        hint = "Free some space, or name another folder in TMPDIR"
+        raise LexigraftError("cannot write a temporary file", tempfile.gettempdir(), hint) from error
 
 
-class KeptLines(Sequence[str]):
-    """Lines in a file, read when they are asked for, some at a time. A slice shares the file."""
+class DiskLines(Sequence[str]):
+    """Lines in an unnamed Arrow file, read one record batch at a time. A slice shares the file.
 
-    def __init__(self, file: NamelessFile, bounds: Ints, span: range) -> None:
-        self._file, self._bounds, self._span = file, bounds, span
+    The file is not mapped into memory: pages of it that were read would count as this process's own.
+
+    Args:
+        reader: A ``pyarrow.ipc.RecordBatchFileReader`` over one column of UTF-8 bytes.
+        lines_per_batch: Lines in each record batch but the last.
+        span: Which of the lines.
+    """
+
+    def __init__(self, reader: Any, lines_per_batch: int, span: range) -> None:
+        self._reader, self._lines_per_batch, self._span = reader, lines_per_batch, span
 
     @classmethod
-    def of(cls, lines: Iterable[str]) -> KeptLines:
+    def of(cls, lines: Iterable[str], *, lines_per_batch: int = LINES_PER_BATCH) -> DiskLines:
         """Write lines to a file of the temporary folder.
 
         Raises:
             LexigraftError: The disk is full.
         """
-        bounds = array("q", [0])
+        import pyarrow as pa
+
+        # Bytes, because a line may hold half of a surrogate pair, which is no UTF-8.
+        schema = pa.schema([("line", pa.large_binary())])
         coming, count = iter(lines), 0
-
-        def pickled() -> Iterator[bytes]:
-            nonlocal count
-            while group := list(islice(coming, _TOGETHER)):
-                data = pickle.dumps(group, pickle.HIGHEST_PROTOCOL)
-                bounds.append(bounds[-1] + len(data))
-                count += len(group)
-                yield data
-
-        file = NamelessFile(pickled())
-        return cls(file, np.array(bounds, np.int64), range(count))
+        with _temporary_file() as file:
+            with pa.ipc.new_file(file, schema) as writer:
+                while batch := [line.encode("utf-8", "surrogatepass") for line in islice(coming, lines_per_batch)]:
+                    writer.write_batch(pa.record_batch([pa.array(batch, pa.large_binary())], schema))
+                    count += len(batch)
+            file.flush()
+            # Opened again by its descriptor: Arrow's own file reads at a position, which threads and forks may share.
+            reader = pa.ipc.open_file(pa.OSFile(f"/dev/fd/{file.fileno()}"))
+        return cls(reader, lines_per_batch, range(count))
 
     def __len__(self) -> int:
         return len(self._span)
@@ -88,30 +77,26 @@ class KeptLines(Sequence[str]):
     @overload
     def __getitem__(self, at: int) -> str: ...
     @overload
-    def __getitem__(self, at: slice) -> KeptLines: ...
-    def __getitem__(self, at: int | slice) -> str | KeptLines:
+    def __getitem__(self, at: slice) -> DiskLines: ...
+    def __getitem__(self, at: int | slice) -> str | DiskLines:
         if isinstance(at, slice):
-            return KeptLines(self._file, self._bounds, self._span[at])
-        group, place = divmod(self._span[at], _TOGETHER)
-        return self._group(group)[place]
+            return DiskLines(self._reader, self._lines_per_batch, self._span[at])
+        batch, position = divmod(self._span[at], self._lines_per_batch)
+        return str(self._reader.get_batch(batch).column(0)[position].as_py(), "utf-8", "surrogatepass")
 
     def __iter__(self) -> Iterator[str]:
-        for group, numbers in groupby(self._span, key=lambda number: number // _TOGETHER):
-            lines = self._group(group)
+        size = self._lines_per_batch
+        for batch, numbers in groupby(self._span, key=lambda number: number // size):
+            lines = self._reader.get_batch(batch).column(0).to_pylist()
             for number in numbers:
-                yield lines[number % _TOGETHER]
-
-    def _group(self, number: int) -> list[str]:
-        start, end = self._bounds[number : number + 2].tolist()
-        lines: list[str] = pickle.loads(self._file.read(start, end - start))
-        return lines
+                yield str(lines[number % size], "utf-8", "surrogatepass")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return KeptLines.of, (list(self),)
+        return DiskLines.of, (list(self),)
 
 
-def keep_lines(lines: Iterable[str]) -> Sequence[str]:
-    """A tuple of lines or, when they are large together, a file of them.
+def keep_lines(lines: Iterable[str], *, held_bytes: int = HELD_BYTES) -> Sequence[str]:
+    """A tuple of lines or, when they have more than ``held_bytes`` characters together, a file of them.
 
     Raises:
         LexigraftError: The disk is full.
@@ -122,13 +107,13 @@ def keep_lines(lines: Iterable[str]) -> Sequence[str]:
     for line in coming:
         held.append(line)
         size += len(line)
-        if size > HELD:
-            return KeptLines.of(chain(held, coming))
+        if size > held_bytes:
+            return DiskLines.of(chain(held, coming))
     return tuple(held)
 
 
-def joined(blocks: Iterable[npt.NDArray[np.int32]]) -> npt.NDArray[np.int32]:
-    """Blocks end to end or, when they are large together, a file of them that is read where it is looked at.
+def joined(blocks: Iterable[npt.NDArray[np.int32]], *, held_bytes: int = HELD_BYTES) -> npt.NDArray[np.int32]:
+    """Blocks end to end or, when they are larger than ``held_bytes`` together, a memory-mapped file of them.
 
     Raises:
         LexigraftError: The disk is full.
@@ -139,35 +124,45 @@ def joined(blocks: Iterable[npt.NDArray[np.int32]]) -> npt.NDArray[np.int32]:
     for block in coming:
         held.append(block)
         size += block.nbytes
-        if size > HELD:
-            return NamelessFile(b.data for b in chain(held, coming)).numbers()
+        if size > held_bytes:
+            with _temporary_file() as file:
+                file.writelines(b.data for b in chain(held, coming))
+                file.flush()
+                return np.memmap(file, np.int32, "r")
     return np.concatenate(held) if held else np.zeros(0, np.int32)
 
 
-class Seen:
-    """Which lines came before, by 64-bit hashes: 8 bytes a line.
+class LineDeduplicator:
+    """Which lines came before, by 64-bit hashes that are the same in every process: 8 bytes a line.
 
-    Two of a billion different lines share a hash, and one of them is lost, in one run of 37.
+    Two of a billion different lines share a hash, and one of them is lost, for one text of 37.
     """
 
-    def __init__(self, at_once: int = 2**20) -> None:
+    def __init__(self, at_once: int = 2**19) -> None:
         self._sorted = np.zeros(0, np.int64)
-        self._fresh: set[int] = set()
+        self._fresh: set[bytes] = set()
         self._at_once = at_once
 
-    def add(self, line: str) -> bool:
-        """Whether the line is new; it is not from now on."""
-        key = hash(line)
-        if key in self._fresh:
-            return False
-        at = int(self._sorted.searchsorted(key)) if len(self._sorted) else 0
-        if at < len(self._sorted) and self._sorted[at] == key:
-            return False
-        self._fresh.add(key)
+    def add(self, lines: Sequence[bytes]) -> list[bool]:
+        """Which of some lines, in UTF-8, are new; none of them is from now on."""
+        digests = [blake2b(line, digest_size=8).digest() for line in lines]
+        new = []
+        for digest, known in zip(digests, self._are_sorted_in(digests), strict=True):
+            new.append(not (known or digest in self._fresh))
+            if new[-1]:
+                self._fresh.add(digest)
         if len(self._fresh) >= self._at_once:
-            known = len(self._sorted)
-            self._sorted.resize(known + len(self._fresh), refcheck=False)  # in place: no second copy of a large array
-            self._sorted[known:] = np.fromiter(self._fresh, np.int64, len(self._fresh))
+            size = len(self._sorted)
+            self._sorted.resize(size + len(self._fresh), refcheck=False)  # in place: no second copy of a large array
+            self._sorted[size:] = np.frombuffer(b"".join(self._fresh), np.int64)
             self._sorted.sort(kind="stable")
             self._fresh.clear()
-        return True
+        return new
+
+    def _are_sorted_in(self, digests: Sequence[bytes]) -> list[bool]:
+        if not len(self._sorted):
+            return [False] * len(digests)
+        keys = np.frombuffer(b"".join(digests), np.int64)
+        positions = np.minimum(self._sorted.searchsorted(keys), len(self._sorted) - 1)
+        found: list[bool] = (self._sorted[positions] == keys).tolist()
+        return found

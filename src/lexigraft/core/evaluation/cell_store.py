@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import Cell, CellResult, Comparison
-from lexigraft.core.utils.files import write_whole
+from lexigraft.core.utils.files import lock_file, write_whole
 
 RESULT, FAILURE, COMPARISON, RECIPE = "result.json", "error.txt", "comparison.json", "recipe.yaml"
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> AbstractContextManager[None]:
     """Keep every other comparison out of the folder; the system drops the lock when the process ends in any way.
 
     Args:
         folder: The comparison's folder.
 
-    Yields:
-        Nothing; the folder is this process's own inside the block.
-
-    Raises:
-        LexigraftError: Another process writes this folder.
+    Returns:
+        A context inside which the folder is this process's own. Entering it raises LexigraftError when another process
+        writes the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            hint = "Wait for it to end, or give another --out"
-            raise LexigraftError("another comparison is writing this folder", folder, hint) from None
-        yield
+    hint = "Wait for it to end, or give another --out"
+    return lock_file(folder / ".lock", LexigraftError("another comparison is writing this folder", folder, hint))
 
 
 def cell_folder(folder: Path, cell: Cell) -> Path:

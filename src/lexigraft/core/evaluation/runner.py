@@ -12,11 +12,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell import Cell, CellResult, Comparison, Score
+from lexigraft.core.evaluation.cell import Cell, CellResult, Comparison
 from lexigraft.core.evaluation.cell_store import load_result, locked, save_comparison, save_failure
 from lexigraft.core.evaluation.worker import Failure, start_worker, store_cell, store_cell_in_worker
-
-__all__ = ["Cell", "CellResult", "Comparison", "Progress", "Score", "run_cells"]
 
 RunCell = Callable[[Cell], CellResult]
 Progress = Callable[[str, int, int], None]

@@ -127,16 +127,14 @@ def _decoder_logits(
 
 def _padded(model: PreTrainedModel, sequences: Sequence[Ids]) -> dict[str, torch.Tensor]:
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    longest = max(map(len, sequences))
-    ids = np.full((len(sequences), longest), getattr(model.config, "pad_token_id", None) or 0, np.int64)
-    mask = np.zeros((len(sequences), longest), np.int64)
-    for row, sequence in enumerate(sequences):
-        ids[row, : len(sequence)] = sequence
-        mask[row, : len(sequence)] = 1
-    padded = {"input_ids": torch.from_numpy(ids).to(model.device)}
+    pad = getattr(model.config, "pad_token_id", None) or 0
+    ids = [torch.tensor(sequence, dtype=torch.int64) for sequence in sequences]
+    padded = {"input_ids": pad_sequence(ids, batch_first=True, padding_value=pad).to(model.device)}
+    mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
     if not mask.all():
-        padded["attention_mask"] = torch.from_numpy(mask).to(model.device)
+        padded["attention_mask"] = mask.to(model.device)
     return padded
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
-from lexigraft.core.grafting.rows import build_rows, covered_by, plans_by_role
+from lexigraft.core.grafting.rows import covered_by, plans_by_role
 from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy, needs_of, uses_of
 from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import PluginSpec, make
@@ -43,20 +43,6 @@ def named_chain(names: str) -> list[Strategy]:
 def named_needs(names: str) -> frozenset[Need]:
     """What the named strategies need."""
     return needs_of(named_chain(names))
-
-
-def start_rows(names: str, ctx: InitContext) -> dict[Role, torch.Tensor]:
-    """The finished rows that the named strategies give for ``ctx.target_ids``; what they leave gets the fallback.
-
-    Args:
-        names: As for :func:`named_chain`.
-        ctx: Whose rows are asked for.
-
-    Returns:
-        float32 by role, ``(asked, hidden)``, the bias ``(asked,)``: fresh tensors.
-    """
-    tables = build_rows(named_chain(names), ctx).tables
-    return {role: tables[role][ctx.target_ids].clone() for role in ctx.roles}
 
 
 Answer = tuple[npt.NDArray[np.int64], Mix | Dense]

@@ -23,7 +23,7 @@ from lexigraft.core.tokenization.alignment import Alignment, align
 from lexigraft.core.tokenization.number_splitting import digit_warning
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.devices import usable_device
-from lexigraft.core.utils.memory import default_memory_budget, parse_size, peak_rss_bytes
+from lexigraft.core.utils.memory import default_memory_budget, peak_rss_bytes
 from lexigraft.core.utils.versions import versions
 
 if TYPE_CHECKING:
@@ -134,7 +134,6 @@ def prepare_graft(
     with _timed(seconds, "vectors"):
         if Need.TARGET_VECTORS in resources.declared and Need.TARGET_VECTORS in supplies:
             resources.target_vectors()
-    budget = parse_size(settings.memory_budget) if settings.memory_budget else default_memory_budget()
     ctx = InitContext(
         source=source_vocabulary,
         target=target,
@@ -145,7 +144,7 @@ def prepare_graft(
         resources=resources,
         generator=torch.Generator().manual_seed(seed),
         device=device,
-        memory_budget=budget,
+        memory_budget=settings.memory_budget or default_memory_budget(),
     )
     if target is not source_vocabulary and (warning := digit_warning(source_vocabulary, target)) is not None:
         ctx.journal.note(warning)

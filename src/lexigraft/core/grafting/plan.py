@@ -135,8 +135,8 @@ class Mix:
         return Mix(self.indptr[start : stop + 1] - first, self.indices[first:last], self.weights[first:last])
 
     def take(self, rows: npt.NDArray[np.int64]) -> Mix:
-        """Some of the rows, in any order."""
-        lengths = np.diff(self.indptr)[rows]
+        """Some of the rows, in any order; -1 gives an uncovered one."""
+        lengths = np.where(rows >= 0, np.diff(self.indptr, append=self.indptr[-1:])[rows], 0)
         indptr = np.concatenate([np.zeros(1, np.int64), lengths.cumsum()])
         at = np.repeat(self.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
         return Mix(indptr, self.indices[at], self.weights[at])

@@ -20,7 +20,6 @@ from lexigraft.core.linalg.blocks import row_blocks
 from lexigraft.core.linalg.moments import all_finite
 from lexigraft.core.linalg.sampling import mean_draw, normal_draw
 from lexigraft.core.models.tables import Role
-from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.utils.threads import parallel_map
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def build_rows(
     base = _target_base(chain, ctx) if bodies == {Body.TARGET} else _source_base(ctx)
     draft = _Draft(base, ctx)
     seconds = 0.0
-    usable = np.isin(ctx.target.surfaces.kinds, (Kind.TEXT, Kind.BYTE))
+    usable = ctx.target.surfaces.is_text
     for strategy in chain:
         open_rows = draft.filled_by_strategy == 0
         if strategy.scope is Scope.NEW and strategy.body is Body.SOURCE:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import zipfile
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +12,13 @@ import numpy.typing as npt
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.grafting.resources import Compass, StaticVectors
 from lexigraft.core.methods.compass import DEFAULT_COMPASS, CompassSettings, steer
-from lexigraft.core.utils.files import replacing
+from lexigraft.core.utils.array_cache import Arrays, cached_arrays
 from lexigraft.core.utils.hashing import hash_of
 
 if TYPE_CHECKING:
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 FORMAT = 1
-
-logger = logging.getLogger("lexigraft")
 
 
 def kept_compass(
@@ -45,25 +41,24 @@ def kept_compass(
         LexigraftError: The text has too few words, or the folder cannot be written.
     """
     key = hash_of([FORMAT, corpus.hash, source.hash, target.hash, list(astuple(settings))])
-    path = folder / f"compass-{key[:32]}.npz"
-    if path.is_file():
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-                return Compass(_read(held, "source", source, key), _read(held, "target", target, key))
-        except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as fault:
-            logger.warning("the kept compass is damaged and is made again: %s", fault)
-    steered = steer(corpus.lines, source, target, settings)
-    found = Compass(*(replace(vectors, origin={"compass": key}) for vectors in (steered.source, steered.target)))
-    (source_ids, source_vectors), (target_ids, target_vectors) = _held(found.source), _held(found.target)
-    with replacing(path) as temporary, temporary.open("wb") as kept:
-        np.savez(
-            kept,
-            source_ids=source_ids,
-            source_vectors=source_vectors,
-            target_ids=target_ids,
-            target_vectors=target_vectors,
-        )
-    return found
+
+    def make() -> Compass:
+        steered = steer(corpus.lines, source, target, settings)
+        return Compass(*(replace(vectors, origin={"compass": key}) for vectors in (steered.source, steered.target)))
+
+    def to_arrays(compass: Compass) -> Arrays:
+        (source_ids, source_vectors), (target_ids, target_vectors) = _held(compass.source), _held(compass.target)
+        return {
+            "source_ids": source_ids,
+            "source_vectors": source_vectors,
+            "target_ids": target_ids,
+            "target_vectors": target_vectors,
+        }
+
+    def from_arrays(arrays: Arrays) -> Compass:
+        return Compass(_read(arrays, "source", source, key), _read(arrays, "target", target, key))
+
+    return cached_arrays(folder / f"compass-{key[:32]}.npz", make, to_arrays, from_arrays)
 
 
 def _held(vectors: StaticVectors) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
@@ -71,7 +66,7 @@ def _held(vectors: StaticVectors) -> tuple[npt.NDArray[np.int64], npt.NDArray[np
     return ids, vectors.vectors.numpy()[ids]
 
 
-def _read(held: np.lib.npyio.NpzFile, side: str, vocabulary: Vocabulary, key: str) -> StaticVectors:
+def _read(held: Arrays, side: str, vocabulary: Vocabulary, key: str) -> StaticVectors:
     import torch
 
     ids, rows = held[f"{side}_ids"], held[f"{side}_vectors"]

@@ -17,10 +17,10 @@ Frame = tuple[list[int], list[int]]
 def padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Ids side by side, padded on the right with 0, and a mask that is 1 where a token stands; both int64."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    length = max(map(len, rows))
-    ids = torch.tensor([[*row, *[0] * (length - len(row))] for row in rows])
-    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
+    ids = pad_sequence([torch.tensor(row, dtype=torch.int64) for row in rows], batch_first=True)
+    mask = pad_sequence([torch.ones(len(row), dtype=torch.int64) for row in rows], batch_first=True)
     return ids, mask
 
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from lexigraft.core.grafting.plan import Dense, Mix
 from lexigraft.core.grafting.strategy import InitContext
+from lexigraft.core.methods.mixtures import spread_out
 from lexigraft.core.models.tables import Role
 from lexigraft.core.tokenization.alignment import align
-from lexigraft.core.tokenization.surface import Kind
 
 if TYPE_CHECKING:
     import torch
@@ -91,7 +91,7 @@ class DonorRows:
 
 
 def _plain(vocabulary: Vocabulary) -> npt.NDArray[np.bool_]:
-    return np.isin(vocabulary.surfaces.kinds, (Kind.TEXT, Kind.BYTE))
+    return vocabulary.surfaces.is_text
 
 
 def mix_by_role(
@@ -116,20 +116,14 @@ def mix_by_role(
     sides = {role: donor.side(role) for role in (Role.INPUT, Role.OUTPUT) if role in ctx.roles}
     made = {side: mix_of(side) for side in dict.fromkeys(sides.values())}
     covered = np.logical_and.reduce([mix.covered for mix in made.values()])
-    size, kept = len(ctx.target_ids), donor.wanted[covered]
-    placed = {side: _placed(mix, covered, kept, size) for side, mix in made.items()}
+    kept = donor.wanted[covered]
+    at = np.zeros(len(ctx.target_ids), np.bool_)
+    at[kept] = True
+    placed = {side: spread_out(mix.take(np.flatnonzero(covered)), at) for side, mix in made.items()}
     plans: dict[Role, Mix | Dense] = {role: placed[side] for role, side in sides.items()}
     if Role.BIAS in ctx.roles:
         plans[Role.BIAS] = plans.get(Role.OUTPUT, plans[Role.INPUT]) if convex else mean_bias(ctx, donor, kept)
     return plans
-
-
-def _placed(mix: Mix, covered: npt.NDArray[np.bool_], positions: Ids, size: int) -> Mix:
-    """The covered rows of a Mix at their positions among all rows asked for; the others stay uncovered."""
-    entries = np.repeat(covered, np.diff(mix.indptr))
-    lengths = np.zeros(size, np.int64)
-    lengths[positions] = np.diff(mix.indptr)[covered]
-    return Mix(np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]), mix.indices[entries], mix.weights[entries])
 
 
 def rows_by_role(

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from lexigraft.core.grafting.plan import Mix
 from lexigraft.core.linalg.blocks import row_blocks
-from lexigraft.core.tokenization.surface import Kind
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +21,7 @@ ALIGNMENT = 64
 
 def mixable(vocabulary: Vocabulary) -> npt.NDArray[np.bool_]:
     """Which tokens may be mixed or learned on: text and bytes, no special and no unknown token; ``(size,)``."""
-    found = np.isin(vocabulary.surfaces.kinds, (Kind.TEXT, Kind.BYTE))
+    found = vocabulary.surfaces.is_text
     if (unknown := vocabulary.specials.get("unk")) is not None:
         found[unknown] = False
     return found
@@ -34,14 +33,6 @@ def aligned(table: torch.Tensor) -> torch.Tensor:
     Learning spreads such last bits, and the same table must give the same rows wherever it lies.
     """
     return table.clone() if table.data_ptr() % ALIGNMENT else table
-
-
-def taken(mix: Mix, rows: npt.NDArray[np.int64]) -> Mix:
-    """Some rows of a mixture, in the order given; -1 gives an empty one."""
-    lengths = np.where(rows >= 0, np.diff(mix.indptr, append=mix.indptr[-1:])[rows], 0)
-    ends = np.cumsum(lengths)
-    entries = np.repeat(mix.indptr[rows] - ends + lengths, lengths) + np.arange(lengths.sum())
-    return Mix(np.append(0, ends).astype(np.int64), mix.indices[entries], mix.weights[entries])
 
 
 def convex_part(mix: Mix) -> Mix:

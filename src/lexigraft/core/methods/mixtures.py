@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,6 +96,12 @@ def spread_out(found: Mix, at: npt.NDArray[np.bool_]) -> Mix:
 def uncovered(rows: int) -> Mix:
     """Rows that nobody covers."""
     return Mix.from_rows([([], [])] * rows)
+
+
+def shares(counts: Mapping[int, float]) -> tuple[list[int], list[float]]:
+    """Source ids and their shares of all counts, in the order given."""
+    total = sum(counts.values())
+    return list(counts), [count / total for count in counts.values()]
 
 
 def pair_counts(

@@ -139,7 +139,7 @@ def from_words(
     for start in range(0, vectors.shape[1], COLUMNS):
         columns = slice(start, start + COLUMNS)
         found[:, columns] = held @ vectors[:, columns].astype(np.float64)
-    found[~np.isin(vocabulary.surfaces.kinds, (Kind.TEXT, Kind.BYTE))] = 0
+    found[~vocabulary.surfaces.is_text] = 0
     return _static(found, "words")
 
 

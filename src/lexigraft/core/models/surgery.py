@@ -178,8 +178,3 @@ def check_usable(vocabulary: Vocabulary) -> None:
             f"eos is {vocabulary.tokens[vocabulary.specials['eos']]}",
             "Set pad_token (its end token will do: tokenizer.pad_token = tokenizer.eos_token) and save it again",
         )
-
-
-def roles_present(model: PreTrainedModel) -> frozenset[Role]:
-    """Which tables a model has."""
-    return frozenset(tables_of(model).by_role)

@@ -86,7 +86,7 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
     for i, j in _special_pairs(source, target).items():
         source_ids[i], rule_ids[i] = j, rules.index("special_role")
     ours, theirs = target.surfaces, source.surfaces
-    usable = np.isin(ours.kinds, (Kind.TEXT, Kind.BYTE))
+    usable = ours.is_text
     for number, rule in enumerate(rules[2:], start=2):
         candidates = ours.kinds == Kind.UNUSABLE if rule == "unusable" else usable
         open_ids = np.flatnonzero(candidates & (source_ids < 0))
@@ -143,7 +143,7 @@ def _first_ids(surfaces: Surfaces, ids: npt.NDArray[np.int64], key: Key) -> dict
 
 
 def _look_up(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64], key: Key) -> npt.NDArray[np.int64]:
-    table = _first_ids(source, np.flatnonzero(np.isin(source.kinds, (_TEXT, _BYTE))), key)
+    table = _first_ids(source, np.flatnonzero(source.is_text), key)
     return np.fromiter((table.get(k, -1) for k in _keys(target, open_ids, key)), np.int64, len(open_ids))
 
 

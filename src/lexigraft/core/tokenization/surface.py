@@ -53,6 +53,11 @@ class Surfaces:
     isolated: npt.NDArray[np.bool_]
     kinds: npt.NDArray[np.int8]
 
+    @property
+    def is_text(self) -> npt.NDArray[np.bool_]:
+        """Which tokens are text or a byte of it: neither special nor unusable; bool, shape ``(size,)``, a new array."""
+        return (self.kinds == Kind.TEXT) | (self.kinds == Kind.BYTE)
+
 
 def byte_level_alphabet() -> dict[str, int]:
     """GPT-2's printable stand-in for each byte: ``character -> byte`` (Radford et al. 2019)."""

@@ -1,14 +1,25 @@
-"""The writing system of a token."""
+"""The Unicode script (writing system) of a token."""
 
 from __future__ import annotations
 
-import unicodedata
-
 from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+SHARED = frozenset({"Zyyy", "Zinh", "Zzzz"})
+"""Common (digits, punctuation, symbols, marks of several scripts), Inherited (combining marks), Unknown."""
 
 
 def script(vocabulary: Vocabulary, i: int) -> str:
-    """The script of a token's first letter, as the first word of its Unicode name; ``""`` without a letter."""
-    text = vocabulary.surfaces.texts[i].decode(errors="ignore")
-    letter = next((c for c in text if c.isalpha()), None)
-    return unicodedata.name(letter, "").split(" ")[0] if letter else ""
+    """The script of a token's text, as :func:`script_of`; what is no whole UTF-8 character is left out."""
+    return script_of(vocabulary.surfaces.texts[i].decode(errors="ignore"))
+
+
+def script_of(text: str) -> str:
+    """The script of the first character that belongs to one, such as ``Latin`` or ``Han``; ``""`` where none does.
+
+    Source: the Script property of Unicode Standard Annex 24.
+    """
+    from fontTools.unicodedata import script as code_of
+    from fontTools.unicodedata import script_name
+
+    code = next((code for code in map(code_of, text) if code not in SHARED), None)
+    return str(script_name(code)) if code else ""

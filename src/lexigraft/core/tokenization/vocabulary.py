@@ -23,13 +23,9 @@ from lexigraft.core.tokenization.surface import (
     surfaces,
     to_byte_level,
 )
-from lexigraft.core.tokenization.word_cache import WordMemory, chained, just_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-_ENOUGH = 32
-"""Texts from which on their words are remembered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +107,7 @@ class Vocabulary:
         return len(pieces) == 256
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, without special tokens, in parallel batches."""
-        if len(texts) >= _ENOUGH:
-            return self._words.encode(texts)
+        """Token ids of each text, without special tokens, in parallel."""
         backend = self.tokenizer.backend_tokenizer
         return [e.ids for e in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
@@ -188,10 +182,6 @@ class Vocabulary:
             else:
                 return []
         return found
-
-    @cached_property
-    def _words(self) -> WordMemory[list[int], list[list[int]]]:
-        return WordMemory(self.tokenizer.backend_tokenizer, just_ids, chained)
 
     @cached_property
     def _ids(self) -> Mapping[str, int]:

@@ -11,8 +11,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
 from lexigraft.core.tokenization.surface import component
@@ -20,10 +18,8 @@ from lexigraft.core.tokenization.surface import component
 _LOG = logging.getLogger("lexigraft")
 _FIRST = "\n"
 """Stands before the first word of a line, where other words have a space; no word holds it."""
-_TOGETHER, _AT_ONCE = 64, 2**18
-"""Words that the tokenizer is given in one text, or lines that are parted at once; letters of a text cut at once."""
-REMEMBERED, LETTERS = 2**18, 2**22
-"""Words, and letters in all of them, that are remembered: some 100 MB."""
+_TOGETHER = 64
+"""Words that the tokenizer is given in one text, or lines that are parted at once."""
 
 _BY_CHARACTER = {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "Precompiled", "BertNormalizer"}
 _SPLIT_FURTHER = {"Punctuation", "Digits", "UnicodeScripts"}
@@ -67,6 +63,9 @@ class WordMemory(Generic[Form, Lines]):
         backend: A ``tokenizers.Tokenizer``; where :func:`word_by_word` does not hold, it is always given whole lines.
         form: What becomes of the token ids of a word, or of a line; told whether they begin a line.
         together: Makes some lines of the forms of their words and of how many each line has.
+        most_words: Words that are remembered; with the letters below, some 100 MB.
+        most_letters: Letters in all of them.
+        letters_at_once: Letters of a text that are cut at once.
     """
 
     def __init__(
@@ -74,8 +73,13 @@ class WordMemory(Generic[Form, Lines]):
         backend: Any,
         form: Callable[[list[int], bool], Form],
         together: Callable[[Sequence[Form], Sequence[int]], Lines],
+        *,
+        most_words: int = 2**18,
+        most_letters: int = 2**22,
+        letters_at_once: int = 2**18,
     ) -> None:
         self._backend, self._form, self._together = backend, form, together
+        self._most_words, self._most_letters, self._letters_at_once = most_words, most_letters, letters_at_once
         self._known: dict[str, Form] = {}
         self._letters = 0
         self._trusted = word_by_word(backend)
@@ -84,11 +88,12 @@ class WordMemory(Generic[Form, Lines]):
     def stream(self, lines: Iterable[str]) -> Iterator[Lines]:
         """The tokens of each line of a text of any size, without special ones, some lines at a time.
 
-        While the tokenizer cuts the new words of some lines, those before them are put together.
+        While the tokenizer cuts the new words of some lines, those before them are put together. One line of each batch
+        is checked against the tokenizer.
         """
         before: _Begun[Form] | None = None
         with ThreadPoolExecutor(1) as beside:
-            for batch in _batches(lines):
+            for batch in _batches(lines, self._letters_at_once):
                 if before is not None and self._is_full():
                     yield self._finish(before)
                     before = None
@@ -99,18 +104,14 @@ class WordMemory(Generic[Form, Lines]):
             if before is not None:
                 yield self._finish(before)
 
-    def encode(self, lines: Sequence[str]) -> Lines:
-        """The tokens of each line, without special ones; one line of each call is checked against the tokenizer."""
-        return self._finish(self._begin(lines, lambda texts: partial(self._cut, texts)))
-
     def _is_full(self) -> bool:
-        return len(self._known) > REMEMBERED or self._letters > LETTERS
+        return len(self._known) > self._most_words or self._letters > self._most_letters
 
     def _begin(
         self,
         lines: Sequence[str],
         ask: Callable[[list[str]], Callable[[], Sequence[Any]]],
-        before: _Begun[Form] | None = None,
+        before: _Begun[Form] | None,
     ) -> _Begun[Form]:
         """Part the lines into words and ask for those that are not known, nor asked for by the lines before.
 
@@ -193,13 +194,13 @@ def _gaps(forms: list[Any]) -> Iterator[int]:
         yield at
 
 
-def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
+def _batches(lines: Iterable[str], letters_at_once: int) -> Iterator[list[str]]:
     batch: list[str] = []
     letters = 0
     for line in lines:
         batch.append(line)
         letters += len(line)
-        if letters > _AT_ONCE:
+        if letters > letters_at_once:
             yield batch
             batch, letters = [], 0
     if batch:
@@ -256,17 +257,6 @@ def _words(line: str) -> Sequence[str]:
         return ()
     words[0] = _FIRST + words[0]
     return words
-
-
-def just_ids(ids: list[int], begins: bool) -> list[int]:
-    """The form of a word where token ids are wanted."""
-    return ids
-
-
-def chained(words: Sequence[list[int]], counts: Sequence[int]) -> list[list[int]]:
-    """The token ids of some lines, each line's words end to end."""
-    following = iter(words)
-    return [list(chain.from_iterable(islice(following, count))) for count in counts]
 
 
 def word_by_word(backend: Any) -> bool:

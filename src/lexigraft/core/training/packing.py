@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.data.spill import joined
+from lexigraft.core.data.spill import HELD_BYTES, joined
 from lexigraft.core.errors import LexigraftError
 
 if TYPE_CHECKING:
@@ -52,7 +52,14 @@ def _order(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(rows)
 
 
-def pack(vocabulary: Vocabulary, lines: Sequence[str], sequence_length: int, *, kind: ModelKind) -> PackedText:
+def pack(
+    vocabulary: Vocabulary,
+    lines: Sequence[str],
+    sequence_length: int,
+    *,
+    kind: ModelKind,
+    held_bytes: int = HELD_BYTES,
+) -> PackedText:
     """Tokenise lines and lay them end to end in rows of one length; what is left at the end is dropped.
 
     Masked: every row is framed as ``cls … sep`` and lines are parted by ``sep``. Causal: each line stands between
@@ -64,6 +71,7 @@ def pack(vocabulary: Vocabulary, lines: Sequence[str], sequence_length: int, *, 
         lines: The text, in order.
         sequence_length: Tokens in a row.
         kind: What kind of model will read it.
+        held_bytes: Rows that are held in memory before they go to a temporary file.
 
     Returns:
         The rows.
@@ -86,7 +94,8 @@ def pack(vocabulary: Vocabulary, lines: Sequence[str], sequence_length: int, *, 
     content = sequence_length - len(frame[0]) - len(frame[1])
     rows = np.zeros(0, np.int32)
     if content > 0:
-        rows = joined(_framed(_blocks(vocabulary, lines, before, after), content, *frame))
+        blocks = _framed(_blocks(vocabulary, lines, before, after), content, *frame)
+        rows = joined(blocks, held_bytes=held_bytes)
     if not len(rows):
         raise LexigraftError(
             "the corpus is too small to fill one training sequence",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
@@ -54,6 +53,36 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text file such that a reader, a crash or a full disk meets the old file or the new one, never a part."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def lock_file(path: Path, refusal: LexigraftError, *, remove: bool = False) -> Iterator[None]:
+    """Hold a lock file for this process; the system drops the lock when the process ends, however it ends.
+
+    Args:
+        path: The lock file; made when missing, in a folder that exists.
+        refusal: The error for the case that another process holds the lock.
+        remove: Whether the file is deleted at the end; who opened it meanwhile starts over with a new one.
+
+    Yields:
+        Nothing; the lock is held inside the block.
+
+    Raises:
+        LexigraftError: ``refusal``.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise refusal from None
+    try:
+        yield
+    finally:
+        if remove:
+            path.unlink(missing_ok=True)
+        lock.release()
 
 
 def sync_tree(folder: Path) -> None:
@@ -111,8 +140,10 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
                 draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
             else:
                 draft = out.with_name(f".{out.name}.unfinished")
+                hint = "Wait for it, or choose another --out"
+                refusal = LexigraftError("another run is writing the output folder", out, hint)
+                stack.enter_context(lock_file(draft.with_name(f"{draft.name}.lock"), refusal, remove=True))
                 draft.mkdir(exist_ok=True)
-                stack.enter_context(_locked(draft))
                 _clear(draft, resume)
         except OSError as fault:
             raise LexigraftError("cannot write the output folder", out, fault.strerror or str(fault)) from fault
@@ -135,21 +166,6 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
                     "cannot write the output folder", out, f"{fault}; nothing was left behind"
                 ) from fault
             raise
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process; the system lets go of it when the process ends, however it ends."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise LexigraftError(
-            "another run is writing the output folder", folder, "Wait for it, or choose another --out"
-        ) from None
-    finally:
-        os.close(handle)
 
 
 def _clear(folder: Path, kept: Collection[str]) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import resource
 import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from lexigraft.core.errors import LexigraftError
 
 if TYPE_CHECKING:
     pass
@@ -70,18 +67,3 @@ def default_memory_budget() -> int:
     """A quarter of the memory that is free now, in bytes."""
     pages = os.sysconf("SC_AVPHYS_PAGES") if "SC_AVPHYS_PAGES" in os.sysconf_names else 2**18
     return max(int(pages * os.sysconf("SC_PAGE_SIZE") * DEFAULT_SHARE), 2**26)
-
-
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
-
-
-def parse_size(text: str) -> int:
-    """Bytes of a size such as ``2GB`` (10^9), ``2GiB`` (2^30), ``500m`` or ``1048576``.
-
-    Raises:
-        LexigraftError: Not a size.
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", text.lower())
-    if not found or found[2] == "i" or float(found[1]) == 0:
-        raise LexigraftError("not a memory size", text, "Write for example 2GB or 500MiB")
-    return int(float(found[1]) * _UNITS[found[2]])

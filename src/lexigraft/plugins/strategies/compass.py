@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.plan import Mix, Plan
+from lexigraft.core.grafting.plan import Plan
 from lexigraft.core.grafting.strategy import InitContext, Strategy
-from lexigraft.core.methods.mixtures import sparse_mix
-from lexigraft.core.tokenization.surface import Kind
+from lexigraft.core.methods.mixtures import sparse_mix, spread_out, uncovered
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class CompassStrategy(Strategy):
         anchors = self._anchors(ctx, compass.source.present)
         has = compass.target.present[ctx.target_ids]
         if not len(anchors) or not has.any():
-            return Mix.from_rows([([], [])] * len(ctx.target_ids))
+            return uncovered(len(ctx.target_ids))
         found = sparse_mix(
             compass.target.vectors[ctx.target_ids[has]],
             compass.source.vectors[anchors],
@@ -58,12 +57,10 @@ class CompassStrategy(Strategy):
             temperature=self.temperature,
             budget=ctx.memory_budget,
         )
-        lengths = np.zeros(len(ctx.target_ids), np.int64)
-        lengths[has] = np.diff(found.indptr)
-        return Mix(np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]), found.indices, found.weights)
+        return spread_out(found, has)
 
     def _anchors(self, ctx: InitContext, present: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        usable = present & np.isin(ctx.source.surfaces.kinds, (Kind.TEXT, Kind.BYTE))
+        usable = present & ctx.source.surfaces.is_text
         if "unk" in ctx.source.specials:
             usable[ctx.source.specials["unk"]] = False
         if self.anchors == "shared":

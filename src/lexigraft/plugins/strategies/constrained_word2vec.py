@@ -23,7 +23,6 @@ from lexigraft.core.methods.learned_weights import (
     convex_part,
     mixable,
     steepest,
-    taken,
     widened,
 )
 from lexigraft.core.methods.pieces import by_role
@@ -113,12 +112,12 @@ class ConstrainedWord2vec(Strategy):
         began = build_rows(named_chain(self.start), ctx)
         task = self._task(ctx, [began.tables[role] for role in (Role.INPUT, Role.OUTPUT) if role in ctx.roles])
         before, downhill = task.slopes(task.centres)
-        own = convex_part(taken(began.provenance.mix, asked))
+        own = convex_part(began.provenance.mix.take(asked))
         met = task.pairs.totals[asked] > 0
         covered = met | (own.covered & (self.support == "candidates"))
         ids = asked[covered]
         hulls = [
-            self._hull(ctx, role, slope[torch.from_numpy(ids)], taken(own, np.flatnonzero(covered)), met[covered])
+            self._hull(ctx, role, slope[torch.from_numpy(ids)], own.take(np.flatnonzero(covered)), met[covered])
             for role, slope in zip((Role.INPUT, Role.OUTPUT), downhill, strict=False)
         ]
         if len(ids):
@@ -190,7 +189,7 @@ class ConstrainedWord2vec(Strategy):
 
         taken_in, given_out = hulls[0], hulls[-1]
         if isinstance(taken_in, SparseHull) and isinstance(given_out, SparseHull):
-            return by_role(ctx.roles, taken(taken_in.mix(), at), taken(given_out.mix(), at))
+            return by_role(ctx.roles, taken_in.mix().take(at), given_out.mix().take(at))
         plans = {}
         for role in sorted(ctx.roles):
             hull = taken_in if role is Role.INPUT else given_out

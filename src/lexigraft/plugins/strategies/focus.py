@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Plan
 from lexigraft.core.grafting.strategy import InitContext, Strategy
 from lexigraft.core.methods.mixtures import sparse_mix, spread_out, uncovered
-from lexigraft.core.tokenization.surface import Kind
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Focus(Strategy):
         """Mix the anchors' rows for every row asked for that has a vector."""
         static = ctx.resources.target_vectors()
         matched = ctx.alignment.matched
-        text = np.isin(ctx.target.surfaces.kinds[matched], (Kind.TEXT, Kind.BYTE))
+        text = ctx.target.surfaces.is_text[matched]
         anchors = matched[text & static.present[matched]]
         at = static.present[ctx.target_ids]
         if not len(anchors) or not at.any():

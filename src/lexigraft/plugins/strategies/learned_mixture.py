@@ -14,7 +14,7 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.rows import Rows, build_rows
 from lexigraft.core.grafting.strategy import InitContext, Strategy
-from lexigraft.core.methods.learned_weights import FreeWeights, aligned, mixable, steepest, taken, widened
+from lexigraft.core.methods.learned_weights import FreeWeights, aligned, mixable, steepest, widened
 from lexigraft.core.methods.row_optimizer import batches, learn_rows, planned_steps
 from lexigraft.core.methods.target_model import TargetLanguageModel
 from lexigraft.core.models.tables import Role
@@ -89,8 +89,8 @@ class LearnedMixture(Strategy):
         """Start, choose supports, learn the weights."""
         began = build_rows(named_chain(self.start), ctx)
         asked = np.unique(ctx.target_ids)
-        own = taken(began.provenance.mix, asked)
-        ids, own = asked[own.covered], taken(own, np.flatnonzero(own.covered))
+        own = began.provenance.mix.take(asked)
+        ids, own = asked[own.covered], own.take(np.flatnonzero(own.covered))
         if len(ids) < len(asked):
             ctx.journal.note(
                 f"{self.name}: {self.start} mixes no source rows for {len(asked) - len(ids):,} of {len(asked):,} "
@@ -98,10 +98,10 @@ class LearnedMixture(Strategy):
             )
         at = np.where(np.isin(ctx.target_ids, ids), np.searchsorted(ids, ctx.target_ids), -1)
         if not len(ids) or not self.max_steps:
-            return taken(own, at)
+            return own.take(at)
         lesson = _Lesson.of(self, ctx, began, ids, own)
         lesson.learn()
-        return {role: taken(weights.mix(), at) for role, weights in lesson.by_role.items()}
+        return {role: weights.mix().take(at) for role, weights in lesson.by_role.items()}
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from typing import ClassVar
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.strategy import InitContext, Strategy
+from lexigraft.core.methods.mixtures import shares
 
 CAPITALISED = 0.05
 """How often a word is taken to stand with a capital; it matters only for tokens that both forms share."""
@@ -40,9 +41,4 @@ class Oracle(Strategy):
                 for token in ctx.target.pieces(cased(target_word).encode(), True):
                     for piece in pieces:
                         behind[token][piece] += share * count / len(pieces)
-        return Mix.from_rows(_shares(behind.get(i, {})) for i in ctx.target_ids.tolist())
-
-
-def _shares(counts: dict[int, float]) -> tuple[list[int], list[float]]:
-    total = sum(counts.values())
-    return list(counts), [c / total for c in counts.values()]
+        return Mix.from_rows(shares(behind.get(i, {})) for i in ctx.target_ids.tolist())

@@ -13,7 +13,6 @@ from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
 from lexigraft.core.methods.mixtures import normalised_rows, pair_counts, sparse_mix, spread_out, uncovered
 from lexigraft.core.methods.token_vectors import from_words, ranks
 from lexigraft.core.methods.word_spaces import in_one_space
-from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
@@ -85,5 +84,5 @@ class Ramen(Strategy):
 
 def _tokens(vocabulary: Vocabulary, sentences: tuple[str, ...]) -> list[list[int]]:
     """Token ids of sentences, special and unknown tokens left out."""
-    usable = np.isin(vocabulary.surfaces.kinds, (Kind.TEXT, Kind.BYTE)).tolist()
+    usable = vocabulary.surfaces.is_text.tolist()
     return [[i for i in ids if usable[i]] for ids in vocabulary.encode(sentences)]

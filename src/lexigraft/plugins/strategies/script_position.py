@@ -28,9 +28,9 @@ class ScriptPosition(Strategy):
     """Each new row drawn around the source tokens of its script that stand in the same place of a word.
 
     ``row ~ N(mean, deviation)`` per dimension over the source's text tokens of the same cell: Unicode script (of the
-    first letter; tokens without one share a cell) by word-initial or not. A cell of fewer than `min_tokens` gives way
-    to the whole script, then to the position, then to all text tokens (these steps are this project's). A head bias
-    gets the cell's mean.
+    first character that has one; tokens without one share a cell) by word-initial or not. A cell of fewer than
+    `min_tokens` gives way to the whole script, then to the position, then to all text tokens (these steps are this
+    project's). A head bias gets the cell's mean.
 
     Source: Downey et al., "Embedding structure matters", MRL 2023; "heuristics" in the comparison of Yamaguchi et al.,
     "An empirical study on cross-lingual vocabulary adaptation", Findings of EMNLP 2024.

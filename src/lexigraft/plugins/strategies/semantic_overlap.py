@@ -15,7 +15,6 @@ from lexigraft.core.grafting.strategy import InitContext, Strategy
 from lexigraft.core.linalg.nearest import nearest
 from lexigraft.core.methods.mixtures import sparse_mix, spread_out
 from lexigraft.core.tokenization.alignment import align
-from lexigraft.core.tokenization.surface import Kind
 
 Ids = npt.NDArray[np.int64]
 
@@ -51,7 +50,7 @@ class SemanticOverlap(Strategy):
         """Give every token asked for its twin's row, or mix the rows of the overlap's twins."""
         static = ctx.resources.target_vectors()
         twins = self._overlap(ctx)
-        text = np.isin(ctx.target.surfaces.kinds, (Kind.TEXT, Kind.BYTE))
+        text = ctx.target.surfaces.is_text
         anchors = np.flatnonzero((twins >= 0) & text & static.present)
         asked = twins[ctx.target_ids]
         mixed = static.present[ctx.target_ids] & (asked < 0) & (len(anchors) > 0)
@@ -75,7 +74,7 @@ class SemanticOverlap(Strategy):
         lexical = (twins < 0) & (folded.rule_ids == folded.rules.index("case_fold"))
         twins[lexical] = folded.source_ids[lexical]
         ours, theirs = mutual_nearest(ctx.resources.compass(), ctx.memory_budget)
-        semantic = np.isin(ctx.source.surfaces.kinds[theirs], (Kind.TEXT, Kind.BYTE)) & (twins[ours] < 0)
+        semantic = ctx.source.surfaces.is_text[theirs] & (twins[ours] < 0)
         twins[ours[semantic]] = theirs[semantic]
         ctx.journal.note(
             f"Beyond the matched tokens {int(lexical.sum()):,} overlap in lower case and {int(semantic.sum()):,} as "

@@ -102,7 +102,7 @@ class TemaGraft(Strategy):
 
     def _by_vectors(self, ctx: InitContext) -> Plan:
         static, matched = ctx.resources.target_vectors(), ctx.alignment.matched
-        text = np.isin(ctx.target.surfaces.kinds[matched], (Kind.TEXT, Kind.BYTE))
+        text = ctx.target.surfaces.is_text[matched]
         anchors = matched[text & static.present[matched]]
         covered = static.present[ctx.target_ids]
         if not len(anchors) or not covered.any():

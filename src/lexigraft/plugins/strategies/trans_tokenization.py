@@ -10,8 +10,8 @@ import numpy as np
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
+from lexigraft.core.methods.mixtures import shares
 from lexigraft.core.methods.translation_counts import add_numbers, add_twins, smoothed, token_evidence, word_pairs
-from lexigraft.core.tokenization.surface import Kind
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,11 @@ class TransTokenization(Strategy):
         pairs = word_pairs(ctx.source, ctx.target, ctx.resources.parallel())
         evidence = token_evidence(pairs, self.min_count)
         add_numbers(evidence, ctx.source, ctx.target)
-        text = np.isin(ctx.target.surfaces.kinds, (Kind.TEXT, Kind.BYTE))
+        text = ctx.target.surfaces.is_text
         add_twins(evidence, ctx.alignment, np.flatnonzero(text).tolist())
         if self.smooth:
             evidence = smoothed(evidence, ctx.source, ctx.target)
         copied = frozenset(ctx.alignment.matched.tolist() if self.shared == "copy" else ())
         rows = ({} if i in copied else evidence.get(i, {}) for i in ctx.target_ids.tolist())
-        return Mix.from_rows(_shares(counts) for counts in rows)
-
-
-def _shares(counts: dict[int, int]) -> tuple[list[int], list[float]]:
-    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-    total = sum(counts.values())
-    return [j for j, _ in ordered], [count / total for _, count in ordered]
+        ordered = (dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))) for counts in rows)
+        return Mix.from_rows(map(shares, ordered))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +10,9 @@ import numpy as np
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Dense, Mix, Plan
 from lexigraft.core.grafting.resources import Compass, Donor, PoorModel, Resources, StaticVectors, WordVectors
-from lexigraft.core.grafting.rows import build_rows
+from lexigraft.core.grafting.rows import build_rows, covered_by
 from lexigraft.core.models.tables import FloatTables, Role
+from lexigraft.core.utils.random_state import global_randomness_kept
 from lexigraft.testing.trial import (
     BUDGET,
     SMALL_BUDGET,
@@ -21,7 +20,6 @@ from lexigraft.testing.trial import (
     LawBroken,
     NotApplicable,
     Trial,
-    covered,
     demand,
     materialised,
     only_if,
@@ -32,19 +30,6 @@ if TYPE_CHECKING:
     import torch
 
 TOLERANCE = 1e-5
-
-
-@contextmanager
-def _global_state_restored() -> Iterator[None]:
-    import torch
-
-    held = (random.getstate(), np.random.get_state(), torch.get_rng_state())  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(held[0])
-        np.random.set_state(held[1])  # noqa: NPY002
-        torch.set_rng_state(held[2])
 
 
 def _set_global_state(seed: int) -> None:
@@ -63,7 +48,7 @@ def _global_state() -> tuple[Any, ...]:
 
 
 def _arrays(part: Mix | Dense) -> list[Any]:
-    return [part.indptr, part.indices, part.weights] if isinstance(part, Mix) else [part.rows.numpy(), covered(part)]
+    return [part.indptr, part.indices, part.weights] if isinstance(part, Mix) else [part.rows.numpy(), covered_by(part)]
 
 
 def _equal(trial: Trial, first: Plan, second: Plan) -> bool:
@@ -75,7 +60,7 @@ def _equal(trial: Trial, first: Plan, second: Plan) -> bool:
 
 
 def _same_seed_same_plan(trial: Trial) -> None:
-    with _global_state_restored():
+    with global_randomness_kept():
         _set_global_state(1)
         first = trial.strategy.plan(trial.context(seed=5))
         _set_global_state(2)
@@ -84,7 +69,7 @@ def _same_seed_same_plan(trial: Trial) -> None:
 
 
 def _global_random_state_untouched(trial: Trial) -> None:
-    with _global_state_restored():
+    with global_randomness_kept():
         before = _global_state()
         trial.strategy.plan(trial.context())
         demand(_global_state() == before, "the global random state moved; draw from ctx.generator")
@@ -148,7 +133,8 @@ def _permuting_ids_permutes_rows(trial: Trial) -> None:
     roles = trial.context().roles
     first, second = parts(trial.plan, roles), parts(shuffled, roles)
     for role in first:
-        demand(np.array_equal(covered(first[role])[order], covered(second[role])), f"{role}: other rows are covered")
+        before, after = covered_by(first[role]), covered_by(second[role])
+        demand(np.array_equal(before[order], after), f"{role}: other rows are covered")
     one, two = materialised(trial, trial.plan), materialised(trial, shuffled)
     gaps = {role: float((one[role][torch.from_numpy(order)] - two[role]).abs().max()) for role in one}
     if all(gap < TOLERANCE for gap in gaps.values()):

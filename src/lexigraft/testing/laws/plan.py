@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lexigraft.core.grafting.plan import Dense, Mix, Plan
+from lexigraft.core.grafting.rows import covered_by
 from lexigraft.core.grafting.strategy import Body
 from lexigraft.core.models.tables import Role
-from lexigraft.testing.trial import Law, Trial, covered, demand, finished, only_if, parts
+from lexigraft.testing.trial import Law, Trial, demand, finished, only_if, parts
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +40,7 @@ def _rows_asked_are_rows_returned(trial: Trial) -> None:
             demand(
                 part.rows.shape[1:] == width, f"{role}: rows of shape {tuple(part.rows.shape[1:])}, not {tuple(width)}"
             )
-        mask = covered(part)
+        mask = covered_by(part)
         demand(
             mask.dtype == np.bool_ and mask.shape == (len(trial.asked),),
             f"{role}: covered is {mask.dtype} {mask.shape}",
@@ -65,7 +66,7 @@ def _values_are_finite(trial: Trial) -> None:
         if isinstance(part, Mix):
             demand(bool(np.isfinite(part.weights).all()), f"{role}: weights are not finite")
         else:
-            demand(bool(part.rows[covered(part)].isfinite().all()), f"{role}: rows are not finite")
+            demand(bool(part.rows[covered_by(part)].isfinite().all()), f"{role}: rows are not finite")
 
 
 def _no_covered_row_is_zero(trial: Trial) -> None:
@@ -75,7 +76,7 @@ def _no_covered_row_is_zero(trial: Trial) -> None:
         if role == Role.BIAS or (isinstance(part, Mix) and role not in trial.ground.tables):
             continue
         table = trial.ground.tables.get(Role(role), trial.ground.tables[Role.INPUT])
-        zero = (finished(part, table)[covered(part)] == 0).all(dim=1)
+        zero = (finished(part, table)[covered_by(part)] == 0).all(dim=1)
         demand(bool(zero.all()) or not control, f"{role}: {int((~zero).sum())} rows are not the zeros it claims")
         demand(
             not bool(zero.any()) or control,
@@ -107,7 +108,7 @@ def _convex_where_claimed(trial: Trial) -> None:
             demand(off == 0, f"{role}: the weights of {off} rows do not sum to 1")
         else:
             table = trial.ground.tables[Role(role)][: trial.ground.source.size]
-            demand(_inside(part.rows[covered(part)], table), f"{role}: rows leave the source table's range")
+            demand(_inside(part.rows[covered_by(part)], table), f"{role}: rows leave the source table's range")
 
 
 def _inside(rows: torch.Tensor, table: torch.Tensor) -> bool:

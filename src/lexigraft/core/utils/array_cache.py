@@ -1,0 +1,50 @@
+"""Arrays cached in a file under the hash of what made them."""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.utils.files import replacing
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+T = TypeVar("T")
+
+logger = logging.getLogger("lexigraft")
+
+
+def cached_arrays(
+    path: Path, make: Callable[[], T], to_arrays: Callable[[T], Arrays], from_arrays: Callable[[Arrays], T]
+) -> T:
+    """A value read from its file, or made and written there; a damaged file is told of and made again.
+
+    Args:
+        path: An ``.npz`` file, whose name holds the hash of everything that decides the value.
+        make: Makes the value.
+        to_arrays: The value as named arrays (none of Python objects).
+        from_arrays: The value of such arrays; raises ValueError, KeyError, IndexError or TypeError where they cannot be
+            those of ``to_arrays``.
+
+    Raises:
+        LexigraftError: The file cannot be written.
+    """
+    if path.is_file():
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+                return from_arrays({name: held[name] for name in held.files})
+        except (
+            OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError,
+            NotImplementedError, zipfile.BadZipFile, zlib.error,
+        ) as error:  # fmt: skip
+            logger.warning("the cached file %s is damaged and is made again: %s", path.name, error)
+    value = make()
+    with replacing(path) as temporary, temporary.open("wb") as written:
+        np.savez(written, **to_arrays(value))  # type: ignore[arg-type]
+    return value
