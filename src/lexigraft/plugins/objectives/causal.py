@@ -27,7 +27,7 @@ class Causal(Objective):
     Source: Radford et al. 2018.
 
     Attributes:
-        logits_per_block: How many logits one block may hold; by default 2**25, and 2**27 on a GPU.
+        logits_per_block: How many logits one block may hold; by default what suits the device.
     """
 
     name: ClassVar[str] = "causal"

@@ -31,7 +31,7 @@ class Masked(Objective):
         mask_share: Share of the tokens to guess.
         mask_token_share: Share of the chosen tokens that become the mask token.
         random_token_share: Share of the chosen tokens that become a random token.
-        logits_per_block: How many logits are held at a time; by default 2**25, and 2**27 on a GPU.
+        logits_per_block: How many logits are held at a time; by default what suits the device.
     """
 
     name: ClassVar[str] = "masked"
