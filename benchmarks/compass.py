@@ -24,7 +24,7 @@ from lexigraft.core.evaluation.cell import CellResult
 from lexigraft.core.evaluation.statistics import estimate
 from lexigraft.core.grafting.folder import read_provenance
 from lexigraft.core.methods.compass import CompassSettings
-from lexigraft.core.methods.compass_cache import kept_compass
+from lexigraft.core.methods.compass_cache import cached_compass
 from lexigraft.report.tables import interval
 
 STRATEGIES: list[Any] = [
@@ -62,8 +62,8 @@ def main(recipe: str, folder: str, part: str = "") -> int:
     settings = {"as it is": found["compass"]}
     for change in CHANGES:
         name = ", ".join(f"{name} {value}" for name, value in change.items())
-        changed = partial(kept_compass, settings=CompassSettings(**change))
-        with patch("lexigraft.api.inputs.kept_compass", changed):
+        changed = partial(cached_compass, settings=CompassSettings(**change))
+        with patch("lexigraft.api.inputs.cached_compass", changed):
             settings[name] = _run(recipe, Path(folder) / name, ["compass"])["compass"]
     _print("compass", settings, "as it is")
     return 0

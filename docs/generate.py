@@ -114,8 +114,8 @@ def main() -> int:
     try:
         for path, content in GENERATED.items():
             print(f"{path} {'rewritten' if rewrite(path, content()) else 'is up to date'}")
-    except LexigraftError as fault:
-        print(f"error: {fault}", file=sys.stderr)
+    except LexigraftError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

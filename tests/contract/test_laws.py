@@ -55,7 +55,7 @@ def test_the_made_inputs_put_every_strategy_to_work(fixture: str) -> None:
     assert often.sum() > 5
     assert (~often).sum() > 5
     assert len(where.extended.alignment.new) == len(EXTRA_TOKENS)
-    assert len(where.same.alignment.new) == 0
+    assert len(where.same_tokenizer.alignment.new) == 0
 
 
 def test_what_the_laws_write_is_removed() -> None:

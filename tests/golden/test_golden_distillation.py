@@ -21,7 +21,7 @@ from lexigraft.core.grafting.strategy import InitContext, Strategy
 from lexigraft.core.methods.distillation import TwoReadings, padded
 from lexigraft.core.methods.new_token_loss import prediction
 from lexigraft.core.methods.occurrences import Snippet, frame, whole_pieces
-from lexigraft.core.methods.starting_rows import Start
+from lexigraft.core.methods.starting_rows import StartingRows
 from lexigraft.core.models.attention_capture import watching
 from lexigraft.core.models.frozen_model import FrozenModel
 from lexigraft.core.models.tables import Role
@@ -58,7 +58,7 @@ def input_rows(strategy: Strategy, ctx: InitContext) -> torch.Tensor:
 def lesson_of(strategy: Strategy, ctx: InitContext) -> Any:
     module = {"token_distillation": token_distillation, "attention_matching": attention_matching}[strategy.name]
     frozen = FrozenModel.of(ctx.resources.model(), ctx.source.size)
-    return module._Lesson(strategy, ctx, frozen, Start.of(strategy.start, ctx))
+    return module._Lesson(strategy, ctx, frozen, StartingRows.of(strategy.start, ctx))
 
 
 def test_the_distance_of_the_hidden_states_by_hand() -> None:

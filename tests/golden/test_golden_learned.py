@@ -94,11 +94,11 @@ def test_slopes_are_those_of_finite_differences(tied: bool) -> None:
     def loss() -> float:
         for hull, table in zip(hulls, tables, strict=True):
             table[1:3] = hull.rows().detach()
-        return task.slopes(np.arange(4))[0]
+        return task.gradients(np.arange(4))[0]
 
     loss()
-    slopes = task.slopes(np.arange(4))[1]
-    for hull, slope in zip(hulls, slopes, strict=True):
+    gradients = task.gradients(np.arange(4))[1]
+    for hull, slope in zip(hulls, gradients, strict=True):
         hull.rows().backward(slope[1:3])
         assert hull.values.grad is not None
         for entry in range(len(hull.values)):

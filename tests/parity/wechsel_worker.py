@@ -47,8 +47,8 @@ def main(request: dict[str, object]) -> dict[str, object]:
     models = [fasttext.load_model(request[side]) for side in ("source_vectors", "target_vectors")]
     try:
         initialiser = WECHSEL(*models, bilingual_dictionary=request["dictionary"])
-    except ValueError as fault:
-        return {"fault": str(fault)}
+    except ValueError as error:
+        return {"error": str(error)}
     table = np.load(request["table"])
     options = {"use_subword_info": request["ngrams"]}
     rows, info = initialiser.apply(source, target, table, **options)

@@ -21,7 +21,7 @@ from lexigraft.core.models.streaming import (
     AT_ONCE,
     BLOCK,
     Copied,
-    Given,
+    InlineBytes,
     Values,
     holds,
     is_made_of,
@@ -97,7 +97,7 @@ def test_a_file_without_a_replaced_tensor_is_the_same_file(folder: Path) -> None
 def test_pieces_are_compared_byte_for_byte(tmp_path: Path) -> None:
     path, other = tmp_path / "file", tmp_path / "other"
     other.write_bytes(b"0123456789")
-    pieces = [Given(b"ab"), Copied(other, 2, 5), Values(torch.tensor([1.0]), "F32")]
+    pieces = [InlineBytes(b"ab"), Copied(other, 2, 5), Values(torch.tensor([1.0]), "F32")]
     write_pieces(path, pieces)
     content = b"ab23456" + struct.pack("<f", 1.0)
     assert path.read_bytes() == content
@@ -126,7 +126,7 @@ def test_a_file_that_ends_while_it_is_read_is_told(tmp_path: Path) -> None:
 def test_long_stretches_are_copied_as_they_are(tmp_path: Path, cached: bool) -> None:
     content = np.random.default_rng(0).bytes(2 * AT_ONCE + 12_345)
     (tmp_path / "source").write_bytes(content)
-    pieces = [Given(b"abc"), Copied(tmp_path / "source", 7, len(content) - 9), Given(b"xyz")]
+    pieces = [InlineBytes(b"abc"), Copied(tmp_path / "source", 7, len(content) - 9), InlineBytes(b"xyz")]
     write_pieces(tmp_path / "new", pieces, cached=cached)
     assert (tmp_path / "new").read_bytes() == b"abc" + content[7:-2] + b"xyz"
 
@@ -137,7 +137,7 @@ def test_a_file_system_that_cannot_copy_is_read_instead(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(os, "sendfile", refuses)
     (tmp_path / "source").write_bytes(b"0123456789")
-    write_pieces(tmp_path / "new", [Given(b"abc"), Copied(tmp_path / "source", 2, 5)])
+    write_pieces(tmp_path / "new", [InlineBytes(b"abc"), Copied(tmp_path / "source", 2, 5)])
     assert (tmp_path / "new").read_bytes() == b"abc23456"
 
 
@@ -204,8 +204,8 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_checkpoint_that_is_not_what_it_says_is_refused(fault: str, folder: Path) -> None:
-    damage, said = FAULTS[fault]
+def test_a_checkpoint_that_is_not_what_it_says_is_refused(error: str, folder: Path) -> None:
+    damage, said = FAULTS[error]
     damage(folder)
     with pytest.raises(LexigraftError, match=said):
         open_checkpoint(folder)

@@ -11,8 +11,8 @@ import torch
 from fixtures.small_worlds import words
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.methods.compass import CompassSettings, association, fold, point, steer
-from lexigraft.core.methods.compass_cache import kept_compass
+from lexigraft.core.methods.compass import CompassSettings, association, build_compass, fit_basis, project
+from lexigraft.core.methods.compass_cache import cached_compass
 from lexigraft.core.methods.cooccurrence import ContextWords
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import TARGET_TEXT
@@ -24,7 +24,7 @@ VOCABULARY = ("the", "sun", "moon", "shines", "red", "pale", "a", "and")
 
 def test_a_word_that_both_vocabularies_hold_whole_has_one_vector_whatever_its_id() -> None:
     source, target = words(*VOCABULARY), words(*reversed(VOCABULARY), "nowhere")
-    found = steer(TEXT, source, target)
+    found = build_compass(TEXT, source, target)
     for word in VOCABULARY:
         i, j = source.id_of(word), target.id_of(word)
         assert i is not None
@@ -37,7 +37,7 @@ def test_a_word_that_both_vocabularies_hold_whole_has_one_vector_whatever_its_id
 def test_pieces_of_a_word_stand_where_the_word_stands() -> None:
     # Only the target cuts "moon" in two; both halves see exactly the contexts of the whole word.
     source, target = words(*VOCABULARY), words("the", "sun", "mo", "##on", "shines", "red", "pale", "a", "and")
-    found = steer(TEXT, source, target)
+    found = build_compass(TEXT, source, target)
     whole = found.source.vectors[source.id_of("moon")]
     for piece in ("mo", "##on"):
         torch.testing.assert_close(found.target.vectors[target.id_of(piece)], whole)
@@ -47,11 +47,11 @@ def test_pieces_of_a_word_stand_where_the_word_stands() -> None:
 
 def test_rare_tokens_are_absent_and_too_little_text_is_refused() -> None:
     vocabulary = words(*VOCABULARY)
-    found = steer([*TEXT, "the and"], vocabulary, vocabulary, CompassSettings(min_count=30))
+    found = build_compass([*TEXT, "the and"], vocabulary, vocabulary, CompassSettings(min_count=30))
     assert not found.source.present[vocabulary.id_of("and")]
     assert found.source.present[vocabulary.id_of("sun")]
     with pytest.raises(LexigraftError, match="too little text"):
-        steer(["sun"], vocabulary, vocabulary)
+        build_compass(["sun"], vocabulary, vocabulary)
 
 
 def test_counts_of_a_line_by_hand() -> None:
@@ -84,16 +84,16 @@ def test_every_token_is_counted_at_its_own_word(family: str) -> None:
 def test_folding_in_is_where_the_slope_is_zero() -> None:
     vocabulary = Vocabulary.of(tiny_tokenizer("unigram", "target"))
     text = ContextWords.of(TARGET_TEXT.splitlines(), 80, 2)
-    needle = point(text.beside_words(False), 10, 0.75)
-    contexts = needle.contexts
+    basis = fit_basis(text.beside_words(False), 10, 0.75)
+    contexts = basis.contexts
     np.testing.assert_allclose(contexts.T @ contexts, np.eye(10), atol=1e-5)
     counts = text.beside(vocabulary, True)
-    vectors = fold(counts, needle, 1.0)
-    left = vectors @ contexts.T - association(counts, needle.shares)
+    vectors = project(counts, basis, 1.0)
+    left = vectors @ contexts.T - association(counts, basis.shares)
     np.testing.assert_allclose(left @ contexts, 0, atol=1e-4)
     # The contexts' own rows come out as the decomposition has them: U S^power, so their squares sum to S^(2 power).
-    own = fold(text.beside_words(False), needle, 0.5)
-    np.testing.assert_allclose((own**2).sum(axis=0), needle.strengths, rtol=1e-4)
+    own = project(text.beside_words(False), basis, 0.5)
+    np.testing.assert_allclose((own**2).sum(axis=0), basis.strengths, rtol=1e-4)
 
 
 def test_mutual_information_of_two_words_by_hand() -> None:
@@ -110,16 +110,16 @@ def test_a_compass_is_kept_by_content_and_made_again_where_it_is_damaged(
 ) -> None:
     source, target = words(*VOCABULARY), words(*reversed(VOCABULARY))
     corpus = Corpus.of(TEXT)
-    first = kept_compass(corpus, source, target, tmp_path)
+    first = cached_compass(corpus, source, target, tmp_path)
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:100])
-    again = kept_compass(corpus, source, target, tmp_path)
+    again = cached_compass(corpus, source, target, tmp_path)
     assert "damaged" in caplog.text
     # What lies in the file is what is read: here it is twice what was learned.
     with np.load(file) as held:
         doubled = {name: held[name] * (2 if name.endswith("vectors") else 1) for name in held}
     np.savez(file, **doubled)
-    read = kept_compass(corpus, source, target, tmp_path)
+    read = cached_compass(corpus, source, target, tmp_path)
     for found, times in ((again, 1), (read, 2)):
         for side in ("source", "target"):
             assert torch.equal(getattr(found, side).vectors, times * getattr(first, side).vectors)
@@ -129,8 +129,8 @@ def test_a_compass_is_kept_by_content_and_made_again_where_it_is_damaged(
 
 def test_a_compass_of_other_settings_is_another(tmp_path: Path) -> None:
     vocabulary = words(*VOCABULARY)
-    kept_compass(Corpus.of(TEXT), vocabulary, vocabulary, tmp_path)
-    kept_compass(Corpus.of(TEXT), vocabulary, vocabulary, tmp_path, CompassSettings(window=1))
+    cached_compass(Corpus.of(TEXT), vocabulary, vocabulary, tmp_path)
+    cached_compass(Corpus.of(TEXT), vocabulary, vocabulary, tmp_path, CompassSettings(window=1))
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -145,7 +145,7 @@ def test_a_context_that_stands_beside_no_other_says_nothing() -> None:
     # Four contexts, the most frequent words; "lone" only ever stands beside "rare", which is not one of them.
     text = [*["the red sun"] * 30, *["lone rare"] * 20]
     vocabulary = words("the", "red", "sun", "lone", "rare")
-    found = steer(text, vocabulary, vocabulary, CompassSettings(contexts=4))
+    found = build_compass(text, vocabulary, vocabulary, CompassSettings(contexts=4))
     assert bool(found.source.vectors.isfinite().all())
     assert found.source.present[vocabulary.id_of("sun")]
     assert not found.source.present[vocabulary.id_of("rare")]

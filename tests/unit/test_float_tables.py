@@ -18,12 +18,12 @@ def test_a_table_is_converted_once_and_not_before_it_is_read() -> None:
     stored = torch.randn(3, 4).to(torch.bfloat16)
     tables = FloatTables({Role.INPUT: stored})
     assert list(tables) == [Role.INPUT]
-    assert tables.as_held(Role.INPUT) is stored
+    assert tables.as_stored(Role.INPUT) is stored
     read = tables[Role.INPUT]
     assert read.dtype == torch.float32
     assert torch.equal(read, stored.float())
     assert tables[Role.INPUT] is read
-    assert tables.as_held(Role.INPUT) is read
+    assert tables.as_stored(Role.INPUT) is read
 
 
 def test_tables_in_float32_are_shared() -> None:
@@ -57,4 +57,4 @@ def test_rows_are_those_of_tables_in_float32(fallback: str) -> None:
     for role, table in theirs.tables.items():
         assert table.dtype == ours.tables[role].dtype == torch.float32
         assert torch.equal(ours.tables[role], table)
-        assert tables.as_held(role) is stored[role]
+        assert tables.as_stored(role) is stored[role]

@@ -233,7 +233,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from lexigraft.core.grafting import writer
-from lexigraft.core.models.streaming import Given
+from lexigraft.core.models.streaming import InlineBytes
 from lexigraft.core.grafting.pipeline import make_chain, prepare_graft
 from lexigraft.core.tokenization.loading import load_vocabulary
 
@@ -248,7 +248,7 @@ class Fatal:
 
 def deadly(path, pieces, cached):
     done.append(path)
-    write(path, pieces if len(done) <= int(shards) else [Given(b"half of it"), Fatal()], cached=cached)
+    write(path, pieces if len(done) <= int(shards) else [InlineBytes(b"half of it"), Fatal()], cached=cached)
 
 writer.write_pieces = deadly
 made = prepare_graft(source, load_vocabulary(target), make_chain([("subword_mean", {})]), {})
@@ -318,13 +318,13 @@ def test_another_graft_keeps_only_what_is_right_for_it(killed: Path, tmp_path: P
     same_as_in_memory(made, tmp_path / "out")
 
 
-def failing(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     write, done = writer.write_pieces, []
 
     def fails(path: Path, pieces: list[Piece], *, cached: bool) -> None:
         done.append(path)
         if len(done) == 3:
-            raise fault
+            raise error
         write(path, pieces, cached=cached)
 
     monkeypatch.setattr(writer, "write_pieces", fails)

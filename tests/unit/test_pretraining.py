@@ -13,7 +13,7 @@ import torch
 from fixtures.adapting import CORPUS, weights
 from fixtures.denormals import all_zeros
 from lexigraft.adapters.training.pretrain import build, fitted, pretrain, start_at_unigrams
-from lexigraft.core.config.model_presets import PRESETS
+from lexigraft.core.config.model_presets import MODEL_PRESETS
 from lexigraft.core.config.recipe import PretrainSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -39,13 +39,13 @@ def _shape(folder: Path, kind: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("preset", sorted(PRESETS))
+@pytest.mark.parametrize("preset", sorted(MODEL_PRESETS))
 def test_presets_fit_the_vocabulary(preset: str) -> None:
     from transformers import AutoConfig
 
     kind = "wordpiece" if preset.startswith("bert") else "unigram"
     vocabulary = Vocabulary.of(tiny_tokenizer(kind, "target"))
-    config = fitted(AutoConfig.for_model(**PRESETS[preset]), vocabulary, 600)
+    config = fitted(AutoConfig.for_model(**MODEL_PRESETS[preset]), vocabulary, 600)
     assert config.vocab_size == vocabulary.size
     assert config.pad_token_id == vocabulary.specials["pad"]
     assert config.max_position_embeddings >= 600

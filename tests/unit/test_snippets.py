@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.small_worlds import words
 from lexigraft.core.methods.distillation import TwoReadings, padded
-from lexigraft.core.methods.occurrences import Automaton, Found, Snippet, apart, frame, gather, whole_pieces
+from lexigraft.core.methods.occurrences import Automaton, Found, Snippet, drop_overlaps, frame, gather, whole_pieces
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
@@ -32,9 +32,9 @@ def test_the_automaton_finds_what_a_plain_search_finds() -> None:
 
 def test_of_overlapping_strings_the_longest_stays_then_the_leftmost() -> None:
     patterns = [(1, 2), (2, 3, 4), (4, 5), (5, 6)]
-    found = apart(Automaton(patterns).find([1, 2, 3, 4, 5, 6, 1, 2]))
+    found = drop_overlaps(Automaton(patterns).find([1, 2, 3, 4, 5, 6, 1, 2]))
     assert found == [Found(1, 4, 1), Found(4, 6, 3), Found(6, 8, 0)]
-    assert apart(Automaton([(1, 1)]).find([1, 1, 1])) == [Found(0, 2, 0)]
+    assert drop_overlaps(Automaton([(1, 1)]).find([1, 1, 1])) == [Found(0, 2, 0)]
 
 
 def test_a_replaced_string_stands_for_its_last_piece() -> None:

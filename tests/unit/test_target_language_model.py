@@ -37,7 +37,7 @@ def test_the_loss_is_that_of_the_source_model_with_new_rows_appended(name: str) 
     on = ground(name)
     model, rows = grafted(on)
     sequences = list(model.packed(LINES, 16)[:4])
-    loss, _ = model.slopes(sequences, torch.Generator().manual_seed(3))
+    loss, _ = model.gradients(sequences, torch.Generator().manual_seed(3))
     ids = torch.from_numpy(np.stack(sequences).astype(np.int64))
     batch = model.objective.batch(ids, on.target, torch.Generator().manual_seed(3))
     # The other way: the source's own model, its ids for what matches, and every target row appended behind its table.
@@ -60,10 +60,10 @@ def test_slopes_are_those_of_finite_differences(name: str) -> None:
     sequences = list(model.packed(LINES, 16)[:4])
 
     def loss() -> float:
-        return float(model.slopes(sequences, torch.Generator().manual_seed(3))[0])
+        return float(model.gradients(sequences, torch.Generator().manual_seed(3))[0])
 
-    _, slopes = model.slopes(sequences, torch.Generator().manual_seed(3))
-    for role, slope in slopes.items():
+    _, gradients = model.gradients(sequences, torch.Generator().manual_seed(3))
+    for role, slope in gradients.items():
         steepest = int(slope.flatten().abs().argmax())
         entry = model.tables[role].view(-1)
         ends = []
@@ -86,7 +86,7 @@ def test_the_source_model_stays_and_its_body_is_shared_not_copied(name: str) -> 
         assert torch.equal(p, before[n]), n
         assert p.requires_grad
     twin = frozen_copy(on.model)
-    tables = {t.data_ptr() for t in on.live.by_role.values()}
+    tables = {t.data_ptr() for t in on.model_tables.by_role.values()}
     shared = [n for n, p in on.model.named_parameters() if p.dtype == torch.float32 and p.data_ptr() not in tables]
     weights = dict(twin.named_parameters())
     for n in shared:

@@ -10,13 +10,13 @@ import pytest
 from lexigraft.adapters.word_aligners import align_with_eflomal
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.methods.fast_align import PRIOR, _Direction, _dirichlet_means, align_words
-from lexigraft.core.methods.fast_align_cells import cells_of
+from lexigraft.core.methods.fast_align_cells import alignment_cells
 from lexigraft.core.methods.symmetrization import symmetrised
 
-Links = list[list[tuple[int, int]]]
+UnitLinks = list[list[tuple[int, int]]]
 
 
-def linked_sentences(sentences: int, seed: int = 0) -> tuple[list[list[str]], list[list[str]], Links]:
+def linked_sentences(sentences: int, seed: int = 0) -> tuple[list[list[str]], list[list[str]], UnitLinks]:
     """Sentences of 60 words, word for word in another language, each pair of neighbours turned with chance 1/3.
 
     Words follow Zipf's law; "le" stands before every second word of the target and means nothing in the source.
@@ -25,7 +25,7 @@ def linked_sentences(sentences: int, seed: int = 0) -> tuple[list[list[str]], li
     chance = 1 / np.arange(1, 61)
     source: list[list[str]] = []
     target: list[list[str]] = []
-    links: Links = []
+    links: UnitLinks = []
     for _ in range(sentences):
         words = rng.choice(60, size=int(rng.integers(3, 12)), p=chance / chance.sum())
         order = np.arange(len(words))
@@ -65,7 +65,7 @@ def test_alignment_is_the_same_every_time_and_blind_to_case() -> None:
 def test_blocks_do_not_matter() -> None:
     source, target, _ = linked_sentences(100)
     whole = align_words(source, target)
-    assert len(cells_of(source, target, block_cells=500).blocks) > 5
+    assert len(alignment_cells(source, target, block_cells=500).blocks) > 5
     assert align_words(source, target, block_cells=500) == whole
 
 
@@ -91,7 +91,7 @@ def test_links_are_inside_their_sentences() -> None:
 
 
 def test_the_feature_and_the_pairs_of_one_sentence() -> None:
-    cells = cells_of([["a", "b"]], [["x", "y", "A"]])
+    cells = alignment_cells([["a", "b"]], [["x", "y", "A"]])
     (block,) = cells.blocks
     assert [block.row.tolist(), block.column.tolist()] == [[0, 0, 1, 1, 2, 2], [0, 1, 0, 1, 0, 1]]
     # -|i/2 - j/3|, i = 1, 2 for j = 1, 2, 3.
@@ -110,7 +110,7 @@ def test_the_feature_and_the_pairs_of_one_sentence() -> None:
 
 def test_the_tension_is_where_the_slope_is_zero() -> None:
     source, target, _ = linked_sentences(200)
-    direction = _Direction(cells_of(source, target), back=False)
+    direction = _Direction(alignment_cells(source, target), back=False)
     expected = direction._expect()
     direction._fit_tension(expected)
     feature, shape = direction._shapes.feature, direction._shapes.shape
@@ -127,7 +127,7 @@ def test_the_tension_is_where_the_slope_is_zero() -> None:
 def test_expectations_add_up() -> None:
     source, target, _ = linked_sentences(50)
     for back, words in ((False, target), (True, source)):
-        expected = _Direction(cells_of(source, target), back)._expect()
+        expected = _Direction(alignment_cells(source, target), back)._expect()
         assert expected.pairs.sum() + expected.empty.sum() == pytest.approx(sum(map(len, words)))
         assert expected.places.sum() == pytest.approx(expected.pairs.sum())
 

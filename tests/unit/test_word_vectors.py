@@ -22,7 +22,7 @@ from lexigraft.core.data.dictionary import Dictionary
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.resources import WordSpace
-from lexigraft.core.methods.token_vectors import CAPITALISED_TOO, evenly, frequencies, from_words, ranks, spelt
+from lexigraft.core.methods.token_vectors import CAPITALISED_TOO, equal_weights, frequencies, from_words, ranks, spelt
 from lexigraft.core.methods.word_spaces import paired_words
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
@@ -259,7 +259,7 @@ def test_token_vectors_are_means_over_the_words_that_hold_the_token(family: str)
     for weights, once, forms in (
         (frequencies(space), False, ("{}", " {}")),
         (ranks(space), True, ("{}", " {}")),
-        (evenly(space), True, ("{}", " {}", "+", " +")),
+        (equal_weights(space), True, ("{}", " {}", "+", " +")),
     ):
         sums, totals = torch.zeros(vocabulary.size, 5, dtype=torch.float64), torch.zeros(vocabulary.size)
         for n, name in enumerate(names):

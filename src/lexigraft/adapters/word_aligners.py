@@ -13,10 +13,10 @@ from lexigraft.core.grafting.resources import Aligner, Words
 from lexigraft.core.methods.fast_align import LONGEST, align_words
 from lexigraft.core.methods.symmetrization import symmetrised
 
-Links = list[list[tuple[int, int]]]
+UnitLinks = list[list[tuple[int, int]]]
 
 
-def align_with_eflomal(source: Words, target: Words) -> Links:
+def align_with_eflomal(source: Words, target: Words) -> UnitLinks:
     """Link words with eflomal (Östling & Tiedemann 2016): a sampled HMM with fertilities, symmetrised as ours.
 
     eflomal seeds itself from the system, so two runs differ in some links. It runs its own program (GPL 3).
@@ -38,7 +38,7 @@ def align_with_eflomal(source: Words, target: Words) -> Links:
         raise LexigraftError(
             "the aligner eflomal is not installed", "eflomal", "pip install eflomal (GPL), or use aligner: builtin"
         ) from None
-    links: Links = [[] for _ in source]
+    links: UnitLinks = [[] for _ in source]
     lengths = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]
     usable = [n for n, sides in enumerate(lengths) if min(sides) > 0 and max(sides) <= LONGEST]
     if not usable:

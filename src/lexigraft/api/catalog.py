@@ -184,7 +184,7 @@ def list_strategies(have: Collection[str] | None = None) -> list[StrategyRecord]
         UnknownName: A word for something to have that does not exist.
     """
     given = None if have is None else check_words(have)
-    return [describe(plugin, given) for plugin in discover("strategy").values()]
+    return [describe_strategy(plugin, given) for plugin in discover("strategy").values()]
 
 
 def by_needs(found: Sequence[StrategyRecord]) -> dict[str, list[StrategyRecord]]:
@@ -215,10 +215,12 @@ def details(name: str) -> StrategyDetails:
     """
     plugin, preset = resolve("strategy", name)
     documentation = inspect.getdoc(plugin.cls) if plugin.cls else f"This strategy is broken: {plugin.broken}"
-    return StrategyDetails(describe(plugin), documentation or "", fields_of(plugin), plugin.record.fields, preset)
+    return StrategyDetails(
+        describe_strategy(plugin), documentation or "", fields_of(plugin), plugin.record.fields, preset
+    )
 
 
-def describe(plugin: Plugin, have: Collection[str] | None = None) -> StrategyRecord:
+def describe_strategy(plugin: Plugin, have: Collection[str] | None = None) -> StrategyRecord:
     """One strategy's record.
 
     Args:

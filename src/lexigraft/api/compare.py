@@ -107,7 +107,7 @@ def compare(
     tracker = _tracker(settings, folder)
     prepared, target = prepare(settings, texts, folder / "prepared", say)
     shared = Shared(texts, source, target, chains)
-    comparison = describe(settings, prepared, shared)
+    comparison = describe_comparison(settings, prepared, shared)
     if tracker:
         tracker.start(comparison, dump_recipe(settings))
     try:
@@ -131,7 +131,7 @@ def compare(
     return Compared(folder, comparison, tuple(results), report, tracker.uri if tracker else "", message)
 
 
-def describe(recipe: CompareSettings, prepared: Prepared, shared: Shared) -> Comparison:
+def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Shared) -> Comparison:
     """The cells and the facts of a comparison."""
     texts, vocabulary = shared.texts, shared.target
     cells = cells_of(recipe, prepared, texts, vocabulary.hash, shared.chains)

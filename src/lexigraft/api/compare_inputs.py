@@ -17,7 +17,7 @@ from lexigraft.core.config.recipe import (
     PretrainSettings,
     TokenizerSettings,
 )
-from lexigraft.core.data.corpus import Corpus, load_corpus, split, spread, without
+from lexigraft.core.data.corpus import Corpus, evenly_chosen, load_corpus, split, without
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.folder import write_model
 from lexigraft.core.grafting.pipeline import make_chain
@@ -108,8 +108,8 @@ def load_texts(recipe: CompareSettings) -> Texts:
     if not len(train) or not len(heldout):
         raise LexigraftError("corpus is too small to split", f"{len(train)} training and {len(heldout)} held-out lines")
     limit = given.heldout_lines
-    measured = {name: spread(text, limit) for name, text in also.items()}
-    return Texts(train, spread(heldout, limit), measured, _source_text(given, also.get("source")))
+    measured = {name: evenly_chosen(text, limit) for name, text in also.items()}
+    return Texts(train, evenly_chosen(heldout, limit), measured, _source_text(given, also.get("source")))
 
 
 def _source_text(given: CorpusSettings, heldout: Corpus | None) -> Corpus | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lexigraft.api.train import adapt_model
 from lexigraft.core.config.recipe import AdaptSettings, GraftSettings, Phase
-from lexigraft.core.data.corpus import Corpus, split, spread, without
+from lexigraft.core.data.corpus import Corpus, evenly_chosen, split, without
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import graft_model, make_chain
 from lexigraft.core.grafting.resources import Loader, ProbeRun
@@ -51,7 +51,7 @@ def hold_out(corpus: Corpus) -> tuple[Corpus, Corpus]:
         LexigraftError: The text is too small to hold lines out.
     """
     _, heldout = split(corpus, SHARE, SPLIT)
-    lines = spread(heldout, LINES)
+    lines = evenly_chosen(heldout, LINES)
     return without(corpus, lines), lines
 
 

@@ -89,9 +89,9 @@ def _invoke(as_json: bool) -> Any:
         return _leaving(lambda: app(standalone_mode=True))
     try:
         return app(standalone_mode=False)
-    except Exception as fault:
-        if hasattr(fault, "format_message") and hasattr(fault, "exit_code"):
-            raise LexigraftError("the command line is not valid", fault.format_message(), "See --help") from None
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+            raise LexigraftError("the command line is not valid", error.format_message(), "See --help") from None
         raise
 
 

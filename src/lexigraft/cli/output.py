@@ -101,15 +101,15 @@ def guarded(run: Callable[[], Any], as_json: bool) -> int:
     """
     try:
         run()
-    except LexigraftError as fault:
-        return _fail(fault, as_json)
-    except OSError as fault:
-        if fault.errno not in (28, 30, 13, 122):
+    except LexigraftError as error:
+        return _fail(error, as_json)
+    except OSError as error:
+        if error.errno not in (28, 30, 13, 122):
             raise
-        reason = fault.strerror or str(fault)
+        reason = error.strerror or str(error)
         return _fail(
             LexigraftError(
-                "the disk refused", f"{reason}: {fault.filename or ''}", "Free space or choose another folder"
+                "the disk refused", f"{reason}: {error.filename or ''}", "Free space or choose another folder"
             ),
             as_json,
         )
@@ -122,13 +122,13 @@ def guarded(run: Callable[[], Any], as_json: bool) -> int:
     return 0
 
 
-def _fail(fault: LexigraftError, as_json: bool) -> int:
+def _fail(error: LexigraftError, as_json: bool) -> int:
     if processes().local_index:
         # The first process of this machine meets the same fault and tells it; the launcher then ends this one. A fault
         # that is this process's alone is told after all.
         time.sleep(_SECONDS_FOR_THE_FIRST)
     if as_json:
-        print_json(fault.as_dict())
+        print_json(error.as_dict())
     else:
-        typer.secho(f"error: {fault}", fg=typer.colors.RED if sys.stderr.isatty() else None, err=True)
+        typer.secho(f"error: {error}", fg=typer.colors.RED if sys.stderr.isatty() else None, err=True)
     return 2

@@ -197,8 +197,8 @@ def construct(kind: str, name: str, cls: type[Any], fields: dict[str, Any] | Non
     }
     try:
         return cls(**values)
-    except (TypeError, ValueError) as fault:
-        raise LexigraftError(f"{kind} '{name}' cannot take these values", str(values), str(fault)) from None
+    except (TypeError, ValueError) as error:
+        raise LexigraftError(f"{kind} '{name}' cannot take these values", str(values), str(error)) from None
 
 
 def _read(what: str, hint: Any, value: Any) -> Any:
@@ -206,8 +206,8 @@ def _read(what: str, hint: Any, value: Any) -> Any:
 
     try:
         return TypeAdapter(hint).validate_python(value)
-    except ValidationError as fault:
-        raise LexigraftError(f"{what} cannot take this value", value, fault.errors()[0]["msg"]) from None
+    except ValidationError as error:
+        raise LexigraftError(f"{what} cannot take this value", value, error.errors()[0]["msg"]) from None
 
 
 def _type_hints(cls: type[Any]) -> dict[str, Any]:
@@ -250,8 +250,8 @@ def _load(kind: str, path: Path, module_name: str | None, origin: str) -> Plugin
     try:
         module = importlib.import_module(module_name) if module_name else _import_file(path)
         return Plugin(kind, path.stem, str(path), origin, _class_in(kind, module))
-    except Exception as fault:  # a plug-in may fail in any way; it must not take the others along
-        return Plugin(kind, path.stem, str(path), origin, None, f"{type(fault).__name__}: {fault}")
+    except Exception as error:  # a plug-in may fail in any way; it must not take the others along
+        return Plugin(kind, path.stem, str(path), origin, None, f"{type(error).__name__}: {error}")
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -298,5 +298,5 @@ def _from_entry_points(kind: str) -> Iterator[Plugin]:
             cls = point.load()
             file = inspect.getfile(cls)
             yield Plugin(kind, point.name, file, "entry point", cls)
-        except Exception as fault:  # as above: one broken distribution must not take the others along
-            yield Plugin(kind, point.name, point.value, "entry point", None, f"{type(fault).__name__}: {fault}")
+        except Exception as error:  # as above: one broken distribution must not take the others along
+            yield Plugin(kind, point.name, point.value, "entry point", None, f"{type(error).__name__}: {error}")

@@ -82,9 +82,9 @@ def _on_fixture(plugin: Plugin, fields: dict[str, Any], where: Fixture, laws: Se
     assert plugin.cls is not None
     try:
         trial = Trial(plugin, construct("strategy", plugin.name, plugin.cls, fields), where)
-    except Exception as fault:  # a strategy may fail in any way
+    except Exception as error:  # a strategy may fail in any way
         with_what = fields or "its defaults"
-        return [Outcome(law.name, where.name, "failed", f"cannot be built with {with_what}: {fault}") for law in laws]
+        return [Outcome(law.name, where.name, "failed", f"cannot be built with {with_what}: {error}") for law in laws]
     if trial.unmet:
         reason = f"there is no made input for {', '.join(trial.unmet)}"
         return [Outcome(law.name, where.name, "not applicable", reason) for law in laws]
@@ -98,6 +98,6 @@ def _outcome(law: Law, fixture: str, check: Callable[[Any], None], subject: Plug
         return Outcome(law.name, fixture, "not applicable", str(reason))
     except LawBroken as reason:
         return Outcome(law.name, fixture, "failed", str(reason))
-    except Exception as fault:  # whatever a strategy raises is its failure, not the suite's
-        return Outcome(law.name, fixture, "failed", f"{type(fault).__name__}: {fault}")
+    except Exception as error:  # whatever a strategy raises is its failure, not the suite's
+        return Outcome(law.name, fixture, "failed", f"{type(error).__name__}: {error}")
     return Outcome(law.name, fixture, "passed")

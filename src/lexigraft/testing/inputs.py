@@ -73,7 +73,7 @@ class Fixture:
         return self.spec.name
 
     @cached_property
-    def same(self) -> Fixture:
+    def same_tokenizer(self) -> Fixture:
         """The same model with its own tokenizer as the target."""
         return replace(self, target=self.source, alignment=align(self.source, self.source))
 
@@ -86,21 +86,21 @@ class Fixture:
         return replace(self, target=target, alignment=align(self.source, target))
 
     @cached_property
-    def strangers(self) -> Fixture:
+    def without_matches(self) -> Fixture:
         """The same vocabularies with no match at all, not even a special token."""
         size = self.target.size
         nobody = Alignment(np.full(size, -1, np.int64), np.zeros(size, np.int8), (NEW, *self.alignment.rules[1:]))
         return replace(self, alignment=nobody)
 
     @cached_property
-    def live(self) -> Tables:
+    def model_tables(self) -> Tables:
         """The model's own tables, in its own dtype."""
         return tables_of(self.model)
 
     @cached_property
     def tables(self) -> Mapping[Role, torch.Tensor]:
         """The source tables in float32."""
-        return {role: table.detach().float() for role, table in self.live.by_role.items()}
+        return {role: table.detach().float() for role, table in self.model_tables.by_role.items()}
 
     @cached_property
     def poor(self) -> PreTrainedModel:

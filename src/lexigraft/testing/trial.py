@@ -42,13 +42,13 @@ class NotApplicable(Exception):
     """The law says nothing about this strategy on this fixture; the message says why."""
 
 
-def demand(condition: bool, reason: str) -> None:
+def require(condition: bool, reason: str) -> None:
     """Raise :class:`LawBroken` with the reason unless the condition holds."""
     if not condition:
         raise LawBroken(reason)
 
 
-def only_if(condition: bool, reason: str) -> None:
+def skip_unless(condition: bool, reason: str) -> None:
     """Raise :class:`NotApplicable` with the reason unless the condition holds."""
     if not condition:
         raise NotApplicable(reason)
@@ -83,11 +83,11 @@ class Trial:
 
     plugin: Plugin
     strategy: Strategy
-    ground: Fixture
+    fixture: Fixture
 
-    def on(self, ground: Fixture) -> Trial:
+    def on(self, fixture: Fixture) -> Trial:
         """The same strategy elsewhere."""
-        return Trial(self.plugin, self.strategy, ground)
+        return Trial(self.plugin, self.strategy, fixture)
 
     @property
     def copies_matched(self) -> bool:
@@ -97,19 +97,19 @@ class Trial:
     @property
     def body(self) -> PreTrainedModel:
         """The model whose body the rows belong to."""
-        return self.ground.model if self.strategy.body is Body.SOURCE else self.ground.poor
+        return self.fixture.model if self.strategy.body is Body.SOURCE else self.fixture.poor
 
     @property
     def unmet(self) -> list[Need]:
         """Needs for which there is no made input."""
-        return sorted(self.strategy.required_needs() - set(self.ground.supplies))
+        return sorted(self.strategy.required_needs() - set(self.fixture.supplies))
 
     @cached_property
     def asked(self) -> npt.NDArray[np.int64]:
         """The rows that core asks for."""
-        usable = self.ground.target.surfaces.is_text
+        usable = self.fixture.target.surfaces.is_text
         if self.copies_matched:
-            usable &= self.ground.alignment.source_ids < 0
+            usable &= self.fixture.alignment.source_ids < 0
         return np.flatnonzero(usable).astype(np.int64)
 
     def context(self, *, seed: int = 0, **changes: Any) -> InitContext:
@@ -118,7 +118,7 @@ class Trial:
 
         from lexigraft.core.models.tables import tables_of
 
-        ground = self.ground
+        ground = self.fixture
         made = InitContext(
             source=ground.source,
             target=ground.target,
@@ -145,12 +145,12 @@ class Trial:
     @cached_property
     def transplant(self) -> Transplant:
         """The rows for the model on disk."""
-        folders = self.ground.folders
+        folders = self.fixture.folders
         poor = folders.poor if Need.POOR_MODEL in self.strategy.needs else None
         # The context's budget: blocks of another size may round sums, and then what is stored, another way.
         settings = GraftSettings(memory_budget=ByteSize(BUDGET))
         return prepare_graft(
-            folders.source, self.ground.target, [self.strategy], self.ground.supplies, poor=poor, settings=settings
+            folders.source, self.fixture.target, [self.strategy], self.fixture.supplies, poor=poor, settings=settings
         )
 
     @cached_property
@@ -161,7 +161,7 @@ class Trial:
     @cached_property
     def saved(self) -> Path:
         """The grafted model's folder, written without the model in memory."""
-        out = self.ground.folders.root / f"grafted-{self.strategy.name}"
+        out = self.fixture.folders.root / f"grafted-{self.strategy.name}"
         write_graft(self.transplant, out, force=True, verified=False)
         return out
 

@@ -21,14 +21,14 @@ _PARAMETERS_A_REQUEST, _METRICS_A_REQUEST = 100, 1000
 
 
 @dataclass(frozen=True)
-class Values:
+class RunValues:
     """Parameters, and metrics as ``(step, name, value)``."""
 
     parameters: Mapping[str, object] = field(default_factory=dict)
     metrics: tuple[tuple[int, str, float], ...] = ()
 
 
-def child_values(comparison: Comparison, result: CellResult | None) -> Values:
+def child_values(comparison: Comparison, result: CellResult | None) -> RunValues:
     """Everything of a cell, with all that the comparison's cells share repeated; the shared part alone for None."""
     shared: dict[str, object] = {
         name: value
@@ -37,7 +37,7 @@ def child_values(comparison: Comparison, result: CellResult | None) -> Values:
     }
     if result is None:
         seeds = ",".join(map(str, comparison.seeds))
-        return Values(shared | {"strategies": ", ".join(comparison.labels), "seeds": seeds})
+        return RunValues(shared | {"strategies": ", ".join(comparison.labels), "seeds": seeds})
     cell = result.cell
     own = {"label": cell.label, "seed": cell.seed, "body": cell.body}
     last = max((s.step for s in result.scores), default=0)
@@ -45,7 +45,7 @@ def child_values(comparison: Comparison, result: CellResult | None) -> Values:
     metrics += [(step, TRAINING_LOSS, loss) for step, loss in result.losses]
     metrics += [(last, f"coverage/{name}", float(value)) for name, value in result.coverage.items()]
     metrics += [(last, f"cost/{name}", float(value)) for name, value in result.cost.items()]
-    return Values(shared | dict(cell.parameters) | own, tuple(metrics))
+    return RunValues(shared | dict(cell.parameters) | own, tuple(metrics))
 
 
 def shared_tags(comparison: Comparison) -> dict[str, str]:
@@ -59,7 +59,7 @@ def shared_tags(comparison: Comparison) -> dict[str, str]:
     return {_name(name): value[:_LONGEST_TAG] for name, value in tags.items()}
 
 
-def log_values(client: MlflowClient, run_id: str, values: Values, artifacts: Iterable[Path] = ()) -> None:
+def log_values(client: MlflowClient, run_id: str, values: RunValues, artifacts: Iterable[Path] = ()) -> None:
     """Log parameters, metrics and those files that exist."""
     from mlflow.entities import Metric, Param
 

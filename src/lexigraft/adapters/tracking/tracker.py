@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lexigraft.adapters.tracking.client import connect, experiment_id
-from lexigraft.adapters.tracking.runs import Values, child_values, finished_child, log_values, named_runs, shared_tags
+from lexigraft.adapters.tracking.runs import (
+    RunValues,
+    child_values,
+    finished_child,
+    log_values,
+    named_runs,
+    shared_tags,
+)
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import CellResult, Comparison
@@ -67,8 +74,8 @@ class MlflowTracker:
         experiment, uri = settings.experiment or name, asked_for(settings)
         try:
             return cls(connect(uri), uri, experiment, folder)
-        except Exception as fault:
-            reason = _short(fault)
+        except Exception as error:
+            reason = _short(error)
             if settings.required:
                 hint = f"{reason}. Start it, set tracking.uri, or set tracking.required to false to log locally"
                 raise LexigraftError("the MLflow store does not answer", uri, hint) from None
@@ -117,8 +124,8 @@ class MlflowTracker:
             return
         try:
             step()
-        except Exception as fault:
-            self._fault = _short(fault)
+        except Exception as error:
+            self._fault = _short(error)
 
     def _start(self, comparison: Comparison, recipe: str) -> None:
         self._experiment_id = experiment_id(self.client, self.uri, self.experiment)
@@ -159,7 +166,7 @@ class MlflowTracker:
         for result in load_results(folder, self._comparison):
             self._log_cell(result, folder)
         files = [folder / COMPARISON, *report]
-        log_values(self.client, self._parent, Values(), files)
+        log_values(self.client, self._parent, RunValues(), files)
         self.client.set_terminated(self._parent, "FAILED" if failed else "FINISHED")
 
 
@@ -194,7 +201,7 @@ def log_single(
         commit, dirty = code_version()
         tags = {KIND: kind, "lexigraft.code": commit, "lexigraft.dirty": str(dirty).lower()}
         run = tracker.client.create_run(experiment, tags=tags, run_name=folder.name)
-        log_values(tracker.client, run.info.run_id, Values(parameters, tuple(metrics)), artifacts)
+        log_values(tracker.client, run.info.run_id, RunValues(parameters, tuple(metrics)), artifacts)
         tracker.client.set_terminated(run.info.run_id, "FINISHED")
 
     tracker._try(log)
@@ -213,6 +220,6 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def _short(fault: Exception) -> str:
-    text = " ".join(str(fault).split()) or type(fault).__name__
+def _short(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 160 else text[:159] + "…"

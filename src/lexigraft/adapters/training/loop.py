@@ -158,8 +158,8 @@ def train(
                 # The first product of a backward pass on a GPU; torch then sets up what it misses.
                 warnings.filterwarnings("ignore", "Attempting to run cuBLAS", UserWarning)
                 trainer.train(resume_from_checkpoint=str(last) if last else None)
-        except OSError as fault:
-            raise LexigraftError("cannot write the checkpoint", work, fault.strerror or str(fault)) from fault
+        except OSError as error:
+            raise LexigraftError("cannot write the checkpoint", work, error.strerror or str(error)) from error
         finally:
             progress.close()
         if here.sharding:

@@ -12,7 +12,7 @@ from lexigraft.adapters.training.loop import train
 from lexigraft.adapters.training.resume import run_folder
 from lexigraft.adapters.training.run_settings import Loop, OnStep
 from lexigraft.adapters.training.trainable import parts
-from lexigraft.core.config.model_presets import PRESETS
+from lexigraft.core.config.model_presets import MODEL_PRESETS
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.training.objective import refuse_unsuitable
@@ -164,8 +164,8 @@ def start_at_unigrams(model: PreTrainedModel, packed: PackedText, vocabulary: Vo
 def configuration(preset: str) -> PreTrainedConfig:
     from transformers import AutoConfig
 
-    if preset in PRESETS:
-        return AutoConfig.for_model(**PRESETS[preset])
+    if preset in MODEL_PRESETS:
+        return AutoConfig.for_model(**MODEL_PRESETS[preset])
     path = Path(preset)
     path = path / "config.json" if path.is_dir() else path
     if not path.is_file():
@@ -173,9 +173,9 @@ def configuration(preset: str) -> PreTrainedConfig:
             raise LexigraftError(
                 "no such configuration file", preset, "Give a config.json, its folder, or a preset's name"
             )
-        raise UnknownName("preset", preset, PRESETS)
+        raise UnknownName("preset", preset, MODEL_PRESETS)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         return AutoConfig.for_model(values.pop("model_type"), **values)
-    except (ValueError, KeyError, AttributeError, TypeError) as fault:
-        raise LexigraftError("this is no model configuration", preset, str(fault)) from None
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise LexigraftError("this is no model configuration", preset, str(error)) from None

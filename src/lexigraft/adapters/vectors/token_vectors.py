@@ -23,7 +23,7 @@ from lexigraft.core.tokenization.word_cache import WordMemory
 from lexigraft.core.utils.array_cache import Arrays, cached_arrays
 
 CACHE_FORMAT = 1
-PRESETS: Mapping[str, Mapping[str, Any]] = {
+VECTOR_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "lexigraft": {"dim": 300, "min_count": 1, "char_ngrams": (0, 0)},
     "focus": {"dim": 100, "min_count": 10, "char_ngrams": (3, 6)},
 }
@@ -113,7 +113,7 @@ def resolved(settings: VectorSettings) -> dict[str, Any]:
     """What fastText is given: the preset's values where a field is not set."""
     fields = settings.model_dump(include={"epochs", "negatives", "threads"})
     given = {name: getattr(settings, name) for name in ("dim", "min_count", "char_ngrams")}
-    return {**PRESETS[settings.preset], **fields, **{k: v for k, v in given.items() if v is not None}}
+    return {**VECTOR_PRESETS[settings.preset], **fields, **{k: v for k, v in given.items() if v is not None}}
 
 
 def escaped(token: str) -> str:
@@ -162,10 +162,10 @@ def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], optio
             thread=options["threads"],
             verbose=0,
         )
-    except (ValueError, RuntimeError) as fault:
-        raise LexigraftError("fastText training failed", str(fault), "Give more text or a lower min_count") from None
-    except OSError as fault:
-        raise LexigraftError("cannot write the tokenised corpus", name, fault.strerror or str(fault)) from None
+    except (ValueError, RuntimeError) as error:
+        raise LexigraftError("fastText training failed", str(error), "Give more text or a lower min_count") from None
+    except OSError as error:
+        raise LexigraftError("cannot write the tokenised corpus", name, error.strerror or str(error)) from None
     finally:
         Path(name).unlink(missing_ok=True)
 

@@ -148,10 +148,10 @@ def _train(corpus: Corpus, options: Mapping[str, Any]) -> Trained:
             thread=options["threads"],
             verbose=0,
         )
-    except (ValueError, RuntimeError) as fault:
-        raise LexigraftError("fastText training failed", str(fault), "Give more text or a lower min_count") from None
-    except OSError as fault:
-        raise LexigraftError("cannot write the text's words", name, fault.strerror or str(fault)) from None
+    except (ValueError, RuntimeError) as error:
+        raise LexigraftError("fastText training failed", str(error), "Give more text or a lower min_count") from None
+    except OSError as error:
+        raise LexigraftError("cannot write the text's words", name, error.strerror or str(error)) from None
     finally:
         Path(name).unlink(missing_ok=True)
     words, counts = model.get_words(include_freq=True)

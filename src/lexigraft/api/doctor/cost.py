@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from lexigraft.api.doctor.findings import Notebook
+from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.machine import total_memory
 from lexigraft.api.doctor.rehearsal import Rehearsal, rehearse
 from lexigraft.core.config.recipe import CompareSettings
@@ -12,26 +12,26 @@ from lexigraft.core.utils.memory import default_memory_budget
 from lexigraft.report.tables import seconds
 
 
-def look_at_cost(notebook: Notebook, recipe: CompareSettings) -> None:
+def look_at_cost(findings: Findings, recipe: CompareSettings) -> None:
     """Rehearse a recipe and note what all of it will take."""
     started = time.perf_counter()
-    found: Rehearsal | None = notebook.attempt(lambda: rehearse(recipe))
+    found: Rehearsal | None = findings.try_(lambda: rehearse(recipe))
     if found is None:
         return
-    notebook.good(f"rehearsed in {seconds(time.perf_counter() - started)}, with what else this machine is doing now")
+    findings.good(f"rehearsed in {seconds(time.perf_counter() - started)}, with what else this machine is doing now")
     once = ", ".join(f"{name} {seconds(value)}" for name, value in found.once.items())
-    notebook.good(
+    findings.good(
         f"time of a cell: about {seconds(found.cell_seconds)} (reading and grafting {seconds(found.graft_seconds)}, "
         f"adaptation {seconds(found.adapt_seconds + found.steps * found.step_seconds)}, "
         f"{found.measurements} measurements of {seconds(found.measure_seconds)}), without what its strategy learns"
     )
-    notebook.good(
+    findings.good(
         f"time in all: about {seconds(found.seconds)} for {found.cells} cells one after the other"
         + (f", {once} before them included" if once else "")
     )
-    tell = notebook.note if found.peak_bytes > 0.9 * total_memory() else notebook.good
+    tell = findings.note if found.peak_bytes > 0.9 * total_memory() else findings.good
     tell(f"memory: {found.peak_bytes / 1e9:.2f} GB for one cell, libraries included")
-    notebook.good(f"portions: {_portions(recipe)}")
+    findings.good(f"portions: {_portions(recipe)}")
 
 
 def _portions(recipe: CompareSettings) -> str:

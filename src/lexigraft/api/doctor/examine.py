@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lexigraft.api.doctor.cost import look_at_cost
-from lexigraft.api.doctor.findings import Examined, Notebook
+from lexigraft.api.doctor.findings import Examined, Findings
 from lexigraft.api.doctor.machine import look_at_machine
 from lexigraft.api.doctor.recipe import look_at_recipe
 
@@ -20,10 +20,10 @@ def examine(recipe: str | Path | None = None, *, rehearse: bool = False) -> Exam
     Returns:
         What was found, problems included; nothing is raised for a user's mistake.
     """
-    notebook = Notebook()
-    look_at_machine(notebook, Path.cwd())
+    findings = Findings()
+    look_at_machine(findings, Path.cwd())
     if recipe is not None:
-        settings = look_at_recipe(notebook, Path(recipe))
-        if rehearse and settings is not None and notebook.healthy:
-            look_at_cost(notebook, settings)
-    return Examined(tuple(notebook.findings))
+        settings = look_at_recipe(findings, Path(recipe))
+        if rehearse and settings is not None and findings.healthy:
+            look_at_cost(findings, settings)
+    return Examined(tuple(findings.findings))

@@ -54,7 +54,7 @@ class Examined:
 
 
 @dataclass
-class Notebook:
+class Findings:
     """Collects findings while one looks around."""
 
     findings: list[Finding] = field(default_factory=list)
@@ -78,16 +78,16 @@ class Notebook:
             self.findings.append(Finding(Mark.BAD, what))
 
     @contextmanager
-    def looking(self) -> Iterator[None]:
+    def collect_errors(self) -> Iterator[None]:
         """Turn a user's mistake met on the way into a finding."""
         try:
             yield
-        except LexigraftError as fault:
-            self.bad(str(fault))
+        except LexigraftError as error:
+            self.bad(str(error))
 
-    def attempt(self, look: Callable[[], Any]) -> Any:
+    def try_(self, look: Callable[[], Any]) -> Any:
         """The result of a look, or ``None`` when it met a mistake, which is then noted."""
-        with self.looking():
+        with self.collect_errors():
             return look()
         return None
 

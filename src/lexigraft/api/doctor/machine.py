@@ -8,29 +8,29 @@ import shutil
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
 
-from lexigraft.api.doctor.findings import Notebook
+from lexigraft.api.doctor.findings import Findings
 from lexigraft.core.registry import KINDS, discover
 
 SCARCE_DISK = 2 * 10**9
 
 
-def look_at_machine(notebook: Notebook, folder: Path) -> None:
+def look_at_machine(findings: Findings, folder: Path) -> None:
     """Note versions, device, disk space under ``folder``, and every plug-in that is broken."""
-    _versions(notebook)
-    _device(notebook)
-    _disk(notebook, folder)
+    _versions(findings)
+    _device(findings)
+    _disk(findings, folder)
     for kind in KINDS:
-        with notebook.looking():
-            _plugins(notebook, kind)
+        with findings.collect_errors():
+            _plugins(findings, kind)
 
 
-def _versions(notebook: Notebook) -> None:
+def _versions(findings: Findings) -> None:
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
     wanted = SpecifierSet(metadata("lexigraft")["Requires-Python"])
     python = platform.python_version()
-    (notebook.good if wanted.contains(python) else notebook.bad)(f"Python {python} (wanted: {wanted})")
+    (findings.good if wanted.contains(python) else findings.bad)(f"Python {python} (wanted: {wanted})")
     fitting: list[str] = []
     for requirement in map(Requirement, requires("lexigraft") or []):
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
@@ -38,22 +38,22 @@ def _versions(notebook: Notebook) -> None:
         try:
             found = version(requirement.name)
         except PackageNotFoundError:
-            notebook.bad(f"{requirement.name} is not installed (wanted: {requirement.specifier})")
+            findings.bad(f"{requirement.name} is not installed (wanted: {requirement.specifier})")
             continue
         if requirement.specifier.contains(found, prereleases=True):
             fitting.append(f"{requirement.name} {found}")
         else:
-            notebook.bad(f"{requirement.name} {found} is outside {requirement.specifier}")
-    notebook.good(f"lexigraft {version('lexigraft')} with {', '.join(fitting)}")
+            findings.bad(f"{requirement.name} {found} is outside {requirement.specifier}")
+    findings.good(f"lexigraft {version('lexigraft')} with {', '.join(fitting)}")
 
 
-def _device(notebook: Notebook) -> None:
+def _device(findings: Findings) -> None:
     import torch
 
     memory = total_memory() / 1e9
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     shown = ", ".join(gpus) if gpus else "no GPU"
-    notebook.good(f"{len(os.sched_getaffinity(0))} cores, {memory:.1f} GB of memory, {shown}")
+    findings.good(f"{len(os.sched_getaffinity(0))} cores, {memory:.1f} GB of memory, {shown}")
 
 
 def total_memory() -> int:
@@ -61,17 +61,17 @@ def total_memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _disk(notebook: Notebook, folder: Path) -> None:
+def _disk(findings: Findings, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
-    (notebook.good if free >= SCARCE_DISK else notebook.note)(f"{free / 1e9:.1f} GB free on the disk of {folder}")
+    (findings.good if free >= SCARCE_DISK else findings.note)(f"{free / 1e9:.1f} GB free on the disk of {folder}")
     if not os.access(folder, os.W_OK):
-        notebook.note(f"{folder} cannot be written; name another folder with --out")
+        findings.note(f"{folder} cannot be written; name another folder with --out")
 
 
-def _plugins(notebook: Notebook, kind: str) -> None:
+def _plugins(findings: Findings, kind: str) -> None:
     found = discover(kind)
     whole = [p.name for p in found.values() if p.cls is not None]
-    notebook.good(f"{len(whole)} {KINDS[kind][0]}: {', '.join(whole)}")
+    findings.good(f"{len(whole)} {KINDS[kind][0]}: {', '.join(whole)}")
     for plugin in found.values():
         if plugin.cls is None:
-            notebook.note(f"{kind} '{plugin.name}' is broken: {plugin.broken} ({plugin.file})")
+            findings.note(f"{kind} '{plugin.name}' is broken: {plugin.broken} ({plugin.file})")

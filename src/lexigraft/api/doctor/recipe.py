@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lexigraft.api.compare import refuse_unmet
 from lexigraft.api.compare_inputs import POOR_AS_DONOR
-from lexigraft.api.doctor.findings import Notebook
+from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.sizes import look_at_sizes
 from lexigraft.api.doctor.store import look_at_store
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
@@ -31,52 +31,52 @@ LOOKED_AT = 200_000
 """Lines of a text that are read; the others are counted when the comparison starts."""
 
 
-def look_at_recipe(notebook: Notebook, path: Path) -> CompareSettings | None:
+def look_at_recipe(findings: Findings, path: Path) -> CompareSettings | None:
     """Note everything about a recipe that a person should know before starting it; the recipe, if it can be read."""
-    recipe: CompareSettings | None = notebook.attempt(lambda: read_recipe(path))
+    recipe: CompareSettings | None = findings.try_(lambda: read_recipe(path))
     if recipe is None:
         return None
     cells = len(recipe.strategies) * len(recipe.seeds)
-    notebook.good(
+    findings.good(
         f"recipe '{recipe.name}': {len(recipe.strategies)} strategies × {len(recipe.seeds)} seeds = {cells} cells"
     )
-    _plugins(notebook, recipe)
-    _texts(notebook, recipe)
-    source, header = _source(notebook, recipe.source)
-    target = _target(notebook, recipe, source)
+    _plugins(findings, recipe)
+    _texts(findings, recipe)
+    source, header = _source(findings, recipe.source)
+    target = _target(findings, recipe, source)
     if source is not None and target is not None:
-        _alignment(notebook, recipe, source, target)
-    _supplies(notebook, recipe, target)
-    look_at_sizes(notebook, recipe, header, target, cells)
-    look_at_store(notebook, recipe.tracking)
+        _alignment(findings, recipe, source, target)
+    _supplies(findings, recipe, target)
+    look_at_sizes(findings, recipe, header, target, cells)
+    look_at_store(findings, recipe.tracking)
     return recipe
 
 
-def _plugins(notebook: Notebook, recipe: CompareSettings) -> None:
+def _plugins(findings: Findings, recipe: CompareSettings) -> None:
     chains: dict[str, list[Strategy]] = {}
     for strategy in recipe.strategies:
-        with notebook.looking():
+        with findings.collect_errors():
             chains[strategy.label] = make_chain(strategy.chain)
     for name in recipe.evaluation.evaluators:
-        with notebook.looking():
+        with findings.collect_errors():
             make("evaluator", name, recipe.evaluation.options.get(name, {}))
     if recipe.adaptation.objective is not None:
-        with notebook.looking():
+        with findings.collect_errors():
             make("objective", recipe.adaptation.objective, recipe.adaptation.objective_options)
-    with notebook.looking():
+    with findings.collect_errors():
         refuse_unmet(recipe, chains)
         needs = ", ".join(sorted({str(need) for chain in chains.values() for need in needs_of(chain)}))
-        notebook.good(f"needs met: {needs or 'none'}")
+        findings.good(f"needs met: {needs or 'none'}")
 
 
-def _texts(notebook: Notebook, recipe: CompareSettings) -> None:
+def _texts(findings: Findings, recipe: CompareSettings) -> None:
     given = recipe.corpus
     named = {"train": given.train, "heldout": given.heldout, "source_heldout": given.source_heldout}
     named["source_train"] = given.source_train
     for name, paths in (named | {f"also_heldout.{n}": p for n, p in given.also_heldout.items()}).items():
         for path in paths:
-            with notebook.looking():
-                notebook.good(f"corpus.{name}: {_text(path, given.text_field)}")
+            with findings.collect_errors():
+                findings.good(f"corpus.{name}: {_text(path, given.text_field)}")
 
 
 def _text(path: str, field: str) -> str:
@@ -95,25 +95,25 @@ def _text(path: str, field: str) -> str:
     return f"{path}: {at_least}{count:,} lines, {size:,} bytes, begins “{first[:60]}”"
 
 
-def _source(notebook: Notebook, path: str) -> tuple[Vocabulary | None, Header | None]:
-    config = notebook.attempt(lambda: load_config(path))
-    vocabulary: Vocabulary | None = notebook.attempt(lambda: load_vocabulary(path))
+def _source(findings: Findings, path: str) -> tuple[Vocabulary | None, Header | None]:
+    config = findings.try_(lambda: load_config(path))
+    vocabulary: Vocabulary | None = findings.try_(lambda: load_vocabulary(path))
     if vocabulary is not None:
-        notebook.good(f"source tokenizer: {_vocabulary(vocabulary)}")
+        findings.good(f"source tokenizer: {_vocabulary(vocabulary)}")
     folder = Path(path).expanduser()
     if config is None or not folder.is_dir():
         return vocabulary, None
-    header: Header | None = notebook.attempt(lambda: read_header(path))
+    header: Header | None = findings.try_(lambda: read_header(path))
     if header is not None:
         tied = "tied or headless" if header.tied else "untied"
         shape = f"{header.rows:,} × {header.hidden} {header.dtype}, {tied}"
-        notebook.good(
+        findings.good(
             f"source model: {', '.join(config.architectures or [])}, {shape}, {header.parameters:,} parameters"
         )
         if vocabulary is not None and vocabulary.size > header.rows:
-            notebook.bad(f"the source tokenizer has ids beyond the table: {vocabulary.size} ids for {header.rows} rows")
+            findings.bad(f"the source tokenizer has ids beyond the table: {vocabulary.size} ids for {header.rows} rows")
         elif vocabulary is not None and vocabulary.size < header.rows:
-            notebook.good(f"{header.rows - vocabulary.size:,} rows of the source table are padding that no token uses")
+            findings.good(f"{header.rows - vocabulary.size:,} rows of the source table are padding that no token uses")
     return vocabulary, header
 
 
@@ -123,42 +123,42 @@ def _vocabulary(vocabulary: Vocabulary) -> str:
     return f"{vocabulary.family.value}, {vocabulary.size:,} tokens, {coverage}; {specials}"
 
 
-def _target(notebook: Notebook, recipe: CompareSettings, source: Vocabulary | None) -> Vocabulary | None:
+def _target(findings: Findings, recipe: CompareSettings, source: Vocabulary | None) -> Vocabulary | None:
     asked = recipe.target_tokenizer
     if isinstance(asked, TokenizerSettings):
-        notebook.good(f"target tokenizer: {asked.type}, {asked.size:,} tokens, trained on corpus.train at the start")
+        findings.good(f"target tokenizer: {asked.type}, {asked.size:,} tokens, trained on corpus.train at the start")
         return None
-    target: Vocabulary | None = notebook.attempt(lambda: load_vocabulary(asked))
+    target: Vocabulary | None = findings.try_(lambda: load_vocabulary(asked))
     if target is None:
         return None
-    notebook.good(f"target tokenizer: {_vocabulary(target)}")
-    with notebook.looking():
+    findings.good(f"target tokenizer: {_vocabulary(target)}")
+    with findings.collect_errors():
         check_usable(target)
     if source is not None:
-        with notebook.looking():
+        with findings.collect_errors():
             refuse_same(source, target)
     return target
 
 
-def _alignment(notebook: Notebook, recipe: CompareSettings, source: Vocabulary, target: Vocabulary) -> None:
-    with notebook.looking():
+def _alignment(findings: Findings, recipe: CompareSettings, source: Vocabulary, target: Vocabulary) -> None:
+    with findings.collect_errors():
         found = align(source, target, recipe.graft.rules)
         counts = ", ".join(f"{rule} {n:,}" for rule, n in found.counts().items())
-        notebook.good(f"alignment: {counts}, new {len(found.new):,}")
+        findings.good(f"alignment: {counts}, new {len(found.new):,}")
         if (warning := digit_warning(source, target)) is not None:
-            notebook.note(warning)
+            findings.note(warning)
 
 
-def _supplies(notebook: Notebook, recipe: CompareSettings, target: Vocabulary | None) -> None:
+def _supplies(findings: Findings, recipe: CompareSettings, target: Vocabulary | None) -> None:
     if (settings := recipe.dictionary) is not None:
-        words: Dictionary | None = notebook.attempt(lambda: load_dictionary(settings))
+        words: Dictionary | None = findings.try_(lambda: load_dictionary(settings))
         if words is not None:
-            tell = notebook.note if words.rejected else notebook.good
+            tell = findings.note if words.rejected else findings.good
             tell(f"dictionary: {len(words):,} pairs, {words.rejected:,} lines rejected")
     if (sides := recipe.parallel) is not None:
-        text: SentencePairs | None = notebook.attempt(lambda: load_parallel(sides))
+        text: SentencePairs | None = findings.try_(lambda: load_parallel(sides))
         if text is not None:
-            notebook.good(f"parallel text: {len(text):,} pairs, {text.dropped:,} empty or repeated ones left out")
+            findings.good(f"parallel text: {len(text):,} pairs, {text.dropped:,} empty or repeated ones left out")
     files = {
         "target_vectors.file": recipe.target_vectors.file,
         "word_vectors.source": recipe.word_vectors.source,
@@ -168,19 +168,19 @@ def _supplies(notebook: Notebook, recipe: CompareSettings, target: Vocabulary | 
     for name, file in files.items():
         if file is not None:
             here = Path(file.partition("#")[0]).expanduser().is_file()
-            (notebook.good if here else notebook.bad)(f"{name}: {file}" if here else f"{name} not found: {file}")
+            (findings.good if here else findings.bad)(f"{name}: {file}" if here else f"{name} not found: {file}")
     if recipe.donor == POOR_AS_DONOR:
-        notebook.good("donor: the poor model")
+        findings.good("donor: the poor model")
     elif (donor := recipe.donor) is not None:
-        notebook.attempt(lambda: load_config(donor))
+        findings.try_(lambda: load_config(donor))
     poor = recipe.poor_model
     if isinstance(poor, PretrainSettings):
         length = f"{poor.steps:,} steps × {poor.batch_tokens:,} tokens"
-        notebook.good(f"poor model: {poor.preset}, pre-trained for {length} at the start")
+        findings.good(f"poor model: {poor.preset}, pre-trained for {length} at the start")
     elif poor is not None:
-        notebook.attempt(lambda: load_config(poor))
-        own: Vocabulary | None = notebook.attempt(lambda: load_vocabulary(poor))
+        findings.try_(lambda: load_config(poor))
+        own: Vocabulary | None = findings.try_(lambda: load_vocabulary(poor))
         if own is not None and target is not None and own.tokens != target.tokens:
-            notebook.bad(
+            findings.bad(
                 f"the poor model has another tokenizer than the target: {poor}. Pre-train it with the target tokenizer"
             )

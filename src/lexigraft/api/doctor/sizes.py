@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lexigraft.api.doctor.findings import Notebook
+from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.machine import total_memory
 from lexigraft.core.config.recipe import CompareSettings, TokenizerSettings
 from lexigraft.core.models.disk_model import Header
@@ -10,13 +10,13 @@ from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
 def look_at_sizes(
-    notebook: Notebook, recipe: CompareSettings, header: Header | None, target: Vocabulary | None, cells: int
+    findings: Findings, recipe: CompareSettings, header: Header | None, target: Vocabulary | None, cells: int
 ) -> None:
     """Note training tokens, tables and memory of a cell, as far as the source's header and the target are known."""
     adaptation = recipe.adaptation
     tokens = adaptation.steps * adaptation.batch_tokens
     length = f"{adaptation.steps:,} steps × {adaptation.batch_tokens:,} tokens = {tokens:,} tokens"
-    notebook.good(f"training: {length} in each of {cells} cells")
+    findings.good(f"training: {length} in each of {cells} cells")
     asked = recipe.target_tokenizer
     rows = asked.size if isinstance(asked, TokenizerSettings) else target.size if target else None
     if header is None or rows is None:
@@ -24,11 +24,11 @@ def look_at_sizes(
     tables = 1 if header.tied else 2
     old, new = (n * header.hidden * tables for n in (header.rows, rows))
     shown = f"{header.rows:,} × {header.hidden} become {rows:,} × {header.hidden}"
-    notebook.good(f"tables: {shown}, {new * 4 / 1e6:,.1f} MB in float32")
+    findings.good(f"tables: {shown}, {new * 4 / 1e6:,.1f} MB in float32")
     body = header.parameters - old
     trained = (new if adaptation.embeddings != "frozen" else 0) + (body if adaptation.body == "full" else 0)
     logits = adaptation.batch_tokens * rows
     # Model, the float32 source tables, new rows twice while they are made, AdamW's gradient and moments, logits thrice.
     needed = (body + new) * header.bytes_per_value + 4 * (old + 2 * new) + 12 * trained + 12 * logits
-    tell = notebook.note if needed > 0.9 * total_memory() else notebook.good
+    tell = findings.note if needed > 0.9 * total_memory() else findings.good
     tell(f"memory: about {needed / 1e9:.2f} GB for one cell, beside the libraries' own 0.5 GB")

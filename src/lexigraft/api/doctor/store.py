@@ -7,16 +7,16 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from lexigraft.api.doctor.findings import Notebook
+from lexigraft.api.doctor.findings import Findings
 from lexigraft.core.config.recipe import TrackingSettings
 
 _PATIENCE = 3.0
 
 
-def look_at_store(notebook: Notebook, settings: TrackingSettings) -> None:
+def look_at_store(findings: Findings, settings: TrackingSettings) -> None:
     """Note where runs go; a store that does not answer fails only where the recipe requires it."""
     if not settings.enabled:
-        notebook.good("tracking: off")
+        findings.good("tracking: off")
         return
     from lexigraft.adapters.tracking.tracker import asked_for
 
@@ -24,11 +24,11 @@ def look_at_store(notebook: Notebook, settings: TrackingSettings) -> None:
     fault = _fault(uri)
     silent = f"the MLflow store does not answer: {uri} ({fault})"
     if fault is None:
-        notebook.good(f"tracking: {uri}")
+        findings.good(f"tracking: {uri}")
     elif settings.required:
-        notebook.bad(f"{silent}. Start it, or set tracking.required to false")
+        findings.bad(f"{silent}. Start it, or set tracking.required to false")
     else:
-        notebook.note(f"{silent}; runs would go to mlflow.db in the output folder")
+        findings.note(f"{silent}; runs would go to mlflow.db in the output folder")
 
 
 def _fault(uri: str) -> str | None:

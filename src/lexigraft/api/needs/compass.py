@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lexigraft.core.grafting.needs import NeedSpec
 from lexigraft.core.grafting.resources import Compass as Loaded
-from lexigraft.core.methods.compass_cache import kept_compass
+from lexigraft.core.methods.compass_cache import cached_compass
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.optional import present
@@ -32,7 +32,7 @@ class Compass(NeedSpec):
 
     def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> Loaded:
         """Learn the vectors, or read them where they were learned before."""
-        return kept_compass(inputs.target_text(), load_vocabulary(present(inputs.source)), target, cache_folder)
+        return cached_compass(inputs.target_text(), load_vocabulary(present(inputs.source)), target, cache_folder)
 
     def sample(self, fixture: Fixture) -> Loaded:
         """Seeded vectors."""

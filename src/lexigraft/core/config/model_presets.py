@@ -15,7 +15,7 @@ _LLAMA: dict[str, Any] = {"model_type": "llama", "tie_word_embeddings": True, "a
 _TINY = {"hidden_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4}
 _SMALL = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12}
 
-PRESETS: dict[str, dict[str, Any]] = {
+MODEL_PRESETS: dict[str, dict[str, Any]] = {
     "roberta-tiny": _ROBERTA | _TINY | {"intermediate_size": 1024},
     "roberta-small": _ROBERTA | _SMALL | {"intermediate_size": 1536},
     "bert-tiny": _BERT | _TINY | {"intermediate_size": 1024},

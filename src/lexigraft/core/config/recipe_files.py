@@ -28,10 +28,10 @@ def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Compa
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise LexigraftError("recipe not found", path, "Give the path of a YAML recipe") from None
-    except OSError as fault:
-        raise LexigraftError("recipe cannot be read", path, fault.strerror or str(fault)) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise LexigraftError("recipe is not readable YAML", path, " ".join(str(fault).split())) from None
+    except OSError as error:
+        raise LexigraftError("recipe cannot be read", path, error.strerror or str(error)) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise LexigraftError("recipe is not readable YAML", path, " ".join(str(error).split())) from None
     if not isinstance(values, dict):
         raise LexigraftError("recipe must be a mapping of keys", path, "See examples/ for complete recipes")
     for key, value in (overrides or {}).items():

@@ -135,8 +135,8 @@ def without(train: Corpus, heldout: Corpus) -> Corpus:
     )
 
 
-def spread(corpus: Corpus, limit: int) -> Corpus:
-    """At most ``limit`` lines, evenly spread over the text."""
+def evenly_chosen(corpus: Corpus, limit: int) -> Corpus:
+    """At most ``limit`` lines, chosen evenly over the text."""
     if len(corpus) <= limit:
         return corpus
     return _corpus(_encoded(corpus.lines[n * len(corpus) // limit] for n in range(limit)), corpus.origin)

@@ -112,7 +112,7 @@ def keep_lines(lines: Iterable[str], *, held_bytes: int = HELD_BYTES) -> Sequenc
     return tuple(held)
 
 
-def joined(blocks: Iterable[npt.NDArray[np.int32]], *, held_bytes: int = HELD_BYTES) -> npt.NDArray[np.int32]:
+def joined_blocks(blocks: Iterable[npt.NDArray[np.int32]], *, held_bytes: int = HELD_BYTES) -> npt.NDArray[np.int32]:
     """Blocks end to end or, when they are larger than ``held_bytes`` together, a memory-mapped file of them.
 
     Raises:

@@ -88,8 +88,8 @@ def load_comparison(folder: Path) -> Comparison:
     except (FileNotFoundError, NotADirectoryError):
         hint = "Give the folder that `lexigraft compare --out` wrote"
         raise LexigraftError("no comparison in this folder", folder, hint) from None
-    except (ValueError, KeyError, TypeError) as fault:
-        raise LexigraftError("the comparison's list of cells is damaged", path, f"{fault}; run it again") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise LexigraftError("the comparison's list of cells is damaged", path, f"{error}; run it again") from None
 
 
 def load_results(folder: Path, comparison: Comparison) -> list[CellResult]:

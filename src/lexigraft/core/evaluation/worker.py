@@ -31,10 +31,10 @@ def store_cell(run_cell: Callable[[Cell], CellResult], cell: Cell, out: Path) ->
         if result.cell != cell:
             raise ValueError(f"asked for {cell.title} but got the result of {result.cell.title}")
         save_result(out, result)
-    except LexigraftError as fault:
-        return Failure(str(fault), f"{fault}\n")
-    except Exception as fault:
-        return Failure(f"{type(fault).__name__}: {fault}", traceback.format_exc())
+    except LexigraftError as error:
+        return Failure(str(error), f"{error}\n")
+    except Exception as error:
+        return Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
     return result
 
 

@@ -123,7 +123,7 @@ def prepare_graft(
             check_usable(target)
             refuse_same(source_vocabulary, target)
         source_tables = _checked_tables(source_model)
-        source_rows = len(source_tables.as_held(Role.INPUT))
+        source_rows = len(source_tables.as_stored(Role.INPUT))
         body = _poor_body(poor, target) if chain[0].body is Body.TARGET else source_model
     with _timed(seconds, "surgery"):
         skeleton = copy.deepcopy(body.skeleton)

@@ -116,7 +116,7 @@ def _source_base(ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str],
     twins = torch.from_numpy(ctx.alignment.source_ids[matched])
     tables = {}
     for role in ctx.roles:
-        source = ctx.held(role)
+        source = ctx.stored_table(role)
         tables[role] = torch.empty(ctx.target.size, *source.shape[1:])
 
         def copy(span: slice, table: torch.Tensor = tables[role], source: torch.Tensor = source) -> None:
@@ -172,7 +172,7 @@ class _Draft:
             lowest, highest = int(part.indices.min()), int(part.indices.max())
             if lowest < 0 or highest >= self._ctx.source.size:
                 raise BrokenContract(f"strategy '{strategy.name}' names source ids out of range", highest)
-        made = self._ctx.held(role) if isinstance(part, Mix) else part.rows
+        made = self._ctx.stored_table(role) if isinstance(part, Mix) else part.rows
         if made.shape[1:] != self.tables[role].shape[1:]:
             raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(made.shape))
 
@@ -211,7 +211,7 @@ class _Draft:
         """A few rows at a time, each lot from a seed of its own, so that threads draw what one would."""
         import torch
 
-        used, table = self._ctx.held(role)[: self._ctx.source.size], self.tables[role]
+        used, table = self._ctx.stored_table(role)[: self._ctx.source.size], self.tables[role]
         draw = mean_draw(used) if kind == "mean" else normal_draw(used)
         lots = [empty[span] for span in _spans(len(empty), table)]
         seeds = torch.randint(2**63 - 1, (len(lots),), generator=generator).tolist()

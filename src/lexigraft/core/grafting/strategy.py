@@ -96,9 +96,9 @@ class InitContext:
         """The source table of a role in float32, ``(source, hidden)``. Read only: never write into it."""
         return self.tables[role]
 
-    def held(self, role: Role) -> torch.Tensor:
+    def stored_table(self, role: Role) -> torch.Tensor:
         """The same table in the dtype that it is held in, for who takes a few rows of it at a time. Read only."""
-        return self.tables.as_held(role)
+        return self.tables.as_stored(role)
 
     def asking(self, target_ids: npt.NDArray[np.int64]) -> InitContext:
         """The same context asked for other rows (for strategies that delegate to another)."""

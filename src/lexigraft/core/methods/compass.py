@@ -50,7 +50,7 @@ class CompassSettings:
 DEFAULT_COMPASS = CompassSettings()
 
 
-class Needle(NamedTuple):
+class ContextBasis(NamedTuple):
     """The frozen side: what context words are worth.
 
     Attributes:
@@ -64,7 +64,7 @@ class Needle(NamedTuple):
     shares: npt.NDArray[np.float64]
 
 
-def steer(
+def build_compass(
     lines: Sequence[str], source: Vocabulary, target: Vocabulary, settings: CompassSettings = DEFAULT_COMPASS
 ) -> Compass:
     """Vectors of the tokens of both vocabularies, learned on one text, in one space.
@@ -93,21 +93,23 @@ def steer(
     text = ContextWords.of(lines, settings.contexts, settings.window)
     if len(text.words) < 3:
         raise LexigraftError("too little text for a compass", f"{len(text.words)} words", "Give more target text")
-    needle = point(text.beside_words(False), settings.dim, settings.smoothing)
-    return Compass(*(_vectors(text, vocabulary, needle, settings) for vocabulary in (source, target)))
+    basis = fit_basis(text.beside_words(False), settings.dim, settings.smoothing)
+    return Compass(*(_vectors(text, vocabulary, basis, settings) for vocabulary in (source, target)))
 
 
-def _vectors(text: ContextWords, vocabulary: Vocabulary, needle: Needle, settings: CompassSettings) -> StaticVectors:
+def _vectors(
+    text: ContextWords, vocabulary: Vocabulary, basis: ContextBasis, settings: CompassSettings
+) -> StaticVectors:
     import torch
 
-    vectors = fold(text.beside(vocabulary, settings.own_word), needle, settings.power)
+    vectors = project(text.beside(vocabulary, settings.own_word), basis, settings.power)
     often = token_counts(vocabulary, text.lines) >= settings.min_count
     present = often & (np.abs(vectors).sum(axis=1) > 0)
     vectors[~present] = 0
     return StaticVectors(torch.from_numpy(vectors), present, {"compass": len(text.words)})
 
 
-def point(counts: csr_array, dim: int, smoothing: float) -> Needle:
+def fit_basis(counts: csr_array, dim: int, smoothing: float) -> ContextBasis:
     """Freeze the compass: the strongest directions of the context words' mutual information.
 
     Args:
@@ -123,7 +125,7 @@ def point(counts: csr_array, dim: int, smoothing: float) -> Needle:
     dim = min(dim, min(matrix.shape) - 1)
     _, strengths, right = svds(matrix.astype(np.float32), k=dim, v0=np.ones(min(matrix.shape), np.float32))
     order = np.argsort(-strengths)
-    return Needle(np.ascontiguousarray(right[order].T), strengths[order], shares)
+    return ContextBasis(np.ascontiguousarray(right[order].T), strengths[order], shares)
 
 
 def association(counts: csr_array, shares: npt.NDArray[np.float64]) -> csr_array:
@@ -144,14 +146,14 @@ def association(counts: csr_array, shares: npt.NDArray[np.float64]) -> csr_array
     return found
 
 
-def fold(counts: csr_array, needle: Needle, power: float) -> Floats:
+def project(counts: csr_array, basis: ContextBasis, power: float) -> Floats:
     """Rows measured against the frozen directions: ``M V S^(power - 1)``, for the contexts themselves ``U S^power``.
 
     Args:
         counts: How often each context stands near each row, ``(rows, contexts)``.
-        needle: The frozen side.
+        basis: The frozen side.
         power: How much the strong directions count.
     """
-    rows = association(counts, needle.shares) @ needle.contexts
-    strengths = np.maximum(needle.strengths, 1e-6 * needle.strengths.max())
+    rows = association(counts, basis.shares) @ basis.contexts
+    strengths = np.maximum(basis.strengths, 1e-6 * basis.strengths.max())
     return np.ascontiguousarray(rows * strengths ** (power - 1), dtype=np.float32)

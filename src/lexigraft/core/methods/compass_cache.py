@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.grafting.resources import Compass, StaticVectors
-from lexigraft.core.methods.compass import DEFAULT_COMPASS, CompassSettings, steer
+from lexigraft.core.methods.compass import DEFAULT_COMPASS, CompassSettings, build_compass
 from lexigraft.core.utils.array_cache import Arrays, cached_arrays
 from lexigraft.core.utils.hashing import hash_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 
-def kept_compass(
+def cached_compass(
     corpus: Corpus,
     source: Vocabulary,
     target: Vocabulary,
@@ -43,7 +43,7 @@ def kept_compass(
     key = hash_of([FORMAT, corpus.hash, source.hash, target.hash, list(astuple(settings))])
 
     def make() -> Compass:
-        steered = steer(corpus.lines, source, target, settings)
+        steered = build_compass(corpus.lines, source, target, settings)
         return Compass(*(replace(vectors, origin={"compass": key}) for vectors in (steered.source, steered.target)))
 
     def to_arrays(compass: Compass) -> Arrays:

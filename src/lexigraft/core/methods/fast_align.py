@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.methods.fast_align_cells import BLOCK_CELLS, Block, Cells, cells_of
+from lexigraft.core.methods.fast_align_cells import BLOCK_CELLS, Block, Cells, alignment_cells
 from lexigraft.core.methods.symmetrization import grow_diagonal
 
 ITERATIONS = 5
@@ -49,7 +49,7 @@ def align_words(
     usable = [n for n, sides in enumerate(lengths) if min(sides) > 0 and max(sides) <= LONGEST]
     if not usable:
         return links
-    cells = cells_of([source[n] for n in usable], [target[n] for n in usable], block_cells=block_cells)
+    cells = alignment_cells([source[n] for n in usable], [target[n] for n in usable], block_cells=block_cells)
     forward, backward = (_Direction(cells, back).fitted() for back in (False, True))
     for block in cells.blocks:
         there, back = forward.best(block), backward.best(block)

@@ -87,7 +87,7 @@ class Cells(NamedTuple):
         return Shapes(lengths, shape, -np.abs(there - place[shape]))
 
 
-def cells_of(source: Words, target: Words, *, block_cells: int = BLOCK_CELLS) -> Cells:
+def alignment_cells(source: Words, target: Words, *, block_cells: int = BLOCK_CELLS) -> Cells:
     """Lay a parallel text out.
 
     Args:

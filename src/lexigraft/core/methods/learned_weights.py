@@ -75,7 +75,7 @@ def widened(mix: Mix, extra: npt.NDArray[np.int64], share: float) -> Mix:
 
 
 def steepest(
-    slopes: torch.Tensor,
+    gradients: torch.Tensor,
     table: torch.Tensor,
     usable: npt.NDArray[np.int64],
     k: int,
@@ -102,8 +102,8 @@ def steepest(
     barred = torch.ones(len(table), dtype=torch.bool)
     barred[torch.from_numpy(usable)] = False
     found = [np.zeros((0, k), np.int64)]
-    for span in row_blocks(len(slopes), 2 * 4 * len(table), budget):
-        falls = -(slopes[span] @ table.T)
+    for span in row_blocks(len(gradients), 2 * 4 * len(table), budget):
+        falls = -(gradients[span] @ table.T)
         falls = (falls.abs_() if either_way else falls).masked_fill_(barred, -torch.inf)
         found.append(falls.topk(k, dim=1).indices.numpy())
     return np.concatenate(found)

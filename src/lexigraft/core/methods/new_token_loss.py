@@ -96,7 +96,7 @@ def prediction(
     return Prediction(ids.masked_fill(first, sentinel), mask, at, ids[first], decoder_ids)
 
 
-def joined(gap: torch.Tensor, task: Prediction, entropy: torch.Tensor, *, head_only: bool) -> torch.Tensor:
+def joined_losses(gap: torch.Tensor, task: Prediction, entropy: torch.Tensor, *, head_only: bool) -> torch.Tensor:
     """A loss of its own kind plus a cross-entropy of the same size: ``gap + stopgrad(gap / entropy) * entropy``.
 
     Args:

@@ -67,7 +67,7 @@ class Automaton:
         return found
 
 
-def apart(found: Iterable[Found]) -> list[Found]:
+def drop_overlaps(found: Iterable[Found]) -> list[Found]:
     """Occurrences that do not overlap: the longest first, then the leftmost; in reading order."""
     taken: set[int] = set()
     kept = []
@@ -133,7 +133,7 @@ def gather(
     kept: list[tuple[Sequence[int], list[Found]]] = []
     wanting = len(patterns)
     for ids in lines:
-        found = [f for f in apart(automaton.find(ids)) if f.end - f.start <= length]
+        found = [f for f in drop_overlaps(automaton.find(ids)) if f.end - f.start <= length]
         useful = [f for f in found if len(places[f.pattern]) < per_pattern]
         for each in useful:
             places[each.pattern].append((len(kept), each))

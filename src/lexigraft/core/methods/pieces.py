@@ -48,7 +48,7 @@ def _row(ids: Pieces, weights: Sequence[float]) -> tuple[list[int], list[float]]
     return list(merged), list(merged.values())
 
 
-def evenly(ids: Pieces) -> list[float]:
+def uniform_weights(ids: Pieces) -> list[float]:
     """The same weight for every piece."""
     return [1.0] * len(ids)
 
@@ -63,11 +63,11 @@ def characters(vocabulary: Vocabulary) -> Callable[[Pieces], list[float]]:
     return lambda ids: [float(max(1, sum(byte & 0xC0 != 0x80 for byte in texts[i]))) for i in ids]
 
 
-def by_role(roles: Iterable[Role], taken_in: Mix, given_out: Mix) -> Mapping[Role, Mix]:
+def by_role(roles: Iterable[Role], input_mix: Mix, output_mix: Mix) -> Mapping[Role, Mix]:
     """One rule for the input table, another for the head.
 
     Tied tables have one table and follow the input rule. The bias follows the rule of the row that it is added to, so
     that a new token's logit is the same mixture of the old logits.
     """
-    head = given_out if Role.OUTPUT in roles else taken_in
-    return {role: taken_in if role is Role.INPUT else head for role in roles}
+    head = output_mix if Role.OUTPUT in roles else input_mix
+    return {role: input_mix if role is Role.INPUT else head for role in roles}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
+class StartingRows:
     """Rows to start from, in an order that does not depend on the order of asking.
 
     Attributes:
@@ -36,7 +36,7 @@ class Start:
     mix: Mix
 
     @classmethod
-    def of(cls, names: str, ctx: InitContext) -> Start:
+    def of(cls, names: str, ctx: InitContext) -> StartingRows:
         """Make the rows.
 
         Args:

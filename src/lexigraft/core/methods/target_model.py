@@ -75,7 +75,7 @@ class TargetLanguageModel:
         length = min(sequence_length, context_length(self.model))
         return pack(self.target, lines, length, kind=model_kind(self.model.config)).rows
 
-    def slopes(
+    def gradients(
         self, sequences: Sequence[npt.NDArray[np.int32]], generator: torch.Generator
     ) -> tuple[torch.Tensor, dict[Role, torch.Tensor]]:
         """The objective's loss and its gradients with respect to the tables as they stand.

@@ -213,7 +213,7 @@ def _typical_ratio(mapping: linear_maps.LinearMap, x: torch.Tensor, y: torch.Ten
     return float(actual / projected.clamp_min(1e-12))
 
 
-def spread(
+def spread_counts(
     poor: torch.Tensor,
     moved_ids: npt.NDArray[np.int64],
     placed: torch.Tensor,

@@ -39,7 +39,7 @@ def ranks(space: WordSpace) -> Weights:
     return 1.0 / np.arange(1, len(space.words) + 1)
 
 
-def evenly(space: WordSpace) -> Weights:
+def equal_weights(space: WordSpace) -> Weights:
     """The same weight for every word, ``(words,)``."""
     return np.ones(len(space.words))
 

@@ -218,7 +218,7 @@ class SkipGram:
         """Ids of the tokens that stand near another, ascending."""
         return np.flatnonzero(self.pairs.totals > 0)
 
-    def slopes(self, centres: npt.NDArray[np.int64]) -> tuple[float, list[torch.Tensor]]:
+    def gradients(self, centres: npt.NDArray[np.int64]) -> tuple[float, list[torch.Tensor]]:
         """The mean loss of the pairs of some centres, in nats, and its gradient in each table."""
         import torch
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.models.checkpoint import INDEX, WIDTHS, Checkpoint, Shard
-from lexigraft.core.models.streaming import Copied, Given, Piece, Values
+from lexigraft.core.models.streaming import Copied, InlineBytes, Piece, Values
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +42,7 @@ def rewritten(shard: Shard, replaced: Mapping[str, torch.Tensor]) -> list[Piece]
         }
         end += piece.length
         body.append(piece)
-    return [Given(_encoded(header)), *_joined(body)]
+    return [InlineBytes(_encoded(header)), *_joined(body)]
 
 
 def _encoded(header: Mapping[str, Any]) -> bytes:

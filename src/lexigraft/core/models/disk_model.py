@@ -227,6 +227,6 @@ def _folder(path: str) -> Path:
 
     try:
         return Path(snapshot_download(path, allow_patterns=list(_WANTED)))
-    except Exception as fault:  # the Hub's client raises many kinds
-        reason = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
-        raise LexigraftError("model weights cannot be read", path, reason) from fault
+    except Exception as error:  # the Hub's client raises many kinds
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise LexigraftError("model weights cannot be read", path, reason) from error

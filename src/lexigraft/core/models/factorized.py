@@ -112,11 +112,11 @@ def factorise(
         for role, table in tables.by_role.items()
         if role is not Role.BIAS
     }
-    taken_in = FactorisedEmbedding(*parts[Role.INPUT], _scale(inputs))
-    model.set_input_embeddings(taken_in)
+    input_mix = FactorisedEmbedding(*parts[Role.INPUT], _scale(inputs))
+    model.set_input_embeddings(input_mix)
     if head is not None:
-        given_out = taken_in if tables.tied else FactorisedEmbedding(*parts[Role.OUTPUT])
-        model.set_output_embeddings(FactorisedHead(given_out, getattr(head, "bias", None)))
+        output_mix = input_mix if tables.tied else FactorisedEmbedding(*parts[Role.OUTPUT])
+        model.set_output_embeddings(FactorisedHead(output_mix, getattr(head, "bias", None)))
     return model.eval()
 
 
@@ -176,8 +176,8 @@ def load_factorised(folder: Path | str) -> PreTrainedModel:
         for weight in model.parameters():  # not model.to(): that would round the rotary frequencies too
             weight.data = weight.data.to(getattr(torch, shape["dtype"]))
         load_model(model, str(folder / WEIGHTS))
-    except (SafetensorError, AttributeError, RuntimeError, ValueError, KeyError, TypeError, OSError) as fault:
-        reason = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
+    except (SafetensorError, AttributeError, RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise LexigraftError("factorised model cannot be read", folder, reason) from None
     return model.eval()
 
@@ -217,7 +217,7 @@ def _make_room(model: PreTrainedModel, tokens: int, rank: int, tied: bool) -> No
     def empty(scale: float = 1.0) -> FactorisedEmbedding:
         return FactorisedEmbedding(torch.zeros(tokens, rank), torch.zeros(rank, hidden), scale)
 
-    taken_in = empty(_scale(inputs))
-    model.set_input_embeddings(taken_in)
+    input_mix = empty(_scale(inputs))
+    model.set_input_embeddings(input_mix)
     if head is not None:
-        model.set_output_embeddings(FactorisedHead(taken_in if tied else empty(), getattr(head, "bias", None)))
+        model.set_output_embeddings(FactorisedHead(input_mix if tied else empty(), getattr(head, "bias", None)))

@@ -30,8 +30,8 @@ def load_config(path: str | Path, *, trust_remote_code: bool = False) -> Pretrai
         config = AutoConfig.from_pretrained(
             str(local) if local.is_dir() else str(path), trust_remote_code=trust_remote_code
         )
-    except Exception as fault:  # transformers raises OSError, ValueError, JSONDecodeError, … for a bad configuration
-        reason = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
+    except Exception as error:  # transformers raises OSError, ValueError, JSONDecodeError, … for a bad configuration
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise LexigraftError("model configuration cannot be read", path, reason) from None
     if getattr(config, "quantization_config", None):
         raise LexigraftError(
@@ -100,7 +100,7 @@ def load_model(
             dtype=dtype,
             use_safetensors=True,
         )
-    except Exception as fault:  # safetensors, hub and transformers each raise their own kinds
-        reason = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
-        raise LexigraftError("model weights cannot be read", path, reason) from fault
+    except Exception as error:  # safetensors, hub and transformers each raise their own kinds
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise LexigraftError("model weights cannot be read", path, reason) from error
     return model.eval()

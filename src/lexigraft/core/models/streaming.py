@@ -40,7 +40,7 @@ class Piece(Protocol):
 
 
 @dataclass(frozen=True)
-class Given:
+class InlineBytes:
     """Bytes that are at hand."""
 
     content: bytes
@@ -222,8 +222,8 @@ def append_stretch(file: FileIO, source: FileIO, start: int, length: int, *, cac
     while done < length:
         try:
             sent = os.sendfile(file.fileno(), source.fileno(), start + done, min(AT_ONCE, length - done))
-        except OSError as fault:
-            if done or fault.errno not in _CANNOT:
+        except OSError as error:
+            if done or error.errno not in _CANNOT:
                 raise
             return 0
         if not sent:

@@ -57,10 +57,10 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> No
         model.config.get_text_config().tie_word_embeddings = False
     try:
         model.resize_token_embeddings(after.size, mean_resizing=False)
-    except (TypeError, NotImplementedError) as fault:  # some classes have a method of their own
+    except (TypeError, NotImplementedError) as error:  # some classes have a method of their own
         raise LexigraftError(
-            "model class does not take another vocabulary size", type(model).__name__, str(fault)
-        ) from fault
+            "model class does not take another vocabulary size", type(model).__name__, str(error)
+        ) from error
     new = tables_of(model)
     if new.tied != old.tied or set(new.by_role) != set(old.by_role):
         raise RuntimeError(

@@ -40,7 +40,7 @@ class FloatTables(Mapping["Role", "torch.Tensor"]):
     def __len__(self) -> int:
         return len(self._tables)
 
-    def as_held(self, role: Role) -> torch.Tensor:
+    def as_stored(self, role: Role) -> torch.Tensor:
         """A table in the dtype that it is in by now: the same values, for who takes a few rows of it at a time."""
         return self._tables[role]
 

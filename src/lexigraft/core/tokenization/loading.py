@@ -38,15 +38,15 @@ def load_vocabulary(path: str | Path, *, trust_remote_code: bool = False) -> Voc
         tokenizer = _from_file(local) if local.is_file() else _from_folder_or_hub(str(path), local, trust_remote_code)
     except LexigraftError:
         raise
-    except Exception as fault:  # every tokenizer library raises its own kinds for a broken file
+    except Exception as error:  # every tokenizer library raises its own kinds for a broken file
         raise LexigraftError(
-            "tokenizer cannot be loaded", path, f"{type(fault).__name__}: {_first_line(fault)}"
-        ) from fault
+            "tokenizer cannot be loaded", path, f"{type(error).__name__}: {_first_line(error)}"
+        ) from error
     return Vocabulary.of(tokenizer)
 
 
-def _first_line(fault: Exception) -> str:
-    return next(iter(str(fault).strip().splitlines()), "")
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "")
 
 
 def _from_folder_or_hub(name: str, local: Path, trust_remote_code: bool) -> Any:

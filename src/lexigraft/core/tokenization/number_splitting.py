@@ -49,7 +49,7 @@ class DigitScheme:
         """How one of ``NUMBERS`` is split, such as ``20|21``."""
         return "|".join(self.splits[sample]) or "nothing it knows"
 
-    def apart(self, other: DigitScheme) -> list[int]:
+    def differences(self, other: DigitScheme) -> list[int]:
         """Which of ``NUMBERS`` the two split differently."""
         pairs = zip(self.splits, other.splits, strict=True)
         return [n for n, (ours, theirs) in enumerate(pairs) if ours != theirs]
@@ -76,7 +76,7 @@ def _from_the_left(digits: int, size: int) -> tuple[int, ...]:
 def digit_warning(source: Vocabulary, target: Vocabulary) -> str | None:
     """One sentence when the two split numbers by other rules, or half of the samples differently; else nothing."""
     ours, theirs = digit_scheme(source), digit_scheme(target)
-    apart = ours.apart(theirs)
+    apart = ours.differences(theirs)
     if ours.name == theirs.name and len(apart) < MANY * len(NUMBERS):
         return None
     sample = next((n for n in apart if NUMBERS[n] == SHOWN), apart[0])

@@ -51,17 +51,17 @@ def learn_unigram(lines: Sequence[str], size: int, byte_fallback: bool) -> list[
             num_threads=1,
             minloglevel=3,
         )
-    except RuntimeError as fault:
+    except RuntimeError as error:
         characters = len(set().union(*lines))
         hint = f"The text has {characters} different characters; give a larger size, more text, or byte_fallback"
-        raise LexigraftError("Unigram training failed", f"size {size}", f"{hint} ({_reason(fault)})") from None
+        raise LexigraftError("Unigram training failed", f"size {size}", f"{hint} ({_reason(error)})") from None
     model = spm.SentencePieceProcessor(model_proto=written.getvalue())
     ids = [i for i in range(model.get_piece_size()) if not (model.is_control(i) or model.is_unknown(i))]
     return [(model.id_to_piece(i), float(model.get_score(i))) for i in ids]
 
 
-def _reason(fault: Exception) -> str:
-    return " ".join(str(fault).split())[-160:]
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[-160:]
 
 
 def learn_merges(

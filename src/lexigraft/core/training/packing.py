@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.data.spill import HELD_BYTES, joined
+from lexigraft.core.data.spill import HELD_BYTES, joined_blocks
 from lexigraft.core.errors import LexigraftError
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def pack(
     rows = np.zeros(0, np.int32)
     if content > 0:
         blocks = _framed(_blocks(vocabulary, lines, before, after), content, *frame)
-        rows = joined(blocks, held_bytes=held_bytes)
+        rows = joined_blocks(blocks, held_bytes=held_bytes)
     if not len(rows):
         raise LexigraftError(
             "the corpus is too small to fill one training sequence",

@@ -17,6 +17,6 @@ def usable_device(asked: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.ones(1, device=asked).item()
-    except (RuntimeError, AssertionError, ImportError) as fault:
-        raise LexigraftError("cannot compute on this device", asked, "Give auto, cpu, or a GPU that is here") from fault
+    except (RuntimeError, AssertionError, ImportError) as error:
+        raise LexigraftError("cannot compute on this device", asked, "Give auto, cpu, or a GPU that is here") from error
     return asked

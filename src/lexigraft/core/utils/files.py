@@ -34,8 +34,8 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
         os.close(handle)
-    except OSError as fault:
-        raise LexigraftError("cannot write the file", path, fault.strerror or str(fault)) from fault
+    except OSError as error:
+        raise LexigraftError("cannot write the file", path, error.strerror or str(error)) from error
     temporary = Path(name)
     try:
         yield temporary
@@ -43,8 +43,8 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except OSError as fault:
-        raise LexigraftError("cannot write the file", path, fault.strerror or str(fault)) from fault
+    except OSError as error:
+        raise LexigraftError("cannot write the file", path, error.strerror or str(error)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -145,8 +145,8 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
                 stack.enter_context(lock_file(draft.with_name(f"{draft.name}.lock"), refusal, remove=True))
                 draft.mkdir(exist_ok=True)
                 _clear(draft, resume)
-        except OSError as fault:
-            raise LexigraftError("cannot write the output folder", out, fault.strerror or str(fault)) from fault
+        except OSError as error:
+            raise LexigraftError("cannot write the output folder", out, error.strerror or str(error)) from error
         try:
             yield draft
             _readable(draft)
@@ -158,13 +158,13 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
                 shutil.rmtree(old)
             else:
                 os.replace(draft, out)
-        except BaseException as fault:
-            if resume is None or isinstance(fault, Exception):
+        except BaseException as error:
+            if resume is None or isinstance(error, Exception):
                 shutil.rmtree(draft, ignore_errors=True)
-            if isinstance(fault, Exception) and _is_disk_fault(fault):
+            if isinstance(error, Exception) and _is_disk_fault(error):
                 raise LexigraftError(
-                    "cannot write the output folder", out, f"{fault}; nothing was left behind"
-                ) from fault
+                    "cannot write the output folder", out, f"{error}; nothing was left behind"
+                ) from error
             raise
 
 
@@ -184,7 +184,7 @@ def _readable(folder: Path) -> None:
         path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
-def _is_disk_fault(fault: Exception) -> bool:
+def _is_disk_fault(error: Exception) -> bool:
     """Whether an error is the disk's: safetensors wraps the system's in an exception of its own."""
-    text = str(fault).lower()
-    return isinstance(fault, OSError) or "no space left" in text or "(os error " in text
+    text = str(error).lower()
+    return isinstance(error, OSError) or "no space left" in text or "(os error " in text

@@ -16,10 +16,10 @@ from lexigraft.core.grafting.plan import Plan
 from lexigraft.core.grafting.strategy import InitContext, Strategy
 from lexigraft.core.methods.attention_influence import influence, influence_gap
 from lexigraft.core.methods.distillation import padded
-from lexigraft.core.methods.new_token_loss import joined, prediction
+from lexigraft.core.methods.new_token_loss import joined_losses, prediction
 from lexigraft.core.methods.occurrences import frame
 from lexigraft.core.methods.row_optimizer import batches, learn_rows, planned_steps
-from lexigraft.core.methods.starting_rows import Start
+from lexigraft.core.methods.starting_rows import StartingRows
 from lexigraft.core.models.architecture import context_length, model_kind
 from lexigraft.core.models.attention_capture import Watched, expect, watching
 from lexigraft.core.models.frozen_model import FrozenModel, Rows
@@ -79,7 +79,7 @@ class AttentionMatching(Strategy):
     def plan(self, ctx: InitContext) -> Plan:
         """Start, read texts both ways, learn from them."""
         frozen = FrozenModel.of(ctx.resources.model(), ctx.source.size, ctx.device)
-        return _Lesson(self, ctx, frozen, Start.of(self.start, ctx)).plan()
+        return _Lesson(self, ctx, frozen, StartingRows.of(self.start, ctx)).plan()
 
 
 class _Reading(NamedTuple):
@@ -104,7 +104,7 @@ class _Lesson:
     settings: AttentionMatching
     ctx: InitContext
     frozen: FrozenModel
-    start: Start
+    start: StartingRows
 
     @cached_property
     def leaves(self) -> dict[Role, torch.Tensor]:
@@ -250,4 +250,4 @@ class _Lesson:
         ids, mask = padded([t.student.ids for t in texts])
         task = prediction(self.frozen, ids, mask, self.ctx.source, self.ctx.generator)
         self.ctx.journal.spend(task.tokens)
-        return joined(gap, task, task.loss(self.frozen, self.rows, head_only=head_only), head_only=head_only)
+        return joined_losses(gap, task, task.loss(self.frozen, self.rows, head_only=head_only), head_only=head_only)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from lexigraft.core.grafting.norm_calibration import rescaled, script_norms
 from lexigraft.core.grafting.plan import Dense, Plan, combine
 from lexigraft.core.grafting.strategy import InitContext, Strategy
-from lexigraft.core.methods.pieces import by_role, characters, evenly, pieces_of, weighted_mix
+from lexigraft.core.methods.pieces import by_role, characters, pieces_of, uniform_weights, weighted_mix
 from lexigraft.core.models.tables import Role
 
 
@@ -31,7 +31,7 @@ class Bil(Strategy):
     def plan(self, ctx: InitContext) -> Plan:
         """Split each token; a rescaled mean in, a mean weighted by characters out."""
         pieces = pieces_of(ctx)
-        mean = weighted_mix(pieces, evenly)
+        mean = weighted_mix(pieces, uniform_weights)
         rows = combine(mean, ctx.table(Role.INPUT))
         read = Dense(rescaled(rows, script_norms(ctx, Role.INPUT, ctx.target_ids)), mean.covered, mean)
         return {**by_role(ctx.roles, mean, weighted_mix(pieces, characters(ctx.source))), Role.INPUT: read}

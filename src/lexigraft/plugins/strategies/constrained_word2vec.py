@@ -111,7 +111,7 @@ class ConstrainedWord2vec(Strategy):
             return Mix.from_rows([])
         began = build_rows(named_chain(self.start), ctx)
         task = self._task(ctx, [began.tables[role] for role in (Role.INPUT, Role.OUTPUT) if role in ctx.roles])
-        before, downhill = task.slopes(task.centres)
+        before, downhill = task.gradients(task.centres)
         own = convex_part(began.provenance.mix.take(asked))
         met = task.pairs.totals[asked] > 0
         covered = met | (own.covered & (self.support == "candidates"))
@@ -122,7 +122,7 @@ class ConstrainedWord2vec(Strategy):
         ]
         if len(ids):
             self._learn(ctx, task, hulls, ids)
-        after, _ = task.slopes(task.centres)
+        after, _ = task.gradients(task.centres)
         ctx.journal.spend(task.tokens * (self.epochs + 1))
         ctx.journal.note(
             f"{self.name}: {self.epochs} times over {task.tokens:,} tokens of text, "
@@ -140,7 +140,9 @@ class ConstrainedWord2vec(Strategy):
             generator=ctx.generator,
         )
 
-    def _hull(self, ctx: InitContext, role: Role, slopes: torch.Tensor, own: Mix, met: npt.NDArray[np.bool_]) -> Hull:
+    def _hull(
+        self, ctx: InitContext, role: Role, gradients: torch.Tensor, own: Mix, met: npt.NDArray[np.bool_]
+    ) -> Hull:
         """The weights of some rows in one table, where learning begins."""
         table = aligned(ctx.table(role)[: ctx.source.size])
         usable = np.flatnonzero(mixable(ctx.source))
@@ -148,7 +150,7 @@ class ConstrainedWord2vec(Strategy):
             return FullHull.of(
                 table, usable, len(own), rank=self.rank, generator=ctx.generator, budget=ctx.memory_budget
             )
-        extra = steepest(slopes, table, usable, self.candidates, ctx.memory_budget)
+        extra = steepest(gradients, table, usable, self.candidates, ctx.memory_budget)
         extra[~met] = -1
         return SparseHull.of(table, widened(own, extra, self.candidate_share))
 
@@ -166,12 +168,12 @@ class ConstrainedWord2vec(Strategy):
                 table[places] = made.detach()
             if block is None:
                 return
-            loss, slopes = task.slopes(block)
+            loss, gradients = task.gradients(block)
             if time.monotonic() - reported > SECONDS_BETWEEN_REPORTS:
                 reported = time.monotonic()
                 ctx.logger.info("%s: step %d of %d, %.4f nats a pair", self.name, step + 1, len(steps), loss)
             optimiser.zero_grad()
-            for made, slope in zip(rows, slopes, strict=True):
+            for made, slope in zip(rows, gradients, strict=True):
                 made.backward(slope[places])
             optimiser.step()
 
@@ -187,12 +189,12 @@ class ConstrainedWord2vec(Strategy):
         """The rows at some places of the hulls, uncovered where the place is -1."""
         import torch
 
-        taken_in, given_out = hulls[0], hulls[-1]
-        if isinstance(taken_in, SparseHull) and isinstance(given_out, SparseHull):
-            return by_role(ctx.roles, taken_in.mix().take(at), given_out.mix().take(at))
+        input_mix, output_mix = hulls[0], hulls[-1]
+        if isinstance(input_mix, SparseHull) and isinstance(output_mix, SparseHull):
+            return by_role(ctx.roles, input_mix.mix().take(at), output_mix.mix().take(at))
         plans = {}
         for role in sorted(ctx.roles):
-            hull = taken_in if role is Role.INPUT else given_out
+            hull = input_mix if role is Role.INPUT else output_mix
             assert isinstance(hull, FullHull)
             made = hull.rows(ctx.table(role)).detach()
             rows = made.new_zeros(len(at), *made.shape[1:])

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.strategy import InitContext, Strategy
-from lexigraft.core.methods.pieces import by_role, evenly, pieces_of, weighted_mix
+from lexigraft.core.methods.pieces import by_role, pieces_of, uniform_weights, weighted_mix
 
 
 @dataclass(frozen=True)
@@ -31,5 +31,7 @@ class FirstLast(Strategy):
     def plan(self, ctx: InitContext) -> Plan:
         """Split each token; mean or last piece in, first piece out."""
         pieces = pieces_of(ctx)
-        read = weighted_mix(pieces, evenly) if self.input == "mean" else Mix.mean_of(ids[-1:] for ids in pieces)
+        read = (
+            weighted_mix(pieces, uniform_weights) if self.input == "mean" else Mix.mean_of(ids[-1:] for ids in pieces)
+        )
         return by_role(ctx.roles, read, Mix.mean_of(ids[:1] for ids in pieces))

@@ -131,10 +131,10 @@ class _Lesson:
         lesson = cls(
             settings, ctx, model, model.packed(ctx.resources.training().lines, settings.sequence_length), ids, {}
         )
-        slopes = lesson._first_slopes() if settings.candidates else {}
+        gradients = lesson._first_slopes() if settings.candidates else {}
         head = Role.OUTPUT if Role.OUTPUT in ctx.roles else Role.INPUT
         for role in (r for r in (Role.INPUT, Role.OUTPUT) if r in ctx.roles):
-            lesson.by_role[role] = lesson._weights(role, own, slopes.get(role))
+            lesson.by_role[role] = lesson._weights(role, own, gradients.get(role))
         if Role.BIAS in ctx.roles:
             lesson.by_role[Role.BIAS] = lesson.by_role[head]
         return lesson
@@ -152,7 +152,7 @@ class _Lesson:
         self, batch: Sequence[Sequences], generator: torch.Generator
     ) -> tuple[torch.Tensor, dict[Role, torch.Tensor]]:
         self.ctx.journal.spend(sum(map(len, batch)))
-        return self.model.slopes(batch, generator)
+        return self.model.gradients(batch, generator)
 
     def _first_slopes(self) -> dict[Role, torch.Tensor]:
         """The gradient of the learned rows where learning begins, summed over a few batches."""
@@ -161,18 +161,18 @@ class _Lesson:
         places = torch.from_numpy(self.ids)
         total: dict[Role, torch.Tensor] = {}
         for batch in self._batches(min(self.settings.candidate_steps, self.steps)):
-            _, slopes = self._slopes(batch, self.ctx.generator)
-            for role, slope in slopes.items():
+            _, gradients = self._slopes(batch, self.ctx.generator)
+            for role, slope in gradients.items():
                 total[role] = total.get(role, 0) + slope.cpu()[places]
         return total
 
-    def _weights(self, role: Role, own: Mix, slopes: torch.Tensor | None) -> FreeWeights:
+    def _weights(self, role: Role, own: Mix, gradients: torch.Tensor | None) -> FreeWeights:
         table = aligned(self.ctx.table(role)[: self.ctx.source.size])
-        if slopes is None:
+        if gradients is None:
             return FreeWeights.of(table, own)
         usable = np.flatnonzero(mixable(self.ctx.source))
-        extra = steepest(slopes, table, usable, self.settings.candidates, self.ctx.memory_budget, either_way=True)
-        extra[~slopes.any(dim=1).numpy()] = -1
+        extra = steepest(gradients, table, usable, self.settings.candidates, self.ctx.memory_budget, either_way=True)
+        extra[~gradients.any(dim=1).numpy()] = -1
         return FreeWeights.of(table, widened(own, extra, 0.0))
 
     def learn(self) -> None:
@@ -221,6 +221,6 @@ class _Lesson:
         places = torch.from_numpy(self.ids)
         rows = self._rows()
         self.model.put(places, rows)
-        loss, slopes = self._slopes(batch, self.ctx.generator)
-        pull = torch.stack([(made * slopes[role].cpu()[places]).sum() for role, made in rows.items()]).sum()
+        loss, gradients = self._slopes(batch, self.ctx.generator)
+        pull = torch.stack([(made * gradients[role].cpu()[places]).sum() for role, made in rows.items()]).sum()
         return loss.cpu() + pull - pull.detach()

@@ -11,7 +11,7 @@ from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
 from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
 from lexigraft.core.linalg.truncated_svd import primitives_of
 from lexigraft.core.methods.mixtures import mix_of_nearest
-from lexigraft.core.methods.token_vectors import CAPITALISED_TOO, evenly, from_words
+from lexigraft.core.methods.token_vectors import CAPITALISED_TOO, equal_weights, from_words
 from lexigraft.core.methods.word_spaces import in_one_space
 from lexigraft.core.models.tables import Role
 
@@ -60,7 +60,7 @@ class Ofa(Strategy):
         words = ctx.resources.word_vectors()
         pairs = ctx.resources.dictionary() if self.align == "dictionary" else None
         ours, theirs = (
-            from_words(v, space, evenly(space), forms=CAPITALISED_TOO, once=True)
+            from_words(v, space, equal_weights(space), forms=CAPITALISED_TOO, once=True)
             for v, space in ((ctx.source, words.source), (ctx.target, words.target))
         )
         source, target = in_one_space(ours, theirs, words, pairs, ctx.journal)

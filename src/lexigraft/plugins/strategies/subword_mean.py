@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from lexigraft.core.grafting.plan import Plan
 from lexigraft.core.grafting.strategy import InitContext, Strategy
-from lexigraft.core.methods.pieces import byte_pieces_of, evenly, pieces_of, weighted_mix
+from lexigraft.core.methods.pieces import byte_pieces_of, pieces_of, uniform_weights, weighted_mix
 
 
 @dataclass(frozen=True)
@@ -33,4 +33,4 @@ class SubwordMean(Strategy):
 
     def plan(self, ctx: InitContext) -> Plan:
         """Split each token and average."""
-        return weighted_mix(pieces_of(ctx) if self.pieces == "pieces" else byte_pieces_of(ctx), evenly)
+        return weighted_mix(pieces_of(ctx) if self.pieces == "pieces" else byte_pieces_of(ctx), uniform_weights)

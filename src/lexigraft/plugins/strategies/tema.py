@@ -12,7 +12,7 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Dense, Plan
 from lexigraft.core.grafting.resources import PoorModel
 from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy
-from lexigraft.core.methods.tema import WordLinks, link_tokens, place, spread
+from lexigraft.core.methods.tema import WordLinks, link_tokens, place, spread_counts
 from lexigraft.core.models.tables import Role
 
 
@@ -82,7 +82,7 @@ class Tema(Strategy):
                 rich = ctx.tables.get(role, ctx.tables[Role.INPUT])
                 placed = place(self, rich, poor.tables[role], links, trained, moving, ctx)
                 if self.move == "all":
-                    moved_ids, placed = spread(
+                    moved_ids, placed = spread_counts(
                         poor.tables[role], moved_ids, placed, ctx.target_ids, self.neighbours, ctx.memory_budget
                     )
                 kept = [n for n, i in enumerate(moved_ids.tolist()) if i in at]

@@ -14,10 +14,10 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Plan
 from lexigraft.core.grafting.strategy import InitContext, Strategy
 from lexigraft.core.methods.distillation import TwoReadings
-from lexigraft.core.methods.new_token_loss import joined, prediction
+from lexigraft.core.methods.new_token_loss import joined_losses, prediction
 from lexigraft.core.methods.occurrences import Snippet, frame, gather, whole_pieces
 from lexigraft.core.methods.row_optimizer import batches, learn_rows, planned_steps
-from lexigraft.core.methods.starting_rows import Start
+from lexigraft.core.methods.starting_rows import StartingRows
 from lexigraft.core.models.architecture import context_length, model_kind
 from lexigraft.core.models.frozen_model import FrozenModel
 from lexigraft.core.models.tables import Role
@@ -81,7 +81,7 @@ class TokenDistillation(Strategy):
     def plan(self, ctx: InitContext) -> Plan:
         """Start, find snippets, learn from them."""
         frozen = FrozenModel.of(ctx.resources.model(), ctx.source.size, ctx.device)
-        return _Lesson(self, ctx, frozen, Start.of(self.start, ctx)).plan()
+        return _Lesson(self, ctx, frozen, StartingRows.of(self.start, ctx)).plan()
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ class _Lesson:
     settings: TokenDistillation
     ctx: InitContext
     frozen: FrozenModel
-    start: Start
+    start: StartingRows
 
     @cached_property
     def pieces(self) -> list[tuple[int, ...]]:
@@ -218,4 +218,4 @@ class _Lesson:
             self.ctx.journal.spend(task.tokens)
             states = self.frozen.states(*both.student, self.rows, self.layer)
             entropy = task.loss(self.frozen, self.rows, head_only=head_only)
-        return joined(both.gap(wanted, states), task, entropy, head_only=head_only)
+        return joined_losses(both.gap(wanted, states), task, entropy, head_only=head_only)

@@ -20,10 +20,10 @@ from lexigraft.testing.trial import (
     LawBroken,
     NotApplicable,
     Trial,
-    demand,
     materialised,
-    only_if,
     parts,
+    require,
+    skip_unless,
 )
 
 if TYPE_CHECKING:
@@ -65,18 +65,18 @@ def _same_seed_same_plan(trial: Trial) -> None:
         first = trial.strategy.plan(trial.context(seed=5))
         _set_global_state(2)
         second = trial.strategy.plan(trial.context(seed=5))
-    demand(_equal(trial, first, second), "the same seed gave two plans under two global random states")
+    require(_equal(trial, first, second), "the same seed gave two plans under two global random states")
 
 
 def _global_random_state_untouched(trial: Trial) -> None:
     with global_randomness_kept():
         before = _global_state()
         trial.strategy.plan(trial.context())
-        demand(_global_state() == before, "the global random state moved; draw from ctx.generator")
+        require(_global_state() == before, "the global random state moved; draw from ctx.generator")
 
 
 def _contents(trial: Trial, tables: dict[Role, torch.Tensor], ids: Any) -> dict[str, Any]:
-    ground = trial.ground
+    ground = trial.fixture
     found: dict[str, Any] = {f"table {role}": table.numpy() for role, table in tables.items()}
     found |= {"target_ids": ids, "alignment": ground.alignment.source_ids, "match rules": ground.alignment.rule_ids}
     for side, vocabulary in (("source", ground.source), ("target", ground.target)):
@@ -107,34 +107,34 @@ def _bits(parameter: torch.Tensor) -> Any:
 
 
 def _inputs_are_not_mutated(trial: Trial) -> None:
-    tables = {role: table.clone() for role, table in trial.ground.tables.items()}
+    tables = {role: table.clone() for role, table in trial.fixture.tables.items()}
     ids = trial.asked.copy()
     watched = _contents(trial, tables, ids)
     before = {name: array.copy() for name, array in watched.items()}
     context = trial.context(
         tables=FloatTables(tables),
         target_ids=ids,
-        resources=Resources(trial.strategy.required_needs(), trial.ground.supplies),
+        resources=Resources(trial.strategy.required_needs(), trial.fixture.supplies),
     )
     trial.strategy.plan(context)
     changed = [name for name, array in watched.items() if not np.array_equal(array, before[name])]
     for name in changed:
         watched[name][...] = before[name]
-    demand(not changed, f"written into: {', '.join(changed)}")
+    require(not changed, f"written into: {', '.join(changed)}")
 
 
 def _permuting_ids_permutes_rows(trial: Trial) -> None:
     """Drawn rows follow the order of asking, not the id: for them only the coverage is compared."""
     import torch
 
-    only_if(len(trial.asked) > 1, "fewer than two rows are asked for")
+    skip_unless(len(trial.asked) > 1, "fewer than two rows are asked for")
     order = np.random.default_rng(3).permutation(len(trial.asked))
     shuffled = trial.strategy.plan(trial.context(target_ids=trial.asked[order]))
     roles = trial.context().roles
     first, second = parts(trial.plan, roles), parts(shuffled, roles)
     for role in first:
         before, after = covered_by(first[role]), covered_by(second[role])
-        demand(np.array_equal(before[order], after), f"{role}: other rows are covered")
+        require(np.array_equal(before[order], after), f"{role}: other rows are covered")
     one, two = materialised(trial, trial.plan), materialised(trial, shuffled)
     gaps = {role: float((one[role][torch.from_numpy(order)] - two[role]).abs().max()) for role in one}
     if all(gap < TOLERANCE for gap in gaps.values()):
@@ -151,7 +151,7 @@ def _same_rows_for_any_memory_budget(trial: Trial) -> None:
     tight = build_rows([trial.strategy], trial.context(memory_budget=SMALL_BUDGET)).tables
     for role, table in trial.rows.tables.items():
         near = table.shape == tight[role].shape and torch.allclose(table, tight[role], rtol=TOLERANCE, atol=TOLERANCE)
-        demand(near, f"{role}: a memory budget of {SMALL_BUDGET:,} bytes gives other rows than one of {BUDGET:,}")
+        require(near, f"{role}: a memory budget of {SMALL_BUDGET:,} bytes gives other rows than one of {BUDGET:,}")
 
 
 LAWS = tuple(

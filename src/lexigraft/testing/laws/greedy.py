@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.models.surgery import install
 from lexigraft.testing.sample_text import SOURCE_TEXT
-from lexigraft.testing.trial import Law, Trial, demand, only_if
+from lexigraft.testing.trial import Law, Trial, require, skip_unless
 
 if TYPE_CHECKING:
     import torch
@@ -40,20 +40,20 @@ def _greedy_choices_stay(trial: Trial) -> None:
 
     Computed in float32: rows rounded to a smaller type leave the convex hull by the rounding.
     """
-    only_if(trial.strategy.convex, "the strategy does not claim convex rows")
-    only_if(trial.copies_matched, "the strategy re-estimates matched rows, or keeps another body")
-    wider = trial.on(trial.ground.extended)
+    skip_unless(trial.strategy.convex, "the strategy does not claim convex rows")
+    skip_unless(trial.copies_matched, "the strategy re-estimates matched rows, or keeps another body")
+    wider = trial.on(trial.fixture.extended)
     rows = build_rows([trial.strategy], wider.context(), fallback="mean")
-    model = copy.deepcopy(trial.ground.model).float()
-    source, size = trial.ground.source, trial.ground.source.size
+    model = copy.deepcopy(trial.fixture.model).float()
+    source, size = trial.fixture.source, trial.fixture.source.size
     before = [logits[:, :size] for logits in _logits(model, source)]
-    install(model, rows.tables, source, wider.ground.target)
+    install(model, rows.tables, source, wider.fixture.target)
     overtaken = positions = 0
     for old, logits in zip(before, _logits(model, source), strict=True):
-        demand(float((logits[:, :size] - old).abs().max()) < TIE, "the logits of old tokens changed")
+        require(float((logits[:, :size] - old).abs().max()) < TIE, "the logits of old tokens changed")
         overtaken += int((logits[:, size:].amax(1) > logits[:, :size].amax(1) + TIE).sum())
         positions += len(old)
-    demand(overtaken == 0, f"at {overtaken} of {positions} positions an added token wins over every old one")
+    require(overtaken == 0, f"at {overtaken} of {positions} positions an added token wins over every old one")
 
 
 LAWS = (Law("added rows leave greedy choices as they were", "greedy", _greedy_choices_stay),)

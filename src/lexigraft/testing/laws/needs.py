@@ -10,22 +10,22 @@ from lexigraft.core.grafting.needs import Need, need_specs
 from lexigraft.core.grafting.pipeline import graft_model
 from lexigraft.core.grafting.resources import Loader, Resources
 from lexigraft.core.grafting.rows import build_rows
-from lexigraft.testing.trial import Law, LawBroken, Trial, demand, only_if
+from lexigraft.testing.trial import Law, LawBroken, Trial, require, skip_unless
 
 
 def _declared_needs_suffice(trial: Trial) -> None:
-    only_declared = {n: trial.ground.supplies[n] for n in trial.strategy.required_needs()}
+    only_declared = {n: trial.fixture.supplies[n] for n in trial.strategy.required_needs()}
     resources = Resources(trial.strategy.required_needs(), only_declared)
     trial.strategy.plan(trial.context(resources=resources))
 
 
 def _every_need_is_used(trial: Trial) -> None:
-    only_if(bool(trial.strategy.required_needs()), "the strategy needs nothing")
+    skip_unless(bool(trial.strategy.required_needs()), "the strategy needs nothing")
     used: set[Need] = set()
-    watched = {need: _watched(need, loader, used) for need, loader in trial.ground.supplies.items()}
+    watched = {need: _watched(need, loader, used) for need, loader in trial.fixture.supplies.items()}
     build_rows([trial.strategy], trial.context(resources=Resources(trial.strategy.required_needs(), watched)))
     idle = sorted(trial.strategy.required_needs() - used)
-    demand(not idle, f"declared and never asked for: {', '.join(idle)}")
+    require(not idle, f"declared and never asked for: {', '.join(idle)}")
 
 
 def _watched(need: Need, loader: Loader, used: set[Need]) -> Callable[[], Any]:
@@ -38,13 +38,13 @@ def _watched(need: Need, loader: Loader, used: set[Need]) -> Callable[[], Any]:
 
 def _missing_need_is_refused_before_weights_load(trial: Trial) -> None:
     needs = sorted(need for need in trial.strategy.required_needs() if not need_specs()[need].by_graft)
-    only_if(bool(needs), "the strategy needs nothing that a user supplies")
+    skip_unless(bool(needs), "the strategy needs nothing that a user supplies")
     for need in needs:
-        supplies = {n: loader for n, loader in trial.ground.supplies.items() if n != need}
+        supplies = {n: loader for n, loader in trial.fixture.supplies.items() if n != need}
         try:
-            graft_model(trial.ground.folders.unreadable, trial.ground.target, [trial.strategy], supplies)
+            graft_model(trial.fixture.folders.unreadable, trial.fixture.target, [trial.strategy], supplies)
         except LexigraftError as refusal:
-            demand(need in str(refusal), f"without {need} the refusal says: {refusal}")
+            require(need in str(refusal), f"without {need} the refusal says: {refusal}")
         else:
             raise LawBroken(f"without {need} the graft went on")
 
@@ -52,15 +52,15 @@ def _missing_need_is_refused_before_weights_load(trial: Trial) -> None:
 def _undeclared_access_is_refused(trial: Trial) -> None:
     """A strategy that is given nothing must not reach anything, even where core could supply it."""
     needs = trial.strategy.required_needs()
-    only_if(bool(needs), "the strategy needs nothing, so every access is undeclared: see 'declared needs suffice'")
+    skip_unless(bool(needs), "the strategy needs nothing, so every access is undeclared: see 'declared needs suffice'")
     for need in sorted(needs):
-        resources = Resources(needs - {need}, trial.ground.supplies)
+        resources = Resources(needs - {need}, trial.fixture.supplies)
         context = trial.context(resources=resources)
         try:
             build_rows([trial.strategy], context)
             trial.strategy.plan(context)
         except LexigraftError as refusal:
-            demand(need in str(refusal), f"with {need} taken away the refusal says: {refusal}")
+            require(need in str(refusal), f"with {need} taken away the refusal says: {refusal}")
 
 
 LAWS = tuple(

@@ -15,7 +15,7 @@ import yaml
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.registry import Plugin, construct
-from lexigraft.testing.trial import Law, demand
+from lexigraft.testing.trial import Law, require
 
 if TYPE_CHECKING:
     from typing import Any
@@ -41,37 +41,37 @@ def class_of(plugin: Plugin) -> type[Any]:
 
 def _name_is_file_stem(plugin: Plugin) -> None:
     name = class_of(plugin).name
-    demand(name.isidentifier() and name == name.lower(), f"'{name}' is not a lower-case identifier")
-    demand(
+    require(name.isidentifier() and name == name.lower(), f"'{name}' is not a lower-case identifier")
+    require(
         plugin.origin == "entry point" or name == Path(plugin.file).stem, f"name '{name}' in {Path(plugin.file).name}"
     )
-    demand(name == plugin.name, f"name '{name}' is registered as '{plugin.name}'")
+    require(name == plugin.name, f"name '{name}' is registered as '{plugin.name}'")
 
 
 def _frozen_dataclass(plugin: Plugin) -> None:
     cls = class_of(plugin)
-    demand(issubclass(cls, Strategy), f"{cls.__name__} is not a Strategy")
-    demand(
+    require(issubclass(cls, Strategy), f"{cls.__name__} is not a Strategy")
+    require(
         "__dataclass_params__" in vars(cls) and cls.__dataclass_params__.frozen, "not decorated @dataclass(frozen=True)"
     )
     made = cls()
     names = [f.name for f in dataclasses.fields(made)]
     declared = {"name", "aliases", "needs", "scope", "body", "convex", "keeps_tokenizer", "zero_rows"} & set(names)
-    demand(not declared, f"{sorted(declared)} must be ClassVar, not fields")
-    demand(hash(made) == hash(cls()), "two instances of the defaults have different hashes")
+    require(not declared, f"{sorted(declared)} must be ClassVar, not fields")
+    require(hash(made) == hash(cls()), "two instances of the defaults have different hashes")
 
 
 def _record_is_complete(plugin: Plugin) -> None:
     documentation = vars(class_of(plugin)).get("__doc__") or ""
-    demand(not documentation.startswith(f"{class_of(plugin).__name__}("), "the class has no docstring")
+    require(not documentation.startswith(f"{class_of(plugin).__name__}("), "the class has no docstring")
     record = plugin.record
-    demand(record.summary.endswith((".", "…")), "the docstring does not begin with a summary that ends with a stop")
+    require(record.summary.endswith((".", "…")), "the docstring does not begin with a summary that ends with a stop")
     missing = [key for key in ("Source", "Needs", "Relations") if not record.fields.get(key)]
-    demand(not missing, f"the docstring lacks {', '.join(missing)}")
+    require(not missing, f"the docstring lacks {', '.join(missing)}")
     nothing = record.fields["Needs"].lower().startswith("nothing")
     needs = class_of(plugin).needs
-    demand(nothing != bool(needs), f"the docstring says 'Needs: {record.fields['Needs']}', needs is {sorted(needs)}")
-    demand(
+    require(nothing != bool(needs), f"the docstring says 'Needs: {record.fields['Needs']}', needs is {sorted(needs)}")
+    require(
         bool(inspect.getdoc(inspect.getmodule(class_of(plugin)))), "the file's first line does not say what it is for"
     )
 
@@ -81,21 +81,21 @@ def _light_import(plugin: Plugin) -> None:
     file = inspect.getfile(class_of(plugin))
     command = [sys.executable, "-c", _PROBE, file]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
-    demand(
+    require(
         done.returncode == 0, f"importing it alone fails: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
     )
     heavy = sorted(set(HEAVY) & set(done.stdout.split()))
-    demand(not heavy, f"importing it brings {', '.join(heavy)}; import them inside functions")
+    require(not heavy, f"importing it brings {', '.join(heavy)}; import them inside functions")
 
 
 def _default_construction(plugin: Plugin) -> None:
     made = class_of(plugin)()
-    demand(made == class_of(plugin)(), "two instances of the defaults are not equal")
+    require(made == class_of(plugin)(), "two instances of the defaults are not equal")
     extra = sorted(made.required_needs() - made.needs)
-    demand(not extra, f"required_needs() goes beyond needs: {', '.join(extra)}")
+    require(not extra, f"required_needs() goes beyond needs: {', '.join(extra)}")
     for alias, preset in class_of(plugin).aliases.items():
         sound = alias.isidentifier() and alias == alias.lower() and alias != plugin.name
-        demand(sound, f"alias '{alias}' is not another lower-case identifier")
+        require(sound, f"alias '{alias}' is not another lower-case identifier")
         construct("strategy", alias, class_of(plugin), dict(preset))
 
 
@@ -104,10 +104,10 @@ def _recipe_round_trip(plugin: Plugin) -> None:
     made = cls()
     parameters = made.parameters()
     fields = {f.name for f in dataclasses.fields(cls)}
-    demand(set(parameters) == fields, f"parameters() names {sorted(parameters)}, the fields are {sorted(fields)}")
+    require(set(parameters) == fields, f"parameters() names {sorted(parameters)}, the fields are {sorted(fields)}")
     written = yaml.safe_dump(parameters)
     again = construct("strategy", plugin.name, cls, yaml.safe_load(written))
-    demand(again == made, f"reading the parameters back gives {again}, not {made}")
+    require(again == made, f"reading the parameters back gives {again}, not {made}")
 
 
 LAWS = tuple(

@@ -9,13 +9,13 @@ from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.models.tables import FloatTables, Role, tables_of
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.testing.laws.rows import logits
-from lexigraft.testing.trial import Law, LawBroken, Trial, demand, only_if
+from lexigraft.testing.trial import Law, LawBroken, Trial, require, skip_unless
 
 
 def _ties_survive(trial: Trial) -> None:
     before, after = tables_of(trial.body), tables_of(trial.reloaded)
-    demand(before.tied == after.tied, f"tied before: {before.tied}, after saving and reloading: {after.tied}")
-    demand(
+    require(before.tied == after.tied, f"tied before: {before.tied}, after saving and reloading: {after.tied}")
+    require(
         set(before.by_role) == set(after.by_role), f"tables before: {set(before.by_role)}, after: {set(after.by_role)}"
     )
 
@@ -25,13 +25,13 @@ def _reload_gives_the_same_model(trial: Trial) -> None:
 
     size = trial.grafted.vocabulary.size
     same = torch.equal(logits(trial.grafted.model, size), logits(trial.reloaded, size))
-    demand(same, "the reloaded model gives other logits")
+    require(same, "the reloaded model gives other logits")
     again = load_vocabulary(trial.saved)
-    demand(again.tokens == trial.grafted.vocabulary.tokens, "the reloaded tokenizer has other tokens")
+    require(again.tokens == trial.grafted.vocabulary.tokens, "the reloaded tokenizer has other tokens")
     for role in ("bos", "eos", "pad"):
         given = getattr(trial.reloaded.config, f"{role}_token_id", None)
         wanted = again.specials.get(role)
-        demand(given == wanted, f"the configuration's {role} id is {given}, the tokenizer's is {wanted}")
+        require(given == wanted, f"the configuration's {role} id is {given}, the tokenizer's is {wanted}")
 
 
 def _stored_once_in_the_models_dtype(trial: Trial) -> None:
@@ -39,32 +39,34 @@ def _stored_once_in_the_models_dtype(trial: Trial) -> None:
     import torch
 
     known = tables_of(trial.body).by_role
-    expected = (trial.on(trial.ground.same) if trial.strategy.keeps_tokenizer else trial).rows.tables
+    expected = (trial.on(trial.fixture.same_tokenizer) if trial.strategy.keeps_tokenizer else trial).rows.tables
     for role, table in tables_of(trial.reloaded).by_role.items():
-        demand(table.dtype == known[role].dtype, f"{role}: stored as {table.dtype}, the model is {known[role].dtype}")
-        demand(torch.equal(table, expected[role].to(table.dtype)), f"{role}: stored rows are not the planned rows")
+        require(table.dtype == known[role].dtype, f"{role}: stored as {table.dtype}, the model is {known[role].dtype}")
+        require(torch.equal(table, expected[role].to(table.dtype)), f"{role}: stored rows are not the planned rows")
 
 
 def _bias_survives(trial: Trial) -> None:
-    only_if(Role.BIAS in tables_of(trial.body).by_role, "the head has no bias")
+    skip_unless(Role.BIAS in tables_of(trial.body).by_role, "the head has no bias")
     bias = tables_of(trial.reloaded).by_role.get(Role.BIAS)
-    demand(bias is not None and len(bias) == trial.grafted.vocabulary.size, "the head's bias did not get the new size")
+    require(bias is not None and len(bias) == trial.grafted.vocabulary.size, "the head's bias did not get the new size")
 
 
 def _table_has_the_tokenizers_size(trial: Trial) -> None:
     size = trial.grafted.vocabulary.size
     for role, table in tables_of(trial.reloaded).by_role.items():
-        demand(len(table) == size, f"{role}: {len(table)} rows for {size} tokens")
-    demand(trial.reloaded.config.get_text_config().vocab_size == size, "the configuration says another vocabulary size")
+        require(len(table) == size, f"{role}: {len(table)} rows for {size} tokens")
+    require(
+        trial.reloaded.config.get_text_config().vocab_size == size, "the configuration says another vocabulary size"
+    )
 
 
 def _ids_beyond_the_table_are_refused(trial: Trial) -> None:
-    poor = trial.ground.folders.poor if Need.POOR_MODEL in trial.strategy.needs else None
-    ground = trial.ground
+    poor = trial.fixture.folders.poor if Need.POOR_MODEL in trial.strategy.needs else None
+    ground = trial.fixture
     try:
         graft_model(ground.folders.short, ground.target, [trial.strategy], ground.supplies, poor=poor)
     except LexigraftError as refusal:
-        demand("beyond" in str(refusal), f"the refusal says: {refusal}")
+        require("beyond" in str(refusal), f"the refusal says: {refusal}")
     else:
         raise LawBroken("a model with fewer rows than its tokenizer has ids was grafted")
 
@@ -73,11 +75,11 @@ def _the_source_stays(trial: Trial) -> None:
     """Planning and building work on a live model's own tables; they must not change it."""
     import torch
 
-    tables = {role: table.detach().clone() for role, table in trial.ground.live.by_role.items()}
-    context = trial.context(tables=FloatTables({r: t.detach() for r, t in trial.ground.live.by_role.items()}))
+    tables = {role: table.detach().clone() for role, table in trial.fixture.model_tables.by_role.items()}
+    context = trial.context(tables=FloatTables({r: t.detach() for r, t in trial.fixture.model_tables.by_role.items()}))
     build_rows([trial.strategy], context)
-    for role, table in trial.ground.live.by_role.items():
-        demand(torch.equal(table, tables[role]), f"the source model's {role} table changed")
+    for role, table in trial.fixture.model_tables.by_role.items():
+        require(torch.equal(table, tables[role]), f"the source model's {role} table changed")
 
 
 LAWS = tuple(
