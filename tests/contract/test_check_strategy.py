@@ -104,7 +104,7 @@ def test_a_class_that_the_registry_knows_is_checked_with_its_file() -> None:
 
 
 def test_an_instance_is_checked_with_its_fields() -> None:
-    with pytest.raises(AssertionError, match="finished tables are sound|cannot be built"):
+    with pytest.raises(AssertionError, match="cannot be built"):
         check_strategy(FirstPiece(), ["llama-tied"], fields={"place": "far"})
     late = check_strategy(FirstPiece(place=7), ["llama-tied"])
     assert all(o.outcome != "failed" for o in late)

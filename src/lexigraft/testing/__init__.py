@@ -1,7 +1,7 @@
 """The contract that every strategy keeps, as laws on tiny models, and the check of them for one's own tests.
 
-``check_strategy(MyMethod)`` raises an ``AssertionError`` that lists every broken law. ``FIXTURE_NAMES`` are the names of
-the tiny models; ``fixture(name)`` makes one, with a source and a target tokenizer; ``tiny_tokenizer(family, variant)``
+``check_strategy(MyMethod)`` raises an ``AssertionError`` that lists every broken law. ``FIXTURE_NAMES`` names the tiny
+models; ``fixture(name)`` makes one of them, with a source and a target tokenizer; ``tiny_tokenizer(family, variant)``
 makes a tokenizer of one family. All are built in code, offline, and the same every time. ``Fixture`` is what the
 ``sample`` method of a need gets: a tiny model with both vocabularies and their alignment.
 """

@@ -25,10 +25,14 @@ _NO_FILE = "the class has no file of its own, named after the strategy"
 _PROBE = """
 import importlib.util, sys
 before = set(sys.modules)
-spec = importlib.util.spec_from_file_location("lexigraft_light_import_probe", sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-sys.modules[spec.name] = module
-spec.loader.exec_module(module)
+file, module_of_a_package = sys.argv[1:]
+if module_of_a_package:
+    importlib.import_module(module_of_a_package)
+else:
+    spec = importlib.util.spec_from_file_location("lexigraft_light_import_probe", file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
 print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
 """
 
@@ -80,8 +84,9 @@ def _record_is_complete(plugin: Plugin) -> None:
 def _light_import(plugin: Plugin) -> None:
     skip_unless(bool(plugin.file), _NO_FILE)
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
-    file = inspect.getfile(class_of(plugin))
-    command = [sys.executable, "-c", _PROBE, file]
+    # A package's modules may import each other relatively; a file that is dropped in stands alone.
+    module = class_of(plugin).__module__ if plugin.origin == "entry point" else ""
+    command = [sys.executable, "-c", _PROBE, inspect.getfile(class_of(plugin)), module]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
     require(
         done.returncode == 0, f"importing it alone fails: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
