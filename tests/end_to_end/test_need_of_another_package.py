@@ -1,4 +1,4 @@
-"""A need and a strategy of somebody else's package: through the command line, a recipe, the list and the contract."""
+"""The guide's package with a need and a strategy: the command line, a recipe, the list and the contract take them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import pytest
 from fixtures.commands import Files, lexigraft, write_files
 from fixtures.packages import NEED, write_distribution
 from fixtures.recipes import tiny_recipe
-from lexigraft.core.grafting.needs import Need, need_specs
+from lexigraft.api.catalog import check
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.needs import Need, need_specs, refuse_missing
 from lexigraft.core.registry import discover
+from lexigraft.testing.contract import ground
 
 
-def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> None:
-    monkeypatch.syspath_prepend(str(write_distribution(folder / "site-packages", **files)))
+def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, need: str = NEED) -> None:
+    monkeypatch.syspath_prepend(str(write_distribution(folder / "site-packages", need)))
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +82,7 @@ class TestInstalled:
         ]
 
     def test_the_contract_runs_with_the_needs_own_sample(self, one_thread: None) -> None:
+        ground.cache_clear()
         done = lexigraft("strategies", "check", "glossary_mean", "--json")
         assert done.code == 0, done.out
         assert done.json["failed"] == []
@@ -116,22 +120,36 @@ class TestInstalled:
 
 
 @pytest.mark.parametrize(
-    ("files", "reason"),
+    ("need", "reason"),
     [
-        ({"need": NEED.replace("    option:", "    # option:")}, "the NeedSpec lacks: option"),
-        ({"need": NEED.replace('"glossary"\n', '"wordlist"\n')}, "different names: 'glossary' and 'wordlist'"),
-        ({"need": "import not_a_module_at_all\n"}, "not_a_module_at_all"),
-        ({"need": "Glossary = 3\n"}, "the entry point must name a NeedSpec: 3"),
+        (NEED.replace("    option:", "    # option:"), "the NeedSpec lacks: option"),
+        (
+            NEED.replace('name: ClassVar[str] = "glossary"', 'name: ClassVar[str] = "wordlist"'),
+            "'glossary' and 'wordlist'",
+        ),
+        ("import not_a_module_at_all\n", "not_a_module_at_all"),
+        (f"{NEED}\nGlossary = 3\n", "the entry point must name a NeedSpec: 3"),
     ],
 )
 def test_a_broken_need_says_why_and_takes_no_other_along(
-    files: dict[str, str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    need: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed(tmp_path, monkeypatch, **files)
+    installed(tmp_path, monkeypatch, need)
     assert reason in str(discover("need")["glossary"].broken)
     assert Need.DICTIONARY in need_specs()
-    small = write_files(tmp_path)
-    done = lexigraft(*small.graft(tmp_path / "out", strategy="glossary_mean"))
-    assert done.code == 2
-    assert "glossary: the need is broken" in done.err
-    assert reason in done.err
+    done = lexigraft("strategies", "list")
+    assert done.code == 0
+    with pytest.raises(LexigraftError, match="glossary: the need is broken") as caught:
+        refuse_missing({"glossary_mean": {Need("glossary")}}, ())
+    assert reason in str(caught.value)
+
+
+def test_a_need_without_a_sample_leaves_the_laws_on_fixtures_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, monkeypatch, NEED.partition("    def sample")[0])
+    ground.cache_clear()
+    outcomes = check("glossary_mean")
+    ground.cache_clear()
+    assert {o.outcome for o in outcomes if o.fixture != "-"} == {"not applicable"}
+    assert {o.reason for o in outcomes if o.fixture != "-"} == {"there is no made input for glossary"}
