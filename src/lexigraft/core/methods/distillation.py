@@ -1,4 +1,4 @@
-"""One text read twice: as the source's tokens, and with new tokens in place of some; which positions must agree."""
+"""Teacher and student inputs for token distillation, with the positions whose hidden states are compared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Frame = tuple[list[int], list[int]]
 
 
 def padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids side by side, padded on the right with 0, and a mask that is 1 where a token stands; both int64."""
+    """Ids padded on the right with 0, and a mask that is 1 where there is a token; both int64, ``(batch, length)``."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
@@ -31,8 +31,8 @@ class TwoReadings:
     Attributes:
         teacher: Source ids and mask, ``(batch, length)`` each.
         student: Ids of the combined table and mask, ``(batch, other length)`` each.
-        at: Places among the student's positions, batch and length laid end to end, ``(compared,)``.
-        like: The teacher's places that they must agree with, ``(compared,)``.
+        at: Compared positions of the student, in the flattened ``(batch, length)``, ``(compared,)``.
+        like: The teacher's positions that they are compared with, flattened too, ``(compared,)``.
     """
 
     teacher: tuple[torch.Tensor, torch.Tensor]
@@ -47,9 +47,9 @@ class TwoReadings:
         Args:
             snippets: The texts.
             size: Pattern ``n`` becomes the id ``size + n``.
-            frame: Special tokens before and behind a text.
-            both_ways: Compare every position; else only from the first new token on, since what stands before it in a
-                causal model is the same by construction.
+            frame: Special tokens before and after a text.
+            both_ways: Compare every position; else only from the first new token on, since earlier positions of a
+                causal model are the same by construction.
         """
         import torch
 
@@ -73,7 +73,7 @@ class TwoReadings:
 
     @property
     def tokens(self) -> int:
-        """Tokens that both read together."""
+        """Tokens of teacher and student together."""
         return int(self.teacher[1].sum() + self.student[1].sum())
 
     def gap(self, teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Mixtures of source rows by similarity: sparsemax, entmax, softmax, nearest neighbours."""
+"""Mixtures of source rows by similarity: sparsemax, entmax, softmax, nearest neighbors."""
 
 from __future__ import annotations
 

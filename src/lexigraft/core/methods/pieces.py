@@ -1,4 +1,4 @@
-"""Mixtures over the source pieces of each new token."""
+"""Mixtures over the source pieces (subwords) of each new token."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def characters(vocabulary: Vocabulary) -> Callable[[Pieces], list[float]]:
 def by_role(roles: Iterable[Role], input_mix: Mix, output_mix: Mix) -> Mapping[Role, Mix]:
     """One rule for the input table, another for the head.
 
-    Tied tables have one table and follow the input rule. The bias follows the rule of the row that it is added to, so
-    that a new token's logit is the same mixture of the old logits.
+    Tied models have one table, which follows the input rule. The bias follows the rule of the row that it is added to,
+    so that a new token's logit is the same mixture of the old logits.
     """
     head = output_mix if Role.OUTPUT in roles else input_mix
     return {role: input_mix if role is Role.INPUT else head for role in roles}

@@ -1,4 +1,4 @@
-"""Bringing two languages' word vectors into one space: by a dictionary, or because they lie in one already."""
+"""Alignment of two languages' word vector spaces by an orthogonal map (Procrustes) fitted on a dictionary."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def in_one_space(
         target: Vectors of the target tokens, in the target language's space.
         words: The spaces.
         pairs: The dictionary, source words first; without one both must lie in one space already.
-        journal: Told when the dictionary is thin.
+        journal: Gets a note when the dictionary is small.
 
     Returns:
         float32, ``(source, dim)`` and ``(target, dim)``.
@@ -104,7 +104,7 @@ def paired_words(source: WordSpace, target: WordSpace, pairs: Dictionary) -> tup
 def _principal(vectors: torch.Tensor, width: int) -> torch.Tensor:
     """The ``width`` principal axes of word vectors, ``(dim, width)``: the identity where they are no wider.
 
-    Vectors are projected without centring, so that a mean of vectors is projected to the mean of their projections.
+    Vectors are projected without centering, so that a mean of vectors is projected to the mean of their projections.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Each new row is an average over the best partitions of the token into source tokens."""
+"""VIPI: average over the best partitions of a token into source tokens."""
 
 from __future__ import annotations
 

@@ -49,9 +49,9 @@ def _tables_are_sound(trial: Trial) -> None:
 
 def _copied(trial: Trial, rows: Rows) -> None:
     matched = trial.fixture.alignment.matched
-    twins = trial.fixture.alignment.source_ids[matched]
+    sources = trial.fixture.alignment.source_ids[matched]
     for role, table in rows.tables.items():
-        same = table[matched] == trial.fixture.tables[role][twins]
+        same = table[matched] == trial.fixture.tables[role][sources]
         require(bool(same.all()), f"{role}: a matched row is not its source row, bit for bit")
 
 
