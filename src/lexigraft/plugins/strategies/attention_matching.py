@@ -79,7 +79,7 @@ class AttentionMatching(Strategy):
     def plan(self, ctx: InitContext) -> Plan:
         """Make the initial rows, tokenize texts both ways, train on them."""
         frozen = FrozenModel.of(ctx.resources.model(), ctx.source.size, ctx.device)
-        return _Lesson(self, ctx, frozen, StartingRows.of(self.start, ctx)).plan()
+        return _Training(self, ctx, frozen, StartingRows.of(self.start, ctx)).plan()
 
 
 class _Reading(NamedTuple):
@@ -98,7 +98,7 @@ class _Text(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class _Lesson:
+class _Training:
     """One training run."""
 
     settings: AttentionMatching

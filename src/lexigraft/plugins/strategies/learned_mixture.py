@@ -99,13 +99,13 @@ class LearnedMixture(Strategy):
         at = np.where(np.isin(ctx.target_ids, ids), np.searchsorted(ids, ctx.target_ids), -1)
         if not len(ids) or not self.max_steps:
             return own.take(at)
-        lesson = _Lesson.of(self, ctx, began, ids, own)
-        lesson.learn()
-        return {role: weights.mix().take(at) for role, weights in lesson.by_role.items()}
+        training = _Training.of(self, ctx, began, ids, own)
+        training.learn()
+        return {role: weights.mix().take(at) for role, weights in training.by_role.items()}
 
 
 @dataclass(frozen=True, eq=False)
-class _Lesson:
+class _Training:
     """One training run.
 
     Attributes:
@@ -125,19 +125,19 @@ class _Lesson:
     by_role: dict[Role, FreeWeights]
 
     @classmethod
-    def of(cls, settings: LearnedMixture, ctx: InitContext, began: Rows, ids: Ids, own: Mix) -> _Lesson:
+    def of(cls, settings: LearnedMixture, ctx: InitContext, began: Rows, ids: Ids, own: Mix) -> _Training:
         """Graft the model, tokenize the text, choose the source rows that each token may use."""
         model = TargetLanguageModel.of(ctx.resources.model(), began, ctx.source, ctx.target, ctx.device)
-        lesson = cls(
+        training = cls(
             settings, ctx, model, model.packed(ctx.resources.training().lines, settings.sequence_length), ids, {}
         )
-        gradients = lesson._first_gradients() if settings.candidates else {}
+        gradients = training._first_gradients() if settings.candidates else {}
         head = Role.OUTPUT if Role.OUTPUT in ctx.roles else Role.INPUT
         for role in (r for r in (Role.INPUT, Role.OUTPUT) if r in ctx.roles):
-            lesson.by_role[role] = lesson._weights(role, own, gradients.get(role))
+            training.by_role[role] = training._weights(role, own, gradients.get(role))
         if Role.BIAS in ctx.roles:
-            lesson.by_role[Role.BIAS] = lesson.by_role[head]
-        return lesson
+            training.by_role[Role.BIAS] = training.by_role[head]
+        return training
 
     @property
     def steps(self) -> int:

@@ -80,11 +80,11 @@ class TokenDistillation(Strategy):
     def plan(self, ctx: InitContext) -> Plan:
         """Make the initial rows, find snippets, train on them."""
         frozen = FrozenModel.of(ctx.resources.model(), ctx.source.size, ctx.device)
-        return _Lesson(self, ctx, frozen, StartingRows.of(self.start, ctx)).plan()
+        return _Training(self, ctx, frozen, StartingRows.of(self.start, ctx)).plan()
 
 
 @dataclass(frozen=True, eq=False)
-class _Lesson:
+class _Training:
     """One training run. A pattern is a string of source pieces; all tokens that it spells share its one learned row."""
 
     settings: TokenDistillation
