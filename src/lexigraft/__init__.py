@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from lexigraft.api.compare import compare as compare
     from lexigraft.api.evaluate import evaluate as evaluate
     from lexigraft.api.graft import graft as graft
+    from lexigraft.api.graft import graft_model as graft_model
     from lexigraft.api.train import adapt as adapt
     from lexigraft.api.train import pretrain as pretrain
     from lexigraft.core.errors import LexigraftError as LexigraftError
 
 _WHERE = {
     "graft": "lexigraft.api.graft",
+    "graft_model": "lexigraft.api.graft",
     "adapt": "lexigraft.api.train",
     "pretrain": "lexigraft.api.train",
     "evaluate": "lexigraft.api.evaluate",
@@ -36,6 +38,7 @@ __all__ = [
     "compare",
     "evaluate",
     "graft",
+    "graft_model",
     "list_strategies",
     "pretrain",
     "strategies",
