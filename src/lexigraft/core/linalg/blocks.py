@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 BLOCK_ROWS = 1024
 """Larger blocks are not faster, and in smaller ones several threads spend their time waiting for each other."""

@@ -86,7 +86,7 @@ def steepest(
     """For each row the source rows along which a loss falls fastest: those of the least ``slope . row``.
 
     Args:
-        slopes: The loss's gradients, ``(rows, hidden)``.
+        gradients: The loss's gradients, ``(rows, hidden)``.
         table: Source rows, ``(source, hidden)``.
         usable: Ids that may be chosen.
         k: How many for each row.

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
 class FloatTables(Mapping["Role", "torch.Tensor"]):

@@ -9,12 +9,8 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lexigraft.core.errors import LexigraftError
-
-if TYPE_CHECKING:
-    pass
 
 
 @contextlib.contextmanager

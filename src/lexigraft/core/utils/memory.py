@@ -8,10 +8,7 @@ import resource
 import sys
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 
 def trim() -> None:
