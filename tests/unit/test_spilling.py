@@ -87,6 +87,7 @@ def test_batches_of_any_size_hold_the_same_lines() -> None:
 
 def test_a_file_of_lines_is_gone_with_its_last_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    gc.collect()
     open_before = set(os.listdir("/dev/fd"))
     kept = DiskLines.of(["a", "b"])
     part = kept[1:]

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-
 class FloatTables(Mapping["Role", "torch.Tensor"]):
     """Tables by role, ``(rows, hidden)`` or ``(rows,)``: in float32 for whoever indexes it.
 
