@@ -45,8 +45,8 @@ def test_most_laws_apply_and_the_others_say_why(strategy: str) -> None:
 @pytest.mark.parametrize("fixture", FIXTURE_NAMES)
 def test_the_made_inputs_put_every_strategy_to_work(fixture: str) -> None:
     where = ground(fixture)
-    vectors, poor = where.supplies[Need.TARGET_VECTORS](), where.supplies[Need.POOR_MODEL]()
-    links = where.supplies[Need.DICTIONARY]()
+    vectors, poor = where.loaders[Need.TARGET_VECTORS](), where.loaders[Need.POOR_MODEL]()
+    links = where.loaders[Need.DICTIONARY]()
     tokens = [where.target.single_token(word) for _, word in links.pairs]
     often = poor.counts[[t for t in tokens if t is not None]] >= 15
     new = where.alignment.new

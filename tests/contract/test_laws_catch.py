@@ -284,8 +284,8 @@ def test_a_strategy_that_claims_scope_and_body_gets_other_laws() -> None:
 
 def test_needs_without_made_inputs_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     poorer = dataclasses.replace(contract.fixture(FIXTURE))
-    supplies = {need: loader for need, loader in poorer.supplies.items() if need != Need.PARALLEL}
-    vars(poorer)["supplies"] = supplies
+    loaders = {need: loader for need, loader in poorer.loaders.items() if need != Need.PARALLEL}
+    vars(poorer)["loaders"] = loaders
     monkeypatch.setattr(contract, "ground", lambda name: poorer)
     outcome, reason = outcome_of(plugin_of(honest, needs=frozenset({Need.PARALLEL})), "values are finite")
     assert outcome == "not applicable"

@@ -286,7 +286,7 @@ def test_no_steps_leave_the_start_and_the_start_may_be_any_strategy(strategy: st
     assert still.required_needs() == {Need.MODEL, Need.TRAINING, Need.TARGET_VECTORS}
     where = ground("gpt2-tied")
     ctx = trial_context(still, "gpt2-tied")
-    ctx = replace(ctx, resources=Resources(still.required_needs(), where.supplies))
+    ctx = replace(ctx, resources=Resources(still.required_needs(), where.loaders))
     wanted = build_rows([make("strategy", "focus"), make("strategy", "subword_mean")], ctx)
     found = build_rows([still], trial_context(still, "gpt2-tied"))
     covered = [n for n, rule in enumerate(wanted.provenance.rules) if rule in ("focus", "subword_mean")]

@@ -108,7 +108,7 @@ class Fixture:
         return build(replace(self.spec, seed=self.spec.seed + 1), self.target.tokenizer)
 
     @cached_property
-    def supplies(self) -> Mapping[Need, Loader]:
+    def loaders(self) -> Mapping[Need, Loader]:
         """A loader for each need that can be made up."""
         return {need: cache(lambda spec=spec: spec.sample(self)) for need, spec in need_specs().items()}
 

@@ -15,7 +15,7 @@ from pydantic import ByteSize
 
 from lexigraft.core.config.recipe import GraftSettings
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.pipeline import Grafted, Transplant, in_memory, prepare_graft
+from lexigraft.core.grafting.pipeline import Grafted, PreparedGraft, in_memory, prepare_graft
 from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
 from lexigraft.core.grafting.resources import Resources
 from lexigraft.core.grafting.rows import Rows, build_rows, covered_by
@@ -102,7 +102,7 @@ class Trial:
     @property
     def unmet(self) -> list[Need]:
         """Needs for which there is no made input."""
-        return sorted(self.strategy.required_needs() - set(self.fixture.supplies))
+        return sorted(self.strategy.required_needs() - set(self.fixture.loaders))
 
     @cached_property
     def asked(self) -> npt.NDArray[np.int64]:
@@ -126,7 +126,7 @@ class Trial:
             target_ids=self.asked.copy(),
             roles=frozenset(tables_of(self.body).by_role),
             tables=FloatTables(ground.tables),
-            resources=Resources(uses_of([self.strategy]), ground.supplies),
+            resources=Resources(uses_of([self.strategy]), ground.loaders),
             generator=torch.Generator().manual_seed(seed),
             memory_budget=BUDGET,
         )
@@ -143,26 +143,26 @@ class Trial:
         return build_rows([self.strategy], self.context())
 
     @cached_property
-    def transplant(self) -> Transplant:
+    def prepared(self) -> PreparedGraft:
         """The rows for the model on disk."""
         folders = self.fixture.folders
         poor = folders.poor if Need.POOR_MODEL in self.strategy.needs else None
         # The context's budget: blocks of another size may round sums, and then what is stored, another way.
         settings = GraftSettings(memory_budget=ByteSize(BUDGET))
         return prepare_graft(
-            folders.source, self.fixture.target, [self.strategy], self.fixture.supplies, poor=poor, settings=settings
+            folders.source, self.fixture.target, [self.strategy], self.fixture.loaders, poor=poor, settings=settings
         )
 
     @cached_property
     def grafted(self) -> Grafted:
         """The grafted model, in memory."""
-        return in_memory(self.transplant)
+        return in_memory(self.prepared)
 
     @cached_property
     def saved(self) -> Path:
         """The grafted model's folder, written without the model in memory."""
         out = self.fixture.folders.root / f"grafted-{self.strategy.name}"
-        write_graft(self.transplant, out, force=True, verified=False)
+        write_graft(self.prepared, out, force=True, verified=False)
         return out
 
     @cached_property

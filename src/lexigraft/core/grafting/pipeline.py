@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Transplant:
+class PreparedGraft:
     """Finished rows, and the body on disk that they go into.
 
     Attributes:
@@ -85,12 +85,12 @@ def prepare_graft(
     source: str | DiskModel,
     target: Vocabulary,
     chain: Sequence[Strategy],
-    supplies: Mapping[Need, Loader],
+    loaders: Mapping[Need, Loader],
     *,
     poor: str | None = None,
     seed: int = 0,
     settings: GraftSettings | None = None,
-) -> Transplant:
+) -> PreparedGraft:
     """Make the rows of a graft: everything but the surgery. Of the models only the tables are read.
 
     A strategy that works on the model itself (``Need.MODEL``) has it loaded, when it asks for it.
@@ -99,7 +99,7 @@ def prepare_graft(
         source: Folder or Hub name of the source model, or the model opened already.
         target: The vocabulary that the model gets.
         chain: Configured strategies, tried in order.
-        supplies: A loader for each need that can be met.
+        loaders: A loader for each need that can be met.
         poor: The poor model, whose body is kept by strategies of ``Body.TARGET``.
         seed: Decides everything random.
         settings: Match rules, norms, fallback, memory, device.
@@ -114,7 +114,7 @@ def prepare_graft(
     names = "+".join(s.name for s in chain)
     with _timed(seconds, "load"):
         device = usable_device(settings.device)
-        refuse_missing({s.name: s.required_needs() for s in chain}, supplies)
+        refuse_missing({s.name: s.required_needs() for s in chain}, loaders)
         source_model = source if isinstance(source, DiskModel) else DiskModel(source)
         source_vocabulary = source_model.vocabulary
         if any(s.keeps_tokenizer for s in chain):
@@ -130,9 +130,9 @@ def prepare_graft(
         reshape(skeleton, body.vocabulary, target)
     with _timed(seconds, "align"):
         alignment = align(source_vocabulary, target, settings.rules)
-    resources = Resources(uses_of(chain), {**supplies, Need.MODEL: lambda: source_model.model})
+    resources = Resources(uses_of(chain), {**loaders, Need.MODEL: lambda: source_model.model})
     with _timed(seconds, "vectors"):
-        if Need.TARGET_VECTORS in resources.declared and Need.TARGET_VECTORS in supplies:
+        if Need.TARGET_VECTORS in resources.declared and Need.TARGET_VECTORS in loaders:
             resources.target_vectors()
     ctx = InitContext(
         source=source_vocabulary,
@@ -174,24 +174,24 @@ def prepare_graft(
         "seconds": seconds,
         "peak_rss_bytes": peak_rss_bytes(),
     }
-    return Transplant(body, target, rows, alignment, facts, skeleton)
+    return PreparedGraft(body, target, rows, alignment, facts, skeleton)
 
 
 def graft_model(
     source: str | DiskModel,
     target: Vocabulary,
     chain: Sequence[Strategy],
-    supplies: Mapping[Need, Loader],
+    loaders: Mapping[Need, Loader],
     *,
     poor: str | None = None,
     seed: int = 0,
     settings: GraftSettings | None = None,
 ) -> Grafted:
     """Change a model's vocabulary: the whole graft, in memory; arguments and errors as :func:`prepare_graft`."""
-    return in_memory(prepare_graft(source, target, chain, supplies, poor=poor, seed=seed, settings=settings))
+    return in_memory(prepare_graft(source, target, chain, loaders, poor=poor, seed=seed, settings=settings))
 
 
-def in_memory(made: Transplant) -> Grafted:
+def in_memory(made: PreparedGraft) -> Grafted:
     """Load the body of a transplant and put the rows into it."""
     seconds = dict(made.facts["seconds"])
     with _timed(seconds, "surgery"):

@@ -18,7 +18,7 @@ from lexigraft.core.grafting.folder import (
     write_settings,
     write_tokenizer,
 )
-from lexigraft.core.grafting.pipeline import Transplant, in_memory
+from lexigraft.core.grafting.pipeline import PreparedGraft, in_memory
 from lexigraft.core.models.checkpoint import Checkpoint
 from lexigraft.core.models.checkpoint_rewrite import rewritten, rewritten_index
 from lexigraft.core.models.disk_model import DiskModel
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("lexigraft")
 
 
-def write_graft(made: Transplant, out: Path, *, force: bool = False, verified: bool = True) -> dict[str, Any]:
+def write_graft(made: PreparedGraft, out: Path, *, force: bool = False, verified: bool = True) -> dict[str, Any]:
     """Write a grafted model as a whole folder that plain transformers loads.
 
     A run that was killed is taken up by the next one with the same ``out``: shards that are as they should be stay.
@@ -71,7 +71,7 @@ def write_graft(made: Transplant, out: Path, *, force: bool = False, verified: b
     return facts | {"out": str(out)}
 
 
-def _stream(made: Transplant, folder: Path, verified: bool) -> dict[str, int]:
+def _stream(made: PreparedGraft, folder: Path, verified: bool) -> dict[str, int]:
     """Write weights, index, settings and tokenizer; returns how many shards were written and how many kept."""
     replaced = replacements(made)
     counts = {"written": 0, "kept": 0}
@@ -99,7 +99,7 @@ def _memory_holds_twice(checkpoint: Checkpoint) -> bool:
     return 2 * size <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
-def replacements(made: Transplant) -> dict[str, torch.Tensor]:
+def replacements(made: PreparedGraft) -> dict[str, torch.Tensor]:
     """Every tensor of the body's checkpoint that changes, by its name there."""
     layout = made.body.layout
     assert layout is not None
@@ -114,7 +114,7 @@ def replacements(made: Transplant) -> dict[str, torch.Tensor]:
     return replaced
 
 
-def verify_tables(folder: Path, made: Transplant, replaced: Mapping[str, torch.Tensor]) -> None:
+def verify_tables(folder: Path, made: PreparedGraft, replaced: Mapping[str, torch.Tensor]) -> None:
     """Read a folder back as any graft would: the tables where its model class looks for them, bit for bit.
 
     Raises:

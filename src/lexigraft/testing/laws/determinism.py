@@ -83,7 +83,7 @@ def _contents(trial: Trial, tables: dict[Role, torch.Tensor], ids: Any) -> dict[
         surfaces = vocabulary.surfaces
         found |= {f"{side} {k}": getattr(surfaces, k) for k in ("starts", "isolated", "kinds")}
     for need in sorted(trial.strategy.required_needs()):
-        value = ground.supplies[need]()
+        value = ground.loaders[need]()
         if isinstance(value, StaticVectors):
             found |= {"target vectors": value.vectors.numpy(), "present": value.present}
         elif isinstance(value, PoorModel):
@@ -114,7 +114,7 @@ def _inputs_are_not_mutated(trial: Trial) -> None:
     context = trial.context(
         tables=FloatTables(tables),
         target_ids=ids,
-        resources=Resources(trial.strategy.required_needs(), trial.fixture.supplies),
+        resources=Resources(trial.strategy.required_needs(), trial.fixture.loaders),
     )
     trial.strategy.plan(context)
     changed = [name for name, array in watched.items() if not np.array_equal(array, before[name])]

@@ -64,7 +64,7 @@ def _ids_beyond_the_table_are_refused(trial: Trial) -> None:
     poor = trial.fixture.folders.poor if Need.POOR_MODEL in trial.strategy.needs else None
     ground = trial.fixture
     try:
-        graft_model(ground.folders.short, ground.target, [trial.strategy], ground.supplies, poor=poor)
+        graft_model(ground.folders.short, ground.target, [trial.strategy], ground.loaders, poor=poor)
     except LexigraftError as refusal:
         require("beyond" in str(refusal), f"the refusal says: {refusal}")
     else:
