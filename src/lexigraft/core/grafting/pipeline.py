@@ -1,4 +1,4 @@
-"""The one file that chains stages: vocabularies, alignment, plan, rows, surgery."""
+"""The graft pipeline: vocabularies, alignment, plan, rows and surgery, one stage after the other."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreparedGraft:
-    """Finished rows, and the body on disk that they go into.
+    """A graft before surgery: the finished rows, and the model on disk whose body they go into.
 
     Attributes:
         body: The model whose body is kept.
         vocabulary: The vocabulary that it gets.
         rows: The tables with provenance and counts.
-        alignment: Who matched whom.
+        alignment: Which source token each target token matched, by which rule.
         facts: What ``lexigraft.json`` says.
         skeleton: The body without weights, already reshaped for the new vocabulary.
     """
@@ -53,13 +53,13 @@ class PreparedGraft:
 
 @dataclass(frozen=True)
 class Grafted:
-    """A model with its new vocabulary, in memory.
+    """A grafted model in memory.
 
     Attributes:
         model: The model, new tables installed.
-        vocabulary: Its vocabulary now.
+        vocabulary: Its new vocabulary.
         rows: The tables with provenance and counts.
-        alignment: Who matched whom.
+        alignment: Which source token each target token matched, by which rule.
         facts: What ``lexigraft.json`` says.
     """
 
@@ -70,15 +70,15 @@ class Grafted:
     facts: Mapping[str, Any]
 
 
-def make_chain(links: Sequence[PluginSpec]) -> list[Strategy]:
-    """Configured strategies from names and fields.
+def make_chain(specs: Sequence[PluginSpec]) -> list[Strategy]:
+    """Build configured strategies from names and fields.
 
     Raises:
         LexigraftError: An unknown strategy or field, an impossible value, or an empty chain.
     """
-    if not links:
+    if not specs:
         raise LexigraftError("no strategy given", hint="Name one; see `lexigraft strategies list`")
-    return [make("strategy", name, dict(fields)) for name, fields in links]
+    return [make("strategy", name, dict(fields)) for name, fields in specs]
 
 
 def prepare_graft(
@@ -191,21 +191,21 @@ def graft_model(
     return in_memory(prepare_graft(source, target, chain, loaders, poor=poor, seed=seed, settings=settings))
 
 
-def in_memory(made: PreparedGraft) -> Grafted:
-    """Load the body of a transplant and put the rows into it."""
-    seconds = dict(made.facts["seconds"])
+def in_memory(prepared: PreparedGraft) -> Grafted:
+    """Load the model of a prepared graft and install the new tables in it."""
+    seconds = dict(prepared.facts["seconds"])
     with _timed(seconds, "surgery"):
-        model = made.body.take()
-        install(model, made.rows.tables, made.body.vocabulary, made.vocabulary)
-    facts = {**made.facts, "seconds": seconds, "peak_rss_bytes": peak_rss_bytes()}
-    return Grafted(model, made.vocabulary, made.rows, made.alignment, facts)
+        model = prepared.body.take()
+        install(model, prepared.rows.tables, prepared.body.vocabulary, prepared.vocabulary)
+    facts = {**prepared.facts, "seconds": seconds, "peak_rss_bytes": peak_rss_bytes()}
+    return Grafted(model, prepared.vocabulary, prepared.rows, prepared.alignment, facts)
 
 
 def refuse_same(source: Vocabulary, target: Vocabulary) -> None:
     """Refuse a target tokenizer that is the source's own.
 
     Raises:
-        LexigraftError: Both make the same ids of every text.
+        LexigraftError: Both tokenizers give the same ids for every text.
     """
     if source.hash == target.hash:
         raise LexigraftError(
