@@ -286,7 +286,7 @@ def test_needs_without_made_inputs_are_said(monkeypatch: pytest.MonkeyPatch) -> 
     poorer = dataclasses.replace(contract.fixture(FIXTURE))
     loaders = {need: loader for need, loader in poorer.loaders.items() if need != Need.PARALLEL}
     vars(poorer)["loaders"] = loaders
-    monkeypatch.setattr(contract, "ground", lambda name: poorer)
+    monkeypatch.setattr(contract, "cached_fixture", lambda name: poorer)
     outcome, reason = outcome_of(plugin_of(honest, needs=frozenset({Need.PARALLEL})), "values are finite")
     assert outcome == "not applicable"
     assert "parallel" in reason

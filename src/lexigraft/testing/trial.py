@@ -1,4 +1,4 @@
-"""One strategy on one fixture, and the words in which a law says how it went."""
+"""A trial: one strategy on one fixture; and the exceptions with which a law reports its outcome."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 BUDGET = 2**24
 SMALL_BUDGET = 2**20
-"""Bytes; the laws run under the first, and one of them compares what comes out under the second."""
+"""Memory budgets in bytes: the laws run under the first, and one of them compares the rows under the second."""
 
 
 class LawBroken(Exception):
@@ -73,12 +73,12 @@ class Law:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A configured strategy on a ground; what the laws share is computed once.
+    """A configured strategy on a fixture; what the laws share is computed once.
 
     Attributes:
         plugin: Where the strategy comes from.
         strategy: The strategy, with its default fields unless said otherwise.
-        ground: The fixture.
+        fixture: The fixture.
     """
 
     plugin: Plugin
@@ -86,7 +86,7 @@ class Trial:
     fixture: Fixture
 
     def on(self, fixture: Fixture) -> Trial:
-        """The same strategy elsewhere."""
+        """The same strategy on another fixture."""
         return Trial(self.plugin, self.strategy, fixture)
 
     @property
@@ -101,36 +101,36 @@ class Trial:
 
     @property
     def unmet(self) -> list[Need]:
-        """Needs for which there is no made input."""
+        """Needs for which there is no synthetic input."""
         return sorted(self.strategy.required_needs() - set(self.fixture.loaders))
 
     @cached_property
     def asked(self) -> npt.NDArray[np.int64]:
-        """The rows that core asks for."""
+        """Ids of the rows that the graft asks for, int64."""
         usable = self.fixture.target.surfaces.is_text
         if self.copies_matched:
             usable &= self.fixture.alignment.source_ids < 0
         return np.flatnonzero(usable).astype(np.int64)
 
     def context(self, *, seed: int = 0, **changes: Any) -> InitContext:
-        """A context as core makes it, with only the declared needs; ``changes`` replace its attributes."""
+        """A context as the graft builds it, with only the declared needs; ``changes`` replace its attributes."""
         import torch
 
         from lexigraft.core.models.tables import tables_of
 
-        ground = self.fixture
-        made = InitContext(
-            source=ground.source,
-            target=ground.target,
-            alignment=ground.alignment,
+        fixture = self.fixture
+        context = InitContext(
+            source=fixture.source,
+            target=fixture.target,
+            alignment=fixture.alignment,
             target_ids=self.asked.copy(),
             roles=frozenset(tables_of(self.body).by_role),
-            tables=FloatTables(ground.tables),
-            resources=Resources(uses_of([self.strategy]), ground.loaders),
+            tables=FloatTables(fixture.tables),
+            resources=Resources(uses_of([self.strategy]), fixture.loaders),
             generator=torch.Generator().manual_seed(seed),
             memory_budget=BUDGET,
         )
-        return dataclasses.replace(made, **changes)
+        return dataclasses.replace(context, **changes)
 
     @cached_property
     def plan(self) -> Plan:
@@ -180,8 +180,8 @@ def parts(plan: Plan, roles: frozenset[Role]) -> Mapping[Role, Mix | Dense]:
     return {Role.INPUT: plan} if isinstance(plan, Dense) else plan
 
 
-def finished(part: Mix | Dense, table: torch.Tensor) -> torch.Tensor:
-    """The rows a part stands for, zero where it covers none."""
+def dense_rows(part: Mix | Dense, table: torch.Tensor) -> torch.Tensor:
+    """The rows of a part in float32, zero where it covers none."""
     import torch
 
     if isinstance(part, Mix):
@@ -191,9 +191,9 @@ def finished(part: Mix | Dense, table: torch.Tensor) -> torch.Tensor:
     return rows
 
 
-def materialised(trial: Trial, plan: Plan) -> dict[Role, torch.Tensor]:
+def materialized(trial: Trial, plan: Plan) -> dict[Role, torch.Tensor]:
     """The rows of a plan for every table of the trial's body."""
     ctx = trial.context()
     return {
-        role: finished(part, ctx.tables[role]) for role, part in parts(plan, ctx.roles).items() if role in ctx.tables
+        role: dense_rows(part, ctx.tables[role]) for role, part in parts(plan, ctx.roles).items() if role in ctx.tables
     }

@@ -24,8 +24,8 @@ def _every_need_is_used(trial: Trial) -> None:
     used: set[Need] = set()
     watched = {need: _watched(need, loader, used) for need, loader in trial.fixture.loaders.items()}
     build_rows([trial.strategy], trial.context(resources=Resources(trial.strategy.required_needs(), watched)))
-    idle = sorted(trial.strategy.required_needs() - used)
-    require(not idle, f"declared and never asked for: {', '.join(idle)}")
+    unused = sorted(trial.strategy.required_needs() - used)
+    require(not unused, f"declared and never asked for: {', '.join(unused)}")
 
 
 def _watched(need: Need, loader: Loader, used: set[Need]) -> Callable[[], Any]:
