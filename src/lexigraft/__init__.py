@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lexigraft.api.graft import graft as graft
     from lexigraft.api.graft import graft_model as graft_model
     from lexigraft.api.train import adapt as adapt
+    from lexigraft.api.train import load_adapter as load_adapter
     from lexigraft.api.train import pretrain as pretrain
     from lexigraft.core.errors import LexigraftError as LexigraftError
 
@@ -24,6 +25,7 @@ _WHERE = {
     "graft": "lexigraft.api.graft",
     "graft_model": "lexigraft.api.graft",
     "adapt": "lexigraft.api.train",
+    "load_adapter": "lexigraft.api.train",
     "pretrain": "lexigraft.api.train",
     "evaluate": "lexigraft.api.evaluate",
     "compare": "lexigraft.api.compare",
@@ -40,6 +42,7 @@ __all__ = [
     "graft",
     "graft_model",
     "list_strategies",
+    "load_adapter",
     "pretrain",
     "strategies",
     "testing",

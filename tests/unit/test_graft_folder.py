@@ -12,7 +12,7 @@ from lexigraft.core.config.recipe import GraftSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting import writer
 from lexigraft.core.grafting.folder import FACTS, new_rows, read_provenance, verify_model, write_model
-from lexigraft.core.grafting.pipeline import Transplant, in_memory, make_chain, prepare_graft
+from lexigraft.core.grafting.pipeline import PreparedGraft, in_memory, make_chain, prepare_graft
 from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.models.checkpoint import open_checkpoint
 from lexigraft.core.models.loading import load_model
@@ -30,7 +30,7 @@ def saved_source(name: str, folder: Path) -> Path:
     return folder
 
 
-def prepared(name: str, folder: Path, *chain: str) -> Transplant:
+def prepared(name: str, folder: Path, *chain: str) -> PreparedGraft:
     source = saved_source(name, folder)
     target = Vocabulary.of(fixture(name)[2])
     return prepare_graft(str(source), target, make_chain([(c, {}) for c in chain or ("subword_mean",)]), {})

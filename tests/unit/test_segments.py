@@ -10,7 +10,7 @@ from lexigraft.core.methods.attention_influence import influence, influence_gap
 from lexigraft.core.models.attention_capture import Watched, expect, watching
 from lexigraft.core.models.frozen_model import FrozenModel
 from lexigraft.core.tokenization.span_overlap import common_segments
-from lexigraft.testing.contract import FIXTURE_NAMES, ground
+from lexigraft.testing.contract import FIXTURE_NAMES, cached_fixture
 
 
 def ends(vocabulary, text: str) -> list[int]:
@@ -31,7 +31,7 @@ def test_bytes_of_one_character_stay_together_and_what_one_side_drops_at_the_end
 
 @pytest.mark.parametrize("name", ["roberta-tied-bias", "bert-tied-bias", "llama-untied", "gpt2-tied", "llama-bf16"])
 def test_words_are_segments_whatever_the_tokenizers_do_with_spaces(name: str) -> None:
-    where, text = ground(name), "Mayu wasikunap ladunta purin"
+    where, text = cached_fixture(name), "Mayu wasikunap ladunta purin"
     found = common_segments(ends(where.source, text), ends(where.target, text))
     assert found.number >= 4
     assert len(found.first) == len(ends(where.source, text))
@@ -56,7 +56,7 @@ def test_influence_by_hand() -> None:
 @pytest.mark.parametrize("name", FIXTURE_NAMES)
 def test_weights_times_values_are_the_attention_outputs_of_the_model(name: str) -> None:
     """Checked where it can be seen from outside: at the projection behind the attention."""
-    where = ground(name)
+    where = cached_fixture(name)
     ids = torch.tensor([where.source.encode(["The river runs past the old house."])[0]])
     frozen = FrozenModel.of(where.model, where.source.size)
     given: list[torch.Tensor] = []

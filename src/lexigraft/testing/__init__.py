@@ -1,1 +1,1 @@
-"""The contract that every strategy keeps, as laws on tiny models."""
+"""The public contract suite: laws that every strategy keeps, checked on tiny models."""
