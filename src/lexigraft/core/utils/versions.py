@@ -1,4 +1,4 @@
-"""Which versions and which commit of the code made a result."""
+"""Versions of Python and of packages, and the commit of the code, recorded with each result."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PACKAGES = (
 
 @cache
 def versions() -> dict[str, str]:
-    """Python's and the relevant packages' versions; nothing is imported for it."""
+    """Python's and the relevant packages' versions, found without importing them."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
