@@ -203,7 +203,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("error", FAULTS)
 def test_a_checkpoint_that_is_not_what_it_says_is_refused(error: str, folder: Path) -> None:
     damage, said = FAULTS[error]
     damage(folder)

@@ -52,14 +52,14 @@ def fill_and_fail(out: Path, error: BaseException) -> None:
         raise error
 
 
-@pytest.mark.parametrize("fault", [ValueError("ours"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [ValueError("ours"), KeyboardInterrupt()])
 def test_a_folder_that_fails_is_not_there(tmp_path: Path, error: BaseException) -> None:
     with pytest.raises(type(error)):
         fill_and_fail(tmp_path / "out", error)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), RuntimeError("I/O error (os error 27)")])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("I/O error (os error 27)")])
 def test_a_fault_of_the_disk_is_told_as_one(tmp_path: Path, error: Exception) -> None:
     with pytest.raises(LexigraftError, match="nothing was left behind"):
         fill_and_fail(tmp_path / "out", error)

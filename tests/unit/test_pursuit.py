@@ -139,10 +139,12 @@ def clustered() -> tuple[torch.Tensor, torch.Tensor]:
     return vectors, atoms
 
 
-@pytest.mark.parametrize("crowd", [0, 2, 64])
-def test_half_precision_never_decides(crowd: int) -> None:
+@pytest.mark.parametrize("max_candidates", [0, 2, 64])
+def test_half_precision_never_decides(max_candidates: int) -> None:
     # However few candidates a row may have before it is multiplied out, the atoms are the exact ones.
-    found = [pursue(*clustered(), 40, budget=BUDGET, gram=gram, crowd=crowd) for gram in (True, False)]
+    found = [
+        pursue(*clustered(), 40, budget=BUDGET, gram=gram, max_candidates=max_candidates) for gram in (True, False)
+    ]
     assert torch.equal(found[0].atoms, found[1].atoms)
     torch.testing.assert_close(found[0].coefficients, found[1].coefficients, atol=1e-4, rtol=1e-3)
 

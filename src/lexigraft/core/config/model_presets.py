@@ -23,4 +23,4 @@ MODEL_PRESETS: dict[str, dict[str, Any]] = {
     "llama-tiny": _LLAMA | _TINY | {"num_key_value_heads": 4, "intermediate_size": 704},
     "llama-small": _LLAMA | _SMALL | {"num_key_value_heads": 12, "intermediate_size": 1024},
 }
-"""No dropout: a small model on little text underfits before it overfits. Llama presets tie tables to save parameters."""
+"""No dropout: a small model on little text underfits before it overfits. Llama presets are tied to save parameters."""

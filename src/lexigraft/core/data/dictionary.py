@@ -1,4 +1,4 @@
-"""Bilingual word lists: read, joined over a pivot language, turned around, counted."""
+"""Bilingual dictionaries: read from word lists, joined over a pivot language, reversed, counted."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Dictionary:
         return Dictionary.of([(t, s) for s, t in self.pairs], self.weights, self.rejected)
 
     def write(self, path: Path) -> None:
-        """Write ``source<TAB>target[<TAB>count]`` lines, whole or not at all.
+        """Write ``source<TAB>target[<TAB>count]`` lines, atomically.
 
         Args:
-            path: Where to; its folder is made when missing.
+            path: The file; its folder is made when missing.
 
         Raises:
             LexigraftError: The file cannot be written.

@@ -1,4 +1,4 @@
-"""English prose that every installation carries: sentences from the documentation inside installed packages."""
+"""English sentences from the documentation of installed packages, which needs no download."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def documentation_text(
     and without code stay.
 
     Args:
-        min_chars: How much is needed.
-        max_chars: Stop at this much.
+        min_chars: How many characters are needed.
+        max_chars: How many characters are collected at most.
         packages: Distributions to read, those that are installed.
 
     Returns:

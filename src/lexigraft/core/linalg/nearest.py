@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 SIDE_ROWS = 512
-"""Rows of a block where each thread has one of its own."""
+"""Most rows of a block when each thread works on a block of its own."""
 
 
 def unit_rows(matrix: torch.Tensor) -> torch.Tensor:
@@ -59,7 +59,7 @@ def nearest_points(
     distances = torch.zeros(len(queries), k)
 
     def measure(span: slice) -> None:
-        # The expanded square loses small distances to rounding: those of the k are taken again, from the differences.
+        # The expanded square loses small distances to rounding: those of the k are recomputed from the differences.
         exact = (queries[span, None] - anchors[ids[span]]).norm(dim=2)
         distances[span], order = exact.sort(dim=1, stable=True)
         ids[span] = ids[span].gather(1, order)
@@ -91,7 +91,7 @@ def tile_row_bytes(scores: Products) -> int:
 
 
 def thread_blocks(rows: int, bytes_per_row: int, budget: int) -> Iterator[slice]:
-    """Blocks such that as many as torch has threads fit the budget together, and each thread gets some."""
+    """Row blocks such that one block per torch thread fits the budget, and every thread gets some blocks."""
     import torch
 
     threads = torch.get_num_threads()
