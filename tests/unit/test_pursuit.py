@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lexigraft.core.linalg.omp import Pursued, pursue
-from lexigraft.core.linalg.omp_scores import gram_pays
+from lexigraft.core.linalg.omp_scores import gram_saves_time
 
 BUDGET = 2**28
 
@@ -150,7 +150,7 @@ def test_half_precision_never_decides(max_candidates: int) -> None:
 
 
 def test_the_gram_matrix_is_used_where_it_fits_and_pays() -> None:
-    assert gram_pays(20_000, 30_000, 1024, 32, 2**32)
-    assert not gram_pays(20_000, 30_000, 1024, 32, 2**31)
-    assert not gram_pays(20_000, 30_000, 64, 64, 2**40)
-    assert not gram_pays(10, 30_000, 1024, 32, 2**40)
+    assert gram_saves_time(20_000, 30_000, 1024, 32, 2**32)
+    assert not gram_saves_time(20_000, 30_000, 1024, 32, 2**31)
+    assert not gram_saves_time(20_000, 30_000, 64, 64, 2**40)
+    assert not gram_saves_time(10, 30_000, 1024, 32, 2**40)

@@ -19,7 +19,7 @@ from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.resources import StaticVectors
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.tokenization.word_cache import WordMemory
+from lexigraft.core.tokenization.word_cache import WordCache
 from lexigraft.core.utils.array_cache import Arrays, cached_arrays
 
 CACHE_FORMAT = 1
@@ -137,7 +137,7 @@ def tokenised_lines(lines: Iterable[str], vocabulary: Vocabulary, names: Sequenc
     def together(words: Sequence[str], counts: Sequence[int]) -> str:
         return "".join(words)[1:] + "\n"
 
-    yield from WordMemory(vocabulary.tokenizer.backend_tokenizer, form, together).stream(lines)
+    yield from WordCache(vocabulary.tokenizer.backend_tokenizer, form, together).stream(lines)
 
 
 def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], options: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""A vocabulary's tokens of single bytes, and tokens spelled with them."""
+"""Byte tokens of a vocabulary: the token of each single byte."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from lexigraft.core.tokenization.vocabulary import Vocabulary
 def byte_tokens(vocabulary: Vocabulary) -> dict[int, int]:
     """The token of each byte value: a byte-fallback piece, or a letter of the byte-level alphabet.
 
-    The space is the token that is nothing but the word-start mark, where there is one, since that is how these
-    vocabularies write it.
+    The space is the token that consists of the word-start mark alone, where there is one, because these vocabularies
+    write a space so.
 
     Args:
         vocabulary: Any vocabulary; one without byte tokens has none.

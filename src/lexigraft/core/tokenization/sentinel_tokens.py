@@ -1,4 +1,4 @@
-"""The sentinel tokens that stand for left-out spans in T5-like models."""
+"""Sentinel tokens, which stand for masked spans in T5-like models."""
 
 from __future__ import annotations
 
