@@ -45,6 +45,6 @@ def cached_arrays(
         ) as error:  # fmt: skip
             logger.warning("the cached file %s is damaged and is made again: %s", path.name, error)
     value = make()
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **to_arrays(value))  # type: ignore[arg-type]
+    with replacing(path) as temporary, temporary.open("wb") as output:
+        np.savez(output, **to_arrays(value))  # type: ignore[arg-type]
     return value
