@@ -117,7 +117,7 @@ def _forms(ranked: list[str], generator: WordGenerator, suffixes: bool, rng: np.
     known = frozenset(ranked)
     built_on: dict[str, tuple[str, str]] = {}
     if suffixes:
-        built_on = {word: found for word in ranked if (found := endings_of(word, known)) is not None}
+        built_on = {word: parts for word in ranked if (parts := endings_of(word, known)) is not None}
     forms = {word: generator.root(rank) for rank, word in enumerate(ranked) if word not in built_on}
     ranks = {word: rank for rank, word in enumerate(ranked)}
     for word in sorted(built_on, key=lambda w: (len(w), w)):
@@ -139,7 +139,7 @@ def _casing(word: str) -> str | None:
 
 
 def _replace_words(line: str, forms: Mapping[str, str]) -> str:
-    def one(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         word = match.group()
         form = forms.get(word.lower())
         casing = _casing(word)
@@ -149,15 +149,15 @@ def _replace_words(line: str, forms: Mapping[str, str]) -> str:
             return form[0].upper() + form[1:]
         return form.upper() if casing == "upper" else form
 
-    return WORD.sub(one, line)
+    return WORD.sub(replacement, line)
 
 
 def _reverse_windows(line: str, window: int) -> str:
     if window == 1:
         return line
 
-    def one(match: re.Match[str]) -> str:
+    def reversed_words(match: re.Match[str]) -> str:
         words = match.group().split(" ")
         return " ".join(w for i in range(0, len(words), window) for w in reversed(words[i : i + window]))
 
-    return WORD_RUN.sub(one, line)
+    return WORD_RUN.sub(reversed_words, line)

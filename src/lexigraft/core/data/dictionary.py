@@ -83,17 +83,17 @@ def load_dictionary(settings: DictionarySettings) -> Dictionary:
     """
     if settings.pivot is not None:
         first, second = (_read([p]) for p in settings.pivot)
-        found = _join(first, second)
+        dictionary = _join(first, second)
         paths = list(settings.pivot)
     else:
-        found = _read(settings.path)
+        dictionary = _read(settings.path)
         paths = settings.path
-    if not found.pairs:
-        hint = f"Give lines of source TAB target ({found.rejected} lines were rejected)"
+    if not dictionary.pairs:
+        hint = f"Give lines of source TAB target ({dictionary.rejected} lines were rejected)"
         if settings.pivot is not None:
             hint = "The two lists share no first column; both must start with the pivot language's words"
         raise LexigraftError("dictionary has no usable pair", ", ".join(paths), hint)
-    return found.reversed() if settings.reverse else found
+    return dictionary.reversed() if settings.reverse else dictionary
 
 
 def _read(paths: Sequence[str]) -> Dictionary:

@@ -52,20 +52,20 @@ def documentation_text(
     Raises:
         LexigraftError: The installed packages hold less than ``min_chars``.
     """
-    found: dict[str, None] = {}
+    collected: dict[str, None] = {}
     size = 0
     for text in _texts(packages):
         for sentence in sentences(text):
-            if sentence in found:
+            if sentence in collected:
                 continue
             if size + len(sentence) > max_chars:
-                return list(found)
-            found[sentence] = None
+                return list(collected)
+            collected[sentence] = None
             size += len(sentence)
     if size < min_chars:
         hint = f"{min_chars} are needed; give text files of your own instead"
         raise LexigraftError("the installed packages' documentation holds too little prose", f"{size} characters", hint)
-    return list(found)
+    return list(collected)
 
 
 def sentences(text: str) -> Iterator[str]:

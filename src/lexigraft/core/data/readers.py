@@ -52,14 +52,14 @@ def expand(paths: Sequence[str | Path]) -> list[Path | str]:
     Raises:
         LexigraftError: Some paths lead to no file; the message names all of them.
     """
-    found: list[Path | str] = []
+    expanded: list[Path | str] = []
     missing: list[str] = []
     for path in map(str, paths):
         if path.startswith("hub:"):
-            found.append(path)
+            expanded.append(path)
             continue
         matches = _files(path)
-        found += matches
+        expanded += matches
         if not matches:
             missing.append(path)
     if missing:
@@ -68,7 +68,7 @@ def expand(paths: Sequence[str | Path]) -> list[Path | str]:
             ", ".join(missing),
             "Give existing files, globs, folders of .txt, .jsonl or .parquet, or hub:NAME",
         )
-    return found
+    return expanded
 
 
 def _files(path: str) -> list[Path]:

@@ -167,5 +167,5 @@ class LineDeduplicator:
             return [False] * len(digests)
         keys = np.frombuffer(b"".join(digests), np.int64)
         positions = np.minimum(self._sorted.searchsorted(keys), len(self._sorted) - 1)
-        found: list[bool] = (self._sorted[positions] == keys).tolist()
-        return found
+        repeated: list[bool] = (self._sorted[positions] == keys).tolist()
+        return repeated

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 GROUP = 32
-"""Adjacent columns whose maximum is compared first."""
+"""Adjacent columns in one group, whose maximum is compared before the single products."""
 
 TILE_COLUMNS = 2**13
 """Wider tiles are not faster, and fewer of their products are still in the cache when they are used."""

@@ -52,8 +52,8 @@ def fit_each(
         columns = np.arange(counts[block].max())
         used = columns < counts[block, None]
         positions = np.where(used, pointers[block, None] + columns, pointers[block, None])
-        found = _coefficients(vectors[block], rows[ids[positions]], torch.from_numpy(~used), affine)
-        weights[positions[used]] = found.numpy()[used]
+        coefficients = _coefficients(vectors[block], rows[ids[positions]], torch.from_numpy(~used), affine)
+        weights[positions[used]] = coefficients.numpy()[used]
     return weights
 
 
@@ -79,13 +79,13 @@ def _solved(gram: torch.Tensor, products: torch.Tensor, unused: torch.Tensor) ->
     largest = gram.diagonal(dim1=1, dim2=2).amax(1)
     factor, failed = torch.linalg.cholesky_ex(gram + torch.diag_embed(unused * largest[:, None]))
     heights = factor.diagonal(dim1=1, dim2=2)
-    sound = (failed == 0) & (heights.amin(1) ** 2 > RANK * largest)
-    found = torch.zeros_like(products)
-    if bool(sound.any()):
-        found[sound] = torch.cholesky_solve(products[sound][:, :, None], factor[sound])[:, :, 0]
-    if not bool(sound.all()):
-        values, axes = torch.linalg.eigh(gram[~sound])
+    full_rank = (failed == 0) & (heights.amin(1) ** 2 > RANK * largest)
+    solution = torch.zeros_like(products)
+    if bool(full_rank.any()):
+        solution[full_rank] = torch.cholesky_solve(products[full_rank][:, :, None], factor[full_rank])[:, :, 0]
+    if not bool(full_rank.all()):
+        values, axes = torch.linalg.eigh(gram[~full_rank])
         kept = values > RANK * values.amax(1, keepdim=True)
-        along = (axes.mT @ products[~sound][:, :, None])[:, :, 0] * torch.where(kept, 1 / values, 0)
-        found[~sound] = (axes @ along[:, :, None])[:, :, 0]
-    return found
+        along = (axes.mT @ products[~full_rank][:, :, None])[:, :, 0] * torch.where(kept, 1 / values, 0)
+        solution[~full_rank] = (axes @ along[:, :, None])[:, :, 0]
+    return solution

@@ -72,14 +72,16 @@ def _best(scores: Products, rows: int, k: int, budget: int) -> tuple[torch.Tenso
     """The k largest scores of each row and their columns, best first."""
     import torch
 
-    def floor_of(some: torch.Tensor) -> torch.Tensor:
-        return some.topk(k, dim=1).values[:, -1:] if some.shape[1] >= k else some.new_full((len(some), 1), -torch.inf)
+    def floor_of(entries: torch.Tensor) -> torch.Tensor:
+        if entries.shape[1] < k:
+            return entries.new_full((len(entries), 1), -torch.inf)
+        return entries.topk(k, dim=1).values[:, -1:]
 
     values, ids = torch.zeros(rows, k), torch.zeros(rows, k, dtype=torch.int64)
 
     def find(span: slice) -> None:
-        found, columns = large_entries(scores, span, floor_of, most=k)
-        values[span], order = found.topk(k, dim=1)
+        entries, columns = large_entries(scores, span, floor_of, most=k)
+        values[span], order = entries.topk(k, dim=1)
         ids[span] = columns.gather(1, order)
 
     parallel_map(find, thread_blocks(rows, tile_row_bytes(scores), budget))

@@ -32,7 +32,7 @@ def pursue(
     gram: bool | None = None,
     max_candidates: int = MAX_CANDIDATES,
 ) -> Pursued:
-    """Take, k times, the atom with the largest inner product with what is left, and refit all coefficients.
+    """Take, k times, the atom with the largest inner product with the residual, and refit all coefficients.
 
     ``a_t = argmax |<r, a>|``, ``c = argmin ||v - sum_j c_j a_j||``, ``r = v - sum_j c_j a_j`` (Pati, Rezaiifar &
     Krishnaprasad 1993). Atoms are not normalized. The fit grows one atom at a time by the inverse of a Cholesky factor,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 ENTRIES = 2**23
 """Scores of one block of rows: enough to keep the processor busy, few enough to stay in its caches."""
 GROUP = 64
-"""Adjacent atoms whose maximum score is compared first."""
+"""Adjacent atoms in one group, whose maximum score is compared before the single scores."""
 PART = 256
 """Columns gathered together: rows this short are prefetched, longer ones take up to 1.6 times as long."""
 MAX_CANDIDATES = 64
@@ -97,14 +97,14 @@ class GramScores:
     """Batch OMP (Rubinstein, Zibulevsky & Elad 2008): ``<r, a> = <v, a> - sum_j c_j G[j, a]``, from a Gram matrix.
 
     The matrix and the scores are held in half precision, which halves the memory and the time; they only choose
-    candidates. With ``u = 2^-11``, what is stored, its factor and the result are each off by at most a factor
+    candidates. With ``u = 2^-11``, a stored number, its factor and the result are each off by at most a factor
     ``1 + u``, so a score is off by less than ``e = 2u (max|<v, a>| + sum_j |c_j| max_a |G[j, a]|) + u |score|``. Every
     atom within ``2e`` of the best is a candidate, and candidates are compared by exact inner products.
 
     Two things keep e small beside the scores. Directions that most atoms share, such as their mean, are projected out:
     G and ``<v, a>`` are computed without them, and each adds one more term, the residual's coordinate times the atoms'
     coordinates, which is as small as the residual. And a row with too many candidates is scored exactly once and
-    restarts from there: its residual repositions v, and the changes of c since then replace c.
+    restarts from there: its residual replaces v, and the changes of c since then replace c.
     """
 
     def __init__(self, atoms: torch.Tensor, k: int, budget: int, max_candidates: int = MAX_CANDIDATES) -> None:

@@ -89,9 +89,9 @@ def factorize(
     """Factorize a model's tables in place. A tied head stays tied, an untied one is factorized by itself.
 
     ``E ~ F P`` with ``P = S V^T`` of the basis and ``F = E V S^-1``, so rows that lie in the basis's r leading
-    directions are unchanged, and the others are projected on these directions. The rows that `ofa` makes with
-    the same rank lie there when the basis is the source model's table, as in the paper; without a
-    basis a table is its own, which changes the table as a whole the least.
+    directions are unchanged, and the others are projected on them. The rows of `ofa` with the same rank lie in these
+    directions when the basis is the source model's table, as in the paper; without a basis a table is its own, which
+    changes the table as a whole the least.
 
     Args:
         model: A model with dense tables.

@@ -47,16 +47,16 @@ def output_layer_inputs(
 
     recorded: list[torch.Tensor] = []
 
-    def keep_chosen(body: torch.nn.Module, given: Any, output: Any) -> Any:
+    def keep_chosen(body: torch.nn.Module, inputs: Any, output: Any) -> Any:
         chosen = choose(output[0]).unsqueeze(0)
         if isinstance(output, tuple):
             return (chosen, *output[1:])
         output["last_hidden_state"] = chosen
         return output
 
-    def record(layer: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        recorded.append(given[0])
-        return (given[0].narrow(-2, 0, 0), *given[1:])
+    def record(layer: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        recorded.append(inputs[0])
+        return (inputs[0].narrow(-2, 0, 0), *inputs[1:])
 
     uncached = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
     layer: Any = model.get_output_embeddings()

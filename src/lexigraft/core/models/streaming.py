@@ -230,7 +230,7 @@ def append_range(file: FileIO, source: FileIO, start: int, length: int, *, cache
             break
         if not cached:
             os.posix_fadvise(source.fileno(), start + done, sent, os.POSIX_FADV_DONTNEED)
-            # This starts writing what is not on the disk yet, and drops from the cache what is.
+            # This starts writing pages that are not on the disk yet, and drops the others from the cache.
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         done += sent
     return done

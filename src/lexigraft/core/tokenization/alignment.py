@@ -85,14 +85,16 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
     rule_ids = np.zeros(target.size, np.int8)
     for i, j in _special_pairs(source, target).items():
         source_ids[i], rule_ids[i] = j, rules.index("special_role")
-    ours, theirs = target.surfaces, source.surfaces
-    usable = ours.is_text
+    usable = target.surfaces.is_text
     for number, rule in enumerate(rules[2:], start=2):
-        candidates = ours.kinds == Kind.UNUSABLE if rule == "unusable" else usable
+        candidates = target.surfaces.kinds == Kind.UNUSABLE if rule == "unusable" else usable
         open_ids = np.flatnonzero(candidates & (source_ids < 0))
-        found = _same_strings(source, target, open_ids) if rule == "unusable" else _RULES[rule](theirs, ours, open_ids)
-        source_ids[open_ids] = found
-        rule_ids[open_ids[found >= 0]] = number
+        if rule == "unusable":
+            matches = _same_strings(source, target, open_ids)
+        else:
+            matches = _RULES[rule](source.surfaces, target.surfaces, open_ids)
+        source_ids[open_ids] = matches
+        rule_ids[open_ids[matches >= 0]] = number
     _prefer_same_string(source, target, source_ids, np.flatnonzero(rule_ids == rules.index("bytes")))
     return Alignment(source_ids, rule_ids, rules)
 
@@ -148,27 +150,27 @@ def _look_up(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]
 
 def _by_bytes(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Same bytes, same word start, same kind; without a key for each token, because this rule runs on all of them."""
-    found = np.full(len(open_ids), -1, np.int64)
+    source_ids = np.full(len(open_ids), -1, np.int64)
     for kind, starts in product((_TEXT, _BYTE), (False, True)):
-        ours = (target.kinds[open_ids] == kind) & (target.starts[open_ids] == starts)
-        theirs = np.flatnonzero((source.kinds == kind) & (source.starts == starts))[::-1].tolist()
-        table = dict(zip(map(source.texts.__getitem__, theirs), theirs, strict=True))
-        wanted = open_ids[ours].tolist()
+        asked = (target.kinds[open_ids] == kind) & (target.starts[open_ids] == starts)
+        candidates = np.flatnonzero((source.kinds == kind) & (source.starts == starts))[::-1].tolist()
+        table = dict(zip(map(source.texts.__getitem__, candidates), candidates, strict=True))
+        wanted = open_ids[asked].tolist()
         matches = map(table.get, map(target.texts.__getitem__, wanted), repeat(-1))
-        found[ours] = np.fromiter(matches, np.int64, len(wanted))
-    return found
+        source_ids[asked] = np.fromiter(matches, np.int64, len(wanted))
+    return source_ids
 
 
 def _by_isolation(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     isolated = _first_ids(source, np.flatnonzero(source.isolated), _key_bytes)
-    found = np.fromiter((isolated.get(target.texts[i], -1) for i in open_ids.tolist()), np.int64, len(open_ids))
+    matches = np.fromiter((isolated.get(target.texts[i], -1) for i in open_ids.tolist()), np.int64, len(open_ids))
     if target.isolated[open_ids].any():
         text_ids = np.flatnonzero(source.kinds == _TEXT)
         order = text_ids[np.argsort(source.starts[text_ids], kind="stable")]
         any_text = _first_ids(source, order, _key_bytes)
-        ours = target.isolated[open_ids]
-        found[ours] = [any_text.get(target.texts[i], -1) for i in open_ids[ours].tolist()]
-    return found
+        asked = target.isolated[open_ids]
+        matches[asked] = [any_text.get(target.texts[i], -1) for i in open_ids[asked].tolist()]
+    return matches
 
 
 def _text(data: bytes, kind: int) -> str | None:

@@ -21,8 +21,8 @@ def byte_tokens(vocabulary: Vocabulary) -> dict[int, int]:
     byte_level = vocabulary.family is Family.BYTE_LEVEL
     names = {b: to_byte_level(bytes([b])) if byte_level else f"<0x{b:02X}>" for b in range(256)}
     wanted = Kind.TEXT if byte_level else Kind.BYTE
-    found = {b: i for b, name in names.items() if (i := vocabulary.id_of(name)) is not None}
-    usable = {b: i for b, i in found.items() if vocabulary.surfaces.kinds[i] == wanted}
+    by_byte = {b: i for b, name in names.items() if (i := vocabulary.id_of(name)) is not None}
+    usable = {b: i for b, i in by_byte.items() if vocabulary.surfaces.kinds[i] == wanted}
     space = vocabulary.id_of(SPACE_MARK)
     if usable and not byte_level and space is not None and vocabulary.surfaces.kinds[space] == Kind.TEXT:
         usable[ord(" ")] = space

@@ -31,17 +31,17 @@ class DigitScheme:
     @cached_property
     def name(self) -> str:
         """The rule, in words: the first that explains every sample."""
-        lengths = [tuple(map(len, pieces)) for pieces in self.splits]
-        largest = max((length for found in lengths for length in found), default=0)
-        if not all(lengths):
+        groups = [tuple(map(len, pieces)) for pieces in self.splits]
+        largest = max((length for group in groups for length in group), default=0)
+        if not all(groups):
             return "some digits are unknown to it"
         if largest == 1:
             return "digit by digit"
-        if all(len(found) == 1 for found in lengths):
+        if all(len(group) == 1 for group in groups):
             return "whole numbers"
-        if all(found == _from_the_left(sum(found), largest) for found in lengths):
+        if all(group == _from_the_left(sum(group), largest) for group in groups):
             return f"groups of up to {largest}, from the left"
-        if all(found == _from_the_left(sum(found), largest)[::-1] for found in lengths):
+        if all(group == _from_the_left(sum(group), largest)[::-1] for group in groups):
             return f"groups of up to {largest}, from the right"
         return "pieces learned from text"
 
@@ -58,8 +58,8 @@ class DigitScheme:
 def digit_scheme(vocabulary: Vocabulary) -> DigitScheme:
     """The digit scheme of a vocabulary, from how it encodes ``NUMBERS``."""
     texts = vocabulary.surfaces.texts
-    found = ([texts[i].strip() for i in ids] for ids in vocabulary.encode(NUMBERS))
-    pieces = ([p.decode(errors="replace") for p in parts if p] for parts in found)
+    encoded = ([texts[i].strip() for i in ids] for ids in vocabulary.encode(NUMBERS))
+    pieces = ([p.decode(errors="replace") for p in parts if p] for parts in encoded)
     return DigitScheme(tuple(_if_spelled(number, parts) for number, parts in zip(NUMBERS, pieces, strict=True)))
 
 

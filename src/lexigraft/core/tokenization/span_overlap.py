@@ -34,7 +34,7 @@ def overlapping_runs(
     wanted[target_ids] = True
     usable = np.ones(source.size, np.bool_)
     usable[[*source.special_ids, *([source.specials["unk"]] if "unk" in source.specials else [])]] = False
-    found: defaultdict[int, Counter[tuple[int, ...]]] = defaultdict(Counter)
+    runs: defaultdict[int, Counter[tuple[int, ...]]] = defaultdict(Counter)
     for ours, theirs in zip(token_spans(target, lines), token_spans(source, lines), strict=True):
         here = theirs.starts < theirs.ends
         ids, starts, ends = (side[here] for side in theirs)
@@ -43,8 +43,8 @@ def overlapping_runs(
         last = np.searchsorted(starts, ours.ends[asked], side="left")
         for i, a, b in zip(ours.ids[asked].tolist(), first.tolist(), last.tolist(), strict=True):
             if run := tuple(ids[a:b][usable[ids[a:b]]].tolist()):
-                found[i][run] += 1
-    return found
+                runs[i][run] += 1
+    return runs
 
 
 class Segments(NamedTuple):

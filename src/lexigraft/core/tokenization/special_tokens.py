@@ -13,8 +13,8 @@ _ALTERNATIVES = {"bos": "cls", "cls": "bos", "eos": "sep", "sep": "eos"}
 
 def roles_of(tokenizer: Any) -> dict[str, int]:
     """The id of each role that the tokenizer fills."""
-    found = {role: getattr(tokenizer, f"{role}_token_id", None) for role in ROLES}
-    return {role: int(i) for role, i in found.items() if i is not None}
+    ids = {role: getattr(tokenizer, f"{role}_token_id", None) for role in ROLES}
+    return {role: int(i) for role, i in ids.items() if i is not None}
 
 
 def match_specials(

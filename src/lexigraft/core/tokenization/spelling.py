@@ -43,9 +43,9 @@ def spelled(vocabulary: Vocabulary) -> dict[int, bytes]:
 
 def tokens_by_spelling(vocabulary: Vocabulary) -> dict[bytes, int]:
     """The first token of each spelling; one that is always split off spells itself with and without a word start."""
-    found: dict[bytes, int] = {}
+    tokens: dict[bytes, int] = {}
     for i, data in spelled(vocabulary).items():
-        found.setdefault(data, i)
+        tokens.setdefault(data, i)
     for i in vocabulary.surfaces.isolated.nonzero()[0].tolist():
-        found.setdefault(vocabulary.surfaces.texts[i], i)
-    return found
+        tokens.setdefault(vocabulary.surfaces.texts[i], i)
+    return tokens

@@ -136,15 +136,15 @@ class Vocabulary:
         """
         model = self.tokenizer.backend_tokenizer.model
         if self.family is Family.BYTE_LEVEL:
-            found = [t.id for t in model.tokenize(to_byte_level(b" " * starts + text))]
+            ids = [t.id for t in model.tokenize(to_byte_level(b" " * starts + text))]
         else:
             try:
                 words = text.decode()
             except UnicodeDecodeError:
                 return self._byte_pieces(text)
-            found = self._text_pieces(self.normalized(words), starts, model)
+            ids = self._text_pieces(self.normalized(words), starts, model)
         unknown = self.specials.get("unk")
-        return [i for i in found if i != unknown and i not in self.special_ids]
+        return [i for i in ids if i != unknown and i not in self.special_ids]
 
     def _byte_pieces(self, data: bytes) -> list[int]:
         by_token = [self._ids.get(f"<0x{b:02X}>") for b in data]
@@ -167,7 +167,7 @@ class Vocabulary:
     def _word_pieces(self, word: str, starts: bool) -> list[int]:
         """WordPiece's greedy longest match (Schuster & Nakajima 2012), able to begin inside a word."""
         prefix = self.tokenizer.backend_tokenizer.model.continuing_subword_prefix
-        found: list[int] = []
+        pieces: list[int] = []
         start = 0
         while start < len(word):
             mark = "" if start == 0 and starts else prefix
@@ -176,12 +176,12 @@ class Vocabulary:
                 if i is None and start == 0 and end == 1 and len(word) == 1:
                     i = self._ids.get(word)
                 if i is not None:
-                    found.append(i)
+                    pieces.append(i)
                     start = end
                     break
             else:
                 return []
-        return found
+        return pieces
 
     @cached_property
     def _ids(self) -> Mapping[str, int]:
@@ -193,11 +193,11 @@ class Vocabulary:
 
     def single_token(self, word: str) -> int | None:
         """The one token that spells a whole word (at a word start), or ``None`` when it takes several."""
-        found = self.pieces(word.encode(), True)
-        if len(found) != 1:
+        ids = self.pieces(word.encode(), True)
+        if len(ids) != 1:
             return None
-        text = self.surfaces.texts[found[0]]
-        return found[0] if text == self.normalized(word).encode() or self.family is Family.SUFFIX else None
+        text = self.surfaces.texts[ids[0]]
+        return ids[0] if text == self.normalized(word).encode() or self.family is Family.SUFFIX else None
 
 
 def _tokens_by_id(tokenizer: Any) -> list[str]:

@@ -116,8 +116,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         parts = zip((states, weight, bias), ctx.needs_input_grad[:3], strict=True)
         gradients = [torch.zeros_like(part) if part is not None and needed else None for part, needed in parts]
         with torch.autocast(device, enabled=False):
-            given = (states.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype))
-            total = _sum_blocks(*given, labels, finish, size, gradients)
+            operands = (states.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype))
+            total = _sum_blocks(*operands, labels, finish, size, gradients)
         ctx.save_for_backward(*gradients)
         return total
 
@@ -146,29 +146,32 @@ def _sum_blocks(
     float_buffer = torch.empty_like(logits_buffer, dtype=torch.float32)
     for start in range(0, len(labels), size):
         block = slice(start, start + size)
-        some, column = states[block], labels[block].unsqueeze(1)
-        logits = logits_buffer[: len(some)]
-        torch.mm(some, weight.T, out=logits) if bias is None else torch.addmm(bias, some, weight.T, out=logits)
+        block_states, column = states[block], labels[block].unsqueeze(1)
+        logits = logits_buffer[: len(block_states)]
+        if bias is None:
+            torch.mm(block_states, weight.T, out=logits)
+        else:
+            torch.addmm(bias, block_states, weight.T, out=logits)
         finished = logits
         if finish is not None:
             logits = logits.detach().requires_grad_()
             with torch.enable_grad():
                 finished = finish(logits)
-        log_probabilities = torch.log_softmax(finished.detach(), 1, torch.float32, out=float_buffer[: len(some)])
-        total -= log_probabilities.gather(1, column).sum()
+        log_softmax = torch.log_softmax(finished.detach(), 1, torch.float32, out=float_buffer[: len(block_states)])
+        total -= log_softmax.gather(1, column).sum()
         if not wanted:
             continue
         # d loss / d logits = softmax - 1 at the label
-        probabilities = log_probabilities.exp_()
+        probabilities = log_softmax.exp_()
         gradient = probabilities.scatter_add_(1, column, probabilities.new_full(column.shape, -1.0)).to(logits.dtype)
         if finish is not None:
             [gradient] = torch.autograd.grad(finished, logits, gradient)
         if states_gradient is not None:
             states_gradient[block] = gradient @ weight
         if weight_gradient is not None and weight_gradient.dtype == gradient.dtype:
-            weight_gradient.addmm_(gradient.T, some)
+            weight_gradient.addmm_(gradient.T, block_states)
         elif weight_gradient is not None:
-            weight_gradient += gradient.T @ some
+            weight_gradient += gradient.T @ block_states
         if bias_gradient is not None:
             bias_gradient += gradient.sum(0)
     return total

@@ -25,7 +25,7 @@ def lookup_name(model: PreTrainedModel) -> str | None:
 
 
 def two_uses(table: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The table for lookups and for the output layer; by itself, autograd would add their gradients in a third tensor."""
+    """The table for lookups and for the output layer, whose gradients autograd would else add in a third tensor."""
     lookups, output = _TwoUses.apply(table)
     return lookups, output
 

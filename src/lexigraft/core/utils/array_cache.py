@@ -1,4 +1,4 @@
-"""Arrays cached in a file under the hash of what made them."""
+"""Cache of arrays in files named by the hash of their inputs."""
 
 from __future__ import annotations
 

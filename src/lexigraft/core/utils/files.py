@@ -101,7 +101,7 @@ def refuse_existing(out: Path, force: bool) -> None:
     """Refuse an output folder that exists.
 
     Raises:
-        LexigraftError: The folder exists (and is not empty) and ``force`` is off, or a file stands in its place.
+        LexigraftError: The folder exists (and is not empty) and ``force`` is off, or is a file.
     """
     if out.is_file():
         raise LexigraftError("output is a file, not a folder", out, "Choose another --out")
@@ -165,6 +165,7 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
 
 
 def _clear(folder: Path, kept: Collection[str]) -> None:
+    """Delete everything in a folder but files of these names."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

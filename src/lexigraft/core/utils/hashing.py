@@ -53,12 +53,12 @@ def model_hash(path: str) -> str:
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float | bool]:
     """Flatten nested settings to ``a.b: value`` pairs, the form of MLflow's parameters."""
-    found: dict[str, str | int | float | bool] = {}
+    pairs: dict[str, str | int | float | bool] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{key}.")
+            pairs |= flat(value, f"{prefix}{key}.")
         else:
-            found[prefix + key] = (
+            pairs[prefix + key] = (
                 value if isinstance(value, str | int | float | bool) else json.dumps(value, default=str)
             )
-    return found
+    return pairs

@@ -47,10 +47,10 @@ PACKAGES = (
 @cache
 def versions() -> dict[str, str]:
     """Python's and the relevant packages' versions, found without importing them."""
-    found = {"python": platform.python_version()}
+    by_name = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            by_name[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            by_name[package] = "not installed"
+    return by_name
