@@ -1,4 +1,4 @@
-"""Nearest neighbours by cosine or distance, exactly, in blocks that fit a memory budget."""
+"""Nearest neighbors by cosine or distance, exactly, in blocks that fit a memory budget."""
 
 from __future__ import annotations
 

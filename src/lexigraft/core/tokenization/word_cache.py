@@ -42,9 +42,9 @@ class PendingBatch(Generic[Form]):
         counts: The number of words of each line.
         forms: The cached form of each word, or ``None``.
         gaps: Positions of the words that are not cached.
-        first: New words that begin a line, and whole lines.
-        later: Other new words, in groups of one text each.
-        once: Whole lines, which are not cached.
+        first_words: New words that begin a line, and whole lines.
+        word_groups: Other new words, in groups of one text each.
+        whole_lines: Lines that are tokenized whole and not cached.
     """
 
     lines: Sequence[str]
@@ -53,9 +53,9 @@ class PendingBatch(Generic[Form]):
     counts: Sequence[int] = ()
     forms: list[Form | None] = field(default_factory=list)
     gaps: Sequence[int] = ()
-    first: Sequence[str] = ()
-    later: Sequence[Sequence[str]] = ()
-    once: Set[str] = frozenset()
+    first_words: Sequence[str] = ()
+    word_groups: Sequence[Sequence[str]] = ()
+    whole_lines: Set[str] = frozenset()
 
 
 class WordCache(Generic[Form, Lines]):
@@ -124,22 +124,22 @@ class WordCache(Generic[Form, Lines]):
         if self._is_full():
             self._known.clear()
             self._letters = 0
-        words, counts, once = _split_lines(lines)
+        words, counts, whole_lines = _split_lines(lines)
         # One lookup per word: there are many, and the cached forms lie far apart in memory.
         forms = list(map(self._known.get, words))
         gaps = list(_gaps(forms))
-        missing = {words[gap] for gap in gaps}.difference(once)
+        missing = {words[gap] for gap in gaps}.difference(whole_lines)
         if previous is not None:
-            missing.difference_update(previous.first, *previous.later)
-        first = [word for word in missing if word[0] == _LINE_START]
-        others = list(missing.difference(first))
-        first += once
+            missing.difference_update(previous.first_words, *previous.word_groups)
+        first_words = [word for word in missing if word[0] == _LINE_START]
+        others = list(missing.difference(first_words))
+        first_words += whole_lines
         # Many words in one text with a special token after each: fewer, larger encodings.
         size, mark = (1, "") if self._mark is None else (WORDS_PER_TEXT, self._mark[0])
-        later = [others[start : start + size] for start in range(0, len(others), size)]
-        texts = [word[1:] for word in first]
-        texts += [mark.join([*(f" {word}" for word in group), ""]) for group in later]
-        return PendingBatch(lines, submit(texts), words, counts, forms, gaps, first, later, once)
+        word_groups = [others[start : start + size] for start in range(0, len(others), size)]
+        texts = [word[1:] for word in first_words]
+        texts += [mark.join([*(f" {word}" for word in group), ""]) for group in word_groups]
+        return PendingBatch(lines, submit(texts), words, counts, forms, gaps, first_words, word_groups, whole_lines)
 
     def _finish(self, batch: PendingBatch[Form]) -> Lines:
         """Cache the new words and put the lines together."""
@@ -169,13 +169,13 @@ class WordCache(Generic[Form, Lines]):
     def _learn(self, batch: PendingBatch[Form]) -> Mapping[str, Form]:
         """Form and cache the words that were submitted."""
         encoded = [encoding.ids for encoding in batch.encodings()]
-        new = {word: self._form(ids, True) for word, ids in zip(batch.first, encoded, strict=False)}
-        for group, ids in zip(batch.later, encoded[len(batch.first) :], strict=True):
+        new = {word: self._form(ids, True) for word, ids in zip(batch.first_words, encoded, strict=False)}
+        for group, ids in zip(batch.word_groups, encoded[len(batch.first_words) :], strict=True):
             parts = [ids] if self._mark is None else _split_at(ids, self._mark[1])
             if len(parts) != len(group):
                 parts = [encoding.ids for encoding in self._tokenize([f" {word}" for word in group])]
             new.update((word, self._form(part, False)) for word, part in zip(group, parts, strict=True))
-        learned = {word: form for word, form in new.items() if word not in batch.once}
+        learned = {word: form for word, form in new.items() if word not in batch.whole_lines}
         self._letters += sum(map(len, learned))
         self._known.update(learned)
         return new
