@@ -22,7 +22,7 @@ from lexigraft.core.methods.distillation import TwoReadings, padded
 from lexigraft.core.methods.new_token_loss import prediction
 from lexigraft.core.methods.occurrences import Snippet, frame, whole_pieces
 from lexigraft.core.methods.starting_rows import StartingRows
-from lexigraft.core.models.attention_capture import watching
+from lexigraft.core.models.attention_capture import capture_attention
 from lexigraft.core.models.frozen_model import FrozenModel
 from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import discover, make
@@ -177,7 +177,7 @@ def test_influence_is_that_of_two_separately_built_models(name: str, match: str)
                 pairs += j + 1 if match == "aim" else 1
                 total += float((vectors[0] - vectors[1]).square().sum())
             gaps.append(total / (2 * pairs))
-    with watching(where.model) as seen:
+    with capture_attention(where.model) as seen:
         assert lesson._gap(texts, seen).item() == pytest.approx(float(np.mean(gaps)), rel=1e-4)
 
 
@@ -244,7 +244,7 @@ def test_a_learned_head_predicts_better_and_input_rows_do_not_learn_from_it(stra
     made = make("strategy", strategy, {**LONGER[strategy], "head": "learned"})
     lesson = lesson_of(made, trial_context(made, name))
     batch = getattr(lesson, "_snippets" if strategy == "token_distillation" else "_texts")(TARGET_TEXT.splitlines())[:8]
-    with watching(lesson.frozen.model) as seen:
+    with capture_attention(lesson.frozen.model) as seen:
         also = [] if strategy == "token_distillation" else [seen]
         gap, loss = lesson._gap(batch, *also), lesson._loss(batch, *also)
         leaf = (lesson.rows if strategy == "token_distillation" else lesson.leaves)[Role.INPUT]

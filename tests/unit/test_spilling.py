@@ -66,7 +66,7 @@ def test_packed_rows_in_a_file_are_the_rows_in_memory() -> None:
 def test_repeated_lines_are_known_again_after_they_were_put_aside() -> None:
     lines = [str(n % 10).encode() for n in range(40)]
     for size in (1, 7, 40):
-        seen = LineDeduplicator(at_once=3)
+        seen = LineDeduplicator(buffer_size=3)
         new = [seen.add(lines[at : at + size]) for at in range(0, 40, size)]
         assert list(chain(*new)) == [n < 10 for n in range(40)]
 

@@ -131,7 +131,7 @@ def pair_counts(
     return counts
 
 
-def normalised_rows(counts: Any, ids: npt.NDArray[np.int64]) -> Mix:
+def normalized_rows(counts: Any, ids: npt.NDArray[np.int64]) -> Mix:
     """Some rows of a CSR matrix of counts, each divided by its sum; rows without a count stay uncovered.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a configuration says of a model: masked, causal or sequence to sequence, and its context length."""
+"""Model kind (masked, causal or encoder-decoder) and context length, from a model's configuration."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def context_length(model: PreTrainedModel, otherwise: int = 512) -> int:
 
     Args:
         model: The model.
-        otherwise: What holds for models that set no limit of their own.
+        otherwise: The context length of models that set no limit.
 
     Returns:
         Tokens.

@@ -10,7 +10,7 @@ import numpy as np
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
-from lexigraft.core.methods.mixtures import normalised_rows, pair_counts, sparse_mix, spread_out, uncovered
+from lexigraft.core.methods.mixtures import normalized_rows, pair_counts, sparse_mix, spread_out, uncovered
 from lexigraft.core.methods.token_vectors import from_words, ranks
 from lexigraft.core.methods.word_spaces import in_one_space
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -79,7 +79,7 @@ class Ramen(Strategy):
         counts = pair_counts(text.align(*units), theirs, ours, (ctx.target.size, ctx.source.size))
         counts.data[counts.data < self.min_count] = 0
         counts.eliminate_zeros()
-        return normalised_rows(counts, ctx.target_ids)
+        return normalized_rows(counts, ctx.target_ids)
 
 
 def _tokens(vocabulary: Vocabulary, sentences: tuple[str, ...]) -> list[list[int]]:
