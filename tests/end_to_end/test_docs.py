@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -46,7 +48,13 @@ def test_generated_parts_are_current(page: Path) -> None:
     assert GENERATED[page]().strip() in written, "run `python docs/generate.py`"
 
 
-@pytest.mark.parametrize(("page", "name"), [("README.md", "shortest"), ("CONTRIBUTING.md", "same_length")])
+EXAMPLES = [
+    ("README.md", "shortest"),
+    ("docs/guides/write-a-strategy.md", "longest_piece"),
+]
+
+
+@pytest.mark.parametrize(("page", "name"), EXAMPLES)
 def test_example_strategies_keep_the_contract(
     page: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +96,17 @@ def test_the_names_of_the_package_that_documents_give_exist() -> None:
     named = {name for page in PAGES for name in re.findall(r"lexigraft\.(\w+)\(", page.read_text(encoding="utf-8"))}
     assert {"graft", "graft_model", "adapt", "evaluate"} <= named
     assert [name for name in sorted(named) if not hasattr(lexigraft, name)] == []
+
+
+def test_the_guides_test_runs_on_the_guides_strategy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    strategy, test, *package = blocks("docs/guides/write-a-strategy.md", "python")
+    assert len(package) == 2, "the package's blocks are run by test_need_of_another_package.py"
+    (tmp_path / "longest_piece.py").write_text(strategy, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    space: dict[str, Any] = {}
+    exec(test, space)
+    space["test_longest_piece_keeps_the_contract"]()
+    monkeypatch.delitem(sys.modules, "longest_piece")
 
 
 def test_the_recipe_of_the_guide_is_valid() -> None:

@@ -145,3 +145,20 @@ def test_listing_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_what_authors_import_brings_nothing_heavy() -> None:
+    check = (
+        "import sys, lexigraft.strategies;"
+        "print({'torch', 'transformers', 'peft', 'mlflow', 'pandas', 'fasttext', 'scipy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_the_helpers_that_authors_import_are_in_the_guide() -> None:
+    import lexigraft.strategies
+
+    guide = (Path(__file__).parents[2] / "docs/guides/write-a-strategy.md").read_text(encoding="utf-8")
+    helpers = [name for name in lexigraft.strategies.__all__ if name.islower()]
+    assert [name for name in helpers if f"| `{name}(" not in guide] == []

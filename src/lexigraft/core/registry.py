@@ -287,16 +287,33 @@ def _class_in(kind: str, module: ModuleType) -> type[Any]:
     named = [c for c in own if "name" in vars(c)]
     if len(named) != 1:
         raise LexigraftError(f"the file must define one {base.__name__} with a name", len(named))
-    if not isinstance(aliases := getattr(named[0], "aliases", {}), Mapping):
-        raise LexigraftError("aliases must map each other name to the fields it stands for", aliases)
+    _refuse_incomplete(named[0], base)
     return named[0]
+
+
+def _refuse_incomplete(cls: type[Any], base: type[Any]) -> None:
+    """Refuse a class that lacks what its base class only declares, or whose aliases are no mapping."""
+    if missing := [name for name in inspect.get_annotations(base) if not hasattr(cls, name)]:
+        raise LexigraftError(f"the {base.__name__} lacks", ", ".join(missing))
+    if not isinstance(aliases := getattr(cls, "aliases", {}), Mapping):
+        raise LexigraftError("aliases must map each other name to the fields it stands for", aliases)
+
+
+def _refuse_other(kind: str, name: str, cls: Any) -> None:
+    """Refuse what an entry point names unless it is a class of the kind with the entry point's own name."""
+    base = _base(kind)
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        raise LexigraftError(f"the entry point must name a {base.__name__}", repr(cls))
+    if (own := getattr(cls, "name", None)) != name:
+        raise LexigraftError("the entry point and its class have different names", f"'{name}' and '{own}'")
+    _refuse_incomplete(cls, base)
 
 
 def _from_entry_points(kind: str) -> Iterator[Plugin]:
     for point in importlib.metadata.entry_points(group=f"lexigraft.{KINDS[kind].folder}"):
         try:
             cls = point.load()
-            file = inspect.getfile(cls)
-            yield Plugin(kind, point.name, file, "entry point", cls)
-        except Exception as error:  # as above: one broken distribution must not break the others
+            _refuse_other(kind, point.name, cls)
+            yield Plugin(kind, point.name, inspect.getfile(cls), "entry point", cls)
+        except Exception as error:  # as above: one broken distribution must not take the others along
             yield Plugin(kind, point.name, point.value, "entry point", None, f"{type(error).__name__}: {error}")

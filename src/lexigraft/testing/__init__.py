@@ -1,1 +1,36 @@
-"""The public contract suite: laws that every strategy keeps, checked on tiny models."""
+"""The contract that every strategy keeps, as laws on tiny models, and the check of them for one's own tests.
+
+``check_strategy(MyMethod)`` raises an ``AssertionError`` that lists every broken law. ``FIXTURE_NAMES`` names the tiny
+models; ``fixture(name)`` makes one of them, with a source and a target tokenizer; ``tiny_tokenizer(family, variant)``
+makes a tokenizer of one family. All are built in code, offline, and the same every time. ``Fixture`` is what the
+``sample`` method of a need gets: a tiny model with both vocabularies and their alignment.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lexigraft.testing.check import check_strategy
+    from lexigraft.testing.contract import FIXTURE_NAMES, Outcome
+    from lexigraft.testing.inputs import Fixture
+    from lexigraft.testing.tiny_models import fixture
+    from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
+
+__all__ = ["FIXTURE_NAMES", "Fixture", "Outcome", "check_strategy", "fixture", "tiny_tokenizer"]
+
+_WHERE = {
+    "FIXTURE_NAMES": "contract",
+    "Fixture": "inputs",
+    "Outcome": "contract",
+    "check_strategy": "check",
+    "fixture": "tiny_models",
+    "tiny_tokenizer": "tiny_tokenizers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)

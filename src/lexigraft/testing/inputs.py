@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lexigraft.core.grafting.needs import Need, need_specs
+from lexigraft.core.grafting.needs import Need, NeedSpec, need_specs
 from lexigraft.core.grafting.resources import (
     Loader,
     ParallelText,
@@ -109,8 +109,9 @@ class Fixture:
 
     @cached_property
     def loaders(self) -> Mapping[Need, Loader]:
-        """A loader for each need, by the sample of its specification."""
-        return {need: cache(lambda spec=spec: spec.sample(self)) for need, spec in need_specs().items()}
+        """A loader for each need whose specification has a sample."""
+        made = {need: spec for need, spec in need_specs().items() if type(spec).sample is not NeedSpec.sample}
+        return {need: cache(lambda spec=spec: spec.sample(self)) for need, spec in made.items()}
 
     @cached_property
     def poor_model(self) -> PoorModel:

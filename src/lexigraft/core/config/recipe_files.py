@@ -58,7 +58,7 @@ _PATH_KEYS = {
 def _resolve(value: Any, base: Path, key: str = "") -> Any:
     """Make paths absolute: a value under a path key that exists beside the recipe, or that looks like a local path."""
     if isinstance(value, dict):
-        return {k: _resolve(v, base, "heldout" if key == "also_heldout" else k) for k, v in value.items()}
+        return {k: _resolve(v, base, _meaning(k, key)) for k, v in value.items()}
     if isinstance(value, list):
         return [_resolve(v, base, key) for v in value]
     if isinstance(value, str) and key in _PATH_KEYS:
@@ -72,6 +72,13 @@ def _resolve(value: Any, base: Path, key: str = "") -> Any:
         if value.startswith((".", "/", "~")) or local.exists() or _one_language(local):
             return str(local.resolve()) if not any(c in value for c in "*?[") else str(local)
     return value
+
+
+def _meaning(key: str, parent: str) -> str:
+    """The key whose values are resolved as this key's are: a need of another package may name its files as it likes."""
+    if parent == "also_heldout":
+        return "heldout"
+    return "path" if key.endswith(("_path", "_paths", "_file", "_files")) or key in ("paths", "files") else key
 
 
 def _one_language(path: Path) -> bool:

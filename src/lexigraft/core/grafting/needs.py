@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import discover
+from lexigraft.core.utils.hashing import file_hash
 
 if TYPE_CHECKING:
     from lexigraft.core.config.base import Settings
@@ -55,10 +56,11 @@ class NeedSpec:
     and the contract suite are derived from these attributes and methods.
 
     ``recipe_key``, ``option`` and ``sentence`` say how a user supplies it. ``supplied_by``: sets of words from
-    ``words`` of all needs; a user who has everything in any one of the sets meets the need. ``words``: the words that
-    this need adds to ``lexigraft strategies list --have``, each with its meaning. ``settings``: the schema of the
-    recipe section ``inputs.NAME`` (on the command line ``--input NAME.key=value``); the built-in needs have recipe
-    sections of their own. ``by_graft``: the graft itself supplies it. ``rank``: its position in lists.
+    ``words`` of all needs; a user who has everything in any one of the sets meets the need. ``words``: what each word
+    that this need brings stands for. ``settings``: the schema of the recipe section ``inputs.NAME`` (on the command
+    line ``--input NAME.key=value``), a :class:`lexigraft.strategies.Settings`; a recipe's relative paths in it start
+    from the recipe's folder where the key is ``path``, ``file``, or ends in ``_path`` or ``_file``. The built-in needs
+    have recipe sections of their own. ``by_graft``: the graft itself meets it. ``rank``: its place in lists.
     """
 
     name: ClassVar[str]
@@ -86,12 +88,31 @@ class NeedSpec:
         raise NotImplementedError(f"need '{self.name}' has no load()")
 
     def content(self, inputs: Any) -> Any:
-        """The content of the input as plain values, never a path; ``None`` where the target text's hash covers it."""
-        return None
+        """The content behind the need as plain values, never a path; ``None`` where the target text's hash tells.
+
+        A comparison's result is kept by it: other content, other cells. By default the values of the need's own recipe
+        section, with the hash of the content in place of each file and folder.
+        """
+        section: Settings | None = inputs.sections.get(self.name)
+        return None if section is None else _by_content(section.model_dump(mode="json"))
 
     def sample(self, fixture: Any) -> Any:
         """A synthetic input for the contract suite, for a :class:`lexigraft.testing.inputs.Fixture`."""
         raise NotImplementedError(f"need '{self.name}' has no sample()")
+
+
+def _by_content(value: Any) -> Any:
+    """Plain values with the hash of the content in place of every path of a file or folder that exists."""
+    if isinstance(value, Mapping):
+        return {key: _by_content(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_by_content(inner) for inner in value]
+    if not isinstance(value, str) or not value:
+        return value
+    path = Path(value).expanduser()
+    if path.is_dir():
+        return {str(file.relative_to(path)): file_hash(file) for file in sorted(path.rglob("*")) if file.is_file()}
+    return file_hash(path) if path.is_file() else value
 
 
 def need_specs() -> dict[Need, NeedSpec]:
@@ -115,10 +136,13 @@ def refuse_missing(needs: Mapping[str, Collection[Need]], supplied: Collection[N
 
 def how_to_meet(needs: Iterable[Need]) -> str:
     """One sentence for each need on how to supply it."""
-    known = need_specs()
-    return "; ".join(
-        f"{need}: {spec.sentence} ({spec.option}; recipe key {spec.recipe_key})"
-        if (spec := known.get(need))
-        else f"{need}: no package that is installed brings this need"
-        for need in needs
-    )
+    known, found = need_specs(), discover("need")
+
+    def sentence(need: Need) -> str:
+        if (spec := known.get(need)) is not None:
+            return f"{need}: {spec.sentence} ({spec.option}; recipe key {spec.recipe_key})"
+        if (plugin := found.get(need)) is not None:
+            return f"{need}: the need is broken, {plugin.file}: {plugin.broken}"
+        return f"{need}: no package that is installed brings this need"
+
+    return "; ".join(map(sentence, needs))

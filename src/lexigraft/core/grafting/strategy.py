@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Plan
+from lexigraft.core.linalg.blocks import row_blocks
 from lexigraft.core.models.tables import FloatTables, Role
 
 if TYPE_CHECKING:
@@ -99,6 +100,15 @@ class InitContext:
     def stored_table(self, role: Role) -> torch.Tensor:
         """The same table in its stored dtype, for strategies that take a few rows of it at a time. Read only."""
         return self.tables.as_stored(role)
+
+    def blocks(self, rows: int, bytes_per_row: int) -> Iterator[slice]:
+        """Slices of ``rows`` rows, each of which takes at most ``memory_budget`` bytes of work.
+
+        Args:
+            rows: How many rows there are in all.
+            bytes_per_row: What one row takes while it is worked on.
+        """
+        return row_blocks(rows, bytes_per_row, self.memory_budget)
 
     def asking(self, target_ids: npt.NDArray[np.int64]) -> InitContext:
         """The same context asked for other rows (for strategies that delegate to another)."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lexigraft.core.grafting.plan import Dense, Mix
 from lexigraft.core.grafting.strategy import InitContext
-from lexigraft.core.methods.mixtures import spread_out
+from lexigraft.core.methods.mixtures import scatter_rows
 from lexigraft.core.models.tables import Role
 from lexigraft.core.tokenization.alignment import align
 
@@ -119,7 +119,7 @@ def mix_by_role(
     kept = donor.wanted[covered]
     at = np.zeros(len(ctx.target_ids), np.bool_)
     at[kept] = True
-    placed = {side: spread_out(mix.take(np.flatnonzero(covered)), at) for side, mix in made.items()}
+    placed = {side: scatter_rows(mix.take(np.flatnonzero(covered)), at) for side, mix in made.items()}
     plans: dict[Role, Mix | Dense] = {role: placed[side] for role, side in sides.items()}
     if Role.BIAS in ctx.roles:
         plans[Role.BIAS] = plans.get(Role.OUTPUT, plans[Role.INPUT]) if convex else mean_bias(ctx, donor, kept)

@@ -83,7 +83,7 @@ def steepest(
     *,
     either_way: bool = False,
 ) -> npt.NDArray[np.int64]:
-    """For each row the source rows along which a loss falls fastest: those of the least ``slope . row``.
+    """For each row the source rows along which a loss falls fastest: those of the least ``gradient . row``.
 
     Args:
         gradients: The loss's gradients, ``(rows, hidden)``.
@@ -91,7 +91,7 @@ def steepest(
         usable: Ids that may be chosen.
         k: How many for each row.
         budget: Bytes for one block.
-        either_way: A weight may be negative too, so the greatest ``|slope . row|`` count.
+        either_way: A weight may be negative too, so the greatest ``|gradient . row|`` count.
 
     Returns:
         Source ids, steepest first, ``(rows, min(k, usable))``.

@@ -50,9 +50,9 @@ def softmax_mix(
     return Mix(pointers, ids.astype(np.int32), weights.numpy().ravel())
 
 
-def mix_of_nearest(
+def nearest_mix(
     queries: torch.Tensor,
-    at: npt.NDArray[np.bool_],
+    mask: npt.NDArray[np.bool_],
     source: torch.Tensor,
     present: npt.NDArray[np.bool_],
     *,
@@ -64,7 +64,7 @@ def mix_of_nearest(
 
     Args:
         queries: Vectors of the rows asked for, in the space of ``source``, float32, ``(asked, dim)``.
-        at: Which of them are mixed, ``(asked,)``; the others stay uncovered.
+        mask: Which of them are mixed, ``(asked,)``; the others stay uncovered.
         source: Vectors of the source tokens, ``(source, dim)``.
         present: Which of them have one, ``(source,)``.
         k: How many share a row.
@@ -76,25 +76,25 @@ def mix_of_nearest(
     """
     anchors = np.flatnonzero(present)
     if not len(anchors):
-        return uncovered(len(at))
-    mixed = softmax_mix(queries[at], source[anchors], anchors, k=k, temperature=temperature, budget=budget)
-    return spread_out(mixed, at)
+        return empty_mix(len(mask))
+    mixed = softmax_mix(queries[mask], source[anchors], anchors, k=k, temperature=temperature, budget=budget)
+    return scatter_rows(mixed, mask)
 
 
-def spread_out(found: Mix, at: npt.NDArray[np.bool_]) -> Mix:
-    """Rows for the tokens asked for out of rows for some of them: the others stay uncovered.
+def scatter_rows(mix: Mix, mask: npt.NDArray[np.bool_]) -> Mix:
+    """A Mix for all rows asked for, from a Mix for some of them; the others stay uncovered.
 
     Args:
-        found: One row for each place that is true.
-        at: Which of the rows asked for have one, shape ``(asked,)``.
+        mix: One row for each place where ``mask`` is true.
+        mask: Which of the rows asked for have one, shape ``(asked,)``.
     """
-    lengths = np.zeros(len(at), np.int64)
-    lengths[at] = np.diff(found.indptr)
-    return Mix(np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]), found.indices, found.weights)
+    lengths = np.zeros(len(mask), np.int64)
+    lengths[mask] = np.diff(mix.indptr)
+    return Mix(np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]), mix.indices, mix.weights)
 
 
-def uncovered(rows: int) -> Mix:
-    """Rows that nobody covers."""
+def empty_mix(rows: int) -> Mix:
+    """A Mix of so many rows that covers none of them."""
     return Mix.from_rows([([], [])] * rows)
 
 

@@ -12,7 +12,6 @@ from lexigraft.core.data.dictionary import Dictionary
 from lexigraft.core.grafting.plan import Mix, combine
 from lexigraft.core.grafting.strategy import InitContext
 from lexigraft.core.linalg import linear_maps
-from lexigraft.core.linalg.blocks import row_blocks
 from lexigraft.core.linalg.nearest import nearest
 from lexigraft.core.tokenization.alignment import Alignment
 from lexigraft.core.tokenization.surface import Kind
@@ -166,7 +165,7 @@ def place_points(
     ratio = _typical_ratio(mapping, x, y) if how.scale == "norm" else 1.0
     noise = torch.randn(len(w), k, y.shape[1], generator=ctx.generator) if how.placement == "random_offset" else None
     placed = torch.zeros(len(w), y.shape[1])
-    for span in row_blocks(len(w), 4 * (2 * len(x) + 3 * k * (x.shape[1] + y.shape[1])), ctx.memory_budget):
+    for span in ctx.blocks(len(w), 4 * (2 * len(x) + 3 * k * (x.shape[1] + y.shape[1]))):
         cosines, near = nearest(w[span], x, k, ctx.memory_budget)
         masked = (cosines / how.temperature).masked_fill(near == itself[span].unsqueeze(1), float("-inf"))
         weights = _keep_k(torch.softmax(masked, dim=1), how.k)

@@ -15,7 +15,7 @@ from lexigraft.core.grafting.needs import Need, how_to_meet
 from lexigraft.core.grafting.plan import Plan
 from lexigraft.core.grafting.resources import Probe, ProbeRun
 from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
-from lexigraft.core.methods.mixtures import uncovered
+from lexigraft.core.methods.mixtures import empty_mix
 
 Runs = Mapping[str, list[ProbeRun]]
 
@@ -67,7 +67,7 @@ class Auto(Strategy):
         probe = ctx.resources.probe()
         able = self._able(ctx)
         if not len(ctx.target_ids):
-            return uncovered(0)
+            return empty_mix(0)
         if len(able) == 1:
             ctx.journal.note(f"auto chose {able[0]} untried: no other candidate can run")
             return plan_of_chain(named_chain(able[0]), ctx)

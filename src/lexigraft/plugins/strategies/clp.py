@@ -10,7 +10,6 @@ import numpy as np
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Plan
 from lexigraft.core.grafting.strategy import InitContext, Strategy
-from lexigraft.core.linalg.blocks import row_blocks
 from lexigraft.core.linalg.nearest import unit_rows
 from lexigraft.core.methods.donor import DonorRows, rows_by_role
 from lexigraft.core.models.tables import Role
@@ -48,23 +47,23 @@ class Clp(Strategy):
         if len(donor.anchors):
             for side in {donor.side(role) for role in ctx.roles - {Role.BIAS}}:
                 landmarks = donor.landmarks(side)
-                spread = _products(landmarks, unit_rows(landmarks), ctx.memory_budget)
+                spread = _products(landmarks, unit_rows(landmarks), ctx)
                 covered &= ~_cancelled(donor.queries(side), landmarks, spread)
 
         def rows_of(role: Role) -> torch.Tensor:
             queries, landmarks = unit_rows(donor.queries(role)).double(), donor.landmarks(role)
-            mixed = queries @ _products(landmarks, ctx.table(role)[donor.twins], ctx.memory_budget)
+            mixed = queries @ _products(landmarks, ctx.table(role)[donor.twins], ctx)
             return (mixed / (queries @ _total(landmarks))[:, None]).float()
 
         return rows_by_role(ctx, donor, rows_of, covered)
 
 
-def _products(landmarks: torch.Tensor, rows: torch.Tensor, budget: int) -> torch.Tensor:
+def _products(landmarks: torch.Tensor, rows: torch.Tensor, ctx: InitContext) -> torch.Tensor:
     """``A^T E`` with A the unit landmarks, in double precision, by blocks of landmarks."""
     import torch
 
     found = torch.zeros(landmarks.shape[1], rows.shape[1], dtype=torch.float64)
-    for span in row_blocks(len(rows), 16 * (landmarks.shape[1] + rows.shape[1]), budget):
+    for span in ctx.blocks(len(rows), 16 * (landmarks.shape[1] + rows.shape[1])):
         found += unit_rows(landmarks[span]).double().T @ rows[span].double()
     return found
 

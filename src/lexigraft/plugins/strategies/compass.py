@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Plan
 from lexigraft.core.grafting.strategy import InitContext, Strategy
-from lexigraft.core.methods.mixtures import sparse_mix, spread_out, uncovered
+from lexigraft.core.methods.mixtures import empty_mix, scatter_rows, sparse_mix
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class CompassStrategy(Strategy):
         anchors = self._anchors(ctx, compass.source.present)
         has = compass.target.present[ctx.target_ids]
         if not len(anchors) or not has.any():
-            return uncovered(len(ctx.target_ids))
+            return empty_mix(len(ctx.target_ids))
         found = sparse_mix(
             compass.target.vectors[ctx.target_ids[has]],
             compass.source.vectors[anchors],
@@ -57,7 +57,7 @@ class CompassStrategy(Strategy):
             temperature=self.temperature,
             budget=ctx.memory_budget,
         )
-        return spread_out(found, has)
+        return scatter_rows(found, has)
 
     def _anchors(self, ctx: InitContext, present: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         usable = present & ctx.source.surfaces.is_text

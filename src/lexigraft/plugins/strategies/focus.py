@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Plan
 from lexigraft.core.grafting.strategy import InitContext, Strategy
-from lexigraft.core.methods.mixtures import sparse_mix, spread_out, uncovered
+from lexigraft.core.methods.mixtures import empty_mix, scatter_rows, sparse_mix
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Focus(Strategy):
         anchors = matched[text & static.present[matched]]
         at = static.present[ctx.target_ids]
         if not len(anchors) or not at.any():
-            return uncovered(len(ctx.target_ids))
+            return empty_mix(len(ctx.target_ids))
         found = sparse_mix(
             static.vectors[ctx.target_ids[at]],
             static.vectors[anchors],
@@ -54,4 +54,4 @@ class Focus(Strategy):
             weights=self.weights,
             budget=ctx.memory_budget,
         )
-        return spread_out(found, at)
+        return scatter_rows(found, at)

@@ -10,7 +10,7 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
 from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
 from lexigraft.core.linalg.truncated_svd import primitives_of
-from lexigraft.core.methods.mixtures import mix_of_nearest
+from lexigraft.core.methods.mixtures import nearest_mix
 from lexigraft.core.methods.token_vectors import CAPITALISED_TOO, equal_weights, from_words
 from lexigraft.core.methods.word_spaces import in_one_space
 from lexigraft.core.models.tables import Role
@@ -66,7 +66,7 @@ class Ofa(Strategy):
         source, target = in_one_space(ours, theirs, words, pairs, ctx.journal)
         new = ctx.alignment.source_ids[ctx.target_ids] < 0
         at = theirs.present[ctx.target_ids] & new
-        return mix_of_nearest(
+        return nearest_mix(
             target[ctx.target_ids],
             at,
             source,

@@ -10,7 +10,7 @@ import numpy as np
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
-from lexigraft.core.methods.mixtures import normalized_rows, pair_counts, sparse_mix, spread_out, uncovered
+from lexigraft.core.methods.mixtures import empty_mix, normalized_rows, pair_counts, scatter_rows, sparse_mix
 from lexigraft.core.methods.token_vectors import from_words, ranks
 from lexigraft.core.methods.word_spaces import in_one_space
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -66,11 +66,11 @@ class Ramen(Strategy):
         at = theirs.present[ctx.target_ids]
         anchors = np.flatnonzero(ours.present)
         if not len(anchors):
-            return uncovered(len(ctx.target_ids))
+            return empty_mix(len(ctx.target_ids))
         found = sparse_mix(
             target[ctx.target_ids[at]], source[anchors], anchors, temperature=1.0, budget=ctx.memory_budget
         )
-        return spread_out(found, at)
+        return scatter_rows(found, at)
 
     def _by_links(self, ctx: InitContext) -> Mix:
         text = ctx.resources.parallel()

@@ -13,7 +13,7 @@ from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.resources import Compass
 from lexigraft.core.grafting.strategy import InitContext, Strategy
 from lexigraft.core.linalg.nearest import nearest
-from lexigraft.core.methods.mixtures import sparse_mix, spread_out
+from lexigraft.core.methods.mixtures import scatter_rows, sparse_mix
 from lexigraft.core.tokenization.alignment import align
 
 Ids = npt.NDArray[np.int64]
@@ -54,7 +54,7 @@ class SemanticOverlap(Strategy):
         anchors = np.flatnonzero((twins >= 0) & text & static.present)
         asked = twins[ctx.target_ids]
         mixed = static.present[ctx.target_ids] & (asked < 0) & (len(anchors) > 0)
-        found = spread_out(
+        found = scatter_rows(
             sparse_mix(
                 static.vectors[ctx.target_ids[mixed]],
                 static.vectors[anchors],

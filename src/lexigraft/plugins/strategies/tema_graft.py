@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
 from lexigraft.core.grafting.strategy import InitContext, Strategy
-from lexigraft.core.methods.mixtures import softmax_mix, spread_out, uncovered
+from lexigraft.core.methods.mixtures import empty_mix, scatter_rows, softmax_mix
 from lexigraft.core.methods.tema import WordLinks, link_tokens, place_points
 from lexigraft.core.models.tables import Role
 from lexigraft.core.tokenization.surface import Kind
@@ -85,7 +85,7 @@ class TemaGraft(Strategy):
         at = {int(i): n for n, i in enumerate(links.target_ids)}
         covered = np.isin(ctx.target_ids, links.target_ids)
         if not covered.any():
-            return uncovered(len(ctx.target_ids))
+            return empty_mix(len(ctx.target_ids))
         moving = np.array([at[i] for i in ctx.target_ids[covered].tolist()])
         twins = ctx.alignment.source_ids[links.target_ids]
         known = np.flatnonzero((twins >= 0) & (ctx.target.surfaces.kinds[links.target_ids] == Kind.TEXT))
@@ -97,7 +97,7 @@ class TemaGraft(Strategy):
             made = combine(translations, table)
             if role is not Role.BIAS and len(known):
                 made = place_points(self, made, combine(references, table), table[twins[known]], ctx)
-            plans[role] = Dense(_spread(made, covered), covered, spread_out(translations, covered))
+            plans[role] = Dense(_spread(made, covered), covered, scatter_rows(translations, covered))
         return plans
 
     def _by_vectors(self, ctx: InitContext) -> Plan:
@@ -106,7 +106,7 @@ class TemaGraft(Strategy):
         anchors = matched[text & static.present[matched]]
         covered = static.present[ctx.target_ids]
         if not len(anchors) or not covered.any():
-            return uncovered(len(ctx.target_ids))
+            return empty_mix(len(ctx.target_ids))
         z, w = static.vectors[anchors], static.vectors[ctx.target_ids[covered]]
         twins = ctx.alignment.source_ids[anchors]
         near = softmax_mix(w, z, twins, k=self.k, temperature=self.temperature, budget=ctx.memory_budget)
@@ -114,7 +114,7 @@ class TemaGraft(Strategy):
         for role in sorted(ctx.roles):
             table = ctx.table(role)
             made = combine(near, table) if role is Role.BIAS else place_points(self, w, z, table[twins], ctx)
-            plans[role] = Dense(_spread(made, covered), covered, spread_out(near, covered))
+            plans[role] = Dense(_spread(made, covered), covered, scatter_rows(near, covered))
         return plans
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Plan
 from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
-from lexigraft.core.methods.mixtures import mix_of_nearest
+from lexigraft.core.methods.mixtures import nearest_mix
 from lexigraft.core.methods.token_vectors import Means, both_vocabularies
 from lexigraft.core.methods.word_spaces import in_one_space
 
@@ -58,7 +58,7 @@ class Wechsel(Strategy):
         at = theirs.present[ctx.target_ids]
         if self.identical == "copy":  # core has copied them already: a row left uncovered stays the copy
             at &= ctx.alignment.source_ids[ctx.target_ids] < 0
-        return mix_of_nearest(
+        return nearest_mix(
             target[ctx.target_ids],
             at,
             source,

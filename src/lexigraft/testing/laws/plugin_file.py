@@ -15,19 +15,24 @@ import yaml
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.registry import Plugin, construct
-from lexigraft.testing.trial import Law, require
+from lexigraft.testing.trial import Law, require, skip_unless
 
 if TYPE_CHECKING:
     from typing import Any
 
 HEAVY = ("torch", "transformers", "peft", "mlflow", "fasttext", "pandas", "matplotlib", "datasets", "sklearn")
+_NO_FILE = "the class has no file of its own, named after the strategy"
 _PROBE = """
 import importlib.util, sys
 before = set(sys.modules)
-spec = importlib.util.spec_from_file_location("lexigraft_light_import_probe", sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-sys.modules[spec.name] = module
-spec.loader.exec_module(module)
+file, module_of_a_package = sys.argv[1:]
+if module_of_a_package:
+    importlib.import_module(module_of_a_package)
+else:
+    spec = importlib.util.spec_from_file_location("lexigraft_light_import_probe", file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
 print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
 """
 
@@ -42,10 +47,11 @@ def class_of(plugin: Plugin) -> type[Any]:
 def _name_is_file_stem(plugin: Plugin) -> None:
     name = class_of(plugin).name
     require(name.isidentifier() and name == name.lower(), f"'{name}' is not a lower-case identifier")
+    require(name == plugin.name, f"name '{name}' is registered as '{plugin.name}'")
+    skip_unless(bool(plugin.file), _NO_FILE)
     require(
         plugin.origin == "entry point" or name == Path(plugin.file).stem, f"name '{name}' in {Path(plugin.file).name}"
     )
-    require(name == plugin.name, f"name '{name}' is registered as '{plugin.name}'")
 
 
 def _frozen_dataclass(plugin: Plugin) -> None:
@@ -71,15 +77,16 @@ def _record_is_complete(plugin: Plugin) -> None:
     nothing = record.fields["Needs"].lower().startswith("nothing")
     needs = class_of(plugin).needs
     require(nothing != bool(needs), f"the docstring says 'Needs: {record.fields['Needs']}', needs is {sorted(needs)}")
-    require(
-        bool(inspect.getdoc(inspect.getmodule(class_of(plugin)))), "the file's first line does not say what it is for"
-    )
+    documented = not plugin.file or bool(inspect.getdoc(inspect.getmodule(class_of(plugin))))
+    require(documented, "the file's first line does not say what it is for")
 
 
 def _light_import(plugin: Plugin) -> None:
+    skip_unless(bool(plugin.file), _NO_FILE)
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
-    file = inspect.getfile(class_of(plugin))
-    command = [sys.executable, "-c", _PROBE, file]
+    # A package's modules may import each other relatively; a file that is dropped in stands alone.
+    module = class_of(plugin).__module__ if plugin.origin == "entry point" else ""
+    command = [sys.executable, "-c", _PROBE, inspect.getfile(class_of(plugin)), module]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
     require(
         done.returncode == 0, f"importing it alone fails: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
