@@ -63,7 +63,7 @@ def main(recipe: str, folder: str, part: str = "") -> int:
     for change in CHANGES:
         name = ", ".join(f"{name} {value}" for name, value in change.items())
         changed = partial(cached_compass, settings=CompassSettings(**change))
-        with patch("lexigraft.api.inputs.cached_compass", changed):
+        with patch("lexigraft.api.needs.compass.cached_compass", changed):
             settings[name] = _run(recipe, Path(folder) / name, ["compass"])["compass"]
     _print("compass", settings, "as it is")
     return 0

@@ -24,8 +24,8 @@ def main(request: dict[str, Any]) -> dict[str, float]:
     torch.set_num_threads(int(request["threads"]))
     chain = [make("strategy", "omp", {"k": request["k"]})]
     began, processor = time.perf_counter(), time.process_time()
-    supplies = {Need.DONOR: lambda: load_donor(request["donor"])}
-    made = prepare_graft(request["model"], load_vocabulary(request["donor"]), chain, supplies)
+    loaders = {Need.DONOR: lambda: load_donor(request["donor"])}
+    made = prepare_graft(request["model"], load_vocabulary(request["donor"]), chain, loaders)
     write_graft(made, Path(request["out"]), verified=False)
     return {
         "seconds": time.perf_counter() - began,

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from lexigraft.api.compare import compare as compare
     from lexigraft.api.evaluate import evaluate as evaluate
     from lexigraft.api.graft import graft as graft
+    from lexigraft.api.graft import graft_model as graft_model
     from lexigraft.api.train import adapt as adapt
+    from lexigraft.api.train import load_adapter as load_adapter
     from lexigraft.api.train import pretrain as pretrain
     from lexigraft.core.errors import LexigraftError as LexigraftError
 
 _WHERE = {
     "graft": "lexigraft.api.graft",
+    "graft_model": "lexigraft.api.graft",
     "adapt": "lexigraft.api.train",
+    "load_adapter": "lexigraft.api.train",
     "pretrain": "lexigraft.api.train",
     "evaluate": "lexigraft.api.evaluate",
     "compare": "lexigraft.api.compare",
@@ -36,7 +40,9 @@ __all__ = [
     "compare",
     "evaluate",
     "graft",
+    "graft_model",
     "list_strategies",
+    "load_adapter",
     "pretrain",
     "strategies",
     "testing",

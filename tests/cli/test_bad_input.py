@@ -95,7 +95,7 @@ def pickled(files: Files, folder: Path) -> Path:
     return changed
 
 
-def quantised(files: Files, folder: Path) -> Path:
+def quantized(files: Files, folder: Path) -> Path:
     changed = model_copy(files, folder)
     edit_json(changed / "config.json", quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True})
     return changed
@@ -160,7 +160,7 @@ MISTAKES: dict[str, tuple[Change, tuple[str, ...]]] = {
     ),
     "NaN in the table": (lambda f, p: {"source": with_table_value(f, p, float("nan"))}, ("NaN", "1 rows: 7")),
     "Inf in the table": (lambda f, p: {"source": with_table_value(f, p, float("inf"))}, ("infinite", "1 rows: 7")),
-    "quantised": (lambda f, p: {"source": quantised(f, p)}, ("quantised",)),
+    "quantized": (lambda f, p: {"source": quantized(f, p)}, ("quantized",)),
     "missing shard": (lambda f, p: {"source": missing_shard(f, p)}, ("shards are missing", "model-00001")),
     "pickled": (lambda f, p: {"source": pickled(f, p)}, ("pickled", "safetensors")),
     "truncated shard": (lambda f, p: {"source": truncated_shard(f, p)}, ("cut short", "model-00001", "again")),

@@ -13,7 +13,7 @@ from lexigraft.adapters.training.export import load_adapter, save_adapter
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import tables_of
 from lexigraft.core.registry import discover
-from lexigraft.testing.contract import FIXTURE_NAMES, ground
+from lexigraft.testing.contract import FIXTURE_NAMES, cached_fixture
 from lexigraft.testing.laws.rows import logits
 from lexigraft.testing.trial import Trial
 
@@ -28,7 +28,7 @@ def test_adapting_a_graft_then_saving_and_merging_gives_equal_logits(
 ) -> None:
     plugin = STRATEGIES[strategy]
     assert plugin.cls is not None
-    trial = Trial(plugin, plugin.cls(), ground(fixture))
+    trial = Trial(plugin, plugin.cls(), cached_fixture(fixture))
     if trial.unmet:
         pytest.skip(f"there is no made input for {', '.join(trial.unmet)}")
     vocabulary = trial.grafted.vocabulary

@@ -11,7 +11,7 @@ import pytest
 from fixtures.contract import FORM, ON_FIXTURES, broken_laws
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.registry import discover
-from lexigraft.testing.contract import FIXTURE_NAMES, Outcome, ground, run_checks
+from lexigraft.testing.contract import FIXTURE_NAMES, Outcome, cached_fixture, run_checks
 from lexigraft.testing.inputs import EXTRA_TOKENS, Fixture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -44,9 +44,9 @@ def test_most_laws_apply_and_the_others_say_why(strategy: str) -> None:
 
 @pytest.mark.parametrize("fixture", FIXTURE_NAMES)
 def test_the_made_inputs_put_every_strategy_to_work(fixture: str) -> None:
-    where = ground(fixture)
-    vectors, poor = where.supplies[Need.TARGET_VECTORS](), where.supplies[Need.POOR_MODEL]()
-    links = where.supplies[Need.DICTIONARY]()
+    where = cached_fixture(fixture)
+    vectors, poor = where.loaders[Need.TARGET_VECTORS](), where.loaders[Need.POOR_MODEL]()
+    links = where.loaders[Need.DICTIONARY]()
     tokens = [where.target.single_token(word) for _, word in links.pairs]
     often = poor.counts[[t for t in tokens if t is not None]] >= 15
     new = where.alignment.new

@@ -148,7 +148,7 @@ def huge_bias(ctx: InitContext) -> Plan:
 @cache
 def favourite() -> int:
     """The token that the fixture predicts most often."""
-    where = contract.fixture(FIXTURE)
+    where = contract.cached_fixture(FIXTURE)
     likeliest = torch.cat(
         [logits_of(where.model, ids)[:, : where.source.size].argmax(1) for ids in where.source.encode(LINES)]
     )
@@ -283,10 +283,10 @@ def test_a_strategy_that_claims_scope_and_body_gets_other_laws() -> None:
 
 
 def test_needs_without_made_inputs_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    poorer = dataclasses.replace(contract.fixture(FIXTURE))
-    supplies = {need: loader for need, loader in poorer.supplies.items() if need != Need.PARALLEL}
-    vars(poorer)["supplies"] = supplies
-    monkeypatch.setattr(contract, "ground", lambda name: poorer)
+    poorer = dataclasses.replace(contract.cached_fixture(FIXTURE))
+    loaders = {need: loader for need, loader in poorer.loaders.items() if need != Need.PARALLEL}
+    vars(poorer)["loaders"] = loaders
+    monkeypatch.setattr(contract, "cached_fixture", lambda name: poorer)
     outcome, reason = outcome_of(plugin_of(honest, needs=frozenset({Need.PARALLEL})), "values are finite")
     assert outcome == "not applicable"
     assert "parallel" in reason

@@ -13,8 +13,9 @@ import yaml
 from generate import GENERATED
 from typer.testing import CliRunner
 
+from fixtures.commands import write_files
 from lexigraft.core.config.base import validate
-from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.recipe import AdaptSettings, CompareSettings
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.registry import discover
 from lexigraft.testing.contract import run_checks
@@ -65,6 +66,36 @@ def test_example_strategies_keep_the_contract(
     outcomes = run_checks(discover("strategy")[name], fixtures=("roberta-tied-bias", "llama-untied"))
     assert [o for o in outcomes if o.outcome == "failed"] == []
     assert sum(o.outcome == "passed" for o in outcomes) > 20
+
+
+def test_the_python_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = next(block for block in blocks("README.md", "python") if block.startswith("import lexigraft"))
+    files = write_files(tmp_path)
+    for name in ("quechua.txt", "quechua.heldout.txt"):
+        (tmp_path / name).write_bytes(files.text.read_bytes())
+    smaller = {
+        '"FacebookAI/xlm-roberta-base"': repr(str(files.source)),
+        '"qu-tokenizer"': repr(str(files.target)),
+        'out="adapted")': 'out="adapted", settings=settings)',
+    }
+    for shown, ours in smaller.items():
+        assert shown in code
+        code = code.replace(shown, ours)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {"settings": AdaptSettings(steps=2, sequence_length=64)})
+    covered, figure = capsys.readouterr().out.splitlines()
+    assert "new tokens covered" in covered
+    assert float(figure) > 0
+
+
+def test_the_names_of_the_package_that_documents_give_exist() -> None:
+    import lexigraft
+
+    named = {name for page in PAGES for name in re.findall(r"lexigraft\.(\w+)\(", page.read_text(encoding="utf-8"))}
+    assert {"graft", "graft_model", "adapt", "evaluate"} <= named
+    assert [name for name in sorted(named) if not hasattr(lexigraft, name)] == []
 
 
 def test_the_guides_test_runs_on_the_guides_strategy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

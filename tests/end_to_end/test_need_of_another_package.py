@@ -15,7 +15,7 @@ from lexigraft.api.catalog import check
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.needs import Need, need_specs, refuse_missing
 from lexigraft.core.registry import discover
-from lexigraft.testing.contract import ground
+from lexigraft.testing.contract import cached_fixture
 
 
 def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, need: str = NEED) -> None:
@@ -82,7 +82,7 @@ class TestInstalled:
         ]
 
     def test_the_contract_runs_with_the_needs_own_sample(self, one_thread: None) -> None:
-        ground.cache_clear()
+        cached_fixture.cache_clear()
         done = lexigraft("strategies", "check", "glossary_mean", "--json")
         assert done.code == 0, done.out
         assert done.json["failed"] == []
@@ -148,8 +148,8 @@ def test_a_need_without_a_sample_leaves_the_laws_on_fixtures_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed(tmp_path, monkeypatch, NEED.partition("    def sample")[0])
-    ground.cache_clear()
+    cached_fixture.cache_clear()
     outcomes = check("glossary_mean")
-    ground.cache_clear()
+    cached_fixture.cache_clear()
     assert {o.outcome for o in outcomes if o.fixture != "-"} == {"not applicable"}
     assert {o.reason for o in outcomes if o.fixture != "-"} == {"there is no made input for glossary"}

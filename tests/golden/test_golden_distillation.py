@@ -22,12 +22,12 @@ from lexigraft.core.methods.distillation import TwoReadings, padded
 from lexigraft.core.methods.new_token_loss import prediction
 from lexigraft.core.methods.occurrences import Snippet, frame, whole_pieces
 from lexigraft.core.methods.starting_rows import StartingRows
-from lexigraft.core.models.attention_capture import watching
+from lexigraft.core.models.attention_capture import capture_attention
 from lexigraft.core.models.frozen_model import FrozenModel
 from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import discover, make
 from lexigraft.plugins.strategies import attention_matching, token_distillation
-from lexigraft.testing.contract import FIXTURE_NAMES, ground
+from lexigraft.testing.contract import FIXTURE_NAMES, cached_fixture
 from lexigraft.testing.inputs import Fixture
 from lexigraft.testing.sample_text import TARGET_TEXT
 from lexigraft.testing.trial import Trial
@@ -126,7 +126,7 @@ def reader(model: torch.nn.Module) -> torch.nn.Module:
 @pytest.mark.parametrize("name", FIXTURE_NAMES)
 @pytest.mark.parametrize("layer", [-1, 1])
 def test_the_loss_is_that_of_two_separately_built_models(name: str, layer: int) -> None:
-    where = ground(name)
+    where = cached_fixture(name)
     strategy = make("strategy", "token_distillation", {"target_layer": layer})
     trial = Trial(discover("strategy")["token_distillation"], strategy, where)
     lesson = lesson_of(strategy, trial.context())
@@ -159,7 +159,7 @@ def test_the_loss_is_that_of_two_separately_built_models(name: str, layer: int) 
 @pytest.mark.parametrize("match", ["aim", "aim_star"])
 def test_influence_is_that_of_two_separately_built_models(name: str, match: str) -> None:
     """Weights from output_attentions, values from a hook on v_proj, sums in plain loops; grouped heads included."""
-    where = ground(name)
+    where = cached_fixture(name)
     strategy = make("strategy", "attention_matching", {"match": match, "layers": 1.0})
     trial = Trial(discover("strategy")["attention_matching"], strategy, where)
     lesson = lesson_of(strategy, trial.context())
@@ -177,7 +177,7 @@ def test_influence_is_that_of_two_separately_built_models(name: str, match: str)
                 pairs += j + 1 if match == "aim" else 1
                 total += float((vectors[0] - vectors[1]).square().sum())
             gaps.append(total / (2 * pairs))
-    with watching(where.model) as seen:
+    with capture_attention(where.model) as seen:
         assert lesson._gap(texts, seen).item() == pytest.approx(float(np.mean(gaps)), rel=1e-4)
 
 
@@ -224,7 +224,7 @@ def test_learning_brings_the_student_nearer_to_the_teacher(strategy: str, name: 
 
 
 def trial_context(strategy: Strategy, name: str) -> InitContext:
-    return Trial(discover("strategy")[strategy.name], strategy, ground(name)).context()
+    return Trial(discover("strategy")[strategy.name], strategy, cached_fixture(name)).context()
 
 
 def entropy_of(lesson: Any, batch: Any, output: torch.Tensor) -> float:
@@ -244,7 +244,7 @@ def test_a_learned_head_predicts_better_and_input_rows_do_not_learn_from_it(stra
     made = make("strategy", strategy, {**LONGER[strategy], "head": "learned"})
     lesson = lesson_of(made, trial_context(made, name))
     batch = getattr(lesson, "_snippets" if strategy == "token_distillation" else "_texts")(TARGET_TEXT.splitlines())[:8]
-    with watching(lesson.frozen.model) as seen:
+    with capture_attention(lesson.frozen.model) as seen:
         also = [] if strategy == "token_distillation" else [seen]
         gap, loss = lesson._gap(batch, *also), lesson._loss(batch, *also)
         leaf = (lesson.rows if strategy == "token_distillation" else lesson.leaves)[Role.INPUT]
@@ -284,9 +284,9 @@ def test_the_order_of_asking_changes_nothing(strategy: str) -> None:
 def test_no_steps_leave_the_start_and_the_start_may_be_any_strategy(strategy: str) -> None:
     still = make("strategy", strategy, {"max_steps": 0, "start": "focus, subword_mean"})
     assert still.required_needs() == {Need.MODEL, Need.TRAINING, Need.TARGET_VECTORS}
-    where = ground("gpt2-tied")
+    where = cached_fixture("gpt2-tied")
     ctx = trial_context(still, "gpt2-tied")
-    ctx = replace(ctx, resources=Resources(still.required_needs(), where.supplies))
+    ctx = replace(ctx, resources=Resources(still.required_needs(), where.loaders))
     wanted = build_rows([make("strategy", "focus"), make("strategy", "subword_mean")], ctx)
     found = build_rows([still], trial_context(still, "gpt2-tied"))
     covered = [n for n, rule in enumerate(wanted.provenance.rules) if rule in ("focus", "subword_mean")]
@@ -317,7 +317,7 @@ def test_impossible_fields_are_refused(strategy: str, fields: dict[str, Any]) ->
 
 def test_output_rows_start_from_the_output_table_not_from_the_input_table() -> None:
     # The authors' code averages INPUT rows for the head of an untied model.
-    where = ground("llama-untied")
+    where = cached_fixture("llama-untied")
     trial = Trial(discover("strategy")["token_distillation"], make("strategy", "token_distillation"), where)
     start = build_rows([make("strategy", "subword_mean")], trial.context())
     covered = [n for n, rule in enumerate(start.provenance.rules) if rule == "subword_mean"]

@@ -48,7 +48,7 @@ def donor(by_word: Rows, head: Rows | None = None, vocabulary: Vocabulary = DONO
 
 
 def donor_context(given: Donor, tables: Mapping[Role, Any] | None = None, **supplies: Any) -> InitContext:
-    needs = {Need.DONOR: given} | {Need[name]: value for name, value in supplies.items()}
+    needs = {Need.DONOR: given} | {Need(name.lower()): value for name, value in supplies.items()}
     return context(SOURCE, TARGET, tables or {Role.INPUT: TABLE}, needs)
 
 

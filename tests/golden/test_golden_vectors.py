@@ -20,7 +20,7 @@ from lexigraft.core.grafting.plan import Dense, Mix
 from lexigraft.core.grafting.resources import Compass, ParallelText, WordSpace, WordVectors
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.grafting.strategy import InitContext
-from lexigraft.core.models.factorized import factorise
+from lexigraft.core.models.factorized import factorize
 from lexigraft.core.models.tables import FloatTables, Role, tables_of
 from lexigraft.core.registry import make
 from lexigraft.testing.tiny_models import build, spec
@@ -216,19 +216,19 @@ def test_ofa_with_a_rank_keeps_the_leading_direction_of_the_source_table() -> No
         make("strategy", "ofa", {"rank": 3}).plan(ctx)
 
 
-def test_ofas_rows_come_through_the_factorised_modules_as_they_are() -> None:
-    # The rows of `ofa` lie on the source table's leading directions, so `factorise` with that basis keeps them.
+def test_ofas_rows_come_through_the_factorized_modules_as_they_are() -> None:
+    # The rows of `ofa` lie on the source table's leading directions, so `factorize` with that basis keeps them.
     model = build(spec("roberta-tied-bias"))
     source = {role: table.detach().clone() for role, table in tables_of(model).by_role.items()}
     size = len(source[Role.INPUT])
     mix = Mix.from_rows([([7, 11], [0.25, 0.75])])
     ctx = replace(context(SOURCE, TARGET, {Role.INPUT: TABLE}), tables=FloatTables(source), target_ids=np.array([INTI]))
     ctx = replace(ctx, source=replace(SOURCE, tokens=tuple(map(str, range(size)))))
-    row = make("strategy", "ofa", {"rank": 5})._factorised(mix, ctx)[Role.INPUT].rows[0]
+    row = make("strategy", "ofa", {"rank": 5})._factorized(mix, ctx)[Role.INPUT].rows[0]
     assert (row - (0.25 * source[Role.INPUT][7] + 0.75 * source[Role.INPUT][11])).abs().max() > 1e-2
     with torch.no_grad():
         model.get_input_embeddings().weight[3] = row
-    factorise(model, 5, basis=source)
+    factorize(model, 5, basis=source)
     torch.testing.assert_close(model.get_input_embeddings().weight[3], row, atol=1e-5, rtol=0)
 
 

@@ -98,12 +98,12 @@ def _pairs(wide: int, narrow: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("narrow", [6, 4])
-@pytest.mark.parametrize("centre", [True, False])
-def test_procrustes_is_numpys(narrow: int, centre: bool) -> None:
+@pytest.mark.parametrize("center", [True, False])
+def test_procrustes_is_numpys(narrow: int, center: bool) -> None:
     x, y = _pairs(6, narrow)
-    found = procrustes(x, y, centre=centre)
+    found = procrustes(x, y, center=center)
     a, b = x.double().numpy(), y.double().numpy()
-    mx, my = (a.mean(0), b.mean(0)) if centre else (0 * a[0], 0 * b[0])
+    mx, my = (a.mean(0), b.mean(0)) if center else (0 * a[0], 0 * b[0])
     u, _, vt = np.linalg.svd((a - mx).T @ (b - my), full_matrices=False)
     np.testing.assert_allclose(found.weight, u @ vt, atol=1e-4)
     np.testing.assert_allclose(found.points(x), (a - mx) @ (u @ vt) + my, atol=1e-3)

@@ -110,13 +110,13 @@ def write_pair(
     np.save(pair.table, 0.2 * generator.standard_normal((len(source), width), np.float32) + means)
     tokenised = folder / "tokenised.txt"
     with tokenised.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in _tokenised(target, text))
+        file.writelines(f"{line}\n" for line in _tokenized(target, text))
     options = {"neg": 10, "epoch": 2, "minCount": 1, "thread": 1, "bucket": 20_000, "verbose": 0} | training
     model = fasttext.train_unsupervised(str(tokenised), model="cbow", dim=dim, **options)
     model.save_model(str(pair.vectors))
     return pair
 
 
-def _tokenised(tokenizer: Any, text: list[str]) -> Iterator[str]:
+def _tokenized(tokenizer: Any, text: list[str]) -> Iterator[str]:
     for encoding in tokenizer.backend_tokenizer.encode_batch(text, add_special_tokens=False):
         yield " ".join(encoding.tokens)

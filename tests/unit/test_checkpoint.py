@@ -18,8 +18,8 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.checkpoint import INDEX, WEIGHTS, open_checkpoint
 from lexigraft.core.models.checkpoint_rewrite import rewritten
 from lexigraft.core.models.streaming import (
-    AT_ONCE,
     BLOCK,
+    REQUEST_BYTES,
     Copied,
     InlineBytes,
     Values,
@@ -124,7 +124,7 @@ def test_a_file_that_ends_while_it_is_read_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cached", [True, False])
 def test_long_stretches_are_copied_as_they_are(tmp_path: Path, cached: bool) -> None:
-    content = np.random.default_rng(0).bytes(2 * AT_ONCE + 12_345)
+    content = np.random.default_rng(0).bytes(2 * REQUEST_BYTES + 12_345)
     (tmp_path / "source").write_bytes(content)
     pieces = [InlineBytes(b"abc"), Copied(tmp_path / "source", 7, len(content) - 9), InlineBytes(b"xyz")]
     write_pieces(tmp_path / "new", pieces, cached=cached)
@@ -203,7 +203,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("error", FAULTS)
 def test_a_checkpoint_that_is_not_what_it_says_is_refused(error: str, folder: Path) -> None:
     damage, said = FAULTS[error]
     damage(folder)

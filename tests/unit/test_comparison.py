@@ -190,7 +190,7 @@ def start(out: Path, diary: Path, jobs: int) -> subprocess.Popen[bytes]:
     )
     script = out.parent / f"script{jobs}.py"
     script.write_text(code)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     # A shell's background jobs ignore SIGINT, and so would what they start.
     return subprocess.Popen(
         [sys.executable, str(script)],

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fixtures.denormals import all_zeros
-from lexigraft.core.training.denormals import denormals_flushed
+from lexigraft.core.utils.denormals import denormals_flushed
 
 
 @pytest.fixture(params=[1, 2], autouse=True)

@@ -13,7 +13,7 @@ from lexigraft.core.grafting.pipeline import graft_model
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.number_splitting import NUMBERS, digit_scheme, digit_warning
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.testing.contract import FIXTURE_NAMES, ground
+from lexigraft.testing.contract import FIXTURE_NAMES, cached_fixture
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 FROM_THE_LEFT, FROM_THE_RIGHT = r"\d{1,3}", r"\d{1,3}(?=(?:\d{3})*(?!\d))"
@@ -86,7 +86,7 @@ def test_learned_pieces_that_mostly_agree_are_let_pass() -> None:
 
 
 def test_a_graft_notes_the_difference_and_a_kept_tokenizer_notes_none() -> None:
-    where = next(g for name in FIXTURE_NAMES if digit_warning((g := ground(name)).source, g.target) is not None)
+    where = next(g for name in FIXTURE_NAMES if digit_warning((g := cached_fixture(name)).source, g.target) is not None)
     said = digit_warning(where.source, where.target)
     for name, notes in (("mean", [said]), ("keep", [])):
         grafted = graft_model(where.folders.source, where.target, [make("strategy", name)], {})

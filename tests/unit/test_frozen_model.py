@@ -11,7 +11,7 @@ from lexigraft.core.methods.distillation import padded
 from lexigraft.core.methods.occurrences import frame
 from lexigraft.core.models.frozen_model import FrozenModel
 from lexigraft.core.models.tables import Role
-from lexigraft.testing.contract import FIXTURE_NAMES, ground
+from lexigraft.testing.contract import FIXTURE_NAMES, cached_fixture
 from lexigraft.testing.inputs import Fixture
 
 NEW = 3
@@ -67,7 +67,7 @@ def ours(where: Fixture, ids: torch.Tensor, mask: torch.Tensor, rows=None, at=No
 
 @pytest.mark.parametrize("name", FIXTURE_NAMES)
 def test_source_ids_give_the_models_own_logits(name: str) -> None:
-    where = ground(name)
+    where = cached_fixture(name)
     ids, mask = batch(where)
     wanted = own_logits(float_copy(where), ids, mask)[..., : where.source.size]
     shown = mask.bool()
@@ -79,7 +79,7 @@ def test_source_ids_give_the_models_own_logits(name: str) -> None:
 
 @pytest.mark.parametrize("name", FIXTURE_NAMES)
 def test_new_ids_give_the_logits_of_a_model_with_these_rows(name: str) -> None:
-    where = ground(name)
+    where = cached_fixture(name)
     ids, mask = batch(where)
     size = where.source.size
     ids[:, 2:5] = torch.arange(size, size + NEW)
@@ -92,7 +92,7 @@ def test_new_ids_give_the_logits_of_a_model_with_these_rows(name: str) -> None:
 
 @pytest.mark.parametrize("name", FIXTURE_NAMES)
 def test_states_are_those_of_the_layer_asked_for(name: str) -> None:
-    where = ground(name)
+    where = cached_fixture(name)
     ids, mask = batch(where)
     ids[:, 2:5] = torch.arange(where.source.size, where.source.size + NEW)
     rows = new_rows(where)
@@ -107,7 +107,7 @@ def test_states_are_those_of_the_layer_asked_for(name: str) -> None:
 
 
 def test_states_and_logits_come_in_one_pass_and_the_head_alone_can_learn() -> None:
-    where = ground("llama-untied")
+    where = cached_fixture("llama-untied")
     ids, mask = batch(where)
     ids[:, 2] = where.source.size
     rows, frozen, at = new_rows(where, trained=True), FrozenModel.of(where.model, where.source.size), mask.bool()
@@ -122,7 +122,7 @@ def test_states_and_logits_come_in_one_pass_and_the_head_alone_can_learn() -> No
 
 @pytest.mark.parametrize("name", FIXTURE_NAMES)
 def test_gradients_reach_the_new_rows_that_are_read_and_nothing_else(name: str) -> None:
-    where = ground(name)
+    where = cached_fixture(name)
     before = [p.clone() for p in where.model.parameters()]
     ids, mask = batch(where)
     size = where.source.size
@@ -139,7 +139,7 @@ def test_gradients_reach_the_new_rows_that_are_read_and_nothing_else(name: str) 
 
 
 def test_a_padding_id_among_the_source_ids_does_not_stop_a_new_rows_gradient() -> None:
-    where = ground("roberta-tied-bias")
+    where = cached_fixture("roberta-tied-bias")
     pad = where.model.config.pad_token_id
     rows = {Role.INPUT: torch.ones(pad + 2, 32, requires_grad=True)}
     ids = torch.arange(where.source.size, where.source.size + pad + 2).unsqueeze(0)

@@ -12,7 +12,7 @@ from lexigraft.core.config.recipe import GraftSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting import writer
 from lexigraft.core.grafting.folder import FACTS, new_rows, read_provenance, verify_model, write_model
-from lexigraft.core.grafting.pipeline import Transplant, in_memory, make_chain, prepare_graft
+from lexigraft.core.grafting.pipeline import PreparedGraft, in_memory, make_chain, prepare_graft
 from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.models.checkpoint import open_checkpoint
 from lexigraft.core.models.loading import load_model
@@ -30,7 +30,7 @@ def saved_source(name: str, folder: Path) -> Path:
     return folder
 
 
-def prepared(name: str, folder: Path, *chain: str) -> Transplant:
+def prepared(name: str, folder: Path, *chain: str) -> PreparedGraft:
     source = saved_source(name, folder)
     target = Vocabulary.of(fixture(name)[2])
     return prepare_graft(str(source), target, make_chain([(c, {}) for c in chain or ("subword_mean",)]), {})
@@ -52,14 +52,14 @@ def fill_and_fail(out: Path, error: BaseException) -> None:
         raise error
 
 
-@pytest.mark.parametrize("fault", [ValueError("ours"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [ValueError("ours"), KeyboardInterrupt()])
 def test_a_folder_that_fails_is_not_there(tmp_path: Path, error: BaseException) -> None:
     with pytest.raises(type(error)):
         fill_and_fail(tmp_path / "out", error)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), RuntimeError("I/O error (os error 27)")])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("I/O error (os error 27)")])
 def test_a_fault_of_the_disk_is_told_as_one(tmp_path: Path, error: Exception) -> None:
     with pytest.raises(LexigraftError, match="nothing was left behind"):
         fill_and_fail(tmp_path / "out", error)

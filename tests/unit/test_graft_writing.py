@@ -21,7 +21,7 @@ from lexigraft.api.graft import graft
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting import writer
 from lexigraft.core.grafting.folder import write_model
-from lexigraft.core.grafting.pipeline import Transplant, in_memory, make_chain, prepare_graft
+from lexigraft.core.grafting.pipeline import PreparedGraft, in_memory, make_chain, prepare_graft
 from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.models import disk_model
 from lexigraft.core.models.checkpoint import open_checkpoint
@@ -44,7 +44,7 @@ def saved(name: str, folder: Path, shard: str = SMALL) -> Path:
     return folder
 
 
-def prepared(source: Path, target: Vocabulary) -> Transplant:
+def prepared(source: Path, target: Vocabulary) -> PreparedGraft:
     return prepare_graft(str(source), target, make_chain([("subword_mean", {})]), {})
 
 
@@ -68,7 +68,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {t.name: t.path.read_bytes()[t.start : t.start + t.length] for t in found}
 
 
-def same_as_in_memory(made: Transplant, out: Path) -> None:
+def same_as_in_memory(made: PreparedGraft, out: Path) -> None:
     """The folder holds what saving the model in memory would write; what is no table is the source's, bit for bit."""
     grafted = in_memory(made)
     expected = out.with_name("expected")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from lexigraft.adapters.tracking.tracker import MlflowTracker, log_single
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell_store import load_comparison, save_comparison, save_result
-from lexigraft.report.writer import ReportPaths, write_report
+from lexigraft.report.writer import write_report
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
 SEEDS = (0,)
@@ -110,7 +111,7 @@ def test_resuming_logs_nothing_twice_and_replaces_what_was_cut_off(tmp_path: Pat
     assert {r.info.run_id for r in runs(store)} == before
 
 
-def logged_again(folder: Path, settings: TrackingSettings, report: ReportPaths | None = None) -> str:
+def logged_again(folder: Path, settings: TrackingSettings, report: Iterable[Path] = ()) -> str:
     """Log a comparison that lies in a folder, as a run that goes on does."""
     comparison = load_comparison(folder)
     tracker = MlflowTracker.open(settings, comparison.name, folder)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lexigraft.core.linalg.omp import Pursued, pursue
-from lexigraft.core.linalg.omp_scores import gram_pays
+from lexigraft.core.linalg.omp_scores import gram_saves_time
 
 BUDGET = 2**28
 
@@ -139,16 +139,18 @@ def clustered() -> tuple[torch.Tensor, torch.Tensor]:
     return vectors, atoms
 
 
-@pytest.mark.parametrize("crowd", [0, 2, 64])
-def test_half_precision_never_decides(crowd: int) -> None:
+@pytest.mark.parametrize("max_candidates", [0, 2, 64])
+def test_half_precision_never_decides(max_candidates: int) -> None:
     # However few candidates a row may have before it is multiplied out, the atoms are the exact ones.
-    found = [pursue(*clustered(), 40, budget=BUDGET, gram=gram, crowd=crowd) for gram in (True, False)]
+    found = [
+        pursue(*clustered(), 40, budget=BUDGET, gram=gram, max_candidates=max_candidates) for gram in (True, False)
+    ]
     assert torch.equal(found[0].atoms, found[1].atoms)
     torch.testing.assert_close(found[0].coefficients, found[1].coefficients, atol=1e-4, rtol=1e-3)
 
 
 def test_the_gram_matrix_is_used_where_it_fits_and_pays() -> None:
-    assert gram_pays(20_000, 30_000, 1024, 32, 2**32)
-    assert not gram_pays(20_000, 30_000, 1024, 32, 2**31)
-    assert not gram_pays(20_000, 30_000, 64, 64, 2**40)
-    assert not gram_pays(10, 30_000, 1024, 32, 2**40)
+    assert gram_saves_time(20_000, 30_000, 1024, 32, 2**32)
+    assert not gram_saves_time(20_000, 30_000, 1024, 32, 2**31)
+    assert not gram_saves_time(20_000, 30_000, 64, 64, 2**40)
+    assert not gram_saves_time(10, 30_000, 1024, 32, 2**40)

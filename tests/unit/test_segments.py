@@ -7,10 +7,10 @@ import torch
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.methods.attention_influence import influence, influence_gap
-from lexigraft.core.models.attention_capture import Watched, expect, watching
+from lexigraft.core.models.attention_capture import CapturedAttention, capture_attention, take_captured
 from lexigraft.core.models.frozen_model import FrozenModel
 from lexigraft.core.tokenization.span_overlap import common_segments
-from lexigraft.testing.contract import FIXTURE_NAMES, ground
+from lexigraft.testing.contract import FIXTURE_NAMES, cached_fixture
 
 
 def ends(vocabulary, text: str) -> list[int]:
@@ -31,7 +31,7 @@ def test_bytes_of_one_character_stay_together_and_what_one_side_drops_at_the_end
 
 @pytest.mark.parametrize("name", ["roberta-tied-bias", "bert-tied-bias", "llama-untied", "gpt2-tied", "llama-bf16"])
 def test_words_are_segments_whatever_the_tokenizers_do_with_spaces(name: str) -> None:
-    where, text = ground(name), "Mayu wasikunap ladunta purin"
+    where, text = cached_fixture(name), "Mayu wasikunap ladunta purin"
     found = common_segments(ends(where.source, text), ends(where.target, text))
     assert found.number >= 4
     assert len(found.first) == len(ends(where.source, text))
@@ -42,7 +42,7 @@ def test_words_are_segments_whatever_the_tokenizers_do_with_spaces(name: str) ->
 def test_influence_by_hand() -> None:
     # One head, values of width 1: 1, 2, 4. Segments: tokens 0 and 1, then token 2. Their last tokens are 1 and 2.
     weights = torch.tensor([[[[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.2, 0.3, 0.5]]]])
-    seen = Watched(weights, torch.tensor([[[[1.0], [2.0], [4.0]]]]))
+    seen = CapturedAttention(weights, torch.tensor([[[[1.0], [2.0], [4.0]]]]))
     found = influence(seen, 0, [0, 0, 1], 2, total=False)
     # Token 1 takes 0.5 * 1 + 0.5 * 2 = 1.5 from segment 0; token 2 takes 0.2 + 0.6 = 0.8 from 0 and 0.5 * 4 = 2 from 1.
     torch.testing.assert_close(found, torch.tensor([[[[1.5], [0.0]], [[0.8], [2.0]]]]))
@@ -56,7 +56,7 @@ def test_influence_by_hand() -> None:
 @pytest.mark.parametrize("name", FIXTURE_NAMES)
 def test_weights_times_values_are_the_attention_outputs_of_the_model(name: str) -> None:
     """Checked where it can be seen from outside: at the projection behind the attention."""
-    where = ground(name)
+    where = cached_fixture(name)
     ids = torch.tensor([where.source.encode(["The river runs past the old house."])[0]])
     frozen = FrozenModel.of(where.model, where.source.size)
     given: list[torch.Tensor] = []
@@ -66,9 +66,9 @@ def test_weights_times_values_are_the_attention_outputs_of_the_model(name: str) 
     hooks = [p.register_forward_pre_hook(lambda _m, args: given.append(args[0])) for p in projections]
     before = where.model.config._attn_implementation
     try:
-        with watching(where.model) as seen, torch.no_grad():
+        with capture_attention(where.model) as seen, torch.no_grad():
             watched_states = frozen.states(ids, torch.ones_like(ids))
-            taken = expect(seen, frozen.depth, where.model)
+            taken = take_captured(seen, frozen.depth, where.model)
     finally:
         for hook in hooks:
             hook.remove()
@@ -85,7 +85,7 @@ def test_a_model_whose_values_cannot_be_seen_is_refused_in_plain_words() -> None
 
     with torch.random.fork_rng(devices=[]):
         model = BloomForCausalLM(BloomConfig(vocab_size=20, hidden_size=8, n_layer=1, n_head=2)).eval()
-    with watching(model) as seen:
+    with capture_attention(model) as seen:
         FrozenModel.of(model, 20).states(torch.tensor([[1, 2]]), torch.ones(1, 2, dtype=torch.long))
         with pytest.raises(LexigraftError, match=r"BloomForCausalLM.*token_distillation"):
-            expect(seen, 1, model)
+            take_captured(seen, 1, model)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lexigraft.core.data import spill
-from lexigraft.core.data.corpus import Corpus, load_corpus, split, evenly_chosen, without
+from lexigraft.core.data.corpus import Corpus, evenly_chosen, load_corpus, split, without
 from lexigraft.core.data.spill import DiskLines, LineDeduplicator, keep_lines
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -51,7 +51,7 @@ def test_a_corpus_in_a_file_is_the_corpus_in_memory(tmp_path: Path) -> None:
         assert [p.hash for p in parts] == [p.hash for p in split(held, 0.2, 1)]
     unseen = Corpus.of(["line 7", "elsewhere"])
     assert without(kept, unseen).hash == without(held, unseen).hash
-    assert evenly_chosen(kept, 10).hash == spread(held, 10).hash
+    assert evenly_chosen(kept, 10).hash == evenly_chosen(held, 10).hash
 
 
 def test_packed_rows_in_a_file_are_the_rows_in_memory() -> None:
@@ -66,7 +66,7 @@ def test_packed_rows_in_a_file_are_the_rows_in_memory() -> None:
 def test_repeated_lines_are_known_again_after_they_were_put_aside() -> None:
     lines = [str(n % 10).encode() for n in range(40)]
     for size in (1, 7, 40):
-        seen = LineDeduplicator(at_once=3)
+        seen = LineDeduplicator(buffer_size=3)
         new = [seen.add(lines[at : at + size]) for at in range(0, 40, size)]
         assert list(chain(*new)) == [n < 10 for n in range(40)]
 
@@ -87,6 +87,7 @@ def test_batches_of_any_size_hold_the_same_lines() -> None:
 
 def test_a_file_of_lines_is_gone_with_its_last_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    gc.collect()
     open_before = set(os.listdir("/dev/fd"))
     kept = DiskLines.of(["a", "b"])
     part = kept[1:]

@@ -13,13 +13,13 @@ from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.models.frozen_model import FrozenModel
 from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import discover, make
-from lexigraft.testing.contract import FIXTURE_NAMES, ground
+from lexigraft.testing.contract import FIXTURE_NAMES, cached_fixture
 from lexigraft.testing.inputs import Fixture
 from lexigraft.testing.sample_text import TARGET_TEXT
 from lexigraft.testing.trial import Trial
 
 LINES = TARGET_TEXT.splitlines()
-PLAIN = [name for name in FIXTURE_NAMES if model_kind(ground(name).model.config) != "seq2seq"]
+PLAIN = [name for name in FIXTURE_NAMES if model_kind(cached_fixture(name).model.config) != "seq2seq"]
 
 
 def started(on: Fixture) -> Rows:
@@ -34,7 +34,7 @@ def grafted(on: Fixture) -> tuple[TargetLanguageModel, Rows]:
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_the_loss_is_that_of_the_source_model_with_new_rows_appended(name: str) -> None:
-    on = ground(name)
+    on = cached_fixture(name)
     model, rows = grafted(on)
     sequences = list(model.packed(LINES, 16)[:4])
     loss, _ = model.gradients(sequences, torch.Generator().manual_seed(3))
@@ -55,7 +55,7 @@ def test_the_loss_is_that_of_the_source_model_with_new_rows_appended(name: str) 
 
 @pytest.mark.parametrize("name", FIXTURE_NAMES)
 def test_slopes_are_those_of_finite_differences(name: str) -> None:
-    on = ground(name)
+    on = cached_fixture(name)
     model, _ = grafted(on)
     sequences = list(model.packed(LINES, 16)[:4])
 
@@ -78,7 +78,7 @@ def test_slopes_are_those_of_finite_differences(name: str) -> None:
 
 @pytest.mark.parametrize("name", FIXTURE_NAMES)
 def test_the_source_model_stays_and_its_body_is_shared_not_copied(name: str) -> None:
-    on = ground(name)
+    on = cached_fixture(name)
     before = {n: p.detach().clone() for n, p in on.model.named_parameters()}
     model, rows = grafted(on)
     model.put(torch.tensor([0]), {role: torch.full_like(t[:1], 7.0) for role, t in rows.tables.items()})

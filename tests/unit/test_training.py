@@ -19,6 +19,7 @@ from fixtures.denormals import all_zeros
 from lexigraft.adapters.training.export import load_adapter, save_adapter
 from lexigraft.adapters.training.trainable import parts
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.architecture import refuse_long_sequences
 from lexigraft.testing.tiny_models import FIXTURES, spec
 
 
@@ -366,3 +367,14 @@ def test_output_folders_are_not_overwritten_and_strange_adapters_are_refused(tmp
     with pytest.raises(LexigraftError, match="no adapter"):
         load_adapter(model, tmp_path / "full")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["adapter", "full"]
+
+
+@pytest.mark.parametrize("name", [s.name for s in FIXTURES])
+def test_sequences_longer_than_the_table_of_positions_are_refused(name: str) -> None:
+    model, vocabulary = load(name)
+    length = 4096
+    if model.config.model_type in ("bert", "roberta", "xlm-roberta", "gpt2"):
+        with pytest.raises(LexigraftError, match=r"longer than the model takes: 4096 tokens, \d+ positions"):
+            adapted(model, vocabulary, {"sequence_length": length})
+    else:
+        refuse_long_sequences(model, length)

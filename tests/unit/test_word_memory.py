@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from lexigraft.core.tokenization.word_cache import WordMemory, word_by_word
+from lexigraft.core.tokenization.word_cache import WordCache, word_by_word
 from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
 from lexigraft.testing.tiny_models import FIXTURES, fixture
 
@@ -25,7 +25,7 @@ def _plain(backend: Any, lines: list[str]) -> list[list[int]]:
     return [backend.encode(line, add_special_tokens=False).ids for line in lines]
 
 
-def just_ids(ids: list[int], begins: bool) -> list[int]:
+def ids_only(ids: list[int], begins: bool) -> list[int]:
     return ids
 
 
@@ -34,11 +34,11 @@ def chained(words: Sequence[list[int]], counts: Sequence[int]) -> list[list[int]
     return [list(chain.from_iterable(islice(following, count))) for count in counts]
 
 
-def remembering(backend: Any, **bounds: int) -> WordMemory[list[int], list[list[int]]]:
-    return WordMemory(backend, just_ids, chained, **bounds)
+def remembering(backend: Any, **bounds: int) -> WordCache[list[int], list[list[int]]]:
+    return WordCache(backend, ids_only, chained, **bounds)
 
 
-def cut(memory: WordMemory[Any, list[list[int]]], lines: Iterable[str]) -> list[list[int]]:
+def cut(memory: WordCache[Any, list[list[int]]], lines: Iterable[str]) -> list[list[int]]:
     return list(chain(*memory.stream(lines)))
 
 
@@ -73,7 +73,7 @@ def test_special_tokens_inside_words_are_no_ends_of_words(name: str) -> None:
 @pytest.mark.parametrize("remembered", [5, 50, 10_000])
 def test_a_text_is_the_same_in_small_batches_and_in_another_form(remembered: int) -> None:
     backend = fixture("llama-bf16")[1].backend_tokenizer
-    memory: WordMemory[str, str] = WordMemory(
+    memory: WordCache[str, str] = WordCache(
         backend,
         lambda ids, begins: "|" * begins + "".join(f" {i}" for i in ids),
         lambda words, counts: "".join(words),

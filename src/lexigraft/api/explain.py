@@ -1,19 +1,59 @@
-"""Which source tokens made a row of a grafted model."""
+"""Provenance of single tokens: which source rows a grafted row was made from, with weights."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lexigraft.core.errors import UnknownName
+from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.grafting.folder import FACTS, read_provenance
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
-def explain(folder: str | Path, token: str, *, top: int = 10) -> list[dict[str, Any]]:
-    """The source tokens behind a token, heaviest first.
+@dataclass(frozen=True)
+class SourceWeight:
+    """One source row behind a grafted row.
+
+    Attributes:
+        source_id: The source token's id.
+        token: The source token; ``#ID`` where the source tokenizer cannot be read any more.
+        weight: Its weight in the mixture.
+    """
+
+    source_id: int
+    token: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class TokenExplanation:
+    """Where the row of one target token came from.
+
+    Attributes:
+        token: The target token.
+        target_id: Its id.
+        rule: The match rule, strategy or fallback that made the row.
+        sources: The source rows with the largest weights, largest first; empty where no source row was used.
+        more: How many further source rows there are.
+    """
+
+    token: str
+    target_id: int
+    rule: str
+    sources: tuple[SourceWeight, ...]
+    more: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "sources": [asdict(source) for source in self.sources]}
+
+
+def explain(folder: str | Path, token: str, *, top: int = 10) -> list[TokenExplanation]:
+    """Find the source tokens that a token's row was made from.
 
     Args:
         folder: What ``graft`` wrote.
@@ -21,7 +61,7 @@ def explain(folder: str | Path, token: str, *, top: int = 10) -> list[dict[str, 
         top: Source tokens at most.
 
     Returns:
-        One record for each token: ``token, target_id, rule, sources, more``.
+        One explanation for each token, its source tokens by decreasing absolute weight.
 
     Raises:
         LexigraftError: Not a grafted folder.
@@ -33,20 +73,13 @@ def explain(folder: str | Path, token: str, *, top: int = 10) -> list[dict[str, 
     ids = _ids(vocabulary, token)
     facts = json.loads((home / FACTS).read_text(encoding="utf-8"))
     source = _names(facts["source"]["model"])
-    found = []
+    explanations = []
     for i in ids:
         pairs = sorted(zip(columns["source_ids"][i], columns["weights"][i], strict=True), key=lambda p: -abs(p[1]))
-        shown = [{"source_id": s, "token": source(s), "weight": w} for s, w in pairs[:top]]
-        found.append(
-            {
-                "token": vocabulary.display(i),
-                "target_id": i,
-                "rule": columns["rule"][i],
-                "sources": shown,
-                "more": max(0, len(pairs) - top),
-            }
-        )
-    return found
+        sources = tuple(SourceWeight(s, source(s), weight) for s, weight in pairs[:top])
+        rule, more = columns["rule"][i], max(0, len(pairs) - top)
+        explanations.append(TokenExplanation(vocabulary.display(i), i, rule, sources, more))
+    return explanations
 
 
 def _ids(vocabulary: Vocabulary, token: str) -> list[int]:
@@ -58,10 +91,8 @@ def _ids(vocabulary: Vocabulary, token: str) -> list[int]:
     return ids
 
 
-def _names(source: str) -> Any:
-    """Source token names, or bare ids when the source model is no longer where it was."""
-    from lexigraft.core.errors import LexigraftError
-
+def _names(source: str) -> Callable[[int], str]:
+    """A function from source ids to token names; to ``#ID`` where the source model cannot be read any more."""
     try:
         vocabulary = load_vocabulary(source)
     except LexigraftError:

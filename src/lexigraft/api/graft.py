@@ -21,7 +21,7 @@ from lexigraft.core.config.recipe import (
 from lexigraft.core.data.corpus import load_corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.needs import Need, refuse_missing
-from lexigraft.core.grafting.pipeline import Grafted, Transplant, in_memory, make_chain, prepare_graft
+from lexigraft.core.grafting.pipeline import Grafted, PreparedGraft, in_memory, make_chain, prepare_graft
 from lexigraft.core.grafting.strategy import uses_of
 from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.registry import PluginSpec
@@ -164,7 +164,7 @@ def graft(
         LexigraftError: Anything wrong with the inputs.
     """
     refuse_existing(Path(out), force)
-    made = _transplant(source, target_tokenizer, strategy, **inputs)
+    made = _prepare(source, target_tokenizer, strategy, **inputs)
     verified = (inputs.get("settings") or GraftSettings()).verify
     return GraftResult.of(write_graft(made, Path(out), force=force, verified=verified), Path(out))
 
@@ -187,10 +187,10 @@ def graft_model(
     Raises:
         LexigraftError: Anything wrong with the inputs.
     """
-    return in_memory(_transplant(source, target_tokenizer, strategy, **inputs))
+    return in_memory(_prepare(source, target_tokenizer, strategy, **inputs))
 
 
-def _transplant(
+def _prepare(
     source: str,
     target_tokenizer: str,
     strategy: StrategyNames,
@@ -208,7 +208,7 @@ def _transplant(
     inputs: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     settings: GraftSettings | None = None,
-) -> Transplant:
+) -> PreparedGraft:
     """The rows of a graft, and the body that they go into."""
     settings = settings or GraftSettings()
     chain = make_chain(parse_strategy(strategy, fields))

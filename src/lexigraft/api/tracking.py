@@ -1,32 +1,36 @@
-"""Logging one adaptation or pretraining in MLflow."""
+"""MLflow logging of a single adaptation or pre-training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.grafting.folder import FACTS
 from lexigraft.core.utils.hashing import flat
 
+if TYPE_CHECKING:
+    from lexigraft.api.train import AdaptResult, PretrainResult
 
-def track(kind: str, out: Path, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+
+def track(kind: str, out: Path, parameters: Mapping[str, Any], result: AdaptResult | PretrainResult) -> str:
     """Log a finished run with its settings, its figures and ``lexigraft.json``.
 
     Args:
         kind: ``adapt`` or ``pretrain``.
         out: The folder that the command wrote.
         parameters: The settings it ran with.
-        facts: What it returned; numbers become metrics, text becomes parameters.
+        result: What the command returned; numbers become metrics, text becomes parameters.
 
     Returns:
-        What a person should know; empty when all is logged.
+        A warning if something was not logged as asked; empty otherwise.
     """
     from lexigraft.adapters.tracking.tracker import log_single
 
-    numbers = {key: float(v) for key, v in facts.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-    words = {key: v for key, v in facts.items() if isinstance(v, str)}
+    values = result.as_json()
+    numbers = {key: float(v) for key, v in values.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    words = {key: v for key, v in values.items() if isinstance(v, str)}
     step = int(numbers.get("steps", 0))
     return log_single(
         TrackingSettings(),

@@ -1,9 +1,10 @@
-"""Training from Python: tokenizers, models from scratch, continued pretraining."""
+"""Training from Python: tokenizers, pre-training from scratch, continued pre-training, and loading a saved adapter."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,87 @@ if TYPE_CHECKING:
 
 Paths = Sequence[str | Path]
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class AdaptResult:
+    """What continued pre-training did.
+
+    Attributes:
+        model: Folder or Hub name of the model that was adapted.
+        steps: Optimizer steps.
+        tokens_trained: Tokens seen, repetitions included.
+        trainable_parameters: The most that trained in one phase.
+        seconds: Wall time of training.
+        first_loss: Training loss of the first step, in nats; ``None`` without steps.
+        last_loss: Training loss of the last step, in nats; ``None`` without steps.
+        before: Figures on the held-out files before training, for example ``bits_per_byte/heldout``.
+        after: The same figures after training.
+        out: The folder that was written.
+    """
+
+    model: str
+    steps: int
+    tokens_trained: int
+    trainable_parameters: int
+    seconds: float
+    first_loss: float | None
+    last_loss: float | None
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+    out: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; the figures are keys of their own, ``before/NAME`` and ``after/NAME``."""
+        values = asdict(self)
+        before, after, out = (values.pop(name) for name in ("before", "after", "out"))
+        figures = {f"before/{name}": value for name, value in before.items()}
+        figures |= {f"after/{name}": value for name, value in after.items()}
+        return {**values, **figures, "out": str(out)}
+
+
+@dataclass(frozen=True)
+class PretrainResult:
+    """What pre-training from scratch did.
+
+    Attributes:
+        preset: The model's shape: the name of a preset, or a configuration file.
+        parameters: The model's parameters.
+        tokens: Tokens of the vocabulary.
+        steps: Optimizer steps.
+        tokens_trained: Tokens seen, repetitions included.
+        out: The folder that was written.
+    """
+
+    preset: str
+    parameters: int
+    tokens: int
+    steps: int
+    tokens_trained: int
+    out: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "out": str(self.out)}
+
+
+@dataclass(frozen=True)
+class TokenizerResult:
+    """A trained tokenizer.
+
+    Attributes:
+        type: Its type: ``unigram``, ``bpe``, ``byte_bpe`` or ``wordpiece``.
+        tokens: How many tokens it has.
+        out: The folder that was written.
+    """
+
+    type: str
+    tokens: int
+    out: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "out": str(self.out)}
 
 
 def objective_for(config: PretrainedConfig, name: str | None, options: Mapping[str, Any]) -> Objective:
@@ -94,8 +176,8 @@ def adapt(
     work: Path | None = None,
     force: bool = False,
     say: Say = lambda text: None,
-) -> dict[str, Any]:
-    """Continue pre-training a model on target text and write the result.
+) -> AdaptResult:
+    """Continue the pre-training of a model on target text and write the result.
 
     Started in several processes by a launcher, all of them train; only the first one measures and writes.
 
@@ -111,7 +193,7 @@ def adapt(
         say: Told what is going on.
 
     Returns:
-        Steps, tokens, seconds, losses and figures.
+        Steps, tokens, seconds, losses, figures before and after, and where the folder is.
 
     Raises:
         LexigraftError: Anything wrong with the inputs.
@@ -133,20 +215,20 @@ def adapt(
     say(f"adapting on {len(text):,} lines for {settings.steps:,} steps")
     adapted = adapt_model(loaded, vocabulary, text, settings, new_ids=_new_rows(model, settings), work=work)
     after = measure(adapted.model, vocabulary, texts, EvaluationSettings())
-    facts: dict[str, Any] = {
-        "model": model,
-        "steps": settings.steps,
-        "tokens_trained": adapted.tokens_trained,
-        "trainable_parameters": adapted.trainable_parameters,
-        "seconds": round(adapted.seconds, 2),
-        "first_loss": adapted.losses[0][1] if adapted.losses else None,
-        "last_loss": adapted.losses[-1][1] if adapted.losses else None,
-        **{f"before/{name}": value for name, value in before.items()},
-        **{f"after/{name}": value for name, value in after.items()},
-        "out": str(target),
-    }
+    result = AdaptResult(
+        model=model,
+        steps=settings.steps,
+        tokens_trained=adapted.tokens_trained,
+        trainable_parameters=adapted.trainable_parameters,
+        seconds=round(adapted.seconds, 2),
+        first_loss=adapted.losses[0][1] if adapted.losses else None,
+        last_loss=adapted.losses[-1][1] if adapted.losses else None,
+        before=before,
+        after=after,
+        out=target,
+    )
     if not first:
-        return facts
+        return result
     with whole_folder(target, force) as folder:
         if export != "adapter":
             write_model(folder, adapted.model, vocabulary)
@@ -155,17 +237,36 @@ def adapt(
         elif export == "both":
             save_adapter(adapted, folder / "adapter")
         record = {
-            **facts,
+            **result.as_json(),
             "settings": settings.model_dump(mode="json"),
             "losses": adapted.losses,
             "versions": versions(),
         }
         (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return facts
+    return result
+
+
+def load_adapter(folder: str | Path, base: str) -> PreTrainedModel:
+    """Apply what ``adapt(..., export="adapter")`` wrote to the model that was adapted, LoRA layers merged.
+
+    Args:
+        folder: What ``adapt`` wrote with ``export="adapter"``, or the folder ``adapter/`` of ``export="both"``: LoRA
+            layers in PEFT's format, and the tables and other parameters of the model itself that trained.
+        base: Folder or Hub name of the model before adaptation, usually what ``graft`` wrote.
+
+    Returns:
+        The adapted model on the CPU, in evaluation mode.
+
+    Raises:
+        LexigraftError: The folder holds no adapter or one of another model, or the base model cannot be read.
+    """
+    from lexigraft.adapters.training import export
+
+    return export.load_adapter(load_model(base), Path(folder))
 
 
 def _new_rows(model: str, settings: AdaptSettings) -> list[int] | None:
-    """Which rows are new, from the provenance that the graft left; needed only where ``new_rows`` trains."""
+    """Ids of the new rows, from the graft's provenance; ``None`` unless ``new_rows`` trains in some phase."""
     wishes: list[AdaptSettings | Phase] = [settings, *settings.phases]
     if all("new_rows" not in (w.embeddings, w.head) for w in wishes):
         return None
@@ -183,7 +284,7 @@ def pretrain(
     work: Path | None = None,
     force: bool = False,
     say: Say = lambda text: None,
-) -> dict[str, Any]:
+) -> PretrainResult:
     """Train a model from scratch for a corpus and a tokenizer.
 
     Started in several processes by a launcher, all of them train; only the first one writes.
@@ -198,7 +299,7 @@ def pretrain(
         say: Told what is going on.
 
     Returns:
-        Shape, parameters, steps and the folder.
+        Shape, parameters, steps, and where the folder is.
 
     Raises:
         LexigraftError: Anything wrong with the inputs.
@@ -210,26 +311,26 @@ def pretrain(
     vocabulary = load_vocabulary(tokenizer)
     say(f"pre-training {settings.preset} on {len(text):,} lines for {settings.steps:,} steps")
     model = pretrain_model(text, vocabulary, settings, work=work)
-    facts = {
-        "preset": settings.preset,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "tokens": vocabulary.size,
-        "steps": settings.steps,
-        "tokens_trained": settings.steps * settings.batch_tokens,
-        "out": str(target),
-    }
+    result = PretrainResult(
+        preset=settings.preset,
+        parameters=sum(p.numel() for p in model.parameters()),
+        tokens=vocabulary.size,
+        steps=settings.steps,
+        tokens_trained=settings.steps * settings.batch_tokens,
+        out=target,
+    )
     if not processes().first:
-        return facts
+        return result
     with whole_folder(target, force) as folder:
         write_model(folder, model, vocabulary)
-        record = {**facts, "settings": settings.model_dump(mode="json"), "versions": versions()}
+        record = {**result.as_json(), "settings": settings.model_dump(mode="json"), "versions": versions()}
         (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return facts
+    return result
 
 
 def make_tokenizer(
     corpus: Paths, out: str | Path, settings: TokenizerSettings, *, force: bool = False
-) -> dict[str, Any]:
+) -> TokenizerResult:
     """Train a target tokenizer and write it.
 
     Args:
@@ -237,6 +338,9 @@ def make_tokenizer(
         out: The folder to write.
         settings: Type and size.
         force: Whether an existing folder is replaced.
+
+    Returns:
+        Type, number of tokens, and where the folder is.
 
     Raises:
         LexigraftError: Anything wrong with the inputs.
@@ -247,4 +351,4 @@ def make_tokenizer(
     tokenizer = train_tokenizer(settings, load_corpus(list(corpus)))
     with whole_folder(Path(out), force) as folder:
         tokenizer.save_pretrained(folder)
-    return {"type": settings.type, "tokens": len(tokenizer), "out": str(out)}
+    return TokenizerResult(settings.type, len(tokenizer), Path(out))

@@ -1,4 +1,4 @@
-"""`lexigraft explain`: which source tokens made a row."""
+"""`lexigraft explain`: the source tokens and weights behind a token's row."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def explain(
     """Show which source tokens made a token's row, with weights."""
     from lexigraft.api.explain import explain as run
 
-    found = run(folder, token, top=top)
+    explanations = run(folder, token, top=top)
     if json:
-        print_json(found)
+        print_json([explanation.as_json() for explanation in explanations])
         return
-    for row in found:
-        typer.echo(f"{row['token']}  (id {row['target_id']})  made by: {row['rule']}")
-        for piece in row["sources"]:
-            typer.echo(f"  {piece['weight']:7.4f}  {piece['token']}  (id {piece['source_id']})")
-        if row["more"]:
-            typer.echo(f"  … and {row['more']} more")
+    for explanation in explanations:
+        typer.echo(f"{explanation.token}  (id {explanation.target_id})  made by: {explanation.rule}")
+        for source in explanation.sources:
+            typer.echo(f"  {source.weight:7.4f}  {source.token}  (id {source.source_id})")
+        if explanation.more:
+            typer.echo(f"  … and {explanation.more} more")

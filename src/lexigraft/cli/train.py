@@ -1,14 +1,17 @@
-"""`lexigraft tokenizer`, `pretrain`, `adapt` and `evaluate`: what happens before and after a graft."""
+"""`lexigraft tokenizer`, `pretrain`, `adapt` and `evaluate`: the steps before and after a graft."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lexigraft.cli.output import Json, Sets, assignments, pairs, print_json, say
 from lexigraft.core.utils.distributed import processes
+
+if TYPE_CHECKING:
+    from lexigraft.api.train import AdaptResult, PretrainResult
 
 Corpus = Annotated[list[str], typer.Option(help="Text: .txt, .jsonl, .parquet, .gz, a folder or a glob; repeatable.")]
 Out = Annotated[Path, typer.Option(help="The folder to write.")]
@@ -17,22 +20,29 @@ Track = Annotated[bool, typer.Option("--track", help="Log the run in MLflow: MLF
 Work = Annotated[Path | None, typer.Option(help="Where checkpoints go; an interrupted run goes on from there.")]
 
 
-def _given(**values: Any) -> dict[str, Any]:
+def _set_options(**values: Any) -> dict[str, Any]:
+    """The options that the user gave; the others keep the defaults of the settings."""
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _tell(
-    kind: str, out: Path, parameters: dict[str, Any], facts: dict[str, Any], *, track: bool, as_json: bool
+def _report(
+    kind: str,
+    out: Path,
+    parameters: dict[str, Any],
+    result: AdaptResult | PretrainResult,
+    *,
+    track: bool,
+    as_json: bool,
 ) -> None:
-    """Log and print what came out; of several processes only the first does."""
+    """Log and print the result; of several processes only the first does."""
     if not processes().first:
         return
     if track:
         from lexigraft.api.tracking import track as log
 
-        if message := log(kind, out, parameters, facts):
+        if message := log(kind, out, parameters, result):
             say(message)
-    print_json(facts) if as_json else pairs(facts)
+    print_json(result.as_json()) if as_json else pairs(result.as_json())
 
 
 def tokenizer(
@@ -51,8 +61,8 @@ def tokenizer(
     from lexigraft.core.config.recipe import TokenizerSettings
 
     values = {"type": type, "size": size, "lowercase": lowercase, "byte_fallback": byte_fallback}
-    facts = make_tokenizer(corpus, out, validate(TokenizerSettings, values, "tokenizer"), force=force)
-    print_json(facts) if json else pairs(facts)
+    result = make_tokenizer(corpus, out, validate(TokenizerSettings, values, "tokenizer"), force=force)
+    print_json(result.as_json()) if json else pairs(result.as_json())
 
 
 def pretrain(
@@ -77,13 +87,13 @@ def pretrain(
     from lexigraft.core.config.base import validate
     from lexigraft.core.config.recipe import PretrainSettings
 
-    given = _given(
+    options = _set_options(
         preset=preset, objective=objective, steps=steps, batch_tokens=batch_tokens, learning_rate=learning_rate,
         seed=seed, checkpoint_every=checkpoint_every,
     )  # fmt: skip
-    settings = validate(PretrainSettings, given | assignments(set_), "pretrain")
-    facts = run(corpus, tokenizer, out=out, settings=settings, work=work, force=force, say=say)
-    _tell("pretrain", out, settings.model_dump(mode="json"), facts, track=track, as_json=json)
+    settings = validate(PretrainSettings, options | assignments(set_), "pretrain")
+    result = run(corpus, tokenizer, out=out, settings=settings, work=work, force=force, say=say)
+    _report("pretrain", out, settings.model_dump(mode="json"), result, track=track, as_json=json)
 
 
 def adapt(
@@ -116,16 +126,16 @@ def adapt(
     from lexigraft.core.config.base import validate
     from lexigraft.core.config.recipe import AdaptSettings
 
-    given = _given(
+    options = _set_options(
         objective=objective, steps=steps, batch_tokens=batch_tokens, sequence_length=sequence_length,
         learning_rate=learning_rate, embeddings=embeddings, head=head, body=body, lora_rank=lora_rank, seed=seed,
         checkpoint_every=checkpoint_every,
     )  # fmt: skip
-    settings = validate(AdaptSettings, given | assignments(set_), "adapt")
-    facts = run(
+    settings = validate(AdaptSettings, options | assignments(set_), "adapt")
+    result = run(
         model, corpus, out=out, settings=settings, heldout=heldout, export=export, work=work, force=force, say=say
     )
-    _tell("adapt", out, settings.model_dump(mode="json"), facts, track=track, as_json=json)
+    _report("adapt", out, settings.model_dump(mode="json"), result, track=track, as_json=json)
 
 
 def evaluate(

@@ -1,4 +1,4 @@
-"""Every error a user can meet: what happened, the offending value, what to do."""
+"""Errors shown to users: what happened, the offending value, what to do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LexigraftError(Exception):
         super().__init__(f"{shown}. {hint}" if hint else shown)
 
     def __reduce__(self) -> tuple[type[LexigraftError], tuple[str, object, str]]:
-        """Survive the trip from a worker process (exceptions are pickled by their message alone otherwise)."""
+        """Pickle all arguments, for errors of worker processes (exceptions otherwise pickle only their message)."""
         return type(self), (self.what, self.value, self.hint)
 
     def as_dict(self) -> dict[str, object]:
@@ -31,10 +31,10 @@ class LexigraftError(Exception):
 
 
 class UnknownName(LexigraftError):
-    """A name that nothing answers to; the hint carries the closest match.
+    """A name that does not exist; the hint carries the closest match.
 
     Args:
-        kind: What was looked for ("strategy", "field", "recipe key").
+        kind: The kind of name that was looked up ("strategy", "field", "recipe key").
         name: The name as given.
         known: The names that exist.
     """
@@ -44,7 +44,7 @@ class UnknownName(LexigraftError):
         super().__init__(f"unknown {kind}", name, did_you_mean(name, self.known))
 
     def __reduce__(self) -> tuple[type[UnknownName], tuple[str, str, list[str]]]:  # type: ignore[override]
-        """Rebuild from the constructor's own arguments."""
+        """Pickle the constructor's own arguments."""
         return UnknownName, (self.kind, self.name, self.known)
 
 

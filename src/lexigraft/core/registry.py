@@ -1,4 +1,4 @@
-"""Finding plug-ins: files under ``plugins/``, folders named by ``LEXIGRAFT_PLUGINS``, and entry points."""
+"""Plug-in discovery: files under ``plugins/``, folders named by ``LEXIGRAFT_PLUGINS``, and entry points."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Kind(NamedTuple):
     Attributes:
         folder: The folder of such plug-ins, and the entry point group after ``lexigraft.``.
         package: The package that holds the built-in ones.
-        module: Where their base class is.
+        module: The module that defines their base class.
         base: The base class's name.
     """
 
@@ -53,7 +53,7 @@ _ROOT = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Record:
-    """A plug-in's docstring read as a form: the summary, then ``Source:``, ``Needs:`` and ``Relations:``."""
+    """The parts of a plug-in's docstring: the summary, then ``Source:``, ``Needs:`` and ``Relations:``."""
 
     summary: str
     fields: dict[str, str]
@@ -67,14 +67,14 @@ class Record:
         return cls(summary, {key: " ".join(value.split()) for key, value in found})
 
 
-Place = Literal["package", "folder of the kind", "folder"]
+Location = Literal["package", "folder of the kind", "folder"]
 
 
 class PluginFile(NamedTuple):
-    """A file that may hold a plug-in, with where it lies and when it was last changed."""
+    """A file that may hold a plug-in, with the kind of folder that it is in and its modification time."""
 
     path: Path
-    place: Place
+    location: Location
     changed: int
 
 
@@ -91,12 +91,12 @@ class Plugin:
 
     @property
     def record(self) -> Record:
-        """What its docstring says."""
+        """The parts of its docstring."""
         return Record.of((self.cls.__doc__ if self.cls else "") or "")
 
     @property
     def aliases(self) -> Mapping[str, Mapping[str, Any]]:
-        """Its other names, each with the fields that it stands for."""
+        """Its other names, each with the field values that it stands for."""
         found: Mapping[str, Mapping[str, Any]] = getattr(self.cls, "aliases", {})
         return found
 
@@ -104,7 +104,7 @@ class Plugin:
 def discover(kind: str) -> dict[str, Plugin]:
     """Every plug-in of a kind by name, sorted. A broken file is listed as broken and breaks nothing else.
 
-    Found once in a process, and again when a folder has another file or a file was changed; what loaded stays loaded.
+    The result is cached until a file is added, removed or changed; modules that were imported stay imported.
 
     Raises:
         LexigraftError: Two plug-ins share a name or an alias, or a folder does not exist.
@@ -114,7 +114,7 @@ def discover(kind: str) -> dict[str, Plugin]:
 
 @lru_cache(maxsize=2 * len(KINDS))
 def _discovered(kind: str, files: tuple[PluginFile, ...], path: tuple[str, ...]) -> dict[str, Plugin]:
-    """As :func:`discover`, kept for the same files and the same search path (which has the entry points)."""
+    """As :func:`discover`, cached by the files and by the search path, which decides the entry points."""
     found: dict[str, Plugin] = {}
     for plugin in [*_from_files(kind, files), *_from_entry_points(kind)]:
         if (other := found.get(plugin.name)) is not None:
@@ -186,7 +186,7 @@ def make(kind: str, name: str, fields: dict[str, Any] | None = None) -> Any:
 
 
 def construct(kind: str, name: str, cls: type[Any], fields: dict[str, Any] | None = None) -> Any:
-    """Configure a plug-in class that is at hand; as :func:`make`."""
+    """Build a configured plug-in from its class, as :func:`make` does from its name."""
     known = {f.name: f for f in dataclasses.fields(cls)}
     for key in fields or {}:
         if key not in known:
@@ -219,26 +219,26 @@ def _type_hints(cls: type[Any]) -> dict[str, Any]:
 def _files(kind: str) -> tuple[PluginFile, ...]:
     """The files that may hold a plug-in of a kind, in a fixed order."""
     folder, package, *_ = KINDS[kind]
-    places: list[tuple[Path, Place]] = [(_ROOT.joinpath(*package.split(".")), "package")]
+    folders: list[tuple[Path, Location]] = [(_ROOT.joinpath(*package.split(".")), "package")]
     for root in filter(None, os.environ.get(PLUGIN_PATH, "").split(os.pathsep)):
         if not Path(root).is_dir():
             raise LexigraftError(f"folder named by {PLUGIN_PATH} does not exist", root)
-        places += [(Path(root) / folder, "folder of the kind"), (Path(root), "folder")]
+        folders += [(Path(root) / folder, "folder of the kind"), (Path(root), "folder")]
     return tuple(
-        PluginFile(path.resolve() if place != "package" else path, place, path.stat().st_mtime_ns)
-        for parent, place in places
+        PluginFile(path.resolve() if location != "package" else path, location, path.stat().st_mtime_ns)
+        for parent, location in folders
         for path in sorted(parent.glob("[!_]*.py"))
     )
 
 
 def _from_files(kind: str, files: tuple[PluginFile, ...]) -> Iterator[Plugin]:
     for file in files:
-        if file.place == "package":
+        if file.location == "package":
             yield _load(kind, file.path, f"lexigraft.{KINDS[kind].package}.{file.path.stem}", "package")
             continue
         plugin = _load(kind, file.path, None, "folder")
-        lost = plugin.broken and kind == "strategy" and not _holds_other_kind(kind, file.path)
-        if file.place == "folder of the kind" or plugin.cls is not None or lost:
+        unclaimed = plugin.broken and kind == "strategy" and not _holds_other_kind(kind, file.path)
+        if file.location == "folder of the kind" or plugin.cls is not None or unclaimed:
             yield plugin
 
 
@@ -250,12 +250,12 @@ def _load(kind: str, path: Path, module_name: str | None, origin: str) -> Plugin
     try:
         module = importlib.import_module(module_name) if module_name else _import_file(path)
         return Plugin(kind, path.stem, str(path), origin, _class_in(kind, module))
-    except Exception as error:  # a plug-in may fail in any way; it must not take the others along
+    except Exception as error:  # a plug-in may raise anything; it must not break the others
         return Plugin(kind, path.stem, str(path), origin, None, f"{type(error).__name__}: {error}")
 
 
 def _import_file(path: Path) -> ModuleType:
-    # The folder is part of the name, in the same way in every process: workers find a pickled class by it.
+    # The folder is part of the name, and the same in every process: workers unpickle classes by this name.
     name = f"lexigraft_plugin_{path.stem}_{blake2b(os.fsencode(path), digest_size=8).hexdigest()}"
     if name in sys.modules:
         return sys.modules[name]

@@ -1,1 +1,1 @@
-"""What people look at after a comparison: report.html, report.md, results.csv."""
+"""The report of a comparison: report.html, report.md, results.csv."""

@@ -1,4 +1,4 @@
-"""What a report shows: one ranked row for each strategy, and what its reader must know, worked out from results."""
+"""Data of a report: one ranked row for each strategy, with warnings and notes, computed from the cells' results."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Row:
     Attributes:
         label: The strategy's label.
         body: Whose body it keeps, ``source`` or ``target``.
-        keeps_tokenizer: It is a control that reads the source tokenizer.
-        is_reference: The others are tested against it.
-        is_bound: It knows the right rows: a bound, not a contender.
+        keeps_tokenizer: Whether it is a control with the source tokenizer.
+        is_reference: Whether the others are tested against it.
+        is_bound: Whether it uses the right rows, which makes it a bound and no contender.
         seeds: The seeds that finished.
         final: Target bits per byte at the end; None where a seed is not finite.
         start: Mean at step 0, for information: never ranked by.
@@ -82,7 +82,7 @@ class Row:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What sets this row apart from the others."""
+        """Labels shown beside the row's name: reference, bound, source tokenizer, target body."""
         marks = [("reference", self.is_reference), ("bound", self.is_bound)]
         marks += [("source tokenizer", self.keeps_tokenizer), ("target body", self.body == "target")]
         return tuple(name for name, on in marks if on)
@@ -96,9 +96,9 @@ class Report:
         comparison: What was compared on what.
         rows: The strategies, best first.
         measures: The further metrics that any row has.
-        warnings: What makes figures doubtful.
-        notes: What the strategies said about how they went.
-        remarks: How rows differ in what they may be compared on.
+        warnings: Sentences on figures that are unreliable.
+        notes: The strategies' own notes.
+        remarks: Sentences on rows that differ in body, tokenizer or budget.
         recipe: The recipe's text.
         results: The cells' results.
     """
@@ -114,12 +114,12 @@ class Report:
 
     @property
     def probe_step(self) -> int:
-        """The step of the early look."""
+        """The step of the early measurement."""
         return _probe_step(self.comparison)
 
 
 def read_report(folder: Path) -> Report:
-    """Read a comparison's folder: its list of cells and those cells' results, nothing else that may lie there.
+    """Read a comparison's folder: its list of cells and those cells' results; other files are ignored.
 
     Args:
         folder: The comparison's folder.
@@ -201,13 +201,13 @@ def _by_seed(results: Iterable[CellResult], metric: str) -> dict[int, float]:
 
 
 def _finite_estimate(values: Iterable[float]) -> Estimate | None:
-    """None as soon as one seed is not finite: the mean of the seeds that survived would flatter."""
+    """None as soon as one seed is not finite: the mean over the finite seeds would be too good."""
     numbers = list(values)
     return estimate(numbers) if numbers and all(map(math.isfinite, numbers)) else None
 
 
 def _named(by_label: Mapping[str, Sequence[CellResult]], name: str) -> str | None:
-    """The label of the row that plays a part by name: the label itself, or the only row of that strategy."""
+    """The label of a strategy's row: the name itself where it is a label, else that of its only row."""
     if name in by_label:
         return name
     same = [n for n, found in by_label.items() if found[0].cell.parameters.get("strategy") == name]
@@ -222,10 +222,10 @@ def _p_values(finals: Mapping[str, Mapping[int, float]], reference: str | None) 
 
 
 def _curve(results: Sequence[CellResult]) -> dict[int, Estimate]:
-    at: dict[int, list[float]] = {}
+    by_step: dict[int, list[float]] = {}
     for score in (s for r in results for s in r.scores if s.metric == TARGET and math.isfinite(s.value)):
-        at.setdefault(score.step, []).append(score.value)
-    return {step: estimate(at[step]) for step in sorted(at)}
+        by_step.setdefault(score.step, []).append(score.value)
+    return {step: estimate(by_step[step]) for step in sorted(by_step)}
 
 
 def _mean_by_key(rows: Iterable[Mapping[K, float]]) -> dict[K, float]:
@@ -272,7 +272,7 @@ def _notes_by_seed(results: Sequence[CellResult]) -> list[str]:
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:
-    """What the strategies said; a note that all of them share is said once."""
+    """The strategies' notes; one that all of them share appears once."""
     labels: dict[str, list[str]] = {}
     for row in rows:
         for note in row.notes:

@@ -15,10 +15,10 @@ DASHES = ("", "7 3", "2 3")
 CONTROL, BOUND = "#6b7280", "#111827"
 
 
-class Ink(NamedTuple):
+class LineStyle(NamedTuple):
     """How one strategy's line is drawn."""
 
-    colour: str
+    color: str
     dash: str
 
 
@@ -38,13 +38,13 @@ class Scale(NamedTuple):
         return self.start + (self.end - self.start) * ((at - low) / (high - low) if high > low else 0.5)
 
 
-def inks(report: Report) -> dict[str, Ink]:
+def line_styles(report: Report) -> dict[str, LineStyle]:
     """A line style for each label, in the recipe's order; controls grey and dotted, the bound black."""
     controls = {r.label for r in report.rows if r.keeps_tokenizer}
     bounds = {r.label for r in report.rows if r.is_bound}
     others = [label for label in report.comparison.labels if label not in controls | bounds]
-    found = {n: Ink(PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % 3]) for i, n in enumerate(others)}
-    return found | dict.fromkeys(controls, Ink(CONTROL, "1 3")) | dict.fromkeys(bounds, Ink(BOUND, "7 3"))
+    found = {n: LineStyle(PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % 3]) for i, n in enumerate(others)}
+    return found | dict.fromkeys(controls, LineStyle(CONTROL, "1 3")) | dict.fromkeys(bounds, LineStyle(BOUND, "7 3"))
 
 
 def interval_figures(report: Report) -> dict[str, str]:
@@ -55,12 +55,12 @@ def interval_figures(report: Report) -> dict[str, str]:
     means = [r.final.mean for r in report.rows if r.final]
     spread = max(means) - min(means) or 0.1
     x = Scale(max(min(ends), min(means) - spread / 2), min(max(ends), max(means) + spread / 2), 7, 143)
-    styles = inks(report)
+    styles = line_styles(report)
     best = f'<line class="guide" x1="{x(means[0]):.1f}" x2="{x(means[0]):.1f}" y1="0" y2="22"/>'
     return {r.label: _interval(r, x, styles[r.label], best) for r in report.rows}
 
 
-def _interval(row: Row, x: Scale, ink: Ink, guide: str) -> str:
+def _interval(row: Row, x: Scale, style: LineStyle, guide: str) -> str:
     if row.final is None:
         return ""
     parts = [guide]
@@ -68,15 +68,15 @@ def _interval(row: Row, x: Scale, ink: Ink, guide: str) -> str:
     if low is not None and high is not None:
         left, right = (min(max(x(v), 1), 149) for v in (low, high))
         parts.append(
-            f'<line x1="{left:.1f}" x2="{right:.1f}" y1="11" y2="11" stroke="{ink.colour}" stroke-width="2.5"/>'
+            f'<line x1="{left:.1f}" x2="{right:.1f}" y1="11" y2="11" stroke="{style.color}" stroke-width="2.5"/>'
         )
         ticks = [(left, low >= x.low), (right, high <= x.high)]
         parts += [
-            f'<line x1="{at:.1f}" x2="{at:.1f}" y1="7" y2="15" stroke="{ink.colour}" stroke-width="1.5"/>'
+            f'<line x1="{at:.1f}" x2="{at:.1f}" y1="7" y2="15" stroke="{style.color}" stroke-width="1.5"/>'
             for at, whole in ticks
             if whole
         ]
-    parts.append(f'<circle cx="{x(row.final.mean):.1f}" cy="11" r="4.5" fill="{ink.colour}"/>')
+    parts.append(f'<circle cx="{x(row.final.mean):.1f}" cy="11" r="4.5" fill="{style.color}"/>')
     shown = f"{row.label}: {row.final.mean:.3f}"
     return f'<svg class="interval" viewBox="0 0 150 22" role="img" aria-label="{escape(shown)}">{"".join(parts)}</svg>'
 
@@ -89,18 +89,18 @@ def curves_figure(report: Report) -> str:
     width, height, right = 820, 400, 176
     box = (46, 14, width - right, height - 40)
     x, y = _scales(list(lines.values()), box)
-    styles = inks(report)
+    styles = line_styles(report)
     parts = [_grid(x, y, box, "bits per byte", "adaptation steps")]
-    ends = _spread([y(points[max(points)]) for points in lines.values()], 15, box[1], box[3])
+    ends = _spread_labels([y(points[max(points)]) for points in lines.values()], 15, box[1], box[3])
     for (label, points), at in zip(lines.items(), ends, strict=True):
-        ink, last = styles[label], max(points)
-        parts.append(_line(points, x, y, ink, 2.2))
-        parts += [f'<circle cx="{x(s):.1f}" cy="{y(v):.1f}" r="3" fill="{ink.colour}"/>' for s, v in points.items()]
+        style, last = styles[label], max(points)
+        parts.append(_line(points, x, y, style, 2.2))
+        parts += [f'<circle cx="{x(s):.1f}" cy="{y(v):.1f}" r="3" fill="{style.color}"/>' for s, v in points.items()]
         tail = f"M{x(last) + 5:.1f} {y(points[last]):.1f} L{box[2] + 16:.1f} {at:.1f}"
-        parts.append(f'<path d="{tail}" stroke="{ink.colour}" stroke-width="0.8" fill="none" opacity="0.6"/>')
+        parts.append(f'<path d="{tail}" stroke="{style.color}" stroke-width="0.8" fill="none" opacity="0.6"/>')
         text = label if len(label) <= 20 else label[:19] + "…"
         parts.append(
-            f'<text x="{box[2] + 20:.1f}" y="{at + 4:.1f}" fill="{ink.colour}" class="name">{escape(text)}</text>'
+            f'<text x="{box[2] + 20:.1f}" y="{at + 4:.1f}" fill="{style.color}" class="name">{escape(text)}</text>'
         )
     return _svg("curves", width, height, "Target bits per byte by step", parts)
 
@@ -123,8 +123,8 @@ def small_figures(report: Report, what: str) -> dict[str, str]:
         return {}
     box = (34, 8, 234, 128)
     x, y = _scales(list(lines.values()), box)
-    styles = inks(report)
-    behind = "".join(_line(points, x, y, Ink("#d5d9e0", ""), 1) for points in lines.values())
+    styles = line_styles(report)
+    behind = "".join(_line(points, x, y, LineStyle("#d5d9e0", ""), 1) for points in lines.values())
     figures = {}
     for row in report.rows:
         if row.label not in lines:
@@ -132,21 +132,23 @@ def small_figures(report: Report, what: str) -> dict[str, str]:
         parts = [_grid(x, y, box, "", ""), behind]
         if bits:
             parts.append(_band(row, x, y, styles[row.label], box))
-        parts.append(_line(lines[row.label], x, y, Ink(styles[row.label].colour, ""), 2.2))
+        parts.append(_line(lines[row.label], x, y, LineStyle(styles[row.label].color, ""), 2.2))
         figures[row.label] = _svg("small", 240, 150, f"{row.label}: {what} by step", parts)
     return figures
 
 
-def _band(row: Row, x: Scale, y: Scale, ink: Ink, box: tuple[float, ...]) -> str:
+def _band(row: Row, x: Scale, y: Scale, style: LineStyle, box: tuple[float, ...]) -> str:
     known = [(x(s), e.low, e.high) for s, e in row.curve.items() if e.low is not None and e.high is not None]
     if len(known) < 2:
         return ""
-    held = [(at, _held(y, high, box), _held(y, low, box)) for at, low, high in known]
-    outline = [f"{at:.1f},{top:.1f}" for at, top, _ in held] + [f"{at:.1f},{low:.1f}" for at, _, low in reversed(held)]
-    return f'<polygon points="{" ".join(outline)}" fill="{ink.colour}" opacity="0.15"/>'
+    clamped = [(at, _clamped(y, high, box), _clamped(y, low, box)) for at, low, high in known]
+    outline = [f"{at:.1f},{top:.1f}" for at, top, _ in clamped] + [
+        f"{at:.1f},{low:.1f}" for at, _, low in reversed(clamped)
+    ]
+    return f'<polygon points="{" ".join(outline)}" fill="{style.color}" opacity="0.15"/>'
 
 
-def _held(y: Scale, value: float, box: tuple[float, ...]) -> float:
+def _clamped(y: Scale, value: float, box: tuple[float, ...]) -> float:
     return box[3] if y.log and value <= 0 else min(max(y(value), box[1]), box[3])
 
 
@@ -194,7 +196,7 @@ def _ticks(scale: Scale, most: int) -> list[float]:
     return [round(i * step, 10) for i in range(first, math.floor(scale.high / step + 1e-9) + 1)]
 
 
-def _spread(wanted: Sequence[float], gap: float, top: float, bottom: float) -> list[float]:
+def _spread_labels(wanted: Sequence[float], gap: float, top: float, bottom: float) -> list[float]:
     """Positions for labels, in the given order, at least ``gap`` apart and as near as possible to where they belong."""
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     gap = min(gap, (bottom - top) / max(len(order) - 1, 1))
@@ -211,10 +213,10 @@ def _spread(wanted: Sequence[float], gap: float, top: float, bottom: float) -> l
     return positions
 
 
-def _line(points: Mapping[int, float], x: Scale, y: Scale, ink: Ink, width: float) -> str:
+def _line(points: Mapping[int, float], x: Scale, y: Scale, style: LineStyle, width: float) -> str:
     joined = " ".join(f"{x(step):.1f},{y(points[step]):.1f}" for step in sorted(points))
-    dash = f' stroke-dasharray="{ink.dash}"' if ink.dash else ""
-    return f'<polyline points="{joined}" fill="none" stroke="{ink.colour}" stroke-width="{width}"{dash}/>'
+    dash = f' stroke-dasharray="{style.dash}"' if style.dash else ""
+    return f'<polyline points="{joined}" fill="none" stroke="{style.color}" stroke-width="{width}"{dash}/>'
 
 
 def _svg(kind: str, width: int, height: int, label: str, parts: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from lexigraft.report.data import Report
-from lexigraft.report.figures import curves_figure, inks, interval_figures, small_figures
+from lexigraft.report.figures import curves_figure, interval_figures, line_styles, small_figures
 from lexigraft.report.tables import COST_COLUMNS, P_VALUE, cost, coverage, facts, interval, measures, ranking, standing
 
 if TYPE_CHECKING:
@@ -28,15 +28,15 @@ def page(report: Report) -> str:
     """The whole page; every text from outside is escaped, and nothing is loaded from anywhere."""
     from markupsafe import Markup
 
-    table, styles = ranking(report), inks(report)
+    table, styles = ranking(report), line_styles(report)
     figures = interval_figures(report)
     best = next((r for r in report.rows if not r.is_bound), report.rows[0])
-    known = report.comparison.facts
+    comparison_facts = report.comparison.facts
     rows = [
         {
             "label": row.label,
             "best": row is best,
-            "colour": styles[row.label].colour,
+            "color": styles[row.label].color,
             "marks": [m for m in (*row.marks, standing(row, report)) if m],
             "figure": Markup(figures[row.label]),
             "values": values[1:],
@@ -55,7 +55,7 @@ def page(report: Report) -> str:
         remarks=report.remarks,
         columns=table.columns[1:],
         rows=rows,
-        lead=" → ".join(str(known[n]) for n in ("source", "target_tokenizer") if n in known),
+        lead=" → ".join(str(comparison_facts[n]) for n in ("source", "target_tokenizer") if n in comparison_facts),
         reading=_reading(report, table.columns),
         curves=Markup(curves_figure(report)),
         bits={label: Markup(f) for label, f in small_figures(report, "bits").items()},

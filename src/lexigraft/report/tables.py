@@ -1,4 +1,4 @@
-"""The report's tables as text cells: one wording for the page, the Markdown file and the terminal."""
+"""Tables of the report as text cells, shared by the HTML page, the Markdown file and the terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TextTable(NamedTuple):
 
 
 def ranking(report: Report) -> TextTable:
-    """Target bits per byte, best first, with the columns that at least one row fills."""
+    """Target bits per byte, best first, without empty columns."""
     return _filled(
         [
             "strategy",
@@ -200,6 +200,6 @@ def _fact(name: str, value: object) -> str:
 
 
 def _filled(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> TextTable:
-    """The table without columns that nothing fills."""
+    """The table without its empty columns."""
     kept = [i for i in range(len(columns)) if i == 0 or any(r[i] != NOTHING for r in rows)]
     return TextTable(tuple(columns[i] for i in kept), tuple(tuple(r[i] for i in kept) for r in rows))

@@ -1,4 +1,4 @@
-"""Writing what people look at: results.csv, report.md and report.html, from what lies in the folder alone."""
+"""Report writer: results.csv, report.md and report.html from the files of a comparison's folder."""
 
 from __future__ import annotations
 

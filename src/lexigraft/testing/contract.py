@@ -28,7 +28,7 @@ NO_FIXTURE = "-"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one law went.
+    """The outcome of one law.
 
     Attributes:
         law: The law's name.
@@ -44,8 +44,8 @@ class Outcome:
 
 
 @cache
-def ground(name: str) -> Fixture:
-    """The ground of a fixture, made once in a process; raises ``UnknownName`` for an unknown name."""
+def cached_fixture(name: str) -> Fixture:
+    """A fixture by name, made once in a process; raises ``UnknownName`` for an unknown name."""
     return Fixture.of(name)
 
 
@@ -61,7 +61,7 @@ def run_checks(
         plugin: What the registry found.
         fixtures: Names of fixture models.
         laws: The laws to check.
-        fields: Fields that differ from the defaults (laws of form look at the file and leave them aside).
+        fields: Fields that differ from the defaults (laws of form check the file and ignore them).
 
     Returns:
         One outcome for each law of form, and one for each other law on each fixture.
@@ -71,24 +71,24 @@ def run_checks(
     """
     if plugin.cls is None:
         return [Outcome("the file loads", NO_FIXTURE, "failed", str(plugin.broken))]
-    found = [_outcome(law, NO_FIXTURE, law.check, plugin) for law in laws if not law.on_fixtures]
+    outcomes = [_outcome(law, NO_FIXTURE, law.check, plugin) for law in laws if not law.on_fixtures]
     on_fixtures = [law for law in laws if law.on_fixtures]
     for name in fixtures if on_fixtures else ():
-        found += _on_fixture(plugin, dict(fields or {}), ground(name), on_fixtures)
-    return found
+        outcomes += _on_fixture(plugin, dict(fields or {}), cached_fixture(name), on_fixtures)
+    return outcomes
 
 
-def _on_fixture(plugin: Plugin, fields: dict[str, Any], where: Fixture, laws: Sequence[Law]) -> list[Outcome]:
+def _on_fixture(plugin: Plugin, fields: dict[str, Any], fixture: Fixture, laws: Sequence[Law]) -> list[Outcome]:
     assert plugin.cls is not None
     try:
-        trial = Trial(plugin, construct("strategy", plugin.name, plugin.cls, fields), where)
+        trial = Trial(plugin, construct("strategy", plugin.name, plugin.cls, fields), fixture)
     except Exception as error:  # a strategy may fail in any way
         with_what = fields or "its defaults"
-        return [Outcome(law.name, where.name, "failed", f"cannot be built with {with_what}: {error}") for law in laws]
+        return [Outcome(law.name, fixture.name, "failed", f"cannot be built with {with_what}: {error}") for law in laws]
     if trial.unmet:
         reason = f"there is no made input for {', '.join(trial.unmet)}"
-        return [Outcome(law.name, where.name, "not applicable", reason) for law in laws]
-    return [_outcome(law, where.name, law.check, trial) for law in laws]
+        return [Outcome(law.name, fixture.name, "not applicable", reason) for law in laws]
+    return [_outcome(law, fixture.name, law.check, trial) for law in laws]
 
 
 def _outcome(law: Law, fixture: str, check: Callable[[Any], None], subject: Plugin | Trial) -> Outcome:

@@ -1,4 +1,4 @@
-"""The contract suite's models on disk: whole, with unreadable weights, with too few rows."""
+"""Models on disk for the contract suite: intact, with unreadable weights, with too few rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Folders:
 
     @cached_property
     def root(self) -> Path:
-        """A temporary folder; what the laws write goes here too."""
+        """A temporary folder; the laws write into it too."""
         root = Path(tempfile.mkdtemp(prefix="lexigraft-laws-"))
         weakref.finalize(self, shutil.rmtree, root, True)
         return root

@@ -1,4 +1,4 @@
-"""Made inputs for the contract suite: a fixture model and everything a strategy may need for it, in memory."""
+"""Synthetic inputs for the contract suite: a fixture model and, in memory, everything a strategy may need for it."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ EXTRA_TOKENS = ("qhatukuna", "wasikunapaq", "ñawinchanqa", "yvytu", "水边")
 
 @dataclass(frozen=True, eq=False)
 class Fixture:
-    """One fixture model with a target vocabulary, and the made inputs that strategies may ask for.
+    """One fixture model with a target vocabulary, and synthetic inputs for every need.
 
     Attributes:
         spec: The fixture.
         model: Its model.
         source: The model's vocabulary.
         target: The vocabulary to graft.
-        alignment: Who matches whom.
+        alignment: Which source token each target token matched, by which rule.
     """
 
     spec: FixtureSpec
@@ -61,7 +61,7 @@ class Fixture:
 
     @classmethod
     def of(cls, name: str) -> Fixture:
-        """The ground of a fixture by name; raises ``UnknownName`` for an unknown one."""
+        """A fixture by name; raises ``UnknownName`` for an unknown one."""
         chosen = spec(name)
         source = Vocabulary.of(tiny_tokenizer(chosen.source, "source"))
         target = Vocabulary.of(tiny_tokenizer(chosen.target, "target"))
@@ -79,7 +79,7 @@ class Fixture:
 
     @cached_property
     def extended(self) -> Fixture:
-        """The same model with its own tokenizer and some tokens more as the target."""
+        """The same model with its own tokenizer plus some new tokens as the target."""
         tokenizer = tiny_tokenizer(self.spec.source, "source")
         tokenizer.add_tokens(list(EXTRA_TOKENS))
         target = Vocabulary.of(tokenizer)
@@ -89,8 +89,8 @@ class Fixture:
     def without_matches(self) -> Fixture:
         """The same vocabularies with no match at all, not even a special token."""
         size = self.target.size
-        nobody = Alignment(np.full(size, -1, np.int64), np.zeros(size, np.int8), (NEW, *self.alignment.rules[1:]))
-        return replace(self, alignment=nobody)
+        empty = Alignment(np.full(size, -1, np.int64), np.zeros(size, np.int8), (NEW, *self.alignment.rules[1:]))
+        return replace(self, alignment=empty)
 
     @cached_property
     def model_tables(self) -> Tables:
@@ -108,14 +108,14 @@ class Fixture:
         return build(replace(self.spec, seed=self.spec.seed + 1), self.target.tokenizer)
 
     @cached_property
-    def supplies(self) -> Mapping[Need, Loader]:
-        """A loader for each need that can be made up."""
+    def loaders(self) -> Mapping[Need, Loader]:
+        """A loader for each need whose specification has a sample."""
         made = {need: spec for need, spec in need_specs().items() if type(spec).sample is not NeedSpec.sample}
         return {need: cache(lambda spec=spec: spec.sample(self)) for need, spec in made.items()}
 
     @cached_property
     def poor_model(self) -> PoorModel:
-        """What a strategy sees of :attr:`poor`: its tables, and counts of its tokens in the sample text."""
+        """The tables of :attr:`poor`, and the counts of its tokens in the sample text."""
         counts = np.zeros(self.target.size, np.int64)
         for ids in self.target.encode(TARGET_TEXT.splitlines()):
             np.add.at(counts, ids, REPEATS)
@@ -124,16 +124,16 @@ class Fixture:
 
     @cached_property
     def folders(self) -> Folders:
-        """The models on disk, for the laws that go the whole way; removed with the ground."""
+        """The models on disk, for the laws that graft from folder to folder; removed with the fixture."""
         return Folders(self.model, self.source, self.poor, self.target)
 
 
-def made_probe(chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
-    """Made figures instead of a graft: an order of chains that their names decide, the longer chain rather first."""
+def sample_probe(chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
+    """Synthetic bits per line without a graft, decided by the chain's names; longer chains tend to need fewer."""
     sizes = np.array([len(line.encode()) for line in TARGET_TEXT.splitlines()], np.int64)
     names = ",".join(name for name, _ in chain)
-    ripple = np.array([zlib.crc32(f"{names} {n}".encode()) % 97 for n in range(len(sizes))]) / 97
-    return ProbeRun(sizes * (3.0 - 0.4 * len(chain)) + ripple, sizes, steps * len(sizes))
+    noise = np.array([zlib.crc32(f"{names} {n}".encode()) % 97 for n in range(len(sizes))]) / 97
+    return ProbeRun(sizes * (3.0 - 0.4 * len(chain)) + noise, sizes, steps * len(sizes))
 
 
 def seeded_vectors(vocabulary: Vocabulary, seed: int = 11) -> StaticVectors:
@@ -147,7 +147,7 @@ def seeded_vectors(vocabulary: Vocabulary, seed: int = 11) -> StaticVectors:
 
 
 def seeded_word_vectors() -> WordVectors:
-    """Seeded vectors of the words of both sample texts; drawn, so one space serves as well as two."""
+    """Random vectors of the words of both sample texts, declared to lie in one shared space."""
     return WordVectors(_space(SOURCE_TEXT, 21, DIM), _space(TARGET_TEXT, 22, DIM), True, {"made": True})
 
 
@@ -164,7 +164,7 @@ def _words(text: str) -> list[str]:
 
 
 def sample_parallel_text() -> ParallelText:
-    """The sample texts side by side, with an aligner that links units by their place in the sentence."""
+    """The sample texts as sentence pairs, with an aligner that links units by their relative position."""
     pairs = list(zip(SOURCE_TEXT.splitlines(), TARGET_TEXT.splitlines(), strict=False))
 
     def align_units(source: Words, target: Words) -> list[list[tuple[int, int]]]:

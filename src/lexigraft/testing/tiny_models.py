@@ -1,4 +1,4 @@
-"""Tiny models built in code, offline and the same every time: what the contract suite runs every strategy on."""
+"""Tiny fixture models for the contract suite, built in code, offline and the same every time."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ FIXTURES: tuple[FixtureSpec, ...] = (
 
 def spec(name: str) -> FixtureSpec:
     """The specification with this name; raises ``UnknownName`` for any other."""
-    found = {s.name: s for s in FIXTURES}
-    if name not in found:
-        raise UnknownName("fixture model", name, found)
-    return found[name]
+    specs = {s.name: s for s in FIXTURES}
+    if name not in specs:
+        raise UnknownName("fixture model", name, specs)
+    return specs[name]
 
 
 def fixture(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, PreTrainedTokenizerFast]:
@@ -74,7 +74,7 @@ def build(chosen: FixtureSpec, tokenizer: PreTrainedTokenizerFast | None = None)
     """Make the model of a specification: 2 layers, hidden 16 to 32, in evaluation mode.
 
     The weights are random, but not plain: every dimension of a table has its own mean, every row its own norm, and no
-    bias is zero, so that a method that forgets one of these is seen. The global random state is left as it was.
+    bias is zero, so that a method that ignores one of these fails a law. The global random state is left as it was.
 
     Args:
         chosen: The specification.

@@ -65,11 +65,11 @@ def tiny_tokenizer(family: Family, variant: Variant = "source") -> PreTrainedTok
 def _built(family: Family, variant: Variant) -> Tokenizer:
     from tokenizers import Tokenizer
 
-    return Tokenizer.from_str(_serialised(family, variant))
+    return Tokenizer.from_str(_serialized(family, variant))
 
 
 @cache
-def _serialised(family: Family, variant: Variant) -> str:
+def _serialized(family: Family, variant: Variant) -> str:
     from tokenizers import processors
 
     specials = list(dict.fromkeys(_ROLES[family].values()))

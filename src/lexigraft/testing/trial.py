@@ -1,4 +1,4 @@
-"""One strategy on one fixture, and the words in which a law says how it went."""
+"""A trial: one strategy on one fixture; and the exceptions with which a law reports its outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import ByteSize
 
 from lexigraft.core.config.recipe import GraftSettings
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.pipeline import Grafted, Transplant, in_memory, prepare_graft
+from lexigraft.core.grafting.pipeline import Grafted, PreparedGraft, in_memory, prepare_graft
 from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
 from lexigraft.core.grafting.resources import Resources
 from lexigraft.core.grafting.rows import Rows, build_rows, covered_by
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 BUDGET = 2**24
 SMALL_BUDGET = 2**20
-"""Bytes; the laws run under the first, and one of them compares what comes out under the second."""
+"""Memory budgets in bytes: the laws run under the first, and one of them compares the rows under the second."""
 
 
 class LawBroken(Exception):
@@ -73,12 +73,12 @@ class Law:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A configured strategy on a ground; what the laws share is computed once.
+    """A configured strategy on a fixture; what the laws share is computed once.
 
     Attributes:
         plugin: Where the strategy comes from.
         strategy: The strategy, with its default fields unless said otherwise.
-        ground: The fixture.
+        fixture: The fixture.
     """
 
     plugin: Plugin
@@ -86,7 +86,7 @@ class Trial:
     fixture: Fixture
 
     def on(self, fixture: Fixture) -> Trial:
-        """The same strategy elsewhere."""
+        """The same strategy on another fixture."""
         return Trial(self.plugin, self.strategy, fixture)
 
     @property
@@ -101,36 +101,36 @@ class Trial:
 
     @property
     def unmet(self) -> list[Need]:
-        """Needs for which there is no made input."""
-        return sorted(self.strategy.required_needs() - set(self.fixture.supplies))
+        """Needs for which there is no synthetic input."""
+        return sorted(self.strategy.required_needs() - set(self.fixture.loaders))
 
     @cached_property
     def asked(self) -> npt.NDArray[np.int64]:
-        """The rows that core asks for."""
+        """Ids of the rows that the graft asks for, int64."""
         usable = self.fixture.target.surfaces.is_text
         if self.copies_matched:
             usable &= self.fixture.alignment.source_ids < 0
         return np.flatnonzero(usable).astype(np.int64)
 
     def context(self, *, seed: int = 0, **changes: Any) -> InitContext:
-        """A context as core makes it, with only the declared needs; ``changes`` replace its attributes."""
+        """A context as the graft builds it, with only the declared needs; ``changes`` replace its attributes."""
         import torch
 
         from lexigraft.core.models.tables import tables_of
 
-        ground = self.fixture
-        made = InitContext(
-            source=ground.source,
-            target=ground.target,
-            alignment=ground.alignment,
+        fixture = self.fixture
+        context = InitContext(
+            source=fixture.source,
+            target=fixture.target,
+            alignment=fixture.alignment,
             target_ids=self.asked.copy(),
             roles=frozenset(tables_of(self.body).by_role),
-            tables=FloatTables(ground.tables),
-            resources=Resources(uses_of([self.strategy]), ground.supplies),
+            tables=FloatTables(fixture.tables),
+            resources=Resources(uses_of([self.strategy]), fixture.loaders),
             generator=torch.Generator().manual_seed(seed),
             memory_budget=BUDGET,
         )
-        return dataclasses.replace(made, **changes)
+        return dataclasses.replace(context, **changes)
 
     @cached_property
     def plan(self) -> Plan:
@@ -143,26 +143,26 @@ class Trial:
         return build_rows([self.strategy], self.context())
 
     @cached_property
-    def transplant(self) -> Transplant:
+    def prepared(self) -> PreparedGraft:
         """The rows for the model on disk."""
         folders = self.fixture.folders
         poor = folders.poor if Need.POOR_MODEL in self.strategy.needs else None
         # The context's budget: blocks of another size may round sums, and then what is stored, another way.
         settings = GraftSettings(memory_budget=ByteSize(BUDGET))
         return prepare_graft(
-            folders.source, self.fixture.target, [self.strategy], self.fixture.supplies, poor=poor, settings=settings
+            folders.source, self.fixture.target, [self.strategy], self.fixture.loaders, poor=poor, settings=settings
         )
 
     @cached_property
     def grafted(self) -> Grafted:
         """The grafted model, in memory."""
-        return in_memory(self.transplant)
+        return in_memory(self.prepared)
 
     @cached_property
     def saved(self) -> Path:
         """The grafted model's folder, written without the model in memory."""
         out = self.fixture.folders.root / f"grafted-{self.strategy.name}"
-        write_graft(self.transplant, out, force=True, verified=False)
+        write_graft(self.prepared, out, force=True, verified=False)
         return out
 
     @cached_property
@@ -180,8 +180,8 @@ def parts(plan: Plan, roles: frozenset[Role]) -> Mapping[Role, Mix | Dense]:
     return {Role.INPUT: plan} if isinstance(plan, Dense) else plan
 
 
-def finished(part: Mix | Dense, table: torch.Tensor) -> torch.Tensor:
-    """The rows a part stands for, zero where it covers none."""
+def dense_rows(part: Mix | Dense, table: torch.Tensor) -> torch.Tensor:
+    """The rows of a part in float32, zero where it covers none."""
     import torch
 
     if isinstance(part, Mix):
@@ -191,9 +191,9 @@ def finished(part: Mix | Dense, table: torch.Tensor) -> torch.Tensor:
     return rows
 
 
-def materialised(trial: Trial, plan: Plan) -> dict[Role, torch.Tensor]:
+def materialized(trial: Trial, plan: Plan) -> dict[Role, torch.Tensor]:
     """The rows of a plan for every table of the trial's body."""
     ctx = trial.context()
     return {
-        role: finished(part, ctx.tables[role]) for role, part in parts(plan, ctx.roles).items() if role in ctx.tables
+        role: dense_rows(part, ctx.tables[role]) for role, part in parts(plan, ctx.roles).items() if role in ctx.tables
     }

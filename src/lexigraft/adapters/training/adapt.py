@@ -17,7 +17,7 @@ from lexigraft.adapters.training.run_settings import Loop, OnStep
 from lexigraft.adapters.training.trainable import Parts, add_lora, choose, parts, plain_name, refuse_impossible
 from lexigraft.core.config.recipe import AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.architecture import model_kind
+from lexigraft.core.models.architecture import model_kind, refuse_long_sequences
 from lexigraft.core.training.objective import refuse_unsuitable
 from lexigraft.core.training.packing import pack
 from lexigraft.core.utils.distributed import processes
@@ -105,6 +105,7 @@ def adapt(
         else []
     )
     refuse_impossible(model, phases, new_ids)
+    refuse_long_sequences(model, settings.sequence_length)
     _refuse_sharded(phases)
     found = parts(model)
     packed = pack(vocabulary, corpus.lines, settings.sequence_length, kind=model_kind(model.config))

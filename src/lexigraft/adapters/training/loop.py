@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.adapters.training.run_settings import History, Loop, OnStep, Precision
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.training.denormals import denormals_flushed
+from lexigraft.core.utils.denormals import denormals_flushed
 from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.memory import trim
 from lexigraft.core.utils.random_state import global_randomness_kept

@@ -1,4 +1,4 @@
-"""Static vectors of the target tokens: fastText on the tokenised corpus, cached by content, or read from a file."""
+"""Static vectors of the target tokens: fastText on the tokenized corpus, cached by content, or read from a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.resources import StaticVectors
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.tokenization.word_cache import WordMemory
+from lexigraft.core.tokenization.word_cache import WordCache
 from lexigraft.core.utils.array_cache import Arrays, cached_arrays
 
 CACHE_FORMAT = 1
@@ -125,7 +125,7 @@ def escaped(token: str) -> str:
     return "".join(f"{ESCAPE}{ord(c):x};" if c in UNSAFE else c for c in token)
 
 
-def tokenised_lines(lines: Iterable[str], vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[str]:
+def tokenized_lines(lines: Iterable[str], vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[str]:
     """Each line as the names of its tokens with spaces between and a line end; some lines at a time."""
     spaced = [f" {name}" for name in names]
 
@@ -137,7 +137,7 @@ def tokenised_lines(lines: Iterable[str], vocabulary: Vocabulary, names: Sequenc
     def together(words: Sequence[str], counts: Sequence[int]) -> str:
         return "".join(words)[1:] + "\n"
 
-    yield from WordMemory(vocabulary.tokenizer.backend_tokenizer, form, together).stream(lines)
+    yield from WordCache(vocabulary.tokenizer.backend_tokenizer, form, together).stream(lines)
 
 
 def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], options: Mapping[str, Any]) -> Any:
@@ -147,7 +147,7 @@ def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], optio
     handle, name = tempfile.mkstemp(prefix="lexigraft-", suffix=".txt")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(tokenised_lines(corpus.lines, vocabulary, names))
+            file.writelines(tokenized_lines(corpus.lines, vocabulary, names))
             file.flush()
             os.fsync(file.fileno())
         return fasttext.train_unsupervised(

@@ -12,7 +12,7 @@ from lexigraft.core.utils.memory import default_memory_budget
 from lexigraft.report.tables import seconds
 
 
-def look_at_cost(findings: Findings, recipe: CompareSettings) -> None:
+def report_cost(findings: Findings, recipe: CompareSettings) -> None:
     """Rehearse a recipe and note what all of it will take."""
     started = time.perf_counter()
     found: Rehearsal | None = findings.try_(lambda: rehearse(recipe))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lexigraft.api.doctor.cost import look_at_cost
+from lexigraft.api.doctor.cost import report_cost
 from lexigraft.api.doctor.findings import Examined, Findings
-from lexigraft.api.doctor.machine import look_at_machine
-from lexigraft.api.doctor.recipe import look_at_recipe
+from lexigraft.api.doctor.machine import report_machine
+from lexigraft.api.doctor.recipe import report_recipe
 
 
 def examine(recipe: str | Path | None = None, *, rehearse: bool = False) -> Examined:
@@ -21,9 +21,9 @@ def examine(recipe: str | Path | None = None, *, rehearse: bool = False) -> Exam
         What was found, problems included; nothing is raised for a user's mistake.
     """
     findings = Findings()
-    look_at_machine(findings, Path.cwd())
+    report_machine(findings, Path.cwd())
     if recipe is not None:
-        settings = look_at_recipe(findings, Path(recipe))
+        settings = report_recipe(findings, Path(recipe))
         if rehearse and settings is not None and findings.healthy:
-            look_at_cost(findings, settings)
+            report_cost(findings, settings)
     return Examined(tuple(findings.findings))

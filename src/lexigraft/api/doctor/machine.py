@@ -14,7 +14,7 @@ from lexigraft.core.registry import KINDS, discover
 SCARCE_DISK = 2 * 10**9
 
 
-def look_at_machine(findings: Findings, folder: Path) -> None:
+def report_machine(findings: Findings, folder: Path) -> None:
     """Note versions, device, disk space under ``folder``, and every plug-in that is broken."""
     _versions(findings)
     _device(findings)

@@ -8,8 +8,8 @@ from pathlib import Path
 from lexigraft.api.compare import refuse_unmet
 from lexigraft.api.compare_inputs import POOR_AS_DONOR
 from lexigraft.api.doctor.findings import Findings
-from lexigraft.api.doctor.sizes import look_at_sizes
-from lexigraft.api.doctor.store import look_at_store
+from lexigraft.api.doctor.sizes import report_sizes
+from lexigraft.api.doctor.store import report_store
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.dictionary import Dictionary, load_dictionary
@@ -31,7 +31,7 @@ LOOKED_AT = 200_000
 """Lines of a text that are read; the others are counted when the comparison starts."""
 
 
-def look_at_recipe(findings: Findings, path: Path) -> CompareSettings | None:
+def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
     """Note everything about a recipe that a person should know before starting it; the recipe, if it can be read."""
     recipe: CompareSettings | None = findings.try_(lambda: read_recipe(path))
     if recipe is None:
@@ -47,8 +47,8 @@ def look_at_recipe(findings: Findings, path: Path) -> CompareSettings | None:
     if source is not None and target is not None:
         _alignment(findings, recipe, source, target)
     _supplies(findings, recipe, target)
-    look_at_sizes(findings, recipe, header, target, cells)
-    look_at_store(findings, recipe.tracking)
+    report_sizes(findings, recipe, header, target, cells)
+    report_store(findings, recipe.tracking)
     return recipe
 
 

@@ -9,7 +9,7 @@ from lexigraft.core.models.disk_model import Header
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
-def look_at_sizes(
+def report_sizes(
     findings: Findings, recipe: CompareSettings, header: Header | None, target: Vocabulary | None, cells: int
 ) -> None:
     """Note training tokens, tables and memory of a cell, as far as the source's header and the target are known."""

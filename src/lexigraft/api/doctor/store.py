@@ -13,7 +13,7 @@ from lexigraft.core.config.recipe import TrackingSettings
 _PATIENCE = 3.0
 
 
-def look_at_store(findings: Findings, settings: TrackingSettings) -> None:
+def report_store(findings: Findings, settings: TrackingSettings) -> None:
     """Note where runs go; a store that does not answer fails only where the recipe requires it."""
     if not settings.enabled:
         findings.good("tracking: off")

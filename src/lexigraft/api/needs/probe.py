@@ -39,6 +39,6 @@ class Probe(NeedSpec):
 
     def sample(self, fixture: Fixture) -> Loaded:
         """Made figures instead of a graft."""
-        from lexigraft.testing.inputs import made_probe
+        from lexigraft.testing.inputs import sample_probe
 
-        return made_probe
+        return sample_probe

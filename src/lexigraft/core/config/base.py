@@ -1,4 +1,4 @@
-"""What every group of settings shares: frozen, no unknown keys, and one message that collects every fault."""
+"""Base class of all settings: frozen, without unknown keys, and with all errors collected in one message."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Settings(BaseModel):
 
 
 def validate(kind: type[S], values: Mapping[str, Any], where: str) -> S:
-    """Check values against settings; every fault is collected, unknown keys come with their closest match.
+    """Check values against settings; all errors go into one message, unknown keys with their closest match.
 
     Raises:
         LexigraftError: What is wrong with which key.
     """
     try:
         return kind.model_validate(dict(values))
-    except ValidationError as fault:
-        raise LexigraftError(f"{where} is not valid", "; ".join(_explain(kind, e) for e in fault.errors())) from None
+    except ValidationError as error:
+        raise LexigraftError(f"{where} is not valid", "; ".join(_explain(kind, e) for e in error.errors())) from None
 
 
 def _explain(kind: type[Settings], error: Any) -> str:
@@ -61,6 +61,7 @@ def _owner(kind: type[Settings], path: list[str]) -> list[str]:
 
 
 def _settings_in(annotation: object) -> type[Settings] | None:
+    """The settings class that a field's annotation names, also inside ``Optional`` or ``Annotated``."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return annotation
     for part in getattr(annotation, "__args__", ()):

@@ -1,4 +1,4 @@
-"""Shapes of models made from scratch: configuration values by preset name, without vocabulary and special ids."""
+"""Presets of models trained from scratch: configuration values by preset name, without vocabulary and special ids."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ MODEL_PRESETS: dict[str, dict[str, Any]] = {
     "llama-tiny": _LLAMA | _TINY | {"num_key_value_heads": 4, "intermediate_size": 704},
     "llama-small": _LLAMA | _SMALL | {"num_key_value_heads": 12, "intermediate_size": 1024},
 }
-"""No dropout: a small model on little text underfits before it overfits. Llama shapes are tied to save their rows."""
+"""No dropout: a small model on little text underfits before it overfits. Llama presets are tied to save parameters."""

@@ -1,4 +1,4 @@
-"""What to run: the settings of every stage, validated before anything loads; the same words in YAML, CLI and Python."""
+"""Recipe schema: settings of every stage, validated before anything loads; same names in YAML, CLI and Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class CorpusSettings(Settings):
     """Target text to train on, target text held out, and source text whose retention is measured.
 
     `heldout` names files; without it a `heldout_share` of the training lines is held out. `also_heldout` names further
-    texts that are measured under their own names. `source_train` is source-language text for strategies that lean on
+    texts that are measured under their own names. `source_train` is source-language text for strategies that use
     word vectors of both languages; no model trains on it.
     """
 
@@ -54,7 +54,7 @@ class TokenizerSettings(Settings):
 
 
 class DictionarySettings(Settings):
-    """A bilingual word list, source TAB target; `reverse` for the other direction; `pivot` joins two lists."""
+    """A bilingual word list, source TAB target; `reverse` swaps the two sides; `pivot` joins two lists."""
 
     path: Paths = []
     reverse: bool = False
@@ -68,7 +68,7 @@ class DictionarySettings(Settings):
 
 
 class VectorSettings(Settings):
-    """fastText vectors of the target tokens: trained on the tokenised corpus, or loaded from a file.
+    """fastText vectors of the target tokens: trained on the tokenized corpus, or loaded from a file.
 
     `preset: focus` takes FOCUS's published settings (dim 100, min count 10, character n-grams 3 to 6).
     """
@@ -132,7 +132,7 @@ class ParallelSettings(Settings):
 
 
 class PretrainSettings(Settings):
-    """A model from scratch for a corpus and a tokenizer."""
+    """Pretraining of a model from scratch on a corpus with a tokenizer."""
 
     preset: str = "roberta-tiny"
     steps: int = Field(1000, ge=1)
@@ -150,7 +150,7 @@ class PretrainSettings(Settings):
 
 
 class Phase(Settings):
-    """One stretch of adaptation in which a fixed part of the model trains."""
+    """One phase of adaptation, in which a fixed part of the model trains."""
 
     steps: int = Field(ge=1)
     embeddings: Trains = "full"
@@ -200,9 +200,9 @@ class EvaluationSettings(Settings):
 
 
 class GraftSettings(Settings):
-    """How rows become a model: relaxed match rules, norms, fallback, blocks.
+    """Settings of the graft: relaxed match rules, norm calibration, fallback, memory budget, device.
 
-    `device` is where strategies that learn do so: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
+    `device` is the device of strategies that learn: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
     """
 
     rules: list[str] = []
@@ -225,7 +225,7 @@ class TrackingSettings(Settings):
 class StrategySettings(Settings):
     """One line of the comparison: a strategy (or a chain) with its fields, under a label.
 
-    `norm_calibration` is this line's own; without it the recipe's `graft.norm_calibration` holds.
+    `norm_calibration` replaces the recipe's `graft.norm_calibration` for this line.
     """
 
     label: str
@@ -239,7 +239,7 @@ def _strategies(value: object) -> object:
     return [_strategy(v) for v in value]
 
 
-_OF_THE_LINE = ("name", "label", "norm_calibration")
+_LINE_KEYS = ("name", "label", "norm_calibration")
 
 
 def _link(value: object) -> tuple[str, dict[str, Any]]:
@@ -248,7 +248,7 @@ def _link(value: object) -> tuple[str, dict[str, Any]]:
     if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[1], dict):
         return str(value[0]), dict(value[1])
     if isinstance(value, Mapping) and "name" in value:
-        return str(value["name"]), {str(k): v for k, v in value.items() if k not in _OF_THE_LINE}
+        return str(value["name"]), {str(k): v for k, v in value.items() if k not in _LINE_KEYS}
     raise ValueError(f"a strategy is a name, or a mapping with 'name' and its fields, not {value!r}")
 
 
@@ -260,7 +260,7 @@ def _strategy(value: object) -> object:
     if "chain" in given:
         links = [_link(v) for v in given["chain"]]
         default = "+".join(n for n, _ in links)
-        if unknown := set(given) - {"chain", *_OF_THE_LINE[1:]}:
+        if unknown := set(given) - {"chain", *_LINE_KEYS[1:]}:
             raise ValueError(f"unknown key '{unknown.pop()}' beside 'chain'; fields belong to the chain's members")
     else:
         links = [_link(value)]

@@ -1,1 +1,1 @@
-"""Text: corpora, parallel text, dictionaries, and a made language with known translations."""
+"""Text: corpora, parallel text, dictionaries, and a synthetic language with known translations."""

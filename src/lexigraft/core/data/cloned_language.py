@@ -1,4 +1,4 @@
-"""A made target language whose right answer is known: real text with every word exchanged, invertibly."""
+"""Synthetic target language with known translations: real text whose every word is replaced, invertibly."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from lexigraft.core.data.dictionary import Dictionary
-from lexigraft.core.data.word_generator import Inventor, endings_of, invent_suffixes
+from lexigraft.core.data.word_generator import WordGenerator, endings_of, invent_suffixes
 from lexigraft.core.utils.files import replacing
 
 WORD = re.compile(r"[^\W\d_]+")
-STRETCH = re.compile(r"(?<!\S)[^\W\d_]+(?: [^\W\d_]+)+(?!\S)")
+WORD_RUN = re.compile(r"(?<!\S)[^\W\d_]+(?: [^\W\d_]+)+(?!\S)")
 
 
 @dataclass(frozen=True)
 class ClonedLanguage:
-    """Source text in a made language, with the true word links.
+    """Source text in a synthetic language, with the true word links.
 
     Attributes:
         lines: The target text, parallel to the source lines.
@@ -28,7 +28,7 @@ class ClonedLanguage:
         links: The same pairs with how often each occurs in the text.
         forward: Target form of each lower-cased source word.
         backward: The inverse of ``forward``.
-        window: How many words are turned around at a time; 1 keeps the order.
+        window: How many consecutive words are reversed together; 1 keeps the order.
     """
 
     lines: tuple[str, ...]
@@ -39,18 +39,18 @@ class ClonedLanguage:
     window: int
 
     def translate(self, line: str) -> str:
-        """Source text in the made language; words that the cloned text did not hold stay as they are."""
-        return _turn(_exchange(line, self.forward), self.window)
+        """Source text in the synthetic language; words that the cloned text does not contain stay as they are."""
+        return _reverse_windows(_replace_words(line, self.forward), self.window)
 
     def invert(self, line: str) -> str:
         """The source of a target line, exactly."""
-        return _exchange(_turn(line, self.window), self.backward)
+        return _replace_words(_reverse_windows(line, self.window), self.backward)
 
     def write(self, folder: Path) -> dict[str, Path]:
         """Write ``target.txt``, ``dictionary.tsv`` and ``links.tsv`` (with counts).
 
         Args:
-            folder: Where to; made when missing.
+            folder: The folder; made when missing.
 
         Returns:
             The paths by stem.
@@ -71,7 +71,7 @@ class ClonedLanguage:
 
 
 def clone_language(lines: Iterable[str], *, seed: int, suffixes: bool = True, reorder: bool = False) -> ClonedLanguage:
-    """Exchange every word of a text for an invented one; digits, punctuation and casing stay.
+    """Replace every word of a text by an invented one; digits, punctuation and casing stay.
 
     The forms follow syllable patterns drawn from the seed, frequent words are short, no two words share a form and no
     form is a word of the source text. Words in unusual casing (``iPhone``) stay, which keeps the change invertible.
@@ -81,7 +81,7 @@ def clone_language(lines: Iterable[str], *, seed: int, suffixes: bool = True, re
         seed: Chooses the sounds, the words, the suffixes and the word order.
         suffixes: Inflected English words (-s, -ed, -ing, -ly, -er, -est, -ness) become their stem's form with a regular
             suffix, where the stem is itself a word of the text.
-        reorder: Turn the words around in fixed windows of 2 to 4 inside stretches without punctuation.
+        reorder: Reverse the words in fixed windows of 2 to 4 inside runs of words without punctuation.
 
     Returns:
         The target text with its dictionary, its counted links and its inverse.
@@ -97,7 +97,7 @@ def clone_language(lines: Iterable[str], *, seed: int, suffixes: bool = True, re
             if _casing(word) is not None:
                 counts[key] += 1
     ranked = sorted(counts, key=lambda w: (-counts[w], w))
-    forward = _forms(ranked, Inventor(rng, taken), suffixes, rng)
+    forward = _forms(ranked, WordGenerator(rng, taken), suffixes, rng)
     window = int(rng.integers(2, 5)) if reorder else 1
     pairs = [(word, forward[word]) for word in ranked]
     language = ClonedLanguage(
@@ -111,23 +111,23 @@ def clone_language(lines: Iterable[str], *, seed: int, suffixes: bool = True, re
     return replace(language, lines=tuple(language.translate(line) for line in source))
 
 
-def _forms(ranked: list[str], inventor: Inventor, suffixes: bool, rng: np.random.Generator) -> dict[str, str]:
-    """The form of each word: invented roots by rank first, then what is built on them, shorter words first."""
+def _forms(ranked: list[str], generator: WordGenerator, suffixes: bool, rng: np.random.Generator) -> dict[str, str]:
+    """The form of each word: first invented roots by rank, then the words inflected from them, shorter words first."""
     endings = invent_suffixes(rng) if suffixes else {}
     known = frozenset(ranked)
     built_on: dict[str, tuple[str, str]] = {}
     if suffixes:
-        built_on = {word: found for word in ranked if (found := endings_of(word, known)) is not None}
-    forms = {word: inventor.root(rank) for rank, word in enumerate(ranked) if word not in built_on}
+        built_on = {word: parts for word in ranked if (parts := endings_of(word, known)) is not None}
+    forms = {word: generator.root(rank) for rank, word in enumerate(ranked) if word not in built_on}
     ranks = {word: rank for rank, word in enumerate(ranked)}
     for word in sorted(built_on, key=lambda w: (len(w), w)):
         stem, ending = built_on[word]
-        forms[word] = inventor.accept(forms[stem] + endings[ending]) or inventor.root(ranks[word])
+        forms[word] = generator.accept(forms[stem] + endings[ending]) or generator.root(ranks[word])
     return forms
 
 
 def _casing(word: str) -> str | None:
-    """How a word is cased: ``lower``, ``title``, ``upper``; ``None`` where a form could not carry it back."""
+    """How a word is cased: ``lower``, ``title``, ``upper``; ``None`` for a casing that could not be restored."""
     lower = word.lower()
     if not word.isalpha():
         return None
@@ -138,8 +138,8 @@ def _casing(word: str) -> str | None:
     return "upper" if word == lower.upper() else None
 
 
-def _exchange(line: str, forms: Mapping[str, str]) -> str:
-    def one(match: re.Match[str]) -> str:
+def _replace_words(line: str, forms: Mapping[str, str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         word = match.group()
         form = forms.get(word.lower())
         casing = _casing(word)
@@ -149,15 +149,15 @@ def _exchange(line: str, forms: Mapping[str, str]) -> str:
             return form[0].upper() + form[1:]
         return form.upper() if casing == "upper" else form
 
-    return WORD.sub(one, line)
+    return WORD.sub(replacement, line)
 
 
-def _turn(line: str, window: int) -> str:
+def _reverse_windows(line: str, window: int) -> str:
     if window == 1:
         return line
 
-    def one(match: re.Match[str]) -> str:
+    def reversed_words(match: re.Match[str]) -> str:
         words = match.group().split(" ")
         return " ".join(w for i in range(0, len(words), window) for w in reversed(words[i : i + window]))
 
-    return STRETCH.sub(one, line)
+    return WORD_RUN.sub(reversed_words, line)

@@ -1,4 +1,4 @@
-"""Text to learn from: cleaned of empty and repeated lines, hashed, split so that a line never changes sides."""
+"""Text corpora: empty and repeated lines dropped, hashed, split by line content into training and held-out text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lexigraft.core.data.spill import HELD_BYTES, LineDeduplicator, keep_lines
 from lexigraft.core.errors import LexigraftError
 
 BATCH_LINES = 1024
-"""Lines that are looked up together among those before."""
+"""Lines that are checked for repetitions together."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Corpus:
     """Lines of text with the hash of their content.
 
     Attributes:
-        lines: The lines in order, stripped, none empty; in a file where they are too large for memory.
+        lines: The lines in order, stripped, none empty; in a temporary file when they are too large for memory.
         hash: SHA-256 (hex) over the lines in order.
         bytes: UTF-8 bytes of all lines, without line ends.
         dropped_empty: How many lines were empty.
@@ -70,7 +70,7 @@ def load_corpus(
         The lines with hash, counts and origin.
 
     Raises:
-        LexigraftError: Nothing to read, no line left, or unreadable text (see :func:`text_files.read_lines`).
+        LexigraftError: Nothing to read, no line left, or unreadable text (see :func:`read_lines`).
     """
     origin = tuple(map(str, paths))
     if not origin:
@@ -82,12 +82,12 @@ def load_corpus(
 
 
 def split(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
-    """Hold lines out by their content: the same line is always on the same side, whatever the order or the rest.
+    """Split a corpus by line content: the same line is always on the same side, whatever the order and the other lines.
 
     Args:
         corpus: What to split.
         share: Expected share of lines held out, in [0, 1).
-        seed: Chooses another division.
+        seed: Seed of the hash that divides the lines; another seed gives another division.
 
     Returns:
         The training and the held-out part.
@@ -97,16 +97,18 @@ def split(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
     """
     if share == 0:
         return corpus, _corpus([], corpus.origin)
-    out = np.fromiter((_position(line, seed) < share for line in corpus.lines), np.bool_, len(corpus))
-    if not len(corpus) or out.all() or not out.any():
+    is_heldout = np.fromiter((_position(line, seed) < share for line in corpus.lines), np.bool_, len(corpus))
+    if not len(corpus) or is_heldout.all() or not is_heldout.any():
         hint = "Give more text, another share, or held-out files"
         raise LexigraftError("corpus is too small to hold lines out", f"{len(corpus)} lines, share {share}", hint)
-    train, heldout = (_corpus(_encoded(compress(corpus.lines, side)), corpus.origin) for side in (~out, out))
+    train, heldout = (
+        _corpus(_encoded(compress(corpus.lines, side)), corpus.origin) for side in (~is_heldout, is_heldout)
+    )
     return replace(train, dropped_empty=corpus.dropped_empty, dropped_duplicates=corpus.dropped_duplicates), heldout
 
 
 def without(train: Corpus, heldout: Corpus) -> Corpus:
-    """The training text without the lines that occur in the held-out text; how many went is counted.
+    """The training text without the lines that occur in the held-out text; the dropped lines are counted.
 
     Args:
         train: Text to learn from.
@@ -162,7 +164,7 @@ def _cleaned(
     def kept() -> Iterator[tuple[str, bytes]]:
         nonlocal repeated
         texts, count = stripped(), 0
-        # Never more lines than are wanted still, so that those after the last one are not read and not counted.
+        # Read no more lines than are still wanted: lines after the last one must not be read or counted.
         while batch := list(islice(texts, BATCH_LINES if limit is None else min(BATCH_LINES, limit - count))):
             encoded = [text.encode("utf-8", "surrogatepass") for text in batch]
             new = seen.add(encoded) if deduplicate else [True] * len(batch)
@@ -195,6 +197,7 @@ def _corpus(lines: Iterable[tuple[str, bytes]], origin: tuple[str, ...], held_by
 
 
 def _position(line: str, seed: int) -> float:
+    """A hash of a line as a number in [0, 1)."""
     digest = hashlib.blake2b(
         line.encode("utf-8", "surrogatepass"), digest_size=8, salt=seed.to_bytes(8, "little", signed=True)
     )

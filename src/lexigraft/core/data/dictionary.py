@@ -1,4 +1,4 @@
-"""Bilingual word lists: read, joined over a pivot language, turned around, counted."""
+"""Bilingual dictionaries: read from word lists, joined over a pivot language, reversed, counted."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Dictionary:
         return Dictionary.of([(t, s) for s, t in self.pairs], self.weights, self.rejected)
 
     def write(self, path: Path) -> None:
-        """Write ``source<TAB>target[<TAB>count]`` lines, whole or not at all.
+        """Write ``source<TAB>target[<TAB>count]`` lines, atomically.
 
         Args:
-            path: Where to; its folder is made when missing.
+            path: The file; its folder is made when missing.
 
         Raises:
             LexigraftError: The file cannot be written.
@@ -83,17 +83,17 @@ def load_dictionary(settings: DictionarySettings) -> Dictionary:
     """
     if settings.pivot is not None:
         first, second = (_read([p]) for p in settings.pivot)
-        found = _join(first, second)
+        dictionary = _join(first, second)
         paths = list(settings.pivot)
     else:
-        found = _read(settings.path)
+        dictionary = _read(settings.path)
         paths = settings.path
-    if not found.pairs:
-        hint = f"Give lines of source TAB target ({found.rejected} lines were rejected)"
+    if not dictionary.pairs:
+        hint = f"Give lines of source TAB target ({dictionary.rejected} lines were rejected)"
         if settings.pivot is not None:
             hint = "The two lists share no first column; both must start with the pivot language's words"
         raise LexigraftError("dictionary has no usable pair", ", ".join(paths), hint)
-    return found.reversed() if settings.reverse else found
+    return dictionary.reversed() if settings.reverse else dictionary
 
 
 def _read(paths: Sequence[str]) -> Dictionary:

@@ -1,4 +1,4 @@
-"""English prose that every installation carries: sentences from the documentation inside installed packages."""
+"""English sentences from the documentation of installed packages, which needs no download."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def documentation_text(
     and without code stay.
 
     Args:
-        min_chars: How much is needed.
-        max_chars: Stop at this much.
+        min_chars: How many characters are needed.
+        max_chars: How many characters are collected at most.
         packages: Distributions to read, those that are installed.
 
     Returns:
@@ -52,20 +52,20 @@ def documentation_text(
     Raises:
         LexigraftError: The installed packages hold less than ``min_chars``.
     """
-    found: dict[str, None] = {}
+    collected: dict[str, None] = {}
     size = 0
     for text in _texts(packages):
         for sentence in sentences(text):
-            if sentence in found:
+            if sentence in collected:
                 continue
             if size + len(sentence) > max_chars:
-                return list(found)
-            found[sentence] = None
+                return list(collected)
+            collected[sentence] = None
             size += len(sentence)
     if size < min_chars:
         hint = f"{min_chars} are needed; give text files of your own instead"
         raise LexigraftError("the installed packages' documentation holds too little prose", f"{size} characters", hint)
-    return list(found)
+    return list(collected)
 
 
 def sentences(text: str) -> Iterator[str]:

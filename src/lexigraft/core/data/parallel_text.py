@@ -1,4 +1,4 @@
-"""Parallel text: two files whose lines belong together, read and checked."""
+"""Parallel text: two files whose lines are translations of each other, read and checked."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def load_parallel(settings: ParallelSettings, unseen: Collection[str] = ()) -> S
 
     Args:
         settings: The files of both sides, and how many lines to read at most.
-        unseen: Lines (of either side) that models are measured on: pairs that hold one are left out.
+        unseen: Lines (of either side) that models are evaluated on: pairs that contain one are left out.
 
     Returns:
         The pairs.

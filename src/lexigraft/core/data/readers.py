@@ -1,4 +1,4 @@
-"""Lines out of files: plain text, JSON lines, parquet, gzip of the first two, globs, folders, Hub data sets."""
+"""Readers of text lines: plain text, JSON lines, parquet, gzip of the first two, globs, folders, Hub data sets."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_lines(paths: Sequence[str | Path], text_field: str = "text") -> Iterato
 
 
 def expand(paths: Sequence[str | Path]) -> list[Path | str]:
-    """The files behind files, globs and folders, in a fixed order; Hub names stay strings.
+    """Expand files, globs and folders to files, in a fixed order; Hub names stay strings.
 
     Args:
         paths: As the user gave them.
@@ -50,17 +50,17 @@ def expand(paths: Sequence[str | Path]) -> list[Path | str]:
         Paths of files, and ``hub:`` names.
 
     Raises:
-        LexigraftError: Everything that leads to no file, in one message.
+        LexigraftError: Some paths lead to no file; the message names all of them.
     """
-    found: list[Path | str] = []
+    expanded: list[Path | str] = []
     missing: list[str] = []
     for path in map(str, paths):
         if path.startswith("hub:"):
-            found.append(path)
+            expanded.append(path)
             continue
-        here = _files(path)
-        found += here
-        if not here:
+        matches = _files(path)
+        expanded += matches
+        if not matches:
             missing.append(path)
     if missing:
         raise LexigraftError(
@@ -68,7 +68,7 @@ def expand(paths: Sequence[str | Path]) -> list[Path | str]:
             ", ".join(missing),
             "Give existing files, globs, folders of .txt, .jsonl or .parquet, or hub:NAME",
         )
-    return found
+    return expanded
 
 
 def _files(path: str) -> list[Path]:
@@ -106,17 +106,17 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
             for number, raw in enumerate(file, 1):
                 line = raw.decode("utf-8")
                 yield number, (line.removeprefix("\ufeff") if number == 1 else line).rstrip("\r\n")
-    except UnicodeDecodeError as fault:
-        byte = f"byte 0x{fault.object[fault.start]:02x}"
+    except UnicodeDecodeError as error:
+        byte = f"byte 0x{error.object[error.start]:02x}"
         raise LexigraftError(
             "text is not UTF-8", f"{path}, line {number}", f"Convert the file to UTF-8 ({byte})"
         ) from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as fault:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise LexigraftError(
-            "gzip file is damaged", f"{path}, after line {number}", f"Fetch it again ({fault})"
+            "gzip file is damaged", f"{path}, after line {number}", f"Fetch it again ({error})"
         ) from None
-    except OSError as fault:
-        raise LexigraftError("cannot read the file", path, fault.strerror or str(fault)) from None
+    except OSError as error:
+        raise LexigraftError("cannot read the file", path, error.strerror or str(error)) from None
 
 
 def _json_lines(path: Path, field: str) -> Iterator[str]:
@@ -126,8 +126,8 @@ def _json_lines(path: Path, field: str) -> Iterator[str]:
         where = f"{path}, line {number}"
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as fault:
-            raise LexigraftError("line is not JSON", where, f"Give one JSON object a line ({fault.msg})") from None
+        except json.JSONDecodeError as error:
+            raise LexigraftError("line is not JSON", where, f"Give one JSON object a line ({error.msg})") from None
         if not isinstance(record, dict) or field not in record:
             fields = map(str, record) if isinstance(record, dict) else ()
             raise LexigraftError(f"record has no field '{field}'", where, did_you_mean(field, fields))
@@ -154,8 +154,8 @@ def _parquet(path: Path, column: str) -> Iterator[str]:
                 )
             for batch in file.iter_batches(columns=[column]):
                 yield from (text for text in batch.column(0).to_pylist() if text is not None)
-    except (pa.ArrowException, OSError) as fault:
-        raise LexigraftError("parquet file cannot be read", path, str(fault).splitlines()[0]) from None
+    except (pa.ArrowException, OSError) as error:
+        raise LexigraftError("parquet file cannot be read", path, str(error).splitlines()[0]) from None
 
 
 def _hub(name: str, field: str) -> Iterator[str]:
@@ -173,5 +173,5 @@ def _hub(name: str, field: str) -> Iterator[str]:
                 raise LexigraftError(f"data set has no field '{field}'", name, did_you_mean(field, row))
             if row[field] is not None:
                 yield str(row[field])
-    except (OSError, ValueError) as fault:
-        raise LexigraftError("Hub data set cannot be read", name, " ".join(str(fault).split())[:300]) from None
+    except (OSError, ValueError) as error:
+        raise LexigraftError("Hub data set cannot be read", name, " ".join(str(error).split())[:300]) from None

@@ -15,14 +15,14 @@ import numpy.typing as npt
 from lexigraft.core.errors import LexigraftError
 
 HELD_BYTES = 2**28
-"""Bytes that are held in memory before the rest, and they, go to a file."""
+"""Bytes that are held in memory; content that is larger goes to a file as a whole."""
 LINES_PER_BATCH = 256
 """Lines that are written and read together."""
 
 
 @contextmanager
 def _temporary_file() -> Iterator[IO[bytes]]:
-    """A file of the temporary folder without a name; the system deletes it when nobody has it open.
+    """An unnamed file in the temporary folder; the system deletes it when the last handle is closed.
 
     Raises:
         LexigraftError: The disk is full.
@@ -38,12 +38,12 @@ def _temporary_file() -> Iterator[IO[bytes]]:
 class DiskLines(Sequence[str]):
     """Lines in an unnamed Arrow file, read one record batch at a time. A slice shares the file.
 
-    The file is not mapped into memory: pages of it that were read would count as this process's own.
+    The file is not memory-mapped: pages that were read would count as resident memory of this process.
 
     Args:
         reader: A ``pyarrow.ipc.RecordBatchFileReader`` over one column of UTF-8 bytes.
         lines_per_batch: Lines in each record batch but the last.
-        span: Which of the lines.
+        span: Numbers of the lines in the file.
     """
 
     def __init__(self, reader: Any, lines_per_batch: int, span: range) -> None:
@@ -58,16 +58,16 @@ class DiskLines(Sequence[str]):
         """
         import pyarrow as pa
 
-        # Bytes, because a line may hold half of a surrogate pair, which is no UTF-8.
+        # Binary, because a line may hold a lone surrogate, which is not valid UTF-8.
         schema = pa.schema([("line", pa.large_binary())])
-        coming, count = iter(lines), 0
+        remaining, count = iter(lines), 0
         with _temporary_file() as file:
             with pa.ipc.new_file(file, schema) as writer:
-                while batch := [line.encode("utf-8", "surrogatepass") for line in islice(coming, lines_per_batch)]:
+                while batch := [line.encode("utf-8", "surrogatepass") for line in islice(remaining, lines_per_batch)]:
                     writer.write_batch(pa.record_batch([pa.array(batch, pa.large_binary())], schema))
                     count += len(batch)
             file.flush()
-            # Opened again by its descriptor: Arrow's own file reads at a position, which threads and forks may share.
+            # Reopened by its descriptor: Arrow's own file reads at explicit offsets, so threads and forks may share it.
             reader = pa.ipc.open_file(pa.OSFile(f"/dev/fd/{file.fileno()}"))
         return cls(reader, lines_per_batch, range(count))
 
@@ -75,13 +75,13 @@ class DiskLines(Sequence[str]):
         return len(self._span)
 
     @overload
-    def __getitem__(self, at: int) -> str: ...
+    def __getitem__(self, index: int) -> str: ...
     @overload
-    def __getitem__(self, at: slice) -> DiskLines: ...
-    def __getitem__(self, at: int | slice) -> str | DiskLines:
-        if isinstance(at, slice):
-            return DiskLines(self._reader, self._lines_per_batch, self._span[at])
-        batch, position = divmod(self._span[at], self._lines_per_batch)
+    def __getitem__(self, index: slice) -> DiskLines: ...
+    def __getitem__(self, index: int | slice) -> str | DiskLines:
+        if isinstance(index, slice):
+            return DiskLines(self._reader, self._lines_per_batch, self._span[index])
+        batch, position = divmod(self._span[index], self._lines_per_batch)
         return str(self._reader.get_batch(batch).column(0)[position].as_py(), "utf-8", "surrogatepass")
 
     def __iter__(self) -> Iterator[str]:
@@ -96,62 +96,65 @@ class DiskLines(Sequence[str]):
 
 
 def keep_lines(lines: Iterable[str], *, held_bytes: int = HELD_BYTES) -> Sequence[str]:
-    """A tuple of lines or, when they have more than ``held_bytes`` characters together, a file of them.
+    """Collect lines in a tuple or, when they have more than ``held_bytes`` characters together, in a file.
 
     Raises:
         LexigraftError: The disk is full.
     """
     held: list[str] = []
     size = 0
-    coming = iter(lines)
-    for line in coming:
+    remaining = iter(lines)
+    for line in remaining:
         held.append(line)
         size += len(line)
         if size > held_bytes:
-            return DiskLines.of(chain(held, coming))
+            return DiskLines.of(chain(held, remaining))
     return tuple(held)
 
 
 def joined_blocks(blocks: Iterable[npt.NDArray[np.int32]], *, held_bytes: int = HELD_BYTES) -> npt.NDArray[np.int32]:
-    """Blocks end to end or, when they are larger than ``held_bytes`` together, a memory-mapped file of them.
+    """Concatenate blocks in memory or, when they are larger than ``held_bytes`` together, in a memory-mapped file.
 
     Raises:
         LexigraftError: The disk is full.
     """
     held: list[npt.NDArray[np.int32]] = []
     size = 0
-    coming = iter(blocks)
-    for block in coming:
+    remaining = iter(blocks)
+    for block in remaining:
         held.append(block)
         size += block.nbytes
         if size > held_bytes:
             with _temporary_file() as file:
-                file.writelines(b.data for b in chain(held, coming))
+                file.writelines(b.data for b in chain(held, remaining))
                 file.flush()
                 return np.memmap(file, np.int32, "r")
     return np.concatenate(held) if held else np.zeros(0, np.int32)
 
 
 class LineDeduplicator:
-    """Which lines came before, by 64-bit hashes that are the same in every process: 8 bytes a line.
+    """Finds repeated lines by 64-bit hashes, which are the same in every process and take 8 bytes a line.
 
-    Two of a billion different lines share a hash, and one of them is lost, for one text of 37.
+    Among a billion different lines, two share a hash with probability 1/37; one of them is then lost.
+
+    Args:
+        buffer_size: How many new hashes are collected before they are merged into the sorted array.
     """
 
-    def __init__(self, at_once: int = 2**19) -> None:
+    def __init__(self, buffer_size: int = 2**19) -> None:
         self._sorted = np.zeros(0, np.int64)
         self._fresh: set[bytes] = set()
-        self._at_once = at_once
+        self._buffer_size = buffer_size
 
     def add(self, lines: Sequence[bytes]) -> list[bool]:
-        """Which of some lines, in UTF-8, are new; none of them is from now on."""
+        """Record lines, given in UTF-8, and tell for each whether it is new."""
         digests = [blake2b(line, digest_size=8).digest() for line in lines]
         new = []
-        for digest, known in zip(digests, self._are_sorted_in(digests), strict=True):
+        for digest, known in zip(digests, self._in_sorted(digests), strict=True):
             new.append(not (known or digest in self._fresh))
             if new[-1]:
                 self._fresh.add(digest)
-        if len(self._fresh) >= self._at_once:
+        if len(self._fresh) >= self._buffer_size:
             size = len(self._sorted)
             self._sorted.resize(size + len(self._fresh), refcheck=False)  # in place: no second copy of a large array
             self._sorted[size:] = np.frombuffer(b"".join(self._fresh), np.int64)
@@ -159,10 +162,10 @@ class LineDeduplicator:
             self._fresh.clear()
         return new
 
-    def _are_sorted_in(self, digests: Sequence[bytes]) -> list[bool]:
+    def _in_sorted(self, digests: Sequence[bytes]) -> list[bool]:
         if not len(self._sorted):
             return [False] * len(digests)
         keys = np.frombuffer(b"".join(digests), np.int64)
         positions = np.minimum(self._sorted.searchsorted(keys), len(self._sorted) - 1)
-        found: list[bool] = (self._sorted[positions] == keys).tolist()
-        return found
+        repeated: list[bool] = (self._sorted[positions] == keys).tolist()
+        return repeated

@@ -1,4 +1,4 @@
-"""Word forms that never existed: seeded syllables, roots whose length follows frequency, regular suffixes."""
+"""Generator of invented words: seeded syllables, roots that are longer for rarer words, regular suffixes."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ SHORT_RANKS = (40, 800, 8000)
 TRIES = 40
 
 
-class Inventor:
-    """Draws new forms; none repeats, none is a taken word.
+class WordGenerator:
+    """Draws new word forms; none repeats, and none is a taken word.
 
     Args:
         rng: The only source of randomness.
@@ -72,7 +72,7 @@ class Inventor:
 
 
 def invent_suffixes(rng: np.random.Generator) -> dict[str, str]:
-    """One suffix of the made language for each English ending, all different."""
+    """One suffix of the synthetic language for each English ending, all different."""
     shapes = [
         c + v + e for c in ("k", "n", "r", "p", "m", "s", "t", "l") for v in "aiu" for e in ("", "", "n", "q", "y")
     ]
@@ -84,7 +84,7 @@ def invent_suffixes(rng: np.random.Generator) -> dict[str, str]:
 def endings_of(word: str, known: frozenset[str]) -> tuple[str, str] | None:
     """The stem and the English ending of an inflected word whose stem is a known word of at least three letters.
 
-    Spelling is undone: ``tries`` is ``try`` + s, ``making`` is ``make`` + ing, ``stopped`` is ``stop`` + ed.
+    Spelling changes are undone: ``tries`` is ``try`` + s, ``making`` is ``make`` + ing, ``stopped`` is ``stop`` + ed.
     """
     for ending in ENDINGS:
         for stem in _stems(word, ending):

@@ -1,15 +1,11 @@
-"""A cell (one strategy with one seed), what it measured, and the comparison it belongs to; as values and as JSON."""
+"""Cells of a comparison (one strategy with one seed each), their results, and the comparison, as values and as JSON."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Any
 
 Plain = str | int | float | bool
 
@@ -39,7 +35,7 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """How messages call the cell."""
+        """The cell's name in messages."""
         return f"{self.label} (seed {self.seed})"
 
 
@@ -76,10 +72,10 @@ class CellResult:
 
     def value(self, metric: str, step: int | None = None) -> float | None:
         """The metric's value at a step (at the last measured step by default), or None where it was not measured."""
-        found = {s.step: s.value for s in self.scores if s.metric == metric}
-        if not found:
+        values = {s.step: s.value for s in self.scores if s.metric == metric}
+        if not values:
             return None
-        return found.get(max(found) if step is None else step)
+        return values.get(max(values) if step is None else step)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values that ``from_json`` reads back to an equal result."""
@@ -107,14 +103,14 @@ class CellResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What belongs to a comparison: written to ``comparison.json`` before the first cell runs.
+    """The cells and facts of a comparison, written to ``comparison.json`` before the first cell runs.
 
     Attributes:
         name: The recipe's name.
         cells: Every cell, in the recipe's order.
         reference: The label that the others are tested against, if any.
-        facts: What was compared on what, shown in the report and logged as MLflow tags. Names with a place of their
-            own: ``source``, ``target_tokenizer``, ``corpus_lines``, ``corpus_bytes``, ``heldout_lines``,
+        facts: What was compared on what, shown in the report and logged as MLflow tags. Names with a meaning of
+            their own: ``source``, ``target_tokenizer``, ``corpus_lines``, ``corpus_bytes``, ``heldout_lines``,
             ``corpus_hash``, ``tokenizer_hash``, ``recipe_hash``, ``steps``, ``batch_tokens``, ``tokens_trained``,
             ``probe_step``, ``device``, ``versions`` (a mapping).
     """

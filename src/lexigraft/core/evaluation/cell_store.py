@@ -1,4 +1,4 @@
-"""A comparison's folder: who may write it, which cells are finished, which failed; whole files or none."""
+"""Storage of a comparison on disk: its lock, its cells' results and failures; files are written atomically."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ RESULT, FAILURE, COMPARISON, RECIPE = "result.json", "error.txt", "comparison.js
 
 
 def locked(folder: Path) -> AbstractContextManager[None]:
-    """Keep every other comparison out of the folder; the system drops the lock when the process ends in any way.
+    """Lock the folder against other comparisons; the system releases the lock when the process ends in any way.
 
     Args:
         folder: The comparison's folder.
 
     Returns:
-        A context inside which the folder is this process's own. Entering it raises LexigraftError when another process
-        writes the folder.
+        A context manager that holds the lock. Entering it raises LexigraftError when another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     hint = "Wait for it to end, or give another --out"
@@ -29,12 +28,12 @@ def locked(folder: Path) -> AbstractContextManager[None]:
 
 
 def cell_folder(folder: Path, cell: Cell) -> Path:
-    """Where everything of one cell lies."""
+    """The folder of one cell."""
     return folder / "cells" / cell.folder
 
 
 def save_result(folder: Path, result: CellResult) -> None:
-    """Mark a cell as finished: its result becomes visible whole, and an earlier failure is forgotten."""
+    """Write a cell's result atomically, which marks the cell as finished, and delete an earlier failure."""
     home = cell_folder(folder, result.cell)
     write_whole(home / RESULT, json.dumps(result.as_json(), indent=1, ensure_ascii=False))
     (home / FAILURE).unlink(missing_ok=True)
@@ -52,7 +51,7 @@ def load_result(folder: Path, cell: Cell) -> CellResult | None:
 
 
 def save_failure(folder: Path, cell: Cell, message: str) -> None:
-    """Leave the reason why a cell failed beside where its result would be."""
+    """Write the reason why a cell failed into its folder."""
     write_whole(cell_folder(folder, cell) / FAILURE, message)
 
 
@@ -65,7 +64,7 @@ def load_failure(folder: Path, cell: Cell) -> str | None:
 
 
 def save_comparison(folder: Path, comparison: Comparison, recipe: str) -> None:
-    """Write ``comparison.json`` and ``recipe.yaml``: what belongs to this comparison and what made it."""
+    """Write ``comparison.json`` (cells and facts) and ``recipe.yaml``."""
     write_whole(folder / RECIPE, recipe)
     write_whole(folder / COMPARISON, json.dumps(comparison.as_json(), indent=1, ensure_ascii=False))
 
@@ -80,7 +79,7 @@ def load_comparison(folder: Path) -> Comparison:
         Its cells, reference and facts.
 
     Raises:
-        LexigraftError: The folder holds none.
+        LexigraftError: The folder holds no comparison, or a damaged one.
     """
     path = folder / COMPARISON
     try:
@@ -93,6 +92,6 @@ def load_comparison(folder: Path) -> Comparison:
 
 
 def load_results(folder: Path, comparison: Comparison) -> list[CellResult]:
-    """The finished results of the comparison's own cells, in its order; nothing else in the folder is looked at."""
-    found = (load_result(folder, cell) for cell in comparison.cells)
-    return [result for result in found if result is not None]
+    """The finished results of the comparison's own cells, in its order; other files in the folder are ignored."""
+    results = (load_result(folder, cell) for cell in comparison.cells)
+    return [result for result in results if result is not None]

@@ -1,4 +1,4 @@
-"""The contract of evaluators: figures of a model on lines of text."""
+"""The contract of evaluators: metrics of a model on lines of text."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """One yardstick: a frozen dataclass whose fields are its options.
+    """One evaluation metric: a frozen dataclass whose fields are its options.
 
-    A subclass lives in its own file, named after the yardstick. Its docstring is its record: one line of summary, then
+    A subclass lives in its own file, named after the metric. Its docstring is its record: one line of summary, then
     ``Source:``.
     """
 
@@ -32,7 +32,7 @@ class Evaluator:
             lines: Raw lines of text.
 
         Returns:
-            Figures by name; the first bears the evaluator's own name.
+            Figures by name; the first has the evaluator's own name.
         """
         raise NotImplementedError(f"{type(self).__name__} has no evaluate()")
 

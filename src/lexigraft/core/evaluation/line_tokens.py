@@ -1,4 +1,4 @@
-"""Which whitespace-separated word of the raw text every token belongs to, and which bytes a tokenizer hides."""
+"""Tokens of a line with the whitespace-separated word that each belongs to, and the bytes that no token stands for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far apart two models are on the same lines, with the uncertainty that lines and seeds leave."""
+"""Paired difference in bits per byte between two models, with a confidence interval over lines and seeds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 
 class Gap(NamedTuple):
-    """A difference in bits per byte and half of its 95% interval (infinite where one line says nothing of spread)."""
+    """A difference in bits per byte and half of its 95% interval (infinite with a single line)."""
 
     mean: float
     half_width: float
 
     @property
     def separable(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """Whether the interval excludes zero."""
         return abs(self.mean) > self.half_width
 
 

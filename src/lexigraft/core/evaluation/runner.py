@@ -1,4 +1,4 @@
-"""Running the cells of a comparison: in order or in parallel, interrupted and resumed; nothing is lost or repeated."""
+"""Execution of a comparison's cells, in order or in parallel processes, resumed after an interruption."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run_cells(
     comparison: Comparison | None = None,
     recipe: str = "",
 ) -> list[CellResult]:
-    """Run every cell that is not finished yet, seed by seed, and keep each result as soon as it is there.
+    """Run every cell that is not finished yet, seed by seed, and store each result at once.
 
     Args:
         cells: The cells; seeds run outermost, so that early results cover every strategy.
@@ -61,7 +61,7 @@ def run_cells(
     with locked(out):
         if comparison is not None:
             save_comparison(out, comparison, recipe)
-        done = {cell: found for cell in cells if (found := load_result(out, cell)) is not None}
+        done = {cell: result for cell in cells if (result := load_result(out, cell)) is not None}
         for result in done.values():
             on_done(result)
         seeds = list(dict.fromkeys(c.seed for c in cells))

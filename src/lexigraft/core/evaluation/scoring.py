@@ -1,4 +1,4 @@
-"""Bits that a model needs for chosen tokens: padded batches of similar length, the head on scored positions only."""
+"""Bits (−log2 p) of chosen tokens under a model, in padded batches of similar length, head on scored positions only."""
 
 from __future__ import annotations
 
@@ -53,26 +53,26 @@ def item_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int) 
 
     nats = np.zeros(len(items))
     with _evaluating(model), torch.no_grad():
-        for places in _batches(items, batch_tokens, model):
-            nats[places] = _batch_nats(model, [items[i] for i in places])
+        for indices in _batches(items, batch_tokens, model):
+            nats[indices] = _batch_nats(model, [items[i] for i in indices])
     return nats / math.log(2)
 
 
 def _batches(items: Sequence[Item], batch_tokens: int, model: PreTrainedModel) -> Iterator[list[int]]:
-    """Places of items of similar length that fit one batch."""
+    """Indices of items of similar length, for one batch at a time."""
     table = model.get_output_embeddings()
     most_scored = max(1, _LOGITS_AT_ONCE // (table.weight.shape[0] if table is not None else model.config.vocab_size))
     bounded = model.config.is_encoder_decoder or model.base_model is model
     batch: list[int] = []
     longest = scored = 0
-    for place in sorted(range(len(items)), key=lambda i: -len(items[i].inputs)):
-        item = items[place]
+    for index in sorted(range(len(items)), key=lambda i: -len(items[i].inputs)):
+        item = items[index]
         length = max(longest, len(item.inputs), 0 if item.decoder is None else len(item.decoder))
         too_long = length * (len(batch) + 1) > batch_tokens
         if batch and (too_long or (bounded and scored + len(item.targets) > most_scored)):
             yield batch
             batch, scored, length = [], 0, len(item.inputs)
-        batch.append(place)
+        batch.append(index)
         longest, scored = length, scored + len(item.targets)
     if batch:
         yield batch

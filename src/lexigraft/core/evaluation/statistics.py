@@ -86,7 +86,9 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 
 def recovered_share(random: float, method: float, oracle: float) -> float | None:
-    """How much of the way from random rows to the right rows a method goes: (random − method) / (random − oracle).
+    """Share of the gap between random rows and the right rows that a method closes, in bits per byte.
+
+    ``(random − method) / (random − oracle)``
 
     Args:
         random: Bits per byte with random rows.
@@ -94,7 +96,7 @@ def recovered_share(random: float, method: float, oracle: float) -> float | None
         oracle: Bits per byte with the right rows.
 
     Returns:
-        0 as good as random, 1 as good as the oracle, negative worse than random; None where the two ends meet.
+        0 as good as random, 1 as good as the oracle, negative worse than random; None where both ends are equal.
     """
     return None if random == oracle else (random - method) / (random - oracle)
 

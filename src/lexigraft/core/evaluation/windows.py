@@ -1,4 +1,4 @@
-"""Text as sequences to score, one maker for each kind of model; every token is scored exactly once."""
+"""Sequences to score: strided windows (causal), striped masks (masked), sentinel spans (seq2seq); each token once."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ def span_items(line: LineTokens, stripes: int, sentinels: Ids, start: int, end: 
 def _windows(line: LineTokens, most_tokens: int, most_words: int | None) -> Iterator[tuple[Ids, Ids]]:
     """Consecutive pieces of a line, cut between words where a word fits."""
     ids, words = line.ids, line.words
-    at = 0
-    while at < len(ids):
-        end = min(len(ids), at + most_tokens)
+    start = 0
+    while start < len(ids):
+        end = min(len(ids), start + most_tokens)
         if most_words is not None:
-            end = min(end, at + int(np.searchsorted(words[at:], words[at] + most_words)))
-        if end < len(ids) and words[end] == words[end - 1] and words[end] != words[at]:
-            end = at + int(np.searchsorted(words[at:end], words[end]))
-        yield ids[at:end], words[at:end]
-        at = end
+            end = min(end, start + int(np.searchsorted(words[start:], words[start] + most_words)))
+        if end < len(ids) and words[end] == words[end - 1] and words[end] != words[start]:
+            end = start + int(np.searchsorted(words[start:end], words[end]))
+        yield ids[start:end], words[start:end]
+        start = end

@@ -1,4 +1,4 @@
-"""Running one cell, in this process or in a spawned one: its result is stored at once, its fault becomes a value."""
+"""Execution of one cell, in this process or a spawned one: its result is stored at once, its error is returned."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lexigraft.core.evaluation.cell_store import save_result
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a cell has no result: one line for the list, the whole story for ``error.txt``."""
+    """Why a cell failed: one line for the list of failures, and the full text for ``error.txt``."""
 
     message: str
     detail: str
@@ -39,15 +39,15 @@ def store_cell(run_cell: Callable[[Cell], CellResult], cell: Cell, out: Path) ->
 
 
 _run_cell: Callable[[Cell], CellResult] | None = None
-"""What this spawned process runs; kept, so that what its cells share is opened once."""
+"""What this spawned process calls for each cell; kept, so that the cells' shared inputs are opened once."""
 
 
 def start_worker(threads: int, run_cell: Callable[[Cell], CellResult]) -> None:
-    """Prepare a spawned process: its share of threads, Ctrl-C left to the parent, and an end when the parent ends.
+    """Prepare a spawned process: it uses its share of threads, ignores Ctrl-C, and ends when its parent ends.
 
     Args:
         threads: Threads for this process's arithmetic.
-        run_cell: What it will run.
+        run_cell: What it calls for each cell.
     """
     global _run_cell
     _run_cell = run_cell

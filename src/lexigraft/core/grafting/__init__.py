@@ -1,1 +1,1 @@
-"""From a strategy's plan to a verified folder: needs, rows, pipeline."""
+"""Grafting: the strategy contract, needs, plans, finished rows, the pipeline, and the writer of grafted models."""

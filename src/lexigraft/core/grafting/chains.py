@@ -1,4 +1,4 @@
-"""Chains of strategies: named in a string, or asked for one plan in place of a strategy."""
+"""Chains of strategies: parsed from names, and merged into one plan for a strategy that delegates to others."""
 
 from __future__ import annotations
 
@@ -45,40 +45,40 @@ def named_needs(names: str) -> frozenset[Need]:
     return needs_of(named_chain(names))
 
 
-Answer = tuple[npt.NDArray[np.int64], Mix | Dense]
-"""Places among the rows asked for, ascending, and what a strategy says of them."""
+PositionedPart = tuple[npt.NDArray[np.int64], Mix | Dense]
+"""Positions among the rows asked for, ascending, and the part of a plan for them."""
 
 
 def plan_of_chain(chain: Sequence[Strategy], ctx: InitContext) -> Plan:
     """One plan for a whole chain: what :func:`lexigraft.core.grafting.rows.build_rows` would ask of it, merged.
 
     Each strategy is asked for the rows that the ones before it left uncovered; strategies of ``Scope.NEW`` for
-    unmatched tokens only, so the asker must be of ``Scope.ALL`` to hand on one that re-estimates matched rows. Nothing
-    is drawn from the generator that the chain itself would not draw.
+    unmatched tokens only, so the delegating strategy must be of ``Scope.ALL`` where a chain re-estimates matched rows.
+    Merging draws nothing from the generator.
 
     Args:
         chain: Strategies of the source's body.
-        ctx: Whose rows are asked for; its resources must be able to meet what the chain needs.
+        ctx: The context that names the rows asked for; its resources must meet the chain's needs.
 
     Returns:
-        A Mix where every strategy answered with one, else one part for each role.
+        A Mix where every strategy returned one, else one part for each role.
     """
     unmatched = ctx.alignment.source_ids[ctx.target_ids] < 0
     open_rows = np.ones(len(ctx.target_ids), np.bool_)
     plans: list[tuple[npt.NDArray[np.int64], Plan]] = []
     for strategy in chain:
-        at = np.flatnonzero(open_rows & unmatched if strategy.scope is Scope.NEW else open_rows)
-        if len(at):
+        positions = np.flatnonzero(open_rows & unmatched if strategy.scope is Scope.NEW else open_rows)
+        if len(positions):
             resources = ctx.resources.restricted_to(uses_of([strategy]))
-            plan = strategy.plan(dataclasses.replace(ctx, target_ids=ctx.target_ids[at], resources=resources))
-            plans.append((at, plan))
-            open_rows[at[covered_by(plans_by_role(strategy, plan, ctx.roles)[Role.INPUT])]] = False
-    mixes = [(at, plan) for at, plan in plans if isinstance(plan, Mix)]
+            plan = strategy.plan(dataclasses.replace(ctx, target_ids=ctx.target_ids[positions], resources=resources))
+            plans.append((positions, plan))
+            open_rows[positions[covered_by(plans_by_role(strategy, plan, ctx.roles)[Role.INPUT])]] = False
+    mixes = [(positions, plan) for positions, plan in plans if isinstance(plan, Mix)]
     if len(mixes) == len(plans):
         return _merged_mix(mixes, len(ctx.target_ids))
     return {
         role: _merged(
-            [(at, plans_by_role(chain[0], plan, ctx.roles)[role]) for at, plan in plans],
+            [(positions, plans_by_role(chain[0], plan, ctx.roles)[role]) for positions, plan in plans],
             ctx.table(role),
             len(ctx.target_ids),
         )
@@ -86,23 +86,23 @@ def plan_of_chain(chain: Sequence[Strategy], ctx: InitContext) -> Plan:
     }
 
 
-def _merged_mix(answers: Sequence[tuple[npt.NDArray[np.int64], Mix]], asked: int) -> Mix:
+def _merged_mix(parts: Sequence[tuple[npt.NDArray[np.int64], Mix]], asked: int) -> Mix:
     rows: list[tuple[list[int], list[float]]] = [([], [])] * asked
-    for at, mix in answers:
+    for positions, mix in parts:
         for n in np.flatnonzero(mix.covered).tolist():
             ids, weights = mix.row(n)
-            rows[int(at[n])] = (ids.tolist(), weights.tolist())
+            rows[int(positions[n])] = (ids.tolist(), weights.tolist())
     return Mix.from_rows(rows)
 
 
-def _merged(answers: Sequence[Answer], table: torch.Tensor, asked: int) -> Dense:
+def _merged(parts: Sequence[PositionedPart], table: torch.Tensor, asked: int) -> Dense:
     import torch
 
     rows, covered = torch.zeros(asked, *table.shape[1:]), np.zeros(asked, np.bool_)
-    for at, part in answers:
+    for positions, part in parts:
         here = covered_by(part)
-        made = combine(part, table) if isinstance(part, Mix) else part.rows.float()
-        rows[torch.from_numpy(at[here])] = made[torch.from_numpy(here)]
-        covered[at[here]] = True
-    mixes = [(at, part if isinstance(part, Mix) else part.mix) for at, part in answers]
-    return Dense(rows, covered, _merged_mix([(at, mix) for at, mix in mixes if mix is not None], asked))
+        values = combine(part, table) if isinstance(part, Mix) else part.rows.float()
+        rows[torch.from_numpy(positions[here])] = values[torch.from_numpy(here)]
+        covered[positions[here]] = True
+    mixes = [(positions, part if isinstance(part, Mix) else part.mix) for positions, part in parts]
+    return Dense(rows, covered, _merged_mix([(positions, mix) for positions, mix in mixes if mix is not None], asked))

@@ -24,32 +24,32 @@ FACTS, PROVENANCE = "lexigraft.json", "provenance.parquet"
 
 
 def write_model(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
-    """Save a model and its tokenizer as any transformers user expects them."""
-    _silence()
+    """Save a model and its tokenizer in transformers' own format."""
+    _disable_progress_bar()
     model.save_pretrained(folder)
     write_tokenizer(folder, model, vocabulary)
 
 
 def write_settings(folder: Path, model: PreTrainedModel) -> None:
-    """Save what ``save_pretrained`` writes of a model beside its weights: the model may be on the meta device."""
-    _silence()
-    # Aside, because save_pretrained takes away the shards of other checkpoints that it finds.
-    with tempfile.TemporaryDirectory(dir=folder) as aside:
-        model.save_pretrained(aside, state_dict={})
-        for path in Path(aside).iterdir():
+    """Save a model's configuration and generation settings without weights; the model may be on the meta device."""
+    _disable_progress_bar()
+    # Into a temporary folder, because save_pretrained deletes the shards of other checkpoints that it finds.
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        model.save_pretrained(temporary, state_dict={})
+        for path in Path(temporary).iterdir():
             if path.suffix != ".safetensors":
                 os.replace(path, folder / path.name)
 
 
 def write_tokenizer(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
-    """Save the tokenizer, with the inputs and the length that the model takes."""
+    """Save the tokenizer, with the input names and the maximum length of the model."""
     tokenizer = vocabulary.tokenizer
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     tokenizer.model_max_length = min(tokenizer.model_max_length, context_length(model, tokenizer.model_max_length))
     tokenizer.save_pretrained(folder)
 
 
-def _silence() -> None:
+def _disable_progress_bar() -> None:
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
@@ -59,14 +59,14 @@ def verify_model(folder: Path, model: PreTrainedModel) -> None:
     """Load the folder with plain transformers and compare: same logits bit for bit, same ties, tokenizer as saved.
 
     Raises:
-        RuntimeError: The saved model is not the model; nothing should be kept of it.
+        RuntimeError: The saved model differs from the model in memory; the folder must not be kept.
     """
     import torch
     from transformers import AutoTokenizer
 
-    again = load_model(folder)
+    reloaded = load_model(folder)
     model.eval()
-    if tables_of(again).tied != tables_of(model).tied:
+    if tables_of(reloaded).tied != tables_of(model).tied:
         raise RuntimeError("tied tables did not survive saving")
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(len(tables_of(model).by_role[Role.INPUT]), (2, 8), generator=generator)
@@ -74,7 +74,7 @@ def verify_model(folder: Path, model: PreTrainedModel) -> None:
     if model.config.is_encoder_decoder:
         inputs["decoder_input_ids"] = ids
     with torch.no_grad():
-        if not torch.equal(model(**inputs).logits, again(**inputs).logits):
+        if not torch.equal(model(**inputs).logits, reloaded(**inputs).logits):
             raise RuntimeError("the saved model gives other logits than the model in memory")
     AutoTokenizer.from_pretrained(folder)
 
@@ -134,7 +134,7 @@ def read_provenance(folder: Path) -> dict[str, list[Any]]:
     """The columns of ``provenance.parquet``: target_id, token, rule, source_ids, weights.
 
     Raises:
-        LexigraftError: The folder holds none.
+        LexigraftError: The folder holds no provenance.
     """
     import pyarrow.parquet as pq
 

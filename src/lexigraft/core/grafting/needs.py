@@ -1,4 +1,4 @@
-"""What a strategy may need beyond the two vocabularies: its name, and all that is known of each need."""
+"""Needs: the inputs that strategies declare beyond the two vocabularies, and how each is supplied and loaded."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ Need.GOLD_LINKS = Need("gold_links")
 
 @dataclass(frozen=True)
 class NeedSpec:
-    """One thing that strategies may need: how a user supplies it, how it is loaded, what its content is.
+    """Specification of one need: how a user supplies it, how it is loaded, what its content is.
 
     A subclass lives in its own file, named after the need, among ``api/needs`` or in another package that names it as
     an entry point of the group ``lexigraft.needs``. Recipes, the command line, the list of strategies, error messages
-    and the contract suite all go by these few attributes and methods.
+    and the contract suite are derived from these attributes and methods.
 
     ``recipe_key``, ``option`` and ``sentence`` say how a user supplies it. ``supplied_by``: sets of words from
     ``words`` of all needs; a user who has everything in any one of the sets meets the need. ``words``: what each word
@@ -78,12 +78,12 @@ class NeedSpec:
         return self.name in inputs.sections
 
     def load(self, inputs: Any, target: Vocabulary, cache_folder: Path) -> Any:
-        """What a strategy gets; called once, when it is first asked for.
+        """Load what the strategy gets; called once, on first use.
 
         Args:
             inputs: What the user gave; the need's own recipe section is ``inputs.sections[self.name]``.
             target: The target vocabulary.
-            cache_folder: Where results of long work are kept, by content.
+            cache_folder: Folder for results of long computations, cached by content.
         """
         raise NotImplementedError(f"need '{self.name}' has no load()")
 
@@ -97,7 +97,7 @@ class NeedSpec:
         return None if section is None else _by_content(section.model_dump(mode="json"))
 
     def sample(self, fixture: Any) -> Any:
-        """A made input for the contract suite, for a :class:`lexigraft.testing.inputs.Fixture`."""
+        """A synthetic input for the contract suite, for a :class:`lexigraft.testing.inputs.Fixture`."""
         raise NotImplementedError(f"need '{self.name}' has no sample()")
 
 
@@ -117,21 +117,21 @@ def _by_content(value: Any) -> Any:
 
 def need_specs() -> dict[Need, NeedSpec]:
     """Every working need by name, in the order of lists."""
-    found = [plugin.cls() for plugin in discover("need").values() if plugin.cls is not None]
-    return {Need(spec.name): spec for spec in sorted(found, key=lambda spec: (spec.rank, spec.name))}
+    specs = [plugin.cls() for plugin in discover("need").values() if plugin.cls is not None]
+    return {Need(spec.name): spec for spec in sorted(specs, key=lambda spec: (spec.rank, spec.name))}
 
 
 def refuse_missing(needs: Mapping[str, Collection[Need]], supplied: Collection[Need]) -> None:
-    """Refuse strategies whose needs nobody supplies; called before any weights load.
+    """Refuse strategies whose needs are not supplied; called before any weights load.
 
     Raises:
         LexigraftError: Which strategy misses what, and how to supply it.
     """
-    met = {need for need, spec in need_specs().items() if spec.by_graft}.union(supplied)
-    missing = [(who, need) for who, wanted in needs.items() for need in sorted(set(wanted) - met)]
+    available = {need for need, spec in need_specs().items() if spec.by_graft}.union(supplied)
+    missing = [(name, need) for name, declared in needs.items() for need in sorted(set(declared) - available)]
     if missing:
-        who = "; ".join(f"{name} needs {need}" for name, need in missing)
-        raise LexigraftError("a strategy's need is missing", who, how_to_meet(dict.fromkeys(n for _, n in missing)))
+        listed = "; ".join(f"{name} needs {need}" for name, need in missing)
+        raise LexigraftError("a strategy's need is missing", listed, how_to_meet(dict.fromkeys(n for _, n in missing)))
 
 
 def how_to_meet(needs: Iterable[Need]) -> str:

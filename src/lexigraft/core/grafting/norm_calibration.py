@@ -1,4 +1,4 @@
-"""Norm calibration: bringing the length of new rows to the length of rows that the body knows."""
+"""Norm calibration: rescaling of new rows to the L2 norms of source rows."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ def _anchor_norms(ctx: InitContext, role: Role, ids: npt.NDArray[np.int64]) -> t
 
     matched = ctx.alignment.matched
     text = matched[ctx.target.surfaces.kinds[matched] == Kind.TEXT]
-    twins = ctx.alignment.source_ids[text] if len(text) else np.arange(ctx.source.size)
-    return torch.full((len(ids),), float(ctx.table(role)[twins].norm(dim=1).mean()))
+    source_ids = ctx.alignment.source_ids[text] if len(text) else np.arange(ctx.source.size)
+    return torch.full((len(ids),), float(ctx.table(role)[source_ids].norm(dim=1).mean()))

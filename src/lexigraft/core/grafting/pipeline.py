@@ -1,4 +1,4 @@
-"""The one file that chains stages: vocabularies, alignment, plan, rows, surgery."""
+"""The graft pipeline: vocabularies, alignment, plan, rows and surgery, one stage after the other."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Transplant:
-    """Finished rows, and the body on disk that they go into.
+class PreparedGraft:
+    """A graft before surgery: the finished rows, and the model on disk whose body they go into.
 
     Attributes:
         body: The model whose body is kept.
         vocabulary: The vocabulary that it gets.
         rows: The tables with provenance and counts.
-        alignment: Who matched whom.
+        alignment: Which source token each target token matched, by which rule.
         facts: What ``lexigraft.json`` says.
         skeleton: The body without weights, already reshaped for the new vocabulary.
     """
@@ -53,13 +53,13 @@ class Transplant:
 
 @dataclass(frozen=True)
 class Grafted:
-    """A model with its new vocabulary, in memory.
+    """A grafted model in memory.
 
     Attributes:
         model: The model, new tables installed.
-        vocabulary: Its vocabulary now.
+        vocabulary: Its new vocabulary.
         rows: The tables with provenance and counts.
-        alignment: Who matched whom.
+        alignment: Which source token each target token matched, by which rule.
         facts: What ``lexigraft.json`` says.
     """
 
@@ -70,27 +70,27 @@ class Grafted:
     facts: Mapping[str, Any]
 
 
-def make_chain(links: Sequence[PluginSpec]) -> list[Strategy]:
-    """Configured strategies from names and fields.
+def make_chain(specs: Sequence[PluginSpec]) -> list[Strategy]:
+    """Build configured strategies from names and fields.
 
     Raises:
         LexigraftError: An unknown strategy or field, an impossible value, or an empty chain.
     """
-    if not links:
+    if not specs:
         raise LexigraftError("no strategy given", hint="Name one; see `lexigraft strategies list`")
-    return [make("strategy", name, dict(fields)) for name, fields in links]
+    return [make("strategy", name, dict(fields)) for name, fields in specs]
 
 
 def prepare_graft(
     source: str | DiskModel,
     target: Vocabulary,
     chain: Sequence[Strategy],
-    supplies: Mapping[Need, Loader],
+    loaders: Mapping[Need, Loader],
     *,
     poor: str | None = None,
     seed: int = 0,
     settings: GraftSettings | None = None,
-) -> Transplant:
+) -> PreparedGraft:
     """Make the rows of a graft: everything but the surgery. Of the models only the tables are read.
 
     A strategy that works on the model itself (``Need.MODEL``) has it loaded, when it asks for it.
@@ -99,7 +99,7 @@ def prepare_graft(
         source: Folder or Hub name of the source model, or the model opened already.
         target: The vocabulary that the model gets.
         chain: Configured strategies, tried in order.
-        supplies: A loader for each need that can be met.
+        loaders: A loader for each need that can be met.
         poor: The poor model, whose body is kept by strategies of ``Body.TARGET``.
         seed: Decides everything random.
         settings: Match rules, norms, fallback, memory, device.
@@ -114,7 +114,7 @@ def prepare_graft(
     names = "+".join(s.name for s in chain)
     with _timed(seconds, "load"):
         device = usable_device(settings.device)
-        refuse_missing({s.name: s.required_needs() for s in chain}, supplies)
+        refuse_missing({s.name: s.required_needs() for s in chain}, loaders)
         source_model = source if isinstance(source, DiskModel) else DiskModel(source)
         source_vocabulary = source_model.vocabulary
         if any(s.keeps_tokenizer for s in chain):
@@ -130,9 +130,9 @@ def prepare_graft(
         reshape(skeleton, body.vocabulary, target)
     with _timed(seconds, "align"):
         alignment = align(source_vocabulary, target, settings.rules)
-    resources = Resources(uses_of(chain), {**supplies, Need.MODEL: lambda: source_model.model})
+    resources = Resources(uses_of(chain), {**loaders, Need.MODEL: lambda: source_model.model})
     with _timed(seconds, "vectors"):
-        if Need.TARGET_VECTORS in resources.declared and Need.TARGET_VECTORS in supplies:
+        if Need.TARGET_VECTORS in resources.declared and Need.TARGET_VECTORS in loaders:
             resources.target_vectors()
     ctx = InitContext(
         source=source_vocabulary,
@@ -174,38 +174,38 @@ def prepare_graft(
         "seconds": seconds,
         "peak_rss_bytes": peak_rss_bytes(),
     }
-    return Transplant(body, target, rows, alignment, facts, skeleton)
+    return PreparedGraft(body, target, rows, alignment, facts, skeleton)
 
 
 def graft_model(
     source: str | DiskModel,
     target: Vocabulary,
     chain: Sequence[Strategy],
-    supplies: Mapping[Need, Loader],
+    loaders: Mapping[Need, Loader],
     *,
     poor: str | None = None,
     seed: int = 0,
     settings: GraftSettings | None = None,
 ) -> Grafted:
     """Change a model's vocabulary: the whole graft, in memory; arguments and errors as :func:`prepare_graft`."""
-    return in_memory(prepare_graft(source, target, chain, supplies, poor=poor, seed=seed, settings=settings))
+    return in_memory(prepare_graft(source, target, chain, loaders, poor=poor, seed=seed, settings=settings))
 
 
-def in_memory(made: Transplant) -> Grafted:
-    """Load the body of a transplant and put the rows into it."""
-    seconds = dict(made.facts["seconds"])
+def in_memory(prepared: PreparedGraft) -> Grafted:
+    """Load the model of a prepared graft and install the new tables in it."""
+    seconds = dict(prepared.facts["seconds"])
     with _timed(seconds, "surgery"):
-        model = made.body.take()
-        install(model, made.rows.tables, made.body.vocabulary, made.vocabulary)
-    facts = {**made.facts, "seconds": seconds, "peak_rss_bytes": peak_rss_bytes()}
-    return Grafted(model, made.vocabulary, made.rows, made.alignment, facts)
+        model = prepared.body.take()
+        install(model, prepared.rows.tables, prepared.body.vocabulary, prepared.vocabulary)
+    facts = {**prepared.facts, "seconds": seconds, "peak_rss_bytes": peak_rss_bytes()}
+    return Grafted(model, prepared.vocabulary, prepared.rows, prepared.alignment, facts)
 
 
 def refuse_same(source: Vocabulary, target: Vocabulary) -> None:
     """Refuse a target tokenizer that is the source's own.
 
     Raises:
-        LexigraftError: Both make the same ids of every text.
+        LexigraftError: Both tokenizers give the same ids for every text.
     """
     if source.hash == target.hash:
         raise LexigraftError(

@@ -1,4 +1,4 @@
-"""What a strategy returns, sparse mixtures of source rows or finished rows, and rows made from a mixture."""
+"""Plans that strategies return: sparse mixtures of source rows (Mix) or finished rows (Dense); rows of a mixture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 DENSE, MANY = 0.25, 1024
-"""Where this share of the weights is above zero, and this many are in a row, a matrix product is faster than sums."""
+"""From this share of nonzero weights and this many weights a row on, a dense matrix product is faster than sums."""
 
 
 def combine(mix: Mix, table: torch.Tensor) -> torch.Tensor:
@@ -44,13 +44,13 @@ def combine(mix: Mix, table: torch.Tensor) -> torch.Tensor:
 
 
 def _used(mix: Mix, table: torch.Tensor) -> tuple[Mix, torch.Tensor]:
-    """The rows in use alone in float32, and the same weights over them: the whole table would be twice as large."""
+    """Convert only the rows in use to float32 and renumber the weights: a float32 copy of the table would be large."""
     import torch
 
     used = np.zeros(len(table), np.bool_)
     used[mix.indices] = True
-    places = (used.cumsum() - 1).astype(np.int32)
-    return Mix(mix.indptr, places[mix.indices], mix.weights), table[torch.from_numpy(used)].float()
+    positions = (used.cumsum() - 1).astype(np.int32)
+    return Mix(mix.indptr, positions[mix.indices], mix.weights), table[torch.from_numpy(used)].float()
 
 
 def _product(part: Mix, flat: torch.Tensor) -> torch.Tensor:
@@ -64,8 +64,8 @@ def _product(part: Mix, flat: torch.Tensor) -> torch.Tensor:
         if len(weights) > DENSE * len(part) * len(columns):
             dense = torch.zeros(len(part), len(columns))
             owners = torch.arange(len(part)).repeat_interleave(torch.from_numpy(np.diff(part.indptr)))
-            places = torch.from_numpy((used.cumsum() - 1)[part.indices])
-            dense.index_put_((owners, places), weights, accumulate=True)
+            positions = torch.from_numpy((used.cumsum() - 1)[part.indices])
+            dense.index_put_((owners, positions), weights, accumulate=True)
             return dense @ flat[torch.from_numpy(columns)]
     starts = torch.from_numpy(part.indptr[:-1].astype(np.int32))
     return torch.nn.functional.embedding_bag(
@@ -138,8 +138,8 @@ class Mix:
         """Some of the rows, in any order; -1 gives an uncovered one."""
         lengths = np.where(rows >= 0, np.diff(self.indptr, append=self.indptr[-1:])[rows], 0)
         indptr = np.concatenate([np.zeros(1, np.int64), lengths.cumsum()])
-        at = np.repeat(self.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
-        return Mix(indptr, self.indices[at], self.weights[at])
+        entries = np.repeat(self.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
+        return Mix(indptr, self.indices[entries], self.weights[entries])
 
     @property
     def covered(self) -> npt.NDArray[np.bool_]:
@@ -159,7 +159,7 @@ class Dense:
     Attributes:
         rows: float32, shape ``(asked, hidden)``; ``(asked,)`` for the bias.
         covered: Which rows count, bool, shape ``(asked,)``; ``None`` means all.
-        mix: Where the rows came from, when a sparse combination tells part of the story (provenance only).
+        mix: Source rows and weights behind the rows, where they are known in part; for provenance only.
     """
 
     rows: torch.Tensor

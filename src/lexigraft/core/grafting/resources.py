@@ -1,4 +1,4 @@
-"""What the needs give access to, loaded on first use, refused when undeclared."""
+"""Resources of a strategy: inputs behind its declared needs, loaded on first use; undeclared access is refused."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class ParallelText:
     Attributes:
         source: Sentences of the source language.
         target: Their translations, as many.
-        align: Given both sides as lists of units (words or tokens), answers for each sentence pair the linked positions
+        align: Given both sides as lists of units (words or tokens), returns for each sentence pair the linked positions
             ``(source, target)``.
         origin: Where they came from, and which aligner.
     """
@@ -154,7 +154,7 @@ class ProbeRun:
 
 
 class Probe(Protocol):
-    """Tries a chain of strategies: grafts the source model with it, adapts it shortly, measures it."""
+    """Tries a chain of strategies: grafts the source model with it, adapts it for some steps, and measures it."""
 
     def __call__(self, chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
         """Try a chain.
@@ -188,10 +188,10 @@ class Resources:
         }
 
     def get(self, need: Need) -> Any:
-        """What meets a need; the built-in ones have methods of their own below.
+        """Load the input behind a need; the built-in needs have methods of their own below.
 
         Raises:
-            LexigraftError: The strategy does not declare the need, or nobody supplies it.
+            LexigraftError: The strategy does not declare the need, or it is not supplied.
         """
         if need not in self.declared:
             raise LexigraftError("the strategy used a need it does not declare", need, "Add it to the strategy's needs")
@@ -244,12 +244,12 @@ class Resources:
         return corpus
 
     def probe(self) -> Probe:
-        """What tries candidates on target text."""
+        """A probe that tries candidate chains on target text."""
         probe: Probe = self.get(Need.PROBE)
         return probe
 
     def missing(self, needs: frozenset[Need]) -> list[Need]:
-        """Which of some needs are not to be had here, because nobody supplies them or because they are undeclared."""
+        """The given needs that cannot be met here: those not supplied, and those not declared."""
         return sorted(need for need in needs if need not in self.declared or need not in self._loaders)
 
     def gold_links(self) -> Dictionary:
@@ -258,5 +258,5 @@ class Resources:
         return links
 
     def restricted_to(self, declared: frozenset[Need]) -> Resources:
-        """The same loaders (and what they have loaded) for a strategy with other needs."""
+        """The same loaders, with what they have loaded, for a strategy with other needs."""
         return Resources(declared, self._loaders)

@@ -1,4 +1,4 @@
-"""From plans to finished target tables: copying, chaining, the one fallback, norm calibration, provenance."""
+"""Finished target tables: matched rows copied, plans of a chain applied, fallback, norm calibration, provenance."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Rows:
             ``re_estimated`` (matched ones whose rows it made), ``fallback``, ``unusable``, and ``learned_tokens``: the
             text that strategies learned on, repetitions included.
         plan_seconds: Time that the strategies themselves took.
-        notes: Sentences that a person should read.
+        notes: Sentences for the user, such as warnings and choices that a strategy made.
     """
 
     tables: Mapping[Role, torch.Tensor]
@@ -74,7 +74,7 @@ def build_rows(
     Args:
         chain: One strategy, or several of the same body.
         ctx: The context; its ``target_ids`` are chosen here, its ``resources`` must carry the needs' loaders.
-        fallback: What fills rows nobody covers: ``normal`` or ``mean``.
+        fallback: What fills rows that no strategy covers: ``normal`` or ``mean``.
         calibration: ``none``, ``anchors`` or ``script``; see ``core/grafting/norm_calibration.py``.
 
     Raises:
@@ -109,18 +109,18 @@ def build_rows(
 
 
 def _source_base(ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str], Mix]:
-    """Matched rows copied bit for bit; what the others hold is no one's yet."""
+    """Tables with matched rows copied bit for bit; the other rows are uninitialized."""
     import torch
 
     matched = ctx.alignment.matched
-    twins = torch.from_numpy(ctx.alignment.source_ids[matched])
+    source_ids = torch.from_numpy(ctx.alignment.source_ids[matched])
     tables = {}
     for role in ctx.roles:
         source = ctx.stored_table(role)
         tables[role] = torch.empty(ctx.target.size, *source.shape[1:])
 
         def copy(span: slice, table: torch.Tensor = tables[role], source: torch.Tensor = source) -> None:
-            table[torch.from_numpy(matched[span])] = source[twins[span]].float()
+            table[torch.from_numpy(matched[span])] = source[source_ids[span]].float()
 
         parallel_map(copy, _spans(len(matched), source))
     rules = [ctx.alignment.rules[r] for r in ctx.alignment.rule_ids.tolist()]
@@ -130,8 +130,8 @@ def _source_base(ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str],
 def _target_base(chain: Sequence[Strategy], ctx: InitContext) -> tuple[dict[Role, torch.Tensor], list[str], Mix]:
     """The poor model's own rows."""
     poor = ctx.resources.restricted_to(frozenset().union(*(s.needs for s in chain))).poor_model()
-    if (found := len(poor.tables[Role.INPUT])) < ctx.target.size:
-        raise LexigraftError("the poor model has fewer rows than the target tokenizer", f"{found} < {ctx.target.size}")
+    if (rows := len(poor.tables[Role.INPUT])) < ctx.target.size:
+        raise LexigraftError("the poor model has fewer rows than the target tokenizer", f"{rows} < {ctx.target.size}")
     tables = {role: table[: ctx.target.size].clone() for role, table in poor.tables.items()}
     return tables, [POOR] * ctx.target.size, Mix.of_single(np.full(ctx.target.size, -1))
 
@@ -143,7 +143,7 @@ class _Draft:
         self.tables, self.rules, copied = base
         self._ctx = ctx
         self.filled_by_strategy = np.zeros(ctx.target.size, np.int8)
-        self._mixes, self._place = [copied], np.arange(ctx.target.size)
+        self._mixes, self._positions = [copied], np.arange(ctx.target.size)
 
     def apply(self, strategy: Strategy, plan: Plan, ids: npt.NDArray[np.int64]) -> None:
         plans = plans_by_role(strategy, plan, frozenset(self.tables))
@@ -161,7 +161,7 @@ class _Draft:
             covered = here
             self._fill_in(strategy, role, part, ids)
         assert covered is not None
-        self._remember(strategy, plans[Role.INPUT], ids, covered)
+        self._record(strategy, plans[Role.INPUT], ids, covered)
 
     def _fill_in(self, strategy: Strategy, role: Role, part: Mix | Dense, ids: npt.NDArray[np.int64]) -> None:
         """Put covered rows into a table, a few at a time: they may be as large as the table itself."""
@@ -172,13 +172,13 @@ class _Draft:
             lowest, highest = int(part.indices.min()), int(part.indices.max())
             if lowest < 0 or highest >= self._ctx.source.size:
                 raise BrokenContract(f"strategy '{strategy.name}' names source ids out of range", highest)
-        made = self._ctx.stored_table(role) if isinstance(part, Mix) else part.rows
-        if made.shape[1:] != self.tables[role].shape[1:]:
-            raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(made.shape))
+        values = self._ctx.stored_table(role) if isinstance(part, Mix) else part.rows
+        if values.shape[1:] != self.tables[role].shape[1:]:
+            raise BrokenContract(f"strategy '{strategy.name}' returned rows of the wrong width", tuple(values.shape))
 
         def fill(span: slice) -> None:
             here = covered[span]
-            rows = combine(part[span], made) if isinstance(part, Mix) else part.rows[span].float()
+            rows = combine(part[span], values) if isinstance(part, Mix) else part.rows[span].float()
             if not here.all():
                 rows = rows[here]
             if not all_finite(rows):
@@ -187,19 +187,19 @@ class _Draft:
 
         parallel_map(fill, _spans(len(part), self.tables[role]))
 
-    def _remember(
+    def _record(
         self, strategy: Strategy, part: Mix | Dense, ids: npt.NDArray[np.int64], covered: npt.NDArray[np.bool_]
     ) -> None:
         mix = part if isinstance(part, Mix) else part.mix
-        made = ids[covered]
-        self.filled_by_strategy[made] = 1
-        for i in made.tolist():
+        filled = ids[covered]
+        self.filled_by_strategy[filled] = 1
+        for i in filled.tolist():
             self.rules[i] = strategy.name
-        self._place[made] = sum(map(len, self._mixes)) + np.flatnonzero(covered)
+        self._positions[filled] = sum(map(len, self._mixes)) + np.flatnonzero(covered)
         self._mixes.append(mix if mix is not None else Mix.of_single(np.full(len(ids), -1)))
 
     def fill(self, usable: npt.NDArray[np.bool_], kind: str, generator: torch.Generator) -> None:
-        """Give THE fallback to every row that is neither copied nor covered."""
+        """Fill every row that is neither copied nor covered with the fallback."""
         empty = np.flatnonzero((self._ctx.alignment.source_ids < 0) & (self.filled_by_strategy == 0))
         for role in Role:
             if role in self.tables:
@@ -208,29 +208,29 @@ class _Draft:
             self.rules[i] = FALLBACK if usable[i] or i in self._ctx.target.special_ids else UNUSABLE
 
     def _fill_empty(self, role: Role, empty: npt.NDArray[np.int64], kind: str, generator: torch.Generator) -> None:
-        """A few rows at a time, each lot from a seed of its own, so that threads draw what one would."""
+        """Draw rows in batches, each from a seed of its own, so that the number of threads does not change them."""
         import torch
 
         used, table = self._ctx.stored_table(role)[: self._ctx.source.size], self.tables[role]
         draw = mean_draw(used) if kind == "mean" else normal_draw(used)
-        lots = [empty[span] for span in _spans(len(empty), table)]
-        seeds = torch.randint(2**63 - 1, (len(lots),), generator=generator).tolist()
+        batches = [empty[span] for span in _spans(len(empty), table)]
+        seeds = torch.randint(2**63 - 1, (len(batches),), generator=generator).tolist()
 
-        def fill(lot: tuple[npt.NDArray[np.int64], int]) -> None:
-            ids, seed = lot
+        def fill(batch: tuple[npt.NDArray[np.int64], int]) -> None:
+            ids, seed = batch
             table[ids] = draw(len(ids), torch.Generator().manual_seed(seed))
 
-        parallel_map(fill, zip(lots, seeds, strict=True))
+        parallel_map(fill, zip(batches, seeds, strict=True))
 
     def finish(self, usable: npt.NDArray[np.bool_], plan_seconds: float) -> Rows:
-        provenance = Provenance(tuple(self.rules), Mix.stack(self._mixes).take(self._place))
-        new, made = self._ctx.alignment.source_ids < 0, self.filled_by_strategy > 0
+        provenance = Provenance(tuple(self.rules), Mix.stack(self._mixes).take(self._positions))
+        new, filled = self._ctx.alignment.source_ids < 0, self.filled_by_strategy > 0
         counts = {
             "target_tokens": self._ctx.target.size,
             "matched": self._ctx.alignment.counts(),
             "new": int((usable & new).sum()),
-            "covered": int((made & new).sum()),
-            "re_estimated": int((made & ~new).sum()),
+            "covered": int((filled & new).sum()),
+            "re_estimated": int((filled & ~new).sum()),
             "fallback": self.rules.count(FALLBACK),
             "unusable": self.rules.count(UNUSABLE),
             "learned_tokens": self._ctx.journal.tokens,
@@ -239,19 +239,19 @@ class _Draft:
 
 
 def _spans(rows: int, table: torch.Tensor) -> Iterator[slice]:
-    """Slices of rows that are small beside a table, and beside what the libraries take."""
+    """Slices of rows that take about 1 MiB each."""
     return row_blocks(rows, 4 * math.prod(table.shape[1:]), 2**20)
 
 
 def covered_by(part: Mix | Dense) -> npt.NDArray[np.bool_]:
-    """Which of the rows asked for a part covers, ``(asked,)``."""
+    """Which of the rows asked for a part covers, bool, ``(asked,)``."""
     if isinstance(part, Mix):
         return part.covered
     return np.ones(len(part), np.bool_) if part.covered is None else part.covered
 
 
 def plans_by_role(strategy: Strategy, plan: Plan, roles: frozenset[Role]) -> dict[Role, Mix | Dense]:
-    """One plan for each table: a Mix serves all; Dense rows must name their table; a bias nobody set stays the mean."""
+    """One plan for each table: a Mix serves every table; finished rows must be given for each table of the model."""
     if isinstance(plan, Mix):
         return dict.fromkeys(sorted(roles), plan)
     plans = {Role.INPUT: plan} if isinstance(plan, Dense) else dict(plan)

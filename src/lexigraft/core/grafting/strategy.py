@@ -1,4 +1,4 @@
-"""The contract every initialisation strategy keeps: what it declares, and what it is given."""
+"""The strategy contract: what an initialization strategy declares, and the context that it plans from."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Body(StrEnum):
 
 @dataclass
 class Journal:
-    """What strategies spent and what a person should know about how they went; the one mutable part of a context.
+    """Log of what strategies learned on and of notes for the user; the one mutable part of a context.
 
     Attributes:
         tokens: Tokens of text that strategies learned on, repetitions included (what a comparison counts as cost).
@@ -52,11 +52,11 @@ class Journal:
     notes: list[str] = field(default_factory=list)
 
     def spend(self, tokens: int) -> None:
-        """Count tokens of text that a model saw while rows were being made."""
+        """Count tokens of text that a strategy learned on."""
         self.tokens += tokens
 
     def note(self, sentence: str) -> None:
-        """Keep a sentence, once."""
+        """Add a sentence, unless it is there already."""
         if sentence not in self.notes:
             self.notes.append(sentence)
 
@@ -68,7 +68,7 @@ class InitContext:
     Attributes:
         source: The source vocabulary.
         target: The target vocabulary.
-        alignment: Who matches whom.
+        alignment: Token matching: which source token each target token matched, by which rule.
         target_ids: The rows asked for, int64, in the order the plan must answer.
         roles: The tables of the body that the rows go to.
         tables: Source tables by role, ``(source, hidden)`` or ``(source,)``; use :meth:`table`.
@@ -77,7 +77,7 @@ class InitContext:
         device: Where a strategy that learns computes, by torch's name.
         memory_budget: Bytes that one block of work may take.
         logger: For progress.
-        journal: For tokens spent and sentences that belong into the report.
+        journal: For tokens learned on, and sentences for the report.
     """
 
     source: Vocabulary
@@ -98,7 +98,7 @@ class InitContext:
         return self.tables[role]
 
     def stored_table(self, role: Role) -> torch.Tensor:
-        """The same table in the dtype that it is held in, for who takes a few rows of it at a time. Read only."""
+        """The same table in its stored dtype, for strategies that take a few rows of it at a time. Read only."""
         return self.tables.as_stored(role)
 
     def blocks(self, rows: int, bytes_per_row: int) -> Iterator[slice]:

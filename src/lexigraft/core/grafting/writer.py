@@ -1,4 +1,4 @@
-"""Writing a graft as a folder: the body's shards are copied with new tables in them, the model is never in memory."""
+"""Writer of grafted checkpoints: shards are copied with the new tables in them, the model is never in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lexigraft.core.grafting.folder import (
     write_settings,
     write_tokenizer,
 )
-from lexigraft.core.grafting.pipeline import Transplant, in_memory
+from lexigraft.core.grafting.pipeline import PreparedGraft, in_memory
 from lexigraft.core.models.checkpoint import Checkpoint
 from lexigraft.core.models.checkpoint_rewrite import rewritten, rewritten_index
 from lexigraft.core.models.disk_model import DiskModel
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger("lexigraft")
 
 
-def write_graft(made: Transplant, out: Path, *, force: bool = False, verified: bool = True) -> dict[str, Any]:
+def write_graft(prepared: PreparedGraft, out: Path, *, force: bool = False, verified: bool = True) -> dict[str, Any]:
     """Write a grafted model as a whole folder that plain transformers loads.
 
-    A run that was killed is taken up by the next one with the same ``out``: shards that are as they should be stay.
+    A run that was killed is resumed by the next one with the same ``out``: shards that are complete are kept.
 
     Args:
-        made: The rows and the body.
+        prepared: The rows and the model on disk.
         out: The folder to write.
         force: Whether a folder that exists is replaced.
         verified: Whether the folder is read back and compared before it takes its place.
@@ -51,19 +51,19 @@ def write_graft(made: Transplant, out: Path, *, force: bool = False, verified: b
     Raises:
         LexigraftError: The folder exists, or the disk is full; nothing half-written stays.
     """
-    facts = dict(made.facts)
+    facts = dict(prepared.facts)
     started = time.perf_counter()
-    shards = [shard.path.name for shard in made.body.checkpoint.shards]
+    shards = [shard.path.name for shard in prepared.body.checkpoint.shards]
     with whole_folder(out, force, resume=shards) as folder:
-        if made.body.layout is None:
-            logger.warning("%s stores its tables under unknown names: all of it is loaded", made.body.path)
-            grafted = in_memory(made)
-            write_model(folder, grafted.model, made.vocabulary)
+        if prepared.body.layout is None:
+            logger.warning("%s stores its tables under unknown names: all of it is loaded", prepared.body.path)
+            grafted = in_memory(prepared)
+            write_model(folder, grafted.model, prepared.vocabulary)
             if verified:
                 verify_model(folder, grafted.model)
         else:
-            facts["shards"] = _stream(made, folder, verified)
-        write_provenance(folder, made.rows.provenance, made.vocabulary)
+            facts["shards"] = _stream(prepared, folder, verified)
+        write_provenance(folder, prepared.rows.provenance, prepared.vocabulary)
         write_card(folder, facts)
         facts["seconds"] = {**facts["seconds"], "save": round(time.perf_counter() - started, 4)}
         facts["peak_rss_bytes"] = peak_rss_bytes()
@@ -71,25 +71,25 @@ def write_graft(made: Transplant, out: Path, *, force: bool = False, verified: b
     return facts | {"out": str(out)}
 
 
-def _stream(made: Transplant, folder: Path, verified: bool) -> dict[str, int]:
+def _stream(prepared: PreparedGraft, folder: Path, verified: bool) -> dict[str, int]:
     """Write weights, index, settings and tokenizer; returns how many shards were written and how many kept."""
-    replaced = replacements(made)
+    replaced = replacements(prepared)
     counts = {"written": 0, "kept": 0}
-    cached = _memory_holds_twice(made.body.checkpoint)
-    for shard in made.body.checkpoint.shards:
+    cached = _memory_holds_twice(prepared.body.checkpoint)
+    for shard in prepared.body.checkpoint.shards:
         pieces, path = rewritten(shard, replaced), folder / shard.path.name
         kept = is_made_of(path, pieces)
         if not kept:
             write_pieces(path, pieces, cached=cached)
         counts["kept" if kept else "written"] += 1
         logger.info("%s: %s", shard.path.name, "kept" if kept else "written")
-    index = rewritten_index(made.body.checkpoint, replaced, made.skeleton.num_parameters())
+    index = rewritten_index(prepared.body.checkpoint, replaced, prepared.skeleton.num_parameters())
     if index is not None:
         (folder / index[0]).write_text(index[1], encoding="utf-8")
-    write_settings(folder, made.skeleton)
-    write_tokenizer(folder, made.skeleton, made.vocabulary)
+    write_settings(folder, prepared.skeleton)
+    write_tokenizer(folder, prepared.skeleton, prepared.vocabulary)
     if verified:
-        verify_tables(folder, made, replaced)
+        verify_tables(folder, prepared, replaced)
     return counts
 
 
@@ -99,41 +99,43 @@ def _memory_holds_twice(checkpoint: Checkpoint) -> bool:
     return 2 * size <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
-def replacements(made: Transplant) -> dict[str, torch.Tensor]:
+def replacements(prepared: PreparedGraft) -> dict[str, torch.Tensor]:
     """Every tensor of the body's checkpoint that changes, by its name there."""
-    layout = made.body.layout
+    layout = prepared.body.layout
     assert layout is not None
-    replaced = {name: made.rows.tables[role] for role, names in layout.names.items() for name in names}
-    for role, table in tables_of(made.skeleton).by_role.items():
-        # Resizing may have brought copies together: BERT's head bias is stored twice when nothing is tied.
-        replaced |= dict.fromkeys(made.body.stored_as(names_of(made.skeleton, table)), made.rows.tables[role])
-    moving = positions_that_move(made.body.skeleton, made.vocabulary.specials.get("pad"))
+    replaced = {name: prepared.rows.tables[role] for role, names in layout.names.items() for name in names}
+    for role, table in tables_of(prepared.skeleton).by_role.items():
+        # Resizing may have tied two copies of a table: BERT's head bias is stored twice when nothing is tied.
+        replaced |= dict.fromkeys(
+            prepared.body.stored_as(names_of(prepared.skeleton, table)), prepared.rows.tables[role]
+        )
+    moving = positions_that_move(prepared.body.skeleton, prepared.vocabulary.specials.get("pad"))
     for own, (_, old, new) in moving.items():
-        for name in made.body.stored_as([own]):
-            replaced[name] = moved_positions(read_tensor(made.body.checkpoint.tensors[name]), old, new)
+        for name in prepared.body.stored_as([own]):
+            replaced[name] = moved_positions(read_tensor(prepared.body.checkpoint.tensors[name]), old, new)
     return replaced
 
 
-def verify_tables(folder: Path, made: Transplant, replaced: Mapping[str, torch.Tensor]) -> None:
-    """Read a folder back as any graft would: the tables where its model class looks for them, bit for bit.
+def verify_tables(folder: Path, prepared: PreparedGraft, replaced: Mapping[str, torch.Tensor]) -> None:
+    """Open the written folder and compare: ties, every tensor's dtype and shape, replaced tensors bit for bit.
 
     Raises:
-        RuntimeError: The folder is not the graft; nothing should be kept of it.
+        RuntimeError: The folder differs from the graft; it must not be kept.
     """
     from transformers import AutoTokenizer
 
-    again = DiskModel(str(folder))
-    if again.layout != made.body.layout:
+    reloaded = DiskModel(str(folder))
+    if reloaded.layout != prepared.body.layout:
         raise RuntimeError("tables or ties did not survive writing")
-    for name, before in made.body.checkpoint.tensors.items():
-        after = again.checkpoint.tensors[name]
+    for name, before in prepared.body.checkpoint.tensors.items():
+        after = reloaded.checkpoint.tensors[name]
         shape = tuple(replaced[name].shape) if name in replaced else before.shape
         if (after.dtype, after.shape) != (before.dtype, shape):
             raise RuntimeError(f"{name} was written as {after.dtype} {after.shape}")
         if name in replaced and not holds(after.path, after.start, [Values(replaced[name], after.dtype)]):
             raise RuntimeError(f"{name} was written with other values")
-    for name, tensor in again.skeleton.state_dict().items():
-        for stored in again.stored_as([name]):
-            if again.checkpoint.tensors[stored].shape != tensor.shape:
+    for name, tensor in reloaded.skeleton.state_dict().items():
+        for stored in reloaded.stored_as([name]):
+            if reloaded.checkpoint.tensors[stored].shape != tensor.shape:
                 raise RuntimeError(f"{stored} has the wrong shape for its model: {tuple(tensor.shape)} is expected")
     AutoTokenizer.from_pretrained(folder)

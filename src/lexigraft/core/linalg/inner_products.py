@@ -1,4 +1,4 @@
-"""Inner products of many queries with many anchors by tiles: bounds of all of them, exact values where they matter."""
+"""Inner products of queries with anchors, in tiles: upper bounds of all, exact values of the largest ones."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ if TYPE_CHECKING:
 
 
 GROUP = 32
-"""Neighbouring columns whose largest product is looked at first."""
+"""Adjacent columns in one group, whose maximum is compared before the single products."""
 
 TILE_COLUMNS = 2**13
-"""Wider tiles are not faster, and what is done with their products finds less of them in the cache."""
+"""Wider tiles are not faster, and fewer of their products are still in the cache when they are used."""
 
-NARROW = 0.01
-"""How far apart, as a share of the vectors' lengths, bounds and products may be on average for bounds to pay."""
+MEAN_GAP = 0.01
+"""Largest mean gap between bounds and products, as a share of the vectors' lengths, at which bounds save time."""
 
-ENOUGH, SAMPLE = 256, 2**13
-"""Pairs for each vector from which on it pays to look for bounds; of how many vectors a side is known well enough."""
+MIN_PAIRS, SAMPLE = 256, 2**13
+"""Pairs per vector from which on bounds save time; vectors of each side that are sampled to find the directions."""
 
 ROUNDING, BOUND_ROUNDING = 1e-6, 1e-5
 
 SHORTEST = 1e-12
-"""What the length of a vector counts as at least where it divides: zeros have a direction nowhere."""
+"""Smallest length that a vector is divided by: zero vectors stay zero."""
 
 
 class Products:
-    """``queries @ anchors.T + offsets``, of which a tile holds upper bounds that are seldom far from the values.
+    """The matrix ``queries @ anchors.T + offsets`` in tiles of upper bounds, most of them close to the values.
 
-    Where few directions hold nearly all of the vectors' length, as they do of static vectors learned from little text,
-    a bound is the product in the leading principal directions plus the product of the lengths that are left, by Cauchy
-    and Schwarz: a matrix product of a fraction of the work. Elsewhere the bounds are the products themselves.
+    Where a few principal directions hold nearly all of the vectors' length, as in static vectors learned from little
+    text, a bound is the product in these directions plus the product of the residual lengths (Cauchy-Schwarz): a matrix
+    product of a fraction of the cost. Elsewhere the bounds are the products themselves.
 
     Source: Li, Chan, Yiu & Mamoulis, "FEXIPRO: Fast and Exact Inner Product Retrieval in Recommender Systems", SIGMOD
     2017; here as matrix products over all pairs.
@@ -42,13 +42,13 @@ class Products:
     Args:
         queries: float32, ``(rows, dim)``.
         anchors: float32, ``(columns, dim)``.
-        offsets: What is added to every product with an anchor, ``(columns,)``; such products are not bounded.
-        temperature: Where given, vectors count by their direction alone: the products are cosines over it. No copy of
-            the vectors is made for that.
+        offsets: Added to every product with an anchor, ``(columns,)``; a tile then holds the products themselves.
+        temperature: Where given, the products are cosines divided by it. Vectors are normalized slice by slice, which
+            needs no copy of all of them.
 
     Attributes:
-        columns: How many anchors there are.
-        slack: What rounding may add to a product of each row, ``(rows, 1)``.
+        columns: Number of anchors.
+        slack: How much rounding may add to a product of each row, ``(rows, 1)``.
     """
 
     def __init__(
@@ -70,15 +70,15 @@ class Products:
         self.slack = (BOUND_ROUNDING if self.bounded else ROUNDING) * self._queries.lengths * longest
         self._left, self._right = sides
         if basis is not None:
-            self._left, self._right = (_Side(side.with_rest(basis)) for side in sides)
-            _take_sparse_warning()
-            self._rests = group_maxima(_padded(self._right.vectors[:, -1][None], 0.0))
+            self._left, self._right = (_Side(side.with_residual(basis)) for side in sides)
+            _trigger_sparse_warning()
+            self._residuals = group_maxima(_padded(self._right.vectors[:, -1][None], 0.0))
         self._memory = threading.local()
 
     def tile(self, rows: slice, columns: slice) -> torch.Tensor:
-        """Upper bounds of a tile, ``(rows, width)``; the same thread's next tile takes their place.
+        """Upper bounds of a tile, ``(rows, width)``; the same thread's next tile overwrites them.
 
-        The width is a multiple of 32; beyond the last anchor lies minus infinity.
+        The width is a multiple of 32; columns beyond the last anchor hold minus infinity.
         """
         import torch
 
@@ -86,16 +86,16 @@ class Products:
         width = -(-len(right) // GROUP) * GROUP
         if len(getattr(self._memory, "values", ())) < len(left) * width:
             self._memory.values = left.new_empty(len(left) * width)
-        found = self._memory.values[: len(left) * width].view(len(left), width)
-        found[:, len(right) :] = -torch.inf
+        bounds = self._memory.values[: len(left) * width].view(len(left), width)
+        bounds[:, len(right) :] = -torch.inf
         if self._offsets is None:
-            torch.mm(left, right.T, out=found[:, : len(right)])
+            torch.mm(left, right.T, out=bounds[:, : len(right)])
         else:
-            torch.addmm(self._offsets[columns], left, right.T, out=found[:, : len(right)])
-        return found
+            torch.addmm(self._offsets[columns], left, right.T, out=bounds[:, : len(right)])
+        return bounds
 
-    def below(self, rows: slice, maxima: torch.Tensor, start: int) -> torch.Tensor:
-        """What the largest product of each group is at least.
+    def group_lower_bounds(self, rows: slice, maxima: torch.Tensor, start: int) -> torch.Tensor:
+        """Lower bounds of the largest product of each group.
 
         Args:
             rows: The rows of a tile.
@@ -105,16 +105,16 @@ class Products:
         if not self.bounded:
             return maxima
         first = start // GROUP
-        return maxima - 2 * self._left.vectors[rows, -1:] * self._rests[:, first : first + maxima.shape[1]]
+        return maxima - 2 * self._left.vectors[rows, -1:] * self._residuals[:, first : first + maxima.shape[1]]
 
     def exact(self, start: int, rows: torch.Tensor, columns: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
-        """The products themselves of some pairs whose bounds are known.
+        """Exact products of some pairs.
 
         Args:
             start: The first row of the tile that they came from.
-            rows: Counted from there, ascending, ``(pairs,)``.
-            columns: Ascending within each row, ``(pairs,)``.
-            bounds: ``(pairs,)``.
+            rows: Rows of the pairs, counted from ``start``, ascending, ``(pairs,)``.
+            columns: Columns of the pairs, ascending within each row, ``(pairs,)``.
+            bounds: Their bounds in the tile, ``(pairs,)``.
         """
         if not self.bounded or not len(rows):
             return bounds
@@ -123,14 +123,14 @@ class Products:
         count = int(rows[-1]) + 1
         pointers = torch.cat([rows.new_zeros(1), rows.bincount(minlength=count).cumsum(0)])
         shape, zeros = (count, self.columns), torch.zeros_like(bounds)
-        at = torch.sparse_csr_tensor(pointers, columns, zeros, shape, check_invariants=False)
+        pattern = torch.sparse_csr_tensor(pointers, columns, zeros, shape, check_invariants=False)
         part = self._queries[start : start + count]
-        found = torch.sparse.sampled_addmm(at, part, self._anchors.vectors.T, beta=0).values()
-        return found if self._anchors.divisors is None else found.div_(self._anchors.divisors[columns, 0])
+        products = torch.sparse.sampled_addmm(pattern, part, self._anchors.vectors.T, beta=0).values()
+        return products if self._anchors.divisors is None else products.div_(self._anchors.divisors[columns, 0])
 
 
 class _Side:
-    """Vectors, divided by their length times a factor where one is given: whenever a part of them is asked for."""
+    """Queries or anchors; with a factor, a slice of them is divided by the vectors' lengths times the factor."""
 
     def __init__(self, vectors: torch.Tensor, factor: float | None = None) -> None:
         self.vectors, self.divisors = vectors, None
@@ -145,21 +145,21 @@ class _Side:
     def __getitem__(self, span: slice) -> torch.Tensor:
         return self.vectors[span] if self.divisors is None else self.vectors[span] / self.divisors[span]
 
-    def with_rest(self, basis: torch.Tensor) -> torch.Tensor:
-        """Coordinates in the leading directions, and the length of what they leave out, or that rounding may hide."""
-        found = self.vectors.new_empty(len(self), basis.shape[1] + 1)
-        leading = found[:, :-1]
+    def with_residual(self, basis: torch.Tensor) -> torch.Tensor:
+        """Coordinates in the leading directions, then an upper bound of the residual length, rounding included."""
+        coordinates = self.vectors.new_empty(len(self), basis.shape[1] + 1)
+        leading = coordinates[:, :-1]
         leading.copy_(self.vectors @ basis)
         if self.divisors is not None:
             leading /= self.divisors
-        rest = (1 + ROUNDING) * self.lengths.square() - leading.square().sum(1, keepdim=True)
-        found[:, -1:] = rest.clamp_min_(0).sqrt_()
-        return found
+        residual = (1 + ROUNDING) * self.lengths.square() - leading.square().sum(1, keepdim=True)
+        coordinates[:, -1:] = residual.clamp_min_(0).sqrt_()
+        return coordinates
 
 
 @cache
-def _take_sparse_warning() -> None:
-    """Have torch say now, to nobody, what it says once of sparse matrices: which warnings count is no thread's own."""
+def _trigger_sparse_warning() -> None:
+    """Trigger torch's one-time sparse CSR warning here, suppressed: warning filters are per process, not per thread."""
     import torch
 
     with warnings.catch_warnings():
@@ -168,7 +168,7 @@ def _take_sparse_warning() -> None:
 
 
 def group_maxima(scores: torch.Tensor) -> torch.Tensor:
-    """The largest of each 32 neighbouring columns, ``(rows, groups)``, of scores ``(rows, 32 * groups)``."""
+    """The maximum of each 32 adjacent columns, ``(rows, groups)``, of scores ``(rows, 32 * groups)``."""
     return scores.unflatten(1, (-1, GROUP)).amax(2)
 
 
@@ -179,21 +179,21 @@ def _padded(scores: torch.Tensor, value: float) -> torch.Tensor:
 
 
 def _leading_directions(queries: _Side, anchors: _Side) -> torch.Tensor | None:
-    """The fewest principal directions, ``(dim, depth)``, for narrow bounds; ``None`` where bounds would not pay."""
+    """The fewest principal directions that give close bounds, ``(dim, depth)``; ``None`` where bounds save no time."""
     import torch
 
     dim = queries.vectors.shape[1]
-    if len(queries) * len(anchors) < ENOUGH * (len(queries) + len(anchors)):
+    if len(queries) * len(anchors) < MIN_PAIRS * (len(queries) + len(anchors)):
         return None
-    some = (side[:: len(side) // SAMPLE + 1] for side in (queries, anchors))
-    moments = torch.stack([(v.T @ v).double() for v in some])
+    samples = (side[:: len(side) // SAMPLE + 1] for side in (queries, anchors))
+    moments = torch.stack([(v.T @ v).double() for v in samples])
     totals = moments.diagonal(dim1=1, dim2=2).sum(1)
     if not bool((totals.isfinite() & (totals > 0)).all()):
         return None
     moments /= totals[:, None, None]
     directions = torch.linalg.eigh(moments.sum(0)).eigenvectors.flip(1)
     shares = torch.einsum("id,sij,jd->sd", directions, moments, directions)
-    rests = (1 - shares.cumsum(1)).clamp_min(0)
-    depth = int((rests.prod(0).sqrt() > NARROW).sum()) + 1
-    depth = -(-(depth + 1) // 8) * 8 - 1  # with the rest, a multiple of 8
+    residuals = (1 - shares.cumsum(1)).clamp_min(0)
+    depth = int((residuals.prod(0).sqrt() > MEAN_GAP).sum()) + 1
+    depth = -(-(depth + 1) // 8) * 8 - 1  # with the residual, a multiple of 8
     return directions[:, :depth].float() if 2 * (depth + 1) <= dim else None

@@ -1,4 +1,4 @@
-"""Many small least-squares problems at once: each vector as a combination of a few rows of its own."""
+"""Batched small least-squares problems: each vector as a linear combination of a few rows of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fit_each(
     budget: int,
     affine: bool = False,
 ) -> npt.NDArray[np.float32]:
-    """Coefficients of each vector on the rows it names: the shortest that come closest to it.
+    """Least-squares coefficients of each vector on its own rows; those of least norm where there are several.
 
     ``c = v pinv(R)``; affine (barycentric coordinates, sum 1): ``c = 1/n + (v - mean) pinv(R - mean)``. The small
     systems are solved in double precision, those of similar size together.
@@ -51,9 +51,9 @@ def fit_each(
         block = order[span]
         columns = np.arange(counts[block].max())
         used = columns < counts[block, None]
-        places = np.where(used, pointers[block, None] + columns, pointers[block, None])
-        found = _coefficients(vectors[block], rows[ids[places]], torch.from_numpy(~used), affine)
-        weights[places[used]] = found.numpy()[used]
+        positions = np.where(used, pointers[block, None] + columns, pointers[block, None])
+        coefficients = _coefficients(vectors[block], rows[ids[positions]], torch.from_numpy(~used), affine)
+        weights[positions[used]] = coefficients.numpy()[used]
     return weights
 
 
@@ -66,9 +66,9 @@ def _coefficients(vectors: torch.Tensor, rows: torch.Tensor, unused: torch.Tenso
         return _solved(used @ used.mT, (goal @ used.mT)[:, 0], unused)
     counts = (~unused).sum(1)[:, None, None]
     mean = used.sum(1, keepdim=True) / counts
-    # About their mean the rows are dependent, their coefficients orthogonal to 1: the sum stays 1 by itself.
-    centred = (used - mean).masked_fill_(unused[:, :, None], 0)
-    offsets = _solved(centred @ centred.mT, ((goal - mean) @ centred.mT)[:, 0], unused)
+    # Centered rows add up to 0, so their least-norm coefficients do too: the sum of all stays 1.
+    centered = (used - mean).masked_fill_(unused[:, :, None], 0)
+    offsets = _solved(centered @ centered.mT, ((goal - mean) @ centered.mT)[:, 0], unused)
     return torch.where(unused, 0, offsets + 1 / counts[:, :, 0])
 
 
@@ -79,13 +79,13 @@ def _solved(gram: torch.Tensor, products: torch.Tensor, unused: torch.Tensor) ->
     largest = gram.diagonal(dim1=1, dim2=2).amax(1)
     factor, failed = torch.linalg.cholesky_ex(gram + torch.diag_embed(unused * largest[:, None]))
     heights = factor.diagonal(dim1=1, dim2=2)
-    sound = (failed == 0) & (heights.amin(1) ** 2 > RANK * largest)
-    found = torch.zeros_like(products)
-    if bool(sound.any()):
-        found[sound] = torch.cholesky_solve(products[sound][:, :, None], factor[sound])[:, :, 0]
-    if not bool(sound.all()):
-        values, axes = torch.linalg.eigh(gram[~sound])
+    full_rank = (failed == 0) & (heights.amin(1) ** 2 > RANK * largest)
+    solution = torch.zeros_like(products)
+    if bool(full_rank.any()):
+        solution[full_rank] = torch.cholesky_solve(products[full_rank][:, :, None], factor[full_rank])[:, :, 0]
+    if not bool(full_rank.all()):
+        values, axes = torch.linalg.eigh(gram[~full_rank])
         kept = values > RANK * values.amax(1, keepdim=True)
-        along = (axes.mT @ products[~sound][:, :, None])[:, :, 0] * torch.where(kept, 1 / values, 0)
-        found[~sound] = (axes @ along[:, :, None])[:, :, 0]
-    return found
+        along = (axes.mT @ products[~full_rank][:, :, None])[:, :, 0] * torch.where(kept, 1 / values, 0)
+        solution[~full_rank] = (axes @ along[:, :, None])[:, :, 0]
+    return solution

@@ -15,14 +15,14 @@ from lexigraft.core.utils.threads import parallel_map
 if TYPE_CHECKING:
     import torch
 
-_LOT = 64
-"""Blocks that one thread sums up before the next takes its turn: they share one room for what is computed."""
+_BLOCKS_PER_BATCH = 64
+"""Blocks that one thread sums up one after another in a single buffer."""
 
 
 def mean_and_deviation(
     table: torch.Tensor, ids: npt.NDArray[np.int64] | None = None, budget: int = 2**22
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and sample deviation of rows, per dimension; one row alone deviates by 0.
+    """Mean and sample deviation of rows, per dimension; the deviation of a single row is 0.
 
     Args:
         table: Of any float type, ``(source, hidden)``.
@@ -36,25 +36,25 @@ def mean_and_deviation(
 
     rows, width = len(table) if ids is None else len(ids), table.shape[1]
 
-    def taken(span: slice) -> torch.Tensor:
+    def chosen(span: slice) -> torch.Tensor:
         return table[span] if ids is None else table[ids[span]]
 
-    # Around a row near the mean, so that one pass over the table is as exact as two.
+    # Centered on a vector near the mean, so that one pass over the table is as exact as two.
     blocks = list(row_blocks(rows, 2 * 4 * width, budget))
-    near = taken(blocks[0]).float().mean(0)
+    near = chosen(blocks[0]).float().mean(0)
 
-    def sums_of(lot: Sequence[slice]) -> torch.Tensor:
-        found = torch.zeros(2, width, dtype=torch.float64)
-        # Of numpy's, as torch's are aligned, and glibc seldom uses what was freed of those again.
-        room = torch.from_numpy(np.empty((lot[0].stop - lot[0].start, width), np.float32))
-        for span in lot:
-            centred = room[: span.stop - span.start].copy_(taken(span)).sub_(near)
-            found[0] += centred.sum(0)
-            found[1] += centred.square_().sum(0)
-        return found
+    def sums_of(batch: Sequence[slice]) -> torch.Tensor:
+        sums = torch.zeros(2, width, dtype=torch.float64)
+        # Allocated by numpy: torch's memory is aligned, and glibc rarely reuses freed aligned blocks.
+        buffer = torch.from_numpy(np.empty((batch[0].stop - batch[0].start, width), np.float32))
+        for span in batch:
+            centered = buffer[: span.stop - span.start].copy_(chosen(span)).sub_(near)
+            sums[0] += centered.sum(0)
+            sums[1] += centered.square_().sum(0)
+        return sums
 
-    lots = (blocks[start : start + _LOT] for start in range(0, len(blocks), _LOT))
-    sums, squares = torch.stack(parallel_map(sums_of, lots)).sum(0)
+    batches = (blocks[n : n + _BLOCKS_PER_BATCH] for n in range(0, len(blocks), _BLOCKS_PER_BATCH))
+    sums, squares = torch.stack(parallel_map(sums_of, batches)).sum(0)
     deviation = ((squares - sums.square() / rows).clamp_min(0) / max(1, rows - 1)).sqrt()
     return (near.double() + sums / rows).float(), deviation.float()
 
@@ -63,7 +63,7 @@ def mean_row(table: torch.Tensor, budget: int = 2**24) -> torch.Tensor:
     """Mean of all rows of a table, ``(source, hidden)``, or of a bias, ``(source,)``, of any float type.
 
     Args:
-        table: Where the rows are.
+        table: The table or the bias.
         budget: Bytes for one block.
 
     Returns:
@@ -87,16 +87,16 @@ def mean_and_covariance(table: torch.Tensor, budget: int) -> tuple[torch.Tensor,
     mean = _mean(table, budget)
     total = torch.zeros(table.shape[1], table.shape[1], dtype=torch.float64)
     for block in _blocks(table, budget):
-        centred = block - mean.float()
-        total += (centred.T @ centred).double()
+        centered = block - mean.float()
+        total += (centered.T @ centered).double()
     return mean, total / len(table)
 
 
 def factor(covariance: torch.Tensor) -> torch.Tensor:
     """``L`` with ``L @ L.T`` equal to a covariance, whatever its rank.
 
-    Cholesky's where it exists; else, for a covariance without full rank, from the eigenvalues, those that rounding made
-    negative set to 0.
+    The Cholesky factor where it exists; for a covariance without full rank a factor from its eigenvalues, of which
+    those that rounding made negative are set to 0.
 
     Args:
         covariance: float64, ``(hidden, hidden)``, symmetric.
@@ -115,7 +115,7 @@ def factor(covariance: torch.Tensor) -> torch.Tensor:
 
 
 def all_finite(table: torch.Tensor) -> bool:
-    """Whether no value is NaN or infinite; nothing of the table's size is made to find out."""
+    """Whether no value is NaN or infinite, checked without a temporary of the table's size."""
     return not table.numel() or all(bool(extreme.isfinite()) for extreme in table.detach().aminmax())
 
 

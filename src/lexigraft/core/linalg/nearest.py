@@ -1,4 +1,4 @@
-"""Nearest neighbours by cosine or distance, exactly, in blocks that fit a memory budget."""
+"""Nearest neighbors by cosine or distance, exactly, in blocks that fit a memory budget."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 SIDE_ROWS = 512
-"""Rows of a block where each thread has one of its own."""
+"""Most rows of a block when each thread works on a block of its own."""
 
 
 def unit_rows(matrix: torch.Tensor) -> torch.Tensor:
@@ -59,7 +59,7 @@ def nearest_points(
     distances = torch.zeros(len(queries), k)
 
     def measure(span: slice) -> None:
-        # The expanded square loses small distances to rounding: those of the k are taken again, from the differences.
+        # The expanded square loses small distances to rounding: those of the k are recomputed from the differences.
         exact = (queries[span, None] - anchors[ids[span]]).norm(dim=2)
         distances[span], order = exact.sort(dim=1, stable=True)
         ids[span] = ids[span].gather(1, order)
@@ -72,14 +72,16 @@ def _best(scores: Products, rows: int, k: int, budget: int) -> tuple[torch.Tenso
     """The k largest scores of each row and their columns, best first."""
     import torch
 
-    def floor_of(some: torch.Tensor) -> torch.Tensor:
-        return some.topk(k, dim=1).values[:, -1:] if some.shape[1] >= k else some.new_full((len(some), 1), -torch.inf)
+    def floor_of(entries: torch.Tensor) -> torch.Tensor:
+        if entries.shape[1] < k:
+            return entries.new_full((len(entries), 1), -torch.inf)
+        return entries.topk(k, dim=1).values[:, -1:]
 
     values, ids = torch.zeros(rows, k), torch.zeros(rows, k, dtype=torch.int64)
 
     def find(span: slice) -> None:
-        found, columns = large_entries(scores, span, floor_of, most=k)
-        values[span], order = found.topk(k, dim=1)
+        entries, columns = large_entries(scores, span, floor_of, most=k)
+        values[span], order = entries.topk(k, dim=1)
         ids[span] = columns.gather(1, order)
 
     parallel_map(find, thread_blocks(rows, tile_row_bytes(scores), budget))
@@ -91,7 +93,7 @@ def tile_row_bytes(scores: Products) -> int:
 
 
 def thread_blocks(rows: int, bytes_per_row: int, budget: int) -> Iterator[slice]:
-    """Blocks such that as many as torch has threads fit the budget together, and each thread gets some."""
+    """Row blocks such that one block per torch thread fits the budget, and every thread gets some blocks."""
     import torch
 
     threads = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""Which atom has the largest inner product with a residual: the work of a matching pursuit, two exact ways."""
+"""Atom selection in matching pursuit: the largest inner product with each residual, exactly, in two ways."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     import torch
 
 ENTRIES = 2**23
-"""Scores of one block of rows: enough to keep the processor busy, few enough to stay near it."""
+"""Scores of one block of rows: enough to keep the processor busy, few enough to stay in its caches."""
 GROUP = 64
-"""Atoms whose largest score is looked at together."""
+"""Adjacent atoms in one group, whose maximum score is compared before the single scores."""
 PART = 256
-"""Columns gathered together: rows this short are fetched ahead, longer ones take up to 1.6 times as long."""
-CROWD = 64
+"""Columns gathered together: rows this short are prefetched, longer ones take up to 1.6 times as long."""
+MAX_CANDIDATES = 64
 """A row with more candidates than this is scored without the Gram matrix."""
 SHARED, SHARE = 16, 0.02
-"""At most so many shared directions, each with at least this share of the atoms' squared length."""
+"""Most shared directions, and the least share of the atoms' squared length that each of them holds."""
 GATHER = 6.0
-"""Multiply-adds of a matrix product in the time that one entry of the Gram matrix takes to gather (measured on CPU)."""
+"""Multiply-adds of a matrix product that take as long as gathering one entry of a Gram matrix (measured on CPU)."""
 ROUNDING = 2.0**-11
 """Relative rounding of half precision."""
 
@@ -40,7 +40,7 @@ class Scores(Protocol):
         ...
 
     def budget(self, budget: int) -> int:
-        """What is left of a budget for one block."""
+        """The part of a memory budget that one block may take."""
         ...
 
     def begin(self, vectors: torch.Tensor) -> None:
@@ -52,7 +52,7 @@ class Scores(Protocol):
         ...
 
 
-def gram_pays(rows: int, atoms: int, dim: int, k: int, budget: int) -> bool:
+def gram_saves_time(rows: int, atoms: int, dim: int, k: int, budget: int) -> bool:
     """Whether scores through the Gram matrix fit half the budget and are faster than multiplying all residuals out."""
     fits = 2 * (atoms + SHARED + _block(atoms, dim, k)) * _columns(atoms) <= budget // 2
     direct = rows * k * dim
@@ -64,7 +64,7 @@ def _columns(atoms: int) -> int:
 
 
 def _block(atoms: int, dim: int, k: int) -> int:
-    """The most rows in a block: neither their scores nor the atoms they take should leave the processor's caches."""
+    """The most rows in a block: their scores and the atoms they take should stay in the processor's caches."""
     return max(32, ENTRIES // max(_columns(atoms), k * dim))
 
 
@@ -82,7 +82,7 @@ class ExactScores:
         self.bytes_per_row = width * (2 * len(atoms) + 3 * k * atoms.shape[1]) + 24 * k * k
 
     def budget(self, budget: int) -> int:
-        """All of it, but no more than keeps a block near the processor."""
+        """All of it, but no more than keeps a block in the processor's caches."""
         return min(budget, self.bytes_per_row * self._block)
 
     def begin(self, vectors: torch.Tensor) -> None:
@@ -97,20 +97,20 @@ class GramScores:
     """Batch OMP (Rubinstein, Zibulevsky & Elad 2008): ``<r, a> = <v, a> - sum_j c_j G[j, a]``, from a Gram matrix.
 
     The matrix and the scores are held in half precision, which halves the memory and the time; they only choose
-    candidates. With ``u = 2^-11``, what is stored, its factor and the result are each off by at most a factor
+    candidates. With ``u = 2^-11``, a stored number, its factor and the result are each off by at most a factor
     ``1 + u``, so a score is off by less than ``e = 2u (max|<v, a>| + sum_j |c_j| max_a |G[j, a]|) + u |score|``. Every
     atom within ``2e`` of the best is a candidate, and candidates are compared by exact inner products.
 
-    Two things keep e small beside the scores. Directions that most atoms share, such as their mean, are split off: G
-    and v are what is left of the atoms without them, and each gives one more term, the residual along it times the
-    atoms along it, as small as the residual is. And a row with too many candidates is multiplied out once and goes on
-    from there: its residual takes the place of v, and the changes of c since then that of c.
+    Two things keep e small beside the scores. Directions that most atoms share, such as their mean, are projected out:
+    G and ``<v, a>`` are computed without them, and each adds one more term, the residual's coordinate times the atoms'
+    coordinates, which is as small as the residual. And a row with too many candidates is scored exactly once and
+    restarts from there: its residual replaces v, and the changes of c since then replace c.
     """
 
-    def __init__(self, atoms: torch.Tensor, k: int, budget: int, crowd: int = CROWD) -> None:
+    def __init__(self, atoms: torch.Tensor, k: int, budget: int, max_candidates: int = MAX_CANDIDATES) -> None:
         import torch
 
-        self._crowd = crowd
+        self._max_candidates = max_candidates
         self.dtype, self.atoms, self._block = torch.float32, atoms, _block(len(atoms), atoms.shape[1], k)
         count, columns = len(atoms), _columns(len(atoms))
         self.bytes_per_row = 4 * count + 2 * 2 * columns + 4 * 3 * k * atoms.shape[1] + 24 * k * k
@@ -135,11 +135,11 @@ class GramScores:
             self._reach[right] = torch.maximum(self._reach[right], _as_float(sizes.amax(0)))
 
     def budget(self, budget: int) -> int:
-        """The half that the Gram matrix leaves, but no more rows than there is room for beside it."""
+        """The half that the Gram matrix leaves, but no more than the rows allocated below it need."""
         return min(budget // 2, self.bytes_per_row * self._block)
 
     def begin(self, vectors: torch.Tensor) -> None:
-        """Put the inner products with the vectors themselves below the Gram matrix: one more row to gather."""
+        """Store the inner products with the vectors themselves below the Gram matrix, as one more row to gather."""
         import torch
 
         self._start = torch.arange(self._above, self._above + len(vectors))[:, None]
@@ -159,15 +159,15 @@ class GramScores:
 
         new = weights.shape[1] - self._start_weights.shape[1]
         self._start_weights = torch.nn.functional.pad(self._start_weights, (0, new))
-        places = torch.cat([taken, self._shared_rows], 1)
+        positions = torch.cat([taken, self._shared_rows], 1)
         factors = torch.cat([(self._start_weights - weights).float(), residual @ self._shared], 1).half()
-        scores = self._sums(torch.cat([self._start, places], 1), torch.nn.functional.pad(factors, (1, 0), value=1.0))
+        scores = self._sums(torch.cat([self._start, positions], 1), torch.nn.functional.pad(factors, (1, 0), value=1.0))
         # Without their sign, halves are ordered as the integers with the same bits are.
         bits = scores.view(torch.int16).bitwise_and_(0x7FFF).scatter_(1, taken, 0).view(len(residual), -1, GROUP)
         peaks = bits.amax(2)
         best = _as_float(peaks.amax(1))
         sizes = factors.float().abs_()
-        error = ROUNDING * (2 * self._start_reach + 2 * (sizes * self._reach[places]).sum(1) + best)
+        error = ROUNDING * (2 * self._start_reach + 2 * (sizes * self._reach[positions]).sum(1) + best)
         # Numbers too small for half precision, and the rounding of single precision, add no more than this.
         error += 2.0**-18 * (1 + sizes.sum(1))
         least = best - 2 * error
@@ -176,28 +176,28 @@ class GramScores:
         rows, groups = (peaks >= bound[:, None]).nonzero(as_tuple=True)
         hits, members = (bits[rows, groups] >= bound[rows, None]).nonzero(as_tuple=True)
         rows, atoms = rows[hits], groups[hits] * GROUP + members
-        sure &= rows.bincount(minlength=len(residual)) <= self._crowd
-        found = self._best_of(residual, rows[sure[rows]], atoms[sure[rows]])
+        sure &= rows.bincount(minlength=len(residual)) <= self._max_candidates
+        best_atoms = self._best_of(residual, rows[sure[rows]], atoms[sure[rows]])
         crowded = (~sure).nonzero().squeeze(1)
         if len(crowded):
-            found[crowded] = self._restarted(crowded, residual[crowded], taken[crowded], weights[crowded])
-        return found
+            best_atoms[crowded] = self._restarted(crowded, residual[crowded], taken[crowded], weights[crowded])
+        return best_atoms
 
-    def _sums(self, places: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    def _sums(self, positions: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
         """For each row the sum of some rows of the table times their factors, half precision, ``(rows, columns)``."""
         import torch
 
         parts = torch.arange(self._table.shape[1] // PART)[:, None]
         sums = torch.nn.functional.embedding_bag(
-            (places[:, None] * len(parts) + parts).flatten(0, 1),
+            (positions[:, None] * len(parts) + parts).flatten(0, 1),
             self._table.view(-1, PART),
             per_sample_weights=factors[:, None].expand(-1, len(parts), -1).flatten(0, 1),
             mode="sum",
         )
-        return sums.view(len(places), -1)
+        return sums.view(len(positions), -1)
 
     def _best_of(self, residual: torch.Tensor, rows: torch.Tensor, atoms: torch.Tensor) -> torch.Tensor:
-        """The best candidate of each row by exact inner products; of equals the first."""
+        """The best candidate of each row by exact inner products; the first on ties."""
         import torch
 
         products = (residual[rows] * self.atoms[atoms]).sum(1).abs_()
@@ -209,7 +209,7 @@ class GramScores:
     def _restarted(
         self, rows: torch.Tensor, residual: torch.Tensor, taken: torch.Tensor, weights: torch.Tensor
     ) -> torch.Tensor:
-        """The best of all atoms by exact inner products, from which these rows go on."""
+        """The best of all atoms by exact inner products, from which these rows restart."""
         products = residual @ self.atoms.T
         best = products.abs().scatter_(1, taken, -1).argmax(1)
         self._start_weights[rows] = weights

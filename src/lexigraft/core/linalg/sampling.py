@@ -1,4 +1,4 @@
-"""Rows drawn around the source table's own distribution: the fallback, and what the random strategies share."""
+"""Random rows from a normal distribution fitted to the source table, for the fallback and the random strategies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
 Draw = Callable[[int, "torch.Generator"], "torch.Tensor"]
-"""Gives so many rows, float32, ``(n, hidden)``, or values of a bias, ``(n,)``, from a source of randomness."""
+"""Draws n rows, float32, ``(n, hidden)``, or n values of a bias, ``(n,)``, with a generator."""
 
 
 def normal_draw(table: torch.Tensor) -> Draw:
@@ -29,7 +29,7 @@ def normal_draw(table: torch.Tensor) -> Draw:
 
 
 def mean_draw(table: torch.Tensor) -> Draw:
-    """The mean row of a table, ``(source, hidden)``, or the mean of a bias, ``(source,)``, again and again."""
+    """The mean row of a table, ``(source, hidden)``, or the mean of a bias, ``(source,)``, repeated."""
     mean = mean_row(table)
     return lambda n, generator: _repeated(mean, n)
 

@@ -1,4 +1,4 @@
-"""Sparsemax by rows: exact, at the cost of one look at each score."""
+"""Row-wise sparsemax, exact, in one pass over the scores."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def sparsemax_rows(scores: Products, rows: slice) -> tuple[torch.Tensor, torch.T
     """Project rows of scores on the simplex, keeping only the entries that stay above zero.
 
     ``w = max(z - tau, 0)`` with ``sum(w) = 1`` (Martins & Astudillo 2016). Fewer or smaller entries never raise tau, so
-    the tau of some of a row's entries is a floor under the row's own, and the few entries above that floor decide the
-    row. Scores are taken relative to the row's maximum, which changes no weight and keeps sums accurate.
+    the tau of some of a row's entries is a lower bound of the row's own, and the few entries above that bound decide
+    the row. Scores are taken relative to the row's maximum, which changes no weight and keeps sums accurate.
 
     Args:
         scores: Inner products, at least one column.
@@ -28,7 +28,7 @@ def sparsemax_rows(scores: Products, rows: slice) -> tuple[torch.Tensor, torch.T
     import torch
 
     values, columns = large_entries(scores, rows, _floor)
-    # Double, so that no sum depends on the longest row beside it.
+    # Double precision, so that no sum depends on the width that the longest row sets.
     shifted = (values - values.amax(1, keepdim=True)).clamp_min(-2).double()
     weights = (shifted - _threshold(shifted)).to(values.dtype)
     kept = weights > 0
@@ -39,7 +39,7 @@ def sparsemax_rows(scores: Products, rows: slice) -> tuple[torch.Tensor, torch.T
 
 def _floor(scores: torch.Tensor) -> torch.Tensor:
     highest = scores.amax(1, keepdim=True)
-    # Below -1 nothing has weight; infinity times 0 would be no number.
+    # Entries below -1 have no weight; infinity times 0 would be NaN.
     floor = highest + _threshold((scores - highest).clamp_min(-2))
     return floor - 1e-6 * (1 + highest.abs())
 
@@ -47,14 +47,14 @@ def _floor(scores: torch.Tensor) -> torch.Tensor:
 def _threshold(shifted: torch.Tensor) -> torch.Tensor:
     """Tau of each row, ``(rows, 1)``, for scores relative to the row's largest.
 
-    It is the fixed point of ``tau = (sum of entries above tau - 1) / their number`` (Michelot 1986): entries only ever
-    leave, so a few passes end exactly. Rounding must not let one come back, or it would leave and come back for ever.
+    It is the fixed point of ``tau = (sum of entries above tau - 1) / their number`` (Michelot 1986): entries are only
+    ever removed, so a few passes end exactly. Rounding must not add one again, or the loop would never end.
     """
     import torch
 
     tau = torch.full_like(shifted[:, :1], -1.0)
     size = torch.zeros_like(tau)
-    # Sums of rows as products with ones: a third of the time that comparing to booleans and adding them up takes.
+    # Row sums as products with ones take a third of the time of comparing to booleans and adding these up.
     above, ones = torch.empty_like(shifted), torch.ones_like(shifted[:1]).T
     while True:
         torch.gt(shifted, tau, out=above)

@@ -1,4 +1,4 @@
-"""The large entries of each row of products, by way of the maxima of small groups: exact, and looked at once."""
+"""Entries above a threshold in each row of products, found exactly in one pass through group maxima."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def large_entries(
     """Every entry that may lie above the floor of its row.
 
     Args:
-        products: Where entries come from.
-        rows: Whose.
-        floor_of: The floor under the entries looked for, ``(rows, 1)``, from some entries of each row,
-            ``(rows, some)``; smaller or fewer entries must not raise it.
+        products: The products.
+        rows: Which rows of them.
+        floor_of: Computes the threshold of each row, ``(rows, 1)``, from some entries of each row, ``(rows, some)``;
+            smaller or fewer entries must not raise it.
         most: How many entries of a row are wanted at most.
 
     Returns:
@@ -38,12 +38,12 @@ def large_entries(
         values, columns = _still_large(values, columns, floor, most)
         tile = products.tile(rows, slice(start, start + TILE_COLUMNS))
         maxima = group_maxima(tile)
-        # Of each group one entry is at least so large, and all of these are different entries.
-        floor = floor_of(torch.cat([values, products.below(rows, maxima, start)], dim=1)) - slack
-        floor = floor.clamp_min(torch.finfo(floor.dtype).min)  # what pads a tile is no entry
-        owners, places, bounds = _entries_from(tile, maxima, floor)
-        found = products.exact(rows.start, owners, places + start, bounds)
-        values, columns = _joined(values, columns, _by_row(owners, len(slack)), found, places + start)
+        # Each group has an entry at least as large as its bound, and these are different entries.
+        floor = floor_of(torch.cat([values, products.group_lower_bounds(rows, maxima, start)], dim=1)) - slack
+        floor = floor.clamp_min(torch.finfo(floor.dtype).min)  # the padding of a tile is no entry
+        owners, positions, bounds = _entries_from(tile, maxima, floor)
+        exact = products.exact(rows.start, owners, positions + start, bounds)
+        values, columns = _append(values, columns, _by_row(owners, len(slack)), exact, positions + start)
     if products.columns > TILE_COLUMNS:
         columns, order = columns.sort(dim=1)
         values = values.gather(1, order)
@@ -53,7 +53,7 @@ def large_entries(
 def _still_large(
     values: torch.Tensor, columns: torch.Tensor, floor: torch.Tensor, most: int | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Without those that fell below the floor, and no more than are wanted."""
+    """Drop entries that fell below the floor, and those beyond the wanted number."""
     width = int((values >= floor).sum(1).amax()) if values.numel() else 0
     values, order = values.topk(width if most is None else min(width, most), dim=1)
     return values, columns.gather(1, order)
@@ -65,33 +65,33 @@ def _entries_from(
     """Rows, columns and values of the entries at or above their row's floor, row by row in the order of the columns."""
     rows, groups = (maxima >= floor).nonzero(as_tuple=True)
     members = tile.view(-1, GROUP).index_select(0, rows * maxima.shape[1] + groups)
-    owners, places = (members >= floor[rows]).nonzero(as_tuple=True)
-    return rows[owners], groups[owners] * GROUP + places, members[owners, places]
+    owners, positions = (members >= floor[rows]).nonzero(as_tuple=True)
+    return rows[owners], groups[owners] * GROUP + positions, members[owners, positions]
 
 
 def _by_row(rows: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, int]:
-    """Of entries row by row: their rows, the place of each within its row, and the length of the longest row."""
+    """For entries sorted by row: their rows, the position of each within its row, and the length of the longest row."""
     import torch
 
     lengths = rows.bincount(minlength=count)
     starts = lengths.cumsum(0) - lengths
-    places = torch.arange(len(rows), device=rows.device) - starts[rows]
-    return rows, places, int(lengths.amax()) if count else 0
+    positions = torch.arange(len(rows), device=rows.device) - starts[rows]
+    return rows, positions, int(lengths.amax()) if count else 0
 
 
-def _joined(
+def _append(
     values: torch.Tensor,
     columns: torch.Tensor,
-    at: tuple[torch.Tensor, torch.Tensor, int],
-    more: torch.Tensor,
-    where: torch.Tensor,
+    layout: tuple[torch.Tensor, torch.Tensor, int],
+    new_values: torch.Tensor,
+    new_columns: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Entries kept so far and those of another tile, side by side."""
+    """Append the entries of another tile, laid out by :func:`_by_row`, to those kept so far."""
     import torch
 
-    rows, places, width = at
-    new = values.new_full((len(values), width), -torch.inf)
-    new[rows, places] = more
+    rows, positions, width = layout
+    appended = values.new_full((len(values), width), -torch.inf)
+    appended[rows, positions] = new_values
     ids = columns.new_zeros(len(values), width)
-    ids[rows, places] = where
-    return torch.cat([values, new], dim=1), torch.cat([columns, ids], dim=1)
+    ids[rows, positions] = new_columns
+    return torch.cat([values, appended], dim=1), torch.cat([columns, ids], dim=1)

@@ -1,4 +1,4 @@
-"""A table as coordinates times primitives: OFA's truncated singular value decomposition."""
+"""Truncated singular value decomposition of a table into coordinates and primitives, as in OFA."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def primitives_of(table: torch.Tensor, rank: int) -> Primitives:
         rank: How many, at most the number of rows and of columns.
 
     Returns:
-        Values and directions in the table's dtype; each direction's largest entry is positive, so that they are the
-        same every time.
+        Values and directions in the table's dtype; each direction's largest entry is positive, which makes
+        the signs deterministic.
 
     Raises:
         LexigraftError: The table has no such rank.

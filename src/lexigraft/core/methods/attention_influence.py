@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lexigraft.core.models.attention_capture import Watched
+from lexigraft.core.models.attention_capture import CapturedAttention
 
 if TYPE_CHECKING:
     import torch
 
 
-def influence(attention: Watched, text: int, segments: Sequence[int], count: int, *, total: bool) -> torch.Tensor:
+def influence(
+    attention: CapturedAttention, text: int, segments: Sequence[int], count: int, *, total: bool
+) -> torch.Tensor:
     """Attention contributions to each segment's last token: ``sum over a segment's tokens of weight x value state``.
 
     Args:

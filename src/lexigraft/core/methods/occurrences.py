@@ -193,5 +193,5 @@ def whole_pieces(vocabulary: Vocabulary, text: bytes, starts: bool) -> list[int]
     wanted = text
     if vocabulary.family is not Family.BYTE_LEVEL:
         with suppress(UnicodeDecodeError):
-            wanted = vocabulary.normalised(text.decode()).replace(SPACE_MARK, " ").encode()
+            wanted = vocabulary.normalized(text.decode()).replace(SPACE_MARK, " ").encode()
     return pieces if written.replace(b" ", b"") == wanted.replace(b" ", b"") else []

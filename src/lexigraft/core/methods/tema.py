@@ -198,10 +198,10 @@ def _fit(how: Geometry, x: torch.Tensor, y: torch.Tensor) -> linear_maps.LinearM
             raise LexigraftError(
                 "projection 'identity' needs equal widths", f"{x.shape[1]} and {y.shape[1]}", "Use procrustes or ridge"
             )
-        return linear_maps.identity(x, y, centre=how.centre)
+        return linear_maps.identity(x, y, center=how.centre)
     if how.projection == "procrustes":
-        return linear_maps.procrustes(x, y, centre=how.centre)
-    return linear_maps.ridge(x, y, penalty=how.penalty, centre=how.centre)
+        return linear_maps.procrustes(x, y, center=how.centre)
+    return linear_maps.ridge(x, y, penalty=how.penalty, center=how.centre)
 
 
 def _typical_ratio(mapping: linear_maps.LinearMap, x: torch.Tensor, y: torch.Tensor) -> float:

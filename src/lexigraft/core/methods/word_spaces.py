@@ -59,7 +59,7 @@ def in_one_space(
         )
     x, y = words.source.vectors[left] @ ours, words.target.vectors[right] @ theirs
     # In double precision: small singular values, which every real dictionary leaves, decide parts of the rotation.
-    rotation = procrustes(x.double(), y.double(), centre=False)
+    rotation = procrustes(x.double(), y.double(), center=False)
     return (source.vectors @ ours) @ rotation.weight.float(), target.vectors @ theirs
 
 

@@ -1,4 +1,4 @@
-"""What a configuration says of a model: masked, causal or sequence to sequence, and its context length."""
+"""Model kind (masked, causal or encoder-decoder) and context length, from a model's configuration."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def context_length(model: PreTrainedModel, otherwise: int = 512) -> int:
 
     Args:
         model: The model.
-        otherwise: What holds for models that set no limit of their own.
+        otherwise: The context length of models that set no limit.
 
     Returns:
         Tokens.
@@ -66,3 +66,31 @@ def context_length(model: PreTrainedModel, otherwise: int = 512) -> int:
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             return limit - int(module.padding_idx) - 1
     return limit
+
+
+_POSITION_TABLES = ("position_embeddings", "embed_positions", "wpe")
+
+
+def refuse_long_sequences(model: PreTrainedModel, length: int) -> None:
+    """Refuse sequences that are longer than a model's table of positions (models without a table take any length).
+
+    Args:
+        model: The model.
+        length: Tokens in a sequence.
+
+    Raises:
+        LexigraftError: The table has fewer positions.
+    """
+    from torch.nn import Embedding
+
+    for name, module in model.named_modules():
+        if name.rpartition(".")[2] not in _POSITION_TABLES or not isinstance(module, Embedding):
+            continue
+        # RoBERTa numbers positions from behind the padding id, BART and OPT from an offset of their own.
+        skipped = int(getattr(module, "offset", 0 if module.padding_idx is None else module.padding_idx + 1))
+        if length > (limit := module.num_embeddings - skipped):
+            raise LexigraftError(
+                "training sequences are longer than the model takes",
+                f"{length} tokens, {limit} positions in {name}",
+                f"Set sequence_length (--sequence-length) to at most {limit}",
+            )

@@ -1,4 +1,4 @@
-"""Attention weights and value states of every layer that runs, whatever the architecture calls its projections."""
+"""Capture of attention weights and value states in every layer, for models of any architecture."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-_NAME = "lexigraft_watched"
+_NAME = "lexigraft_captured"
 
 
-class Watched(NamedTuple):
-    """One attention as it ran.
+class CapturedAttention(NamedTuple):
+    """The attention of one layer in one forward pass.
 
     Attributes:
-        weights: After the softmax, ``(batch, heads, length, length)``: who looks, at whom.
+        weights: After the softmax, ``(batch, heads, length, length)``: by query position, then by key position.
         values: Value states, ``(batch, heads, length, width)``; those of grouped heads repeated for each of them.
     """
 
@@ -29,18 +29,18 @@ class Watched(NamedTuple):
     values: torch.Tensor
 
 
-_seen: ContextVar[list[Watched] | None] = ContextVar("attention_watch", default=None)
+_captured: ContextVar[list[CapturedAttention] | None] = ContextVar("captured_attention", default=None)
 
 
 @contextmanager
-def watching(model: PreTrainedModel) -> Iterator[list[Watched]]:
-    """Write down every attention of a model that runs meanwhile, in order; whoever reads the list empties it.
+def capture_attention(model: PreTrainedModel) -> Iterator[list[CapturedAttention]]:
+    """Capture every attention that a model computes in the block, in order; the reader of the list empties it.
 
     The model computes its attention as its own "eager" code does, through the interface that transformers offers for
-    other implementations; the choice that it had is put back afterwards.
+    other implementations; its former implementation is restored afterwards.
 
     Args:
-        model: Any model of transformers that uses the interface; see :func:`expect` for the others.
+        model: Any model of transformers that uses the interface; see :func:`take_captured` for the others.
     """
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, eager_mask
@@ -48,31 +48,31 @@ def watching(model: PreTrainedModel) -> Iterator[list[Watched]]:
     AttentionInterface.register(_NAME, _attend)
     AttentionMaskInterface.register(_NAME, eager_mask)
     before = model.config._attn_implementation
-    seen: list[Watched] = []
-    token = _seen.set(seen)
+    captured: list[CapturedAttention] = []
+    token = _captured.set(captured)
     model.set_attn_implementation(_NAME)
     try:
-        yield seen
+        yield captured
     finally:
         model.set_attn_implementation(before)
-        _seen.reset(token)
+        _captured.reset(token)
 
 
-def expect(seen: list[Watched], layers: int, model: PreTrainedModel) -> list[Watched]:
-    """Take what was written down: one attention for each layer.
+def take_captured(captured: list[CapturedAttention], layers: int, model: PreTrainedModel) -> list[CapturedAttention]:
+    """Take the captured attentions from the list, one for each layer.
 
     Raises:
         LexigraftError: The model's attention does not show its weights and values.
     """
-    taken = list(seen)
-    seen.clear()
+    taken = list(captured)
+    captured.clear()
     if len(taken) != layers:
-        raise unwatchable(model)
+        raise uncapturable(model)
     return taken
 
 
-def unwatchable(model: Any) -> LexigraftError:
-    """The refusal of a model whose attention cannot be seen."""
+def uncapturable(model: Any) -> LexigraftError:
+    """The error for a model whose attention cannot be captured."""
     return LexigraftError(
         "the value states of this model's attention cannot be found",
         type(model).__name__,
@@ -83,11 +83,11 @@ def unwatchable(model: Any) -> LexigraftError:
 def _attend(
     module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, **how: Any
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    files = (sys.modules[c.__module__] for c in type(module).__mro__)
-    eager = next((f.eager_attention_forward for f in files if hasattr(f, "eager_attention_forward")), None)
+    modules = (sys.modules[c.__module__] for c in type(module).__mro__)
+    eager = next((m.eager_attention_forward for m in modules if hasattr(m, "eager_attention_forward")), None)
     if eager is None:
-        raise unwatchable(module)
+        raise uncapturable(module)
     output, weights = eager(module, query, key, value, mask, **how)
-    if (seen := _seen.get()) is not None:
-        seen.append(Watched(weights, value.repeat_interleave(weights.shape[1] // value.shape[1], dim=1)))
+    if (captured := _captured.get()) is not None:
+        captured.append(CapturedAttention(weights, value.repeat_interleave(weights.shape[1] // value.shape[1], dim=1)))
     return output, weights

@@ -1,4 +1,4 @@
-"""A checkpoint by its safetensors headers: which tensor lies where. No weight is read."""
+"""Checkpoint layout: the place of each tensor, from the safetensors headers alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WIDTHS: Mapping[str, int] = {
 """Bytes of one value, by the dtype's name in safetensors."""
 
 _LONGEST_HEADER = 100 * 2**20
-_AGAIN = "Copy or download it again"
+_COPY_AGAIN = "Copy or download it again"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Stored:
         dtype: The dtype as safetensors names it: ``F32``, ``BF16``, …
         shape: Its shape.
         path: The file.
-        start: Where its bytes begin, counted from the beginning of the file.
+        start: Offset of its first byte in the file.
         length: How many bytes it has.
     """
 
@@ -59,8 +59,8 @@ class Shard:
     Attributes:
         path: The file.
         tensors: What it holds, in the order of the bytes.
-        metadata: The header's own remarks.
-        start: Where the first tensor begins.
+        metadata: The header's metadata.
+        start: Offset of the first tensor.
     """
 
     path: Path
@@ -74,9 +74,9 @@ class Checkpoint:
     """All files of a checkpoint.
 
     Attributes:
-        folder: Where they are.
+        folder: Their folder.
         shards: The files, by name.
-        index: What ``model.safetensors.index.json`` says; ``None`` for a checkpoint of one file.
+        index: The content of ``model.safetensors.index.json``; ``None`` for a checkpoint of one file.
     """
 
     folder: Path
@@ -100,10 +100,10 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     """
     index = read_index(folder)
     shards = tuple(_read_shard(path) for path in weight_files(folder, index))
-    found = Checkpoint(folder, shards, index)
-    if index is not None and (absent := sorted(set(index["weight_map"]) - set(found.tensors))):
-        raise LexigraftError("the checkpoint's index names tensors that no shard holds", absent[0], _AGAIN)
-    return found
+    checkpoint = Checkpoint(folder, shards, index)
+    if index is not None and (absent := sorted(set(index["weight_map"]) - set(checkpoint.tensors))):
+        raise LexigraftError("the checkpoint's index names tensors that no shard holds", absent[0], _COPY_AGAIN)
+    return checkpoint
 
 
 def read_index(folder: Path) -> dict[str, Any] | None:
@@ -118,11 +118,11 @@ def read_index(folder: Path) -> dict[str, Any] | None:
     try:
         index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         names = set(index["weight_map"].values())
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as fault:
-        raise LexigraftError("the checkpoint's index is damaged", f"{path} ({fault})", _AGAIN) from None
-    # These names become names of written files.
-    if strange := sorted(n for n in names if Path(n).name != n or not n.endswith(".safetensors")):
-        raise LexigraftError("the checkpoint's index names a file that is no shard", strange[0], _AGAIN)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise LexigraftError("the checkpoint's index is damaged", f"{path} ({error})", _COPY_AGAIN) from None
+    # Written files get these names.
+    if invalid := sorted(n for n in names if Path(n).name != n or not n.endswith(".safetensors")):
+        raise LexigraftError("the checkpoint's index names a file that is no shard", invalid[0], _COPY_AGAIN)
     return index
 
 
@@ -160,16 +160,16 @@ def _read_shard(path: Path) -> Shard:
         tensors = tuple(
             sorted((_stored(path, start, name, entry) for name, entry in header.items()), key=lambda t: t.start)
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, struct.error) as fault:
-        raise LexigraftError("checkpoint file is damaged", f"{path} ({fault})", _AGAIN) from None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, struct.error) as error:
+        raise LexigraftError("checkpoint file is damaged", f"{path} ({error})", _COPY_AGAIN) from None
     end = start
     for tensor in tensors:
         if tensor.start != end:
-            raise LexigraftError("checkpoint file is damaged", f"{path} ({tensor.name} is out of place)", _AGAIN)
+            raise LexigraftError("checkpoint file is damaged", f"{path} ({tensor.name} is out of place)", _COPY_AGAIN)
         end += tensor.length
     if (size := path.stat().st_size) != end:
         what = "checkpoint file is cut short" if size < end else "checkpoint file is too long"
-        raise LexigraftError(what, f"{path} ({size:,} bytes of {end:,})", _AGAIN)
+        raise LexigraftError(what, f"{path} ({size:,} bytes of {end:,})", _COPY_AGAIN)
     return Shard(path, tensors, metadata, start)
 
 

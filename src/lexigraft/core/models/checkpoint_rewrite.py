@@ -1,4 +1,4 @@
-"""A checkpoint with some tensors replaced: each file as pieces, everything else in it byte for byte as it was."""
+"""Checkpoint rewriting: files with some tensors replaced and all other tensors unchanged byte for byte."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def rewritten(shard: Shard, replaced: Mapping[str, torch.Tensor]) -> list[Piece]
     """The pieces of a file in which some tensors have other values, and perhaps another shape.
 
     Args:
-        shard: The file as it is.
-        replaced: New values by name, stored in the dtype that the tensor had; names of other files are left aside.
+        shard: The present file.
+        replaced: New values by name, stored in the dtype that the tensor had; names in other files are ignored.
 
     Returns:
         The header, then the tensors; without a replaced tensor, the file itself.
@@ -42,7 +42,7 @@ def rewritten(shard: Shard, replaced: Mapping[str, torch.Tensor]) -> list[Piece]
         }
         end += piece.length
         body.append(piece)
-    return [InlineBytes(_encoded(header)), *_joined(body)]
+    return [InlineBytes(_encoded(header)), *_merged(body)]
 
 
 def _encoded(header: Mapping[str, Any]) -> bytes:
@@ -52,16 +52,16 @@ def _encoded(header: Mapping[str, Any]) -> bytes:
     return struct.pack("<Q", len(text)) + text
 
 
-def _joined(pieces: Iterable[Piece]) -> list[Piece]:
-    """Neighbouring stretches of one file as one stretch."""
-    joined: list[Piece] = []
+def _merged(pieces: Iterable[Piece]) -> list[Piece]:
+    """Merge adjacent byte ranges of one file."""
+    merged: list[Piece] = []
     for piece in pieces:
-        last = joined[-1] if joined else None
+        last = merged[-1] if merged else None
         if isinstance(piece, Copied) and isinstance(last, Copied) and last.start + last.length == piece.start:
-            joined[-1] = Copied(last.path, last.start, last.length + piece.length)
+            merged[-1] = Copied(last.path, last.start, last.length + piece.length)
         else:
-            joined.append(piece)
-    return joined
+            merged.append(piece)
+    return merged
 
 
 def rewritten_index(
@@ -70,9 +70,9 @@ def rewritten_index(
     """Name and text of the new index; ``None`` for a checkpoint of one file.
 
     Args:
-        checkpoint: The checkpoint as it is.
+        checkpoint: The present checkpoint.
         replaced: New values by name.
-        parameters: Values in the model now, shared ones counted once.
+        parameters: Number of values in the new model, shared ones counted once.
     """
     if checkpoint.index is None:
         return None

@@ -1,4 +1,4 @@
-"""A model on disk: configuration, vocabulary and tables, read without its other weights."""
+"""Model on disk: configuration, vocabulary and tables, read without its other weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Header:
         hidden: Width of the input table.
         dtype: The table's dtype as safetensors names it: ``F32``, ``BF16``, …
         tied: Whether no output table of its own is stored.
-        parameters: Values in all tensors.
+        parameters: Number of values in all tensors.
     """
 
     rows: int
@@ -56,7 +56,7 @@ def read_header(path: str) -> Header:
         Rows, width, dtype, tie and parameters.
 
     Raises:
-        LexigraftError: No model there, a damaged file, or no input table in it.
+        LexigraftError: There is no model, a file is damaged, or no input table is stored.
     """
     model = DiskModel(path)
     if model.layout is None:
@@ -68,12 +68,12 @@ def read_header(path: str) -> Header:
     return Header(rows, hidden, table.dtype, tied, sum(tensor.size for tensor in tensors.values()))
 
 
-_WANTED = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
+_MODEL_FILES = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a checkpoint keeps a model's tables.
+    """The names of a model's tables in a checkpoint.
 
     Attributes:
         names: The names in the checkpoint by role: one, or several that are the same table stored twice.
@@ -85,13 +85,13 @@ class Layout:
 
 
 class DiskModel:
-    """A model that is opened once and not loaded: configuration, vocabulary, checkpoint and empty model when asked for.
+    """A model that is opened once; configuration, vocabulary, checkpoint and weights are read when they are first used.
 
     Args:
-        path: Folder or Hub name; of a Hub name the weights are downloaded when the checkpoint is asked for.
+        path: Folder or Hub name; for a Hub name, the weights are downloaded when the checkpoint is first used.
 
     Raises:
-        LexigraftError: No model there. What is missing, damaged or cut short is told when it is asked for.
+        LexigraftError: There is no model. Missing or damaged weights raise it when they are first used.
     """
 
     def __init__(self, path: str) -> None:
@@ -105,12 +105,12 @@ class DiskModel:
 
     @cached_property
     def folder(self) -> Path:
-        """Where its files are."""
+        """The folder of its files."""
         return _folder(self.path)
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
-        """Its shards, and where each tensor is in them."""
+        """Its shards, with the place of each tensor."""
         return open_checkpoint(self.folder)
 
     @cached_property
@@ -119,14 +119,14 @@ class DiskModel:
         return load_model(self.path, config=self.config)
 
     def take(self) -> PreTrainedModel:
-        """The whole model, for the caller to change; whoever asks for it again gets it as it is on disk."""
+        """The whole model, which the caller may change; the next use of :attr:`model` loads it from disk again."""
         model = self.model
         del self.model
         return model
 
     @cached_property
     def layout(self) -> Layout | None:
-        """Where the tables are; ``None`` where the checkpoint has other names for them than the model's class."""
+        """The names of the tables; ``None`` where the checkpoint has other names for them than the model's class."""
         model = self._empty
         tables = tables_of(model)
         heads = self.stored_as(_module_names(model, model.get_output_embeddings()))
@@ -147,18 +147,18 @@ class DiskModel:
         return holds(first.path, first.start, [Copied(second.path, second.start, second.length)])
 
     def stored_as(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Of a model's names for a tensor those in the checkpoint, with or without the prefix of the model's body."""
+        """Those of a tensor's names that are in the checkpoint, with or without the prefix of the model's body."""
         prefix = f"{model_class(self.config).base_model_prefix}."
         spelled = (s for name in names for s in (name, name.removeprefix(prefix), prefix + name))
         return tuple(dict.fromkeys(name for name in spelled if name in self.checkpoint.tensors))
 
     @property
     def roles(self) -> frozenset[Role]:
-        """Which tables there are."""
+        """The roles of its tables."""
         return frozenset(tables_of(self.model).by_role if self.layout is None else self.layout.names)
 
     def tables(self) -> Tables:
-        """The tables as they are stored, ``(rows, hidden)``; read from the shards, the model stays on disk."""
+        """The tables as they are stored, ``(rows, hidden)``; read from the shards without loading the model."""
         if self.layout is None:
             loaded = tables_of(self.model)
             return Tables({role: table.detach() for role, table in loaded.by_role.items()}, loaded.tied)
@@ -191,13 +191,13 @@ def empty_model(config: PretrainedConfig, folder: Path) -> PreTrainedModel:
 
     Args:
         config: The configuration; it is copied.
-        folder: Where it comes from; ``generation_config.json`` may be there too.
+        folder: The model's folder, which may hold ``generation_config.json`` too.
     """
     import torch
     from transformers import GenerationConfig
 
     with torch.device("meta"), warnings.catch_warnings():
-        # What a class has to say about its configuration, it says where the model is used.
+        # A class repeats its warnings about the configuration where the model is loaded for use.
         warnings.simplefilter("ignore")
         model: PreTrainedModel = model_class(config)(copy.deepcopy(config))
     if model.can_generate():
@@ -226,7 +226,7 @@ def _folder(path: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(path, allow_patterns=list(_WANTED)))
+        return Path(snapshot_download(path, allow_patterns=list(_MODEL_FILES)))
     except Exception as error:  # the Hub's client raises many kinds
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise LexigraftError("model weights cannot be read", path, reason) from error

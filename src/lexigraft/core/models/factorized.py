@@ -1,13 +1,13 @@
-"""A model whose tables are stored as coordinates and shared primitives: OFA's factorised option, as modules and files.
+"""Factorized embedding tables, coordinates times shared primitives (OFA), as torch modules and files.
 
 A dense table ``(vocabulary, hidden)`` becomes coordinates ``(vocabulary, r)`` and primitives ``(r, hidden)``: fewer
 parameters on disk, in memory and in training as soon as ``r`` is well below ``hidden``. Plain transformers does not
-know these modules, so the files have names of their own and :func:`load_factorised` reads them.
+know these modules, so the files have names of their own and :func:`load_factorized` reads them.
 
     model = load_model("grafted")                                          # by `ofa` with rank 100, dense tables
-    factorise(model, 100, basis=tables_of(load_model(source)).by_role)     # the same logits, fewer numbers
-    save_factorised(model, "factorised")
-    model = load_factorised("factorised")
+    factorize(model, 100, basis=tables_of(load_model(source)).by_role)     # the same logits, fewer numbers
+    save_factorized(model, "small")
+    model = load_factorized("small")
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 WEIGHTS, SHAPE = "factorised.safetensors", "factorised.json"
+"""File names of the saved format, which keep their spelling so that saved models stay readable."""
 _FORMAT = 1
 
 
-class FactorisedEmbedding(nn.Module):
+class FactorizedEmbedding(nn.Module):
     """An input table as ``coordinates @ primitives``.
 
     Attributes:
         coordinates: One row for each token, ``(vocabulary, r)``.
         primitives: Shared by all tokens, ``(r, hidden)``; freeze them (``requires_grad_(False)``) to train as OFA does.
-        scale: What the model multiplies its embeddings by inside the table (1 for most).
+        scale: The factor that the model applies to its embeddings inside the table (1 for most).
     """
 
     def __init__(self, coordinates: torch.Tensor, primitives: torch.Tensor, scale: float = 1.0) -> None:
@@ -58,7 +59,7 @@ class FactorisedEmbedding(nn.Module):
         return nn.functional.embedding(ids, self.coordinates) @ self.primitives * self.scale
 
 
-class FactorisedHead(nn.Module):
+class FactorizedHead(nn.Module):
     """An output table as transposed primitives, then transposed coordinates, then the bias.
 
     Attributes:
@@ -67,7 +68,7 @@ class FactorisedHead(nn.Module):
         bias: ``(vocabulary,)``, or none.
     """
 
-    def __init__(self, table: FactorisedEmbedding, bias: nn.Parameter | None) -> None:
+    def __init__(self, table: FactorizedEmbedding, bias: nn.Parameter | None) -> None:
         super().__init__()
         self.coordinates, self.primitives = table.coordinates, table.primitives
         self.bias = bias
@@ -82,15 +83,15 @@ class FactorisedHead(nn.Module):
         return nn.functional.linear(hidden @ self.primitives.T, self.coordinates, self.bias)
 
 
-def factorise(
+def factorize(
     model: PreTrainedModel, rank: int, *, basis: Mapping[Role, torch.Tensor] | None = None
 ) -> PreTrainedModel:
-    """Take a model's tables apart, in place. A tied head stays tied, an untied one is factorised by itself.
+    """Factorize a model's tables in place. A tied head stays tied, an untied one is factorized by itself.
 
     ``E ~ F P`` with ``P = S V^T`` of the basis and ``F = E V S^-1``, so rows that lie in the basis's r leading
-    directions stay what they are, and of the others the part in these directions stays. The rows that `ofa` makes with
-    the same rank lie there when the basis is the source model's table, as in the paper; without a basis a table is its
-    own, which changes the table as a whole the least.
+    directions are unchanged, and the others are projected on them. The rows of `ofa` with the same rank lie in these
+    directions when the basis is the source model's table, as in the paper; without a basis a table is its own, which
+    changes the table as a whole the least.
 
     Args:
         model: A model with dense tables.
@@ -101,34 +102,34 @@ def factorise(
         The model itself, its tables replaced.
 
     Raises:
-        LexigraftError: A table has no such rank, or the model is factorised already.
+        LexigraftError: A table has no such rank, or the model is factorized already.
     """
     inputs, head = model.get_input_embeddings(), model.get_output_embeddings()
-    if isinstance(inputs, FactorisedEmbedding):
-        raise LexigraftError("model is factorised already", type(model).__name__)
+    if isinstance(inputs, FactorizedEmbedding):
+        raise LexigraftError("model is factorized already", type(model).__name__)
     tables = tables_of(model)
     parts = {
-        role: _apart(table, primitives_of(_wide((basis or {}).get(role, table)), rank))
+        role: _factors(table, primitives_of(_wide((basis or {}).get(role, table)), rank))
         for role, table in tables.by_role.items()
         if role is not Role.BIAS
     }
-    input_mix = FactorisedEmbedding(*parts[Role.INPUT], _scale(inputs))
-    model.set_input_embeddings(input_mix)
+    input_table = FactorizedEmbedding(*parts[Role.INPUT], _scale(inputs))
+    model.set_input_embeddings(input_table)
     if head is not None:
-        output_mix = input_mix if tables.tied else FactorisedEmbedding(*parts[Role.OUTPUT])
-        model.set_output_embeddings(FactorisedHead(output_mix, getattr(head, "bias", None)))
+        output_table = input_table if tables.tied else FactorizedEmbedding(*parts[Role.OUTPUT])
+        model.set_output_embeddings(FactorizedHead(output_table, getattr(head, "bias", None)))
     return model.eval()
 
 
-def save_factorised(model: PreTrainedModel, folder: Path | str) -> None:
-    """Write a factorised model: its configuration, the shape of its tables, and its weights as safetensors.
+def save_factorized(model: PreTrainedModel, folder: Path | str) -> None:
+    """Write a factorized model: its configuration, the shape of its tables, and its weights as safetensors.
 
     Args:
-        model: What :func:`factorise` left.
-        folder: Where to; made when missing. A tokenizer is saved beside it by its own ``save_pretrained``.
+        model: The result of :func:`factorize`.
+        folder: The folder; made when missing. A tokenizer is saved beside it by its own ``save_pretrained``.
 
     Raises:
-        LexigraftError: The model is not factorised, or a file cannot be written.
+        LexigraftError: The model is not factorized, or a file cannot be written.
     """
     from safetensors.torch import save_model
 
@@ -148,17 +149,17 @@ def save_factorised(model: PreTrainedModel, folder: Path | str) -> None:
     write_whole(folder / SHAPE, json.dumps(shape, indent=2) + "\n")
 
 
-def load_factorised(folder: Path | str) -> PreTrainedModel:
-    """Read a factorised model, in evaluation mode.
+def load_factorized(folder: Path | str) -> PreTrainedModel:
+    """Read a factorized model, in evaluation mode.
 
     Args:
-        folder: What :func:`save_factorised` wrote.
+        folder: A folder written by :func:`save_factorized`.
 
     Returns:
         The model, with the tables, ties and dtype it was saved with.
 
     Raises:
-        LexigraftError: The folder holds no factorised model, or its files do not fit together.
+        LexigraftError: The folder holds no factorized model, or its files do not fit together.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_model
@@ -166,23 +167,23 @@ def load_factorised(folder: Path | str) -> PreTrainedModel:
 
     folder = Path(folder).expanduser()
     if not (folder / SHAPE).is_file() or not (folder / WEIGHTS).is_file():
-        raise LexigraftError("folder holds no factorised model", folder, f"It must hold {SHAPE} and {WEIGHTS}")
+        raise LexigraftError("folder holds no factorized model", folder, f"It must hold {SHAPE} and {WEIGHTS}")
     try:
         shape = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
         config = AutoConfig.from_pretrained(folder)
         config.architectures = [shape["class"]]
         model: PreTrainedModel = model_class(config)(config)
-        _make_room(model, int(shape["tokens"]), int(shape["rank"]), bool(shape["tied"]))
+        _insert_empty_tables(model, int(shape["tokens"]), int(shape["rank"]), bool(shape["tied"]))
         for weight in model.parameters():  # not model.to(): that would round the rotary frequencies too
             weight.data = weight.data.to(getattr(torch, shape["dtype"]))
         load_model(model, str(folder / WEIGHTS))
     except (SafetensorError, AttributeError, RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise LexigraftError("factorised model cannot be read", folder, reason) from None
+        raise LexigraftError("factorized model cannot be read", folder, reason) from None
     return model.eval()
 
 
-def _apart(table: torch.Tensor, primitives: Primitives) -> tuple[torch.Tensor, torch.Tensor]:
+def _factors(table: torch.Tensor, primitives: Primitives) -> tuple[torch.Tensor, torch.Tensor]:
     """Coordinates and primitives of a table, in its own dtype."""
     return primitives.coordinates(_wide(table)).to(table.dtype), primitives.matrix.to(table.dtype)
 
@@ -193,14 +194,14 @@ def _wide(table: torch.Tensor) -> torch.Tensor:
 
 
 def _scale(embedding: nn.Module) -> float:
-    """What some models' tables multiply their rows by on the way out (Gemma 3, BART)."""
+    """The factor that some models' input tables apply to the rows they return (Gemma 3, BART)."""
     return float(getattr(embedding, "scalar_embed_scale", getattr(embedding, "embed_scale", 1.0)))
 
 
-def _table_of(model: PreTrainedModel) -> FactorisedEmbedding:
+def _table_of(model: PreTrainedModel) -> FactorizedEmbedding:
     table = model.get_input_embeddings()
-    if not isinstance(table, FactorisedEmbedding):
-        raise LexigraftError("model is not factorised", type(model).__name__, "Call factorise first")
+    if not isinstance(table, FactorizedEmbedding):
+        raise LexigraftError("model is not factorized", type(model).__name__, "Call factorize first")
     return table
 
 
@@ -209,15 +210,15 @@ def _tied(model: PreTrainedModel) -> bool:
     return head is not None and head.coordinates is _table_of(model).coordinates
 
 
-def _make_room(model: PreTrainedModel, tokens: int, rank: int, tied: bool) -> None:
-    """Put empty factorised tables where the configuration's dense ones are."""
+def _insert_empty_tables(model: PreTrainedModel, tokens: int, rank: int, tied: bool) -> None:
+    """Replace the configuration's dense tables by empty factorized ones."""
     inputs, head = model.get_input_embeddings(), model.get_output_embeddings()
     hidden = inputs.weight.shape[1]
 
-    def empty(scale: float = 1.0) -> FactorisedEmbedding:
-        return FactorisedEmbedding(torch.zeros(tokens, rank), torch.zeros(rank, hidden), scale)
+    def empty(scale: float = 1.0) -> FactorizedEmbedding:
+        return FactorizedEmbedding(torch.zeros(tokens, rank), torch.zeros(rank, hidden), scale)
 
-    input_mix = empty(_scale(inputs))
-    model.set_input_embeddings(input_mix)
+    input_table = empty(_scale(inputs))
+    model.set_input_embeddings(input_table)
     if head is not None:
-        model.set_output_embeddings(FactorisedHead(input_mix if tied else empty(), getattr(head, "bias", None)))
+        model.set_output_embeddings(FactorizedHead(input_table if tied else empty(), getattr(head, "bias", None)))

@@ -1,4 +1,4 @@
-"""The source model with a frozen body, called on token ids of a combined table: its own rows, then new ones."""
+"""Frozen source model, called on token ids of a combined table: its own rows, then new rows."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Rows = Mapping[Role, "torch.Tensor"]
 
 @dataclass(frozen=True, eq=False)
 class FrozenModel:
-    """A model whose weights are constants, in float32; gradients reach nothing but the rows that are handed in.
+    """A model whose weights are constants in float32; gradients reach only the new rows that are passed in.
 
     Ids below ``size`` are the source tokenizer's; id ``size + n`` is row ``n`` of the new rows. Rows that the model's
-    table has beyond the tokenizer's ids take no part. The model itself is never written to.
+    table has beyond the tokenizer's ids are not used. The model itself is never changed.
 
     Attributes:
         model: The model, in evaluation mode.
         size: How many ids the source tokenizer has.
         weights: Its parameters by name, detached, float32, on the device; tied ones under each of their names.
-        device: Where it computes.
+        device: The device that it computes on.
     """
 
     model: PreTrainedModel
@@ -48,7 +48,7 @@ class FrozenModel:
         Args:
             model: The source model, in evaluation mode.
             size: How many ids its tokenizer has.
-            device: Where to compute; on another device than the model's, its weights are copied there.
+            device: The device to compute on; the weights are copied there if the model is on another one.
         """
         import torch
 
@@ -68,12 +68,12 @@ class FrozenModel:
 
     @cached_property
     def stack(self) -> Any:
-        """The layers that read a text: the encoder of an encoder-decoder, else the whole body."""
+        """The module that reads a text: the encoder of an encoder-decoder, else the whole body."""
         return self.model.get_encoder() if self.model.config.is_encoder_decoder else self.model.base_model
 
     @property
     def depth(self) -> int:
-        """How many layers read a text."""
+        """Number of layers of :attr:`stack`."""
         depth: int = self.model.config.get_text_config().num_hidden_layers
         return depth
 
@@ -101,17 +101,17 @@ class FrozenModel:
         import torch
 
         lists = [m for m in self.stack.modules() if isinstance(m, torch.nn.ModuleList)]
-        found = next((m for m in lists if len(m) == self.depth), None)
-        if found is None:
+        blocks = next((m for m in lists if len(m) == self.depth), None)
+        if blocks is None:
             raise LexigraftError(
                 "the layers of this model cannot be told apart",
                 type(self.model).__name__,
                 "Use all of them (layer -1, or a share of 1.0)",
             )
-        return found
+        return blocks
 
     def embed(self, ids: torch.Tensor, rows: Rows | None = None) -> torch.Tensor:
-        """What the body is given for ids of the combined table, with the model's own scaling.
+        """Input embeddings of ids of the combined table, with the model's own scaling.
 
         Args:
             ids: int64, any shape.
@@ -127,25 +127,25 @@ class FrozenModel:
         flat = ids.to(self.device).flatten()
         picked = self._weights_of(module)["weight"][flat.clamp(max=self.size - 1)]
         if rows is not None and len(rows[Role.INPUT]):
-            # Not by indexing: its backward adds in no fixed order.
+            # Not by indexing, whose backward pass adds in no fixed order.
             new = torch.nn.functional.embedding((flat - self.size).clamp(min=0), rows[Role.INPUT])
             picked = torch.where((flat >= self.size).unsqueeze(1), new, picked)
         bare = copy.copy(module)  # some models scale inside this module; its padding_idx would stop a row's gradient
         bare.padding_idx = None
-        at = torch.arange(len(flat), device=self.device)
-        scaled: torch.Tensor = functional_call(bare, {"weight": picked}, (at,))
+        positions = torch.arange(len(flat), device=self.device)
+        scaled: torch.Tensor = functional_call(bare, {"weight": picked}, (positions,))
         return scaled.view(*ids.shape, -1)
 
     def states(
         self, ids: torch.Tensor, mask: torch.Tensor, rows: Rows | None = None, layer: int | None = None
     ) -> torch.Tensor:
-        """Hidden states of a text: after some layer, or (``None``) as the body gives them.
+        """Hidden states of a text: after some layer, or (``None``) as the body returns them.
 
         Args:
             ids: int64, ``(batch, length)``, padded on the right.
-            mask: 1 where a token stands, 0 for padding, as ``ids``.
+            mask: 1 for tokens, 0 for padding, as ``ids``.
             rows: The new rows.
-            layer: After how many layers to stop; what follows is not computed.
+            layer: After how many layers to stop; later layers are not computed.
 
         Returns:
             float32, ``(batch, length, hidden)``.
@@ -156,7 +156,7 @@ class FrozenModel:
         try:
             with _hooked(self.blocks[layer - 1].register_forward_hook, _stop):
                 self._call(self.stack, inputs)
-        except _Reached as reached:
+        except _LayerReached as reached:
             return reached.states
         raise AssertionError("the layer asked for never ran")
 
@@ -177,11 +177,11 @@ class FrozenModel:
 
         Args:
             ids: int64, ``(batch, length)``, padded on the right.
-            mask: 1 where a token stands, 0 for padding, as ``ids``.
-            rows: The new rows; a head bias nobody gives is 0 for them.
+            mask: 1 for tokens, 0 for padding, as ``ids``.
+            rows: The new rows; a head bias that is not given is 0 for them.
             at: Positions to compute, bool, ``(batch, length)``; all by default.
-            decoder_ids: What the decoder of an encoder-decoder reads, ``(batch, decoder length)``; ``at`` then counts
-                on its positions.
+            decoder_ids: Inputs of the decoder of an encoder-decoder, ``(batch, decoder length)``; ``at`` then selects
+                its positions.
             head_only: Let gradients reach the new output rows (and bias) only.
 
         Returns:
@@ -207,7 +207,7 @@ class FrozenModel:
         at: torch.Tensor | None = None,
         head_only: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """What :meth:`states` and :meth:`logits` give, in one pass."""
+        """The results of :meth:`states` and :meth:`logits`, from one forward pass."""
         seen: list[torch.Tensor] = []
         module = self.stack if layer is None else self.blocks[layer - 1]
         with _hooked(module.register_forward_hook, lambda _module, _args, output: seen.append(_states_in(output))):
@@ -249,8 +249,8 @@ class FrozenModel:
         return {name.removeprefix(prefix): w for name, w in self.weights.items() if name.startswith(prefix)}
 
 
-class _Reached(Exception):
-    """Carries the states of the layer after which nothing is wanted."""
+class _LayerReached(Exception):
+    """Ends a forward pass after the last layer needed, and carries its states."""
 
     def __init__(self, states: torch.Tensor) -> None:
         super().__init__()
@@ -258,11 +258,11 @@ class _Reached(Exception):
 
 
 def _stop(_module: Any, _args: Any, output: Any) -> None:
-    raise _Reached(_states_in(output))
+    raise _LayerReached(_states_in(output))
 
 
 def _states_in(output: Any) -> torch.Tensor:
-    """A layer gives a tensor or a tuple, a whole body an output object; the states come first in each."""
+    """Hidden states in a module's output: a layer's tensor or tuple, or a body's output object (states come first)."""
     import torch
 
     states: torch.Tensor = output if isinstance(output, torch.Tensor) else output[0]

@@ -1,4 +1,4 @@
-"""A model's head on chosen positions only: the same logits as the full forward, without computing the rest."""
+"""Output head at chosen positions only, with the same logits as the full forward pass."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SCALES = ("logit_scale", "lm_head_multiplier", "output_multiplier")
 _SOFT_CAPS = ("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap")
 
 Choose = Callable[["torch.Tensor"], "torch.Tensor"]
-"""Picks states, ``(positions, hidden)``, of all, ``(batch, length, hidden)``."""
+"""Picks states, ``(positions, hidden)``, from all, ``(batch, length, hidden)``."""
 
 
 def output_layer_inputs(
@@ -29,49 +29,49 @@ def output_layer_inputs(
     /,
     **inputs: torch.Tensor,
 ) -> torch.Tensor:
-    """What the output layer reads at chosen positions, behind the transform that masked models have before it.
+    """Inputs of the output layer at chosen positions, after the transform that masked models have before it.
 
-    The model's own forward runs, with two hooks of torch for a while: one hands on the chosen ones of the body's last
-    states, one notes what reaches the output layer, which then multiplies nothing.
+    The model's own forward pass runs with two temporary hooks: one keeps the chosen positions of the body's last
+    states, the other records the inputs of the output layer and gives it none to multiply.
 
     Args:
         model: A masked or causal model.
         choose: Picks the positions.
         replaced: Tensors to compute with instead of the parameters of these names.
-        **inputs: What the model reads.
+        **inputs: The model's inputs.
 
     Returns:
-        Its inputs, ``(positions, hidden)``.
+        The layer's inputs, ``(positions, hidden)``.
     """
     from torch.func import functional_call
 
-    found: list[torch.Tensor] = []
+    recorded: list[torch.Tensor] = []
 
-    def keep_chosen(body: torch.nn.Module, given: Any, output: Any) -> Any:
+    def keep_chosen(body: torch.nn.Module, inputs: Any, output: Any) -> Any:
         chosen = choose(output[0]).unsqueeze(0)
         if isinstance(output, tuple):
             return (chosen, *output[1:])
         output["last_hidden_state"] = chosen
         return output
 
-    def note(layer: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        found.append(given[0])
-        return (given[0].narrow(-2, 0, 0), *given[1:])
+    def record(layer: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        recorded.append(inputs[0])
+        return (inputs[0].narrow(-2, 0, 0), *inputs[1:])
 
     uncached = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
     layer: Any = model.get_output_embeddings()
-    hooks = [model.base_model.register_forward_hook(keep_chosen), layer.register_forward_pre_hook(note)]
+    hooks = [model.base_model.register_forward_hook(keep_chosen), layer.register_forward_pre_hook(record)]
     try:
         functional_call(model, dict(replaced or {}), kwargs={**inputs, **uncached})
     finally:
         for hook in hooks:
             hook.remove()
-    [states] = found
+    [states] = recorded
     return states.flatten(0, -2)
 
 
 def head_logits(model: PreTrainedModel, states: torch.Tensor) -> torch.Tensor:
-    """The logits of what the output layer reads.
+    """The logits from the inputs of the output layer.
 
     Args:
         model: A model that :func:`separable` accepts.
@@ -88,7 +88,7 @@ def head_logits(model: PreTrainedModel, states: torch.Tensor) -> torch.Tensor:
 
 
 def plain_layer(model: PreTrainedModel) -> torch.nn.Linear | None:
-    """The output layer where it does nothing but multiply by a weight that is there, and add a bias."""
+    """The output layer if it is an unmodified linear layer with its weight in memory, else ``None``."""
     import torch
 
     layer: Any = model.get_output_embeddings()
@@ -98,7 +98,7 @@ def plain_layer(model: PreTrainedModel) -> torch.nn.Linear | None:
 
 
 def finish_of(model: PreTrainedModel) -> Callable[[torch.Tensor], torch.Tensor] | None:
-    """What a model does to the output layer's products: the scale and the soft cap of its configuration, or nothing."""
+    """The function that a model applies to the output layer's products: its scale and soft cap; ``None`` without."""
     config = model.config.get_text_config()
     scale = 1 / (getattr(config, "logits_scaling", None) or 1)
     for name in _SCALES:
@@ -133,9 +133,9 @@ def _agrees(model: PreTrainedModel, ids: torch.Tensor) -> bool:
     model.eval()
     try:
         with torch.no_grad():
-            # Some positions, in another order: a head that mixes positions shows itself.
+            # Some positions in another order, to detect a head that mixes positions.
             some = torch.arange(ids.shape[1] - 1, -1, -2, device=ids.device)
-            whole = model(input_ids=ids).logits[0, some].float()
+            full = model(input_ids=ids).logits[0, some].float()
             states = output_layer_inputs(model, lambda hidden: hidden[0, some], input_ids=ids)
             alone = head_logits(model, states).float()
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
@@ -144,5 +144,5 @@ def _agrees(model: PreTrainedModel, ids: torch.Tensor) -> bool:
         for module in training:
             module.training = True
     exact = model.dtype == torch.float32 and not torch.is_autocast_enabled(ids.device.type)
-    tolerance = (1e-4 if exact else 5e-2) * max(1.0, whole.abs().max().item())
-    return whole.shape == alone.shape and (whole - alone).abs().max().item() <= tolerance
+    tolerance = (1e-4 if exact else 5e-2) * max(1.0, full.abs().max().item())
+    return full.shape == alone.shape and (full - alone).abs().max().item() <= tolerance

@@ -1,4 +1,4 @@
-"""Models loaded from disk or the Hub, refused early when they cannot be trusted."""
+"""Loading of models from disk or the Hub; unusable checkpoints are refused before any weights load."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def load_config(path: str | Path, *, trust_remote_code: bool = False) -> Pretrai
     """A model's configuration, before any weights load.
 
     Raises:
-        LexigraftError: No model there, a quantised or pickled checkpoint, or missing shards.
+        LexigraftError: No model there, a quantized or pickled checkpoint, or missing shards.
     """
     from transformers import AutoConfig
 
@@ -35,7 +35,7 @@ def load_config(path: str | Path, *, trust_remote_code: bool = False) -> Pretrai
         raise LexigraftError("model configuration cannot be read", path, reason) from None
     if getattr(config, "quantization_config", None):
         raise LexigraftError(
-            "model is quantised",
+            "model is quantized",
             path,
             "Its tables are not plain numbers; load and save it in bfloat16 or float32 first",
         )

@@ -1,4 +1,4 @@
-"""Checkpoint files written from pieces: byte ranges copied from other files, and tensors."""
+"""Streaming writes of checkpoint files from pieces: byte ranges of other files, and tensors."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
 Block = bytes | memoryview
 
 BLOCK = 2**20
-"""Bytes that are in memory at a time: blocks of 4 MB were written five times more slowly."""
+"""Bytes held in memory at a time; blocks of 4 MB were written five times more slowly."""
 
 _FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 class Piece(Protocol):
-    """A stretch of a file."""
+    """A part of a file to write."""
 
     @property
     def length(self) -> int:
-        """Its bytes."""
+        """Its number of bytes."""
         ...
 
     def blocks(self) -> Iterator[Block]:
-        """Its content, block by block; a block is only good until the next one."""
+        """Its content, block by block; a block is valid only until the next one."""
         ...
 
 
 @dataclass(frozen=True)
 class InlineBytes:
-    """Bytes that are at hand."""
+    """Bytes in memory."""
 
     content: bytes
 
     @property
     def length(self) -> int:
-        """Its bytes."""
+        """Its number of bytes."""
         return len(self.content)
 
     def blocks(self) -> Iterator[Block]:
@@ -57,12 +57,12 @@ class InlineBytes:
 
 @dataclass(frozen=True)
 class Copied:
-    """A stretch of another file.
+    """A byte range of another file.
 
     Attributes:
         path: The file.
-        start: Where the stretch begins.
-        length: Its bytes.
+        start: Offset of its first byte.
+        length: Its number of bytes.
     """
 
     path: Path
@@ -70,7 +70,7 @@ class Copied:
     length: int
 
     def blocks(self) -> Iterator[Block]:
-        """Read it; raises ``LexigraftError`` where the file ends too early."""
+        """Read the range; raises ``LexigraftError`` where the file ends too early."""
         whole = memoryview(bytearray(min(BLOCK, self.length)))
         left = self.length
         with self.path.open("rb") as file:
@@ -83,13 +83,13 @@ class Copied:
                 left -= len(block)
 
     def send(self, file: FileIO, *, cached: bool) -> bool:
-        """Append it to a file without reading it; whether the system can do that.
+        """Append the range to a file inside the kernel; false where the system cannot do that.
 
         Raises:
             LexigraftError: The file ends too early.
         """
         with self.path.open("rb", buffering=0) as source:
-            sent = append_stretch(file, source, self.start, self.length, cached=cached)
+            sent = append_range(file, source, self.start, self.length, cached=cached)
         if 0 < sent < self.length:
             raise self._cut_short()
         return sent == self.length
@@ -100,11 +100,11 @@ class Copied:
 
 @dataclass(frozen=True)
 class Values:
-    """A tensor in a given dtype: rounded once, here.
+    """A tensor that is converted to a given dtype when it is written.
 
     Attributes:
         tensor: The values, in any floating dtype.
-        dtype: What they are stored in, as safetensors names it.
+        dtype: The dtype to store, as safetensors names it.
     """
 
     tensor: torch.Tensor
@@ -112,11 +112,11 @@ class Values:
 
     @property
     def length(self) -> int:
-        """Its bytes."""
+        """Its number of bytes."""
         return self.tensor.numel() * WIDTHS[self.dtype]
 
     def blocks(self) -> Iterator[Block]:
-        """Round it."""
+        """Convert it block by block."""
         import torch
 
         for part in self.tensor.detach().reshape(-1).split(BLOCK // 8):
@@ -127,7 +127,7 @@ def torch_dtype(dtype: str) -> torch.dtype:
     """The torch dtype of a floating dtype of safetensors.
 
     Raises:
-        LexigraftError: Not one that rows can be computed for.
+        LexigraftError: It is not a dtype that rows can be computed for.
     """
     import torch
 
@@ -135,16 +135,16 @@ def torch_dtype(dtype: str) -> torch.dtype:
         raise LexigraftError(
             "table is not stored as plain numbers", dtype, "Save the model in bfloat16, float16 or float32 first"
         )
-    found: torch.dtype = getattr(torch, _FLOATS[dtype])
-    return found
+    named: torch.dtype = getattr(torch, _FLOATS[dtype])
+    return named
 
 
 def read_tensor(stored: Stored, dtype: torch.dtype | None = None) -> torch.Tensor:
     """A tensor of a checkpoint, read block by block.
 
     Args:
-        stored: Where it lies; its dtype is a floating one.
-        dtype: What it is converted to; its own where none is given.
+        stored: The tensor in the checkpoint, of a floating dtype.
+        dtype: The dtype to convert it to; by default its own.
 
     Raises:
         LexigraftError: Its dtype is no plain floating one, or the file ends too early.
@@ -162,12 +162,12 @@ def read_tensor(stored: Stored, dtype: torch.dtype | None = None) -> torch.Tenso
 
 
 def write_pieces(path: Path, pieces: Iterable[Piece], *, cached: bool = True) -> None:
-    """Write a file; that it is on the disk, the folder it lies in sees to when it gets its name.
+    """Write a file from pieces, without flushing it to disk: its folder is flushed as a whole.
 
     Args:
         path: The file.
-        pieces: What it consists of.
-        cached: Whether copied stretches, and their copies, may stay in the system's cache.
+        pieces: Its content, in order.
+        cached: Whether copied byte ranges, and their copies, may stay in the system's cache.
 
     Raises:
         LexigraftError: A file that is copied from ends too early.
@@ -183,54 +183,54 @@ def write_pieces(path: Path, pieces: Iterable[Piece], *, cached: bool = True) ->
 
 
 def is_made_of(path: Path, pieces: Sequence[Piece]) -> bool:
-    """Whether a file is there and consists of these pieces, byte for byte."""
+    """Whether a file exists and consists of these pieces, byte for byte."""
     whole = sum(piece.length for piece in pieces)
     return path.is_file() and path.stat().st_size == whole and holds(path, 0, pieces)
 
 
 def holds(path: Path, start: int, pieces: Iterable[Piece]) -> bool:
-    """Whether a file holds these pieces, byte for byte, from a place on."""
+    """Whether a file holds these pieces, byte for byte, from an offset on."""
     with path.open("rb") as file:
         file.seek(start)
-        # Two bytes objects are compared at once, a memory view value by value.
+        # Two bytes objects are compared in one call, a memory view value by value.
         return all(file.read(len(block)) == bytes(block) for piece in pieces for block in piece.blocks())
 
 
-AT_ONCE = 2**23
+REQUEST_BYTES = 2**23
 """Bytes in one request, after which the process can be interrupted."""
 
-_CANNOT = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.EOPNOTSUPP}
+_UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.EOPNOTSUPP}
 
 
-def append_stretch(file: FileIO, source: FileIO, start: int, length: int, *, cached: bool = True) -> int:
-    """Append a stretch of ``source`` to ``file``.
+def append_range(file: FileIO, source: FileIO, start: int, length: int, *, cached: bool = True) -> int:
+    """Append a byte range of ``source`` to ``file`` inside the kernel (``sendfile``).
 
     Args:
-        file: Where it is written, at its position, which moves on.
-        source: Where it is read.
-        start: Where the stretch begins.
-        length: Its bytes.
-        cached: Whether the system may keep what was read and written in its cache. Of files that memory cannot hold
-            together, it would keep what is not read again, and drop what other programs need.
+        file: The file to append to, at its position, which advances.
+        source: The file to read.
+        start: Offset of the first byte.
+        length: Number of bytes.
+        cached: Whether the system may keep what was read and written in its cache. For files larger
+            than memory, the cache would fill with bytes that are not read again, and lose those other programs need.
 
     Returns:
-        How many bytes went over: fewer where the source ends too early, 0 where the system cannot do it.
+        How many bytes were appended: fewer where the source ends too early, 0 where the system cannot do it.
     """
     if sys.platform != "linux":
         return 0
     done = 0
     while done < length:
         try:
-            sent = os.sendfile(file.fileno(), source.fileno(), start + done, min(AT_ONCE, length - done))
+            sent = os.sendfile(file.fileno(), source.fileno(), start + done, min(REQUEST_BYTES, length - done))
         except OSError as error:
-            if done or error.errno not in _CANNOT:
+            if done or error.errno not in _UNSUPPORTED:
                 raise
             return 0
         if not sent:
             break
         if not cached:
             os.posix_fadvise(source.fileno(), start + done, sent, os.POSIX_FADV_DONTNEED)
-            # What is not on the disk yet begins to be written, what is there leaves the cache.
+            # This starts writing pages that are not on the disk yet, and drops the others from the cache.
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         done += sent
     return done

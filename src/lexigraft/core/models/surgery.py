@@ -1,4 +1,4 @@
-"""Putting finished rows into a model: tables, head bias, special ids, positions that depend on the padding id."""
+"""Model surgery: new tables, head bias, special ids, and positions that depend on the padding id."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def install(model: PreTrainedModel, tables: Mapping[Role, torch.Tensor], before:
     Args:
         model: The model of the body that the rows belong to.
         tables: Finished tables by role, ``(after, hidden)``; ``(after,)`` for the bias.
-        before: The vocabulary that the model had.
-        after: The vocabulary that it gets.
+        before: The model's old vocabulary.
+        after: Its new vocabulary.
 
     Raises:
         LexigraftError: As :func:`reshape`.
@@ -38,14 +38,14 @@ def install(model: PreTrainedModel, tables: Mapping[Role, torch.Tensor], before:
 
 
 def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
-    """Give a model tables of another vocabulary's size, whatever is in them, and everything else that hangs on it.
+    """Resize a model's tables to another vocabulary, with undefined content, and adapt everything that depends on it.
 
-    That is: ties, special ids, and positions that hang on the padding id. Works on the meta device too.
+    That is: ties, special ids, and positions that depend on the padding id. Works on the meta device too.
 
     Args:
         model: The model of the body that the rows belong to.
-        before: The vocabulary that the model had.
-        after: The vocabulary that it gets.
+        before: The model's old vocabulary.
+        after: Its new vocabulary.
 
     Raises:
         LexigraftError: More than its tables changes with the vocabulary, or its class cannot be resized.
@@ -57,7 +57,7 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> No
         model.config.get_text_config().tie_word_embeddings = False
     try:
         model.resize_token_embeddings(after.size, mean_resizing=False)
-    except (TypeError, NotImplementedError) as error:  # some classes have a method of their own
+    except (TypeError, NotImplementedError) as error:  # some classes override the method
         raise LexigraftError(
             "model class does not take another vocabulary size", type(model).__name__, str(error)
         ) from error
@@ -79,29 +79,29 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> No
 
 
 def positions_that_move(model: PreTrainedModel, pad: int | None) -> dict[str, tuple[Any, int, int]]:
-    """Modules with positions that hang on the padding id, when that id changes.
+    """Position tables that must move because they depend on the padding id, which changes.
 
     RoBERTa-like bodies number positions from ``padding id + 1``; with another padding id every token would silently
     read another position's embedding, so the position table moves along.
 
     Args:
         model: The model.
-        pad: The padding id that it gets.
+        pad: The new padding id.
 
     Returns:
-        Name of each position table: its module, the padding id that it had, the one that it gets.
+        By name of the position table: its module, the old padding id, the new one.
     """
-    found = {}
+    moving = {}
     for name, module in model.named_modules():
         if hasattr(module, "create_position_ids_from_input_ids") and hasattr(module, "position_embeddings"):
             old = module.padding_idx
             if pad is not None and old is not None and pad != old:
-                found[f"{name}.position_embeddings.weight"] = (module, int(old), pad)
-    return found
+                moving[f"{name}.position_embeddings.weight"] = (module, int(old), pad)
+    return moving
 
 
 def moved_positions(table: torch.Tensor, old: int, new: int) -> torch.Tensor:
-    """A position table whose first position stands behind another padding id: ``(new + 1 + used, hidden)``."""
+    """A position table whose first position follows another padding id: ``(new + 1 + used, hidden)``."""
     import torch
 
     return torch.cat([table.new_zeros(new + 1, table.shape[1]), table[old + 1 :]])
@@ -122,8 +122,8 @@ def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
             buffer = getattr(module, name, None)
             if buffer is not None:
                 length = len(weight)
-                fresh = torch.arange(length).expand(1, -1) if name == "position_ids" else buffer.new_zeros(1, length)
-                module.register_buffer(name, fresh.clone(), persistent=False)
+                content = torch.arange(length).expand(1, -1) if name == "position_ids" else buffer.new_zeros(1, length)
+                module.register_buffer(name, content.clone(), persistent=False)
 
 
 _ID_FIELDS = ("bos", "eos", "pad", "unk", "sep", "cls", "mask")
@@ -149,8 +149,8 @@ def _set_ids(config: Any, after: Vocabulary, new_of: dict[int, int]) -> None:
     for field in _MAPPED_FIELDS:
         old = getattr(config, field, None)
         if old is not None:
-            stand_in = after.specials.get("pad" if field.startswith("decoder") else field.split("_")[1])
-            setattr(config, field, new_of.get(old, stand_in))
+            default = after.specials.get("pad" if field.startswith("decoder") else field.split("_")[1])
+            setattr(config, field, new_of.get(old, default))
     for field in ("suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "forced_decoder_ids"):
         if getattr(config, field, None) is not None:
             setattr(config, field, None)

@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from lexigraft.core.tokenization.vocabulary import Vocabulary
-
 
 class FloatTables(Mapping["Role", "torch.Tensor"]):
-    """Tables by role, ``(rows, hidden)`` or ``(rows,)``: in float32 for whoever indexes it.
+    """Tables by role, ``(rows, hidden)`` or ``(rows,)``, converted to float32 when they are indexed.
 
     Args:
         stored: The tables as they are stored; only their values are shared.
@@ -30,7 +28,7 @@ class FloatTables(Mapping["Role", "torch.Tensor"]):
         self._tables = dict(stored)
 
     def __getitem__(self, role: Role) -> torch.Tensor:
-        # Converted once, and no longer kept in the other dtype.
+        # Converted once; the stored dtype is dropped.
         self._tables[role] = self._tables[role].float()
         return self._tables[role]
 
@@ -41,13 +39,13 @@ class FloatTables(Mapping["Role", "torch.Tensor"]):
         return len(self._tables)
 
     def as_stored(self, role: Role) -> torch.Tensor:
-        """A table in the dtype that it is in by now: the same values, for who takes a few rows of it at a time."""
+        """A table in its present dtype: the same values, for callers that read a few rows of it at a time."""
         return self._tables[role]
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A model's embedding tables: live parameters, or what was read of them.
+    """A model's embedding tables: the live parameters, or tensors read from a checkpoint.
 
     Attributes:
         by_role: Tables by role; no OUTPUT when the tables are tied or there is no head.
@@ -59,25 +57,25 @@ class Tables:
 
 
 def tables_of(model: PreTrainedModel) -> Tables:
-    """Find a model's tables by what the model itself answers, and tied tables by identity, not by configuration."""
+    """Find a model's tables by its own accessors, and tied tables by identity, not by the configuration."""
     inputs = model.get_input_embeddings().weight
     head = model.get_output_embeddings()
-    found: dict[Role, torch.Tensor] = {Role.INPUT: inputs}
+    by_role: dict[Role, torch.Tensor] = {Role.INPUT: inputs}
     tied = False
     if head is not None:
         tied = head.weight is inputs or (not inputs.is_meta and head.weight.data_ptr() == inputs.data_ptr())
         if not tied:
-            found[Role.OUTPUT] = head.weight
+            by_role[Role.OUTPUT] = head.weight
         bias = getattr(head, "bias", None)
         if bias is not None:
-            found[Role.BIAS] = bias
-        elif (late := getattr(model, "final_logits_bias", None)) is not None:
+            by_role[Role.BIAS] = bias
+        elif (logits_bias := getattr(model, "final_logits_bias", None)) is not None:
             raise LexigraftError(
                 "model adds a logits bias outside its head",
                 type(model).__name__,
-                f"Shape {tuple(late.shape)} is not handled",
+                f"Shape {tuple(logits_bias.shape)} is not handled",
             )
-    return Tables(found, tied)
+    return Tables(by_role, tied)
 
 
 def names_of(model: PreTrainedModel, parameter: Any) -> list[str]:
@@ -113,7 +111,7 @@ def _not_finite(table: torch.Tensor) -> list[int]:
 
 
 class Role(StrEnum):
-    """What an embedding table does in the model."""
+    """The role of an embedding table in the model."""
 
     INPUT = "input"
     OUTPUT = "output"

@@ -1,4 +1,4 @@
-"""Who matches whom: each target token's twin in the source vocabulary, by the first named rule that finds one."""
+"""Token matching: for each target token the source token with the same bytes, by the first rule that applies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RELAXED_RULES = ("byte_piece", "no_space", "case_fold", "nfc")
 
 @dataclass(frozen=True)
 class Alignment:
-    """The twin of each target token.
+    """The match of each target token in the source vocabulary.
 
     Attributes:
         source_ids: Matched source id, or -1 for a new token, int64, shape ``(target,)``.
@@ -37,18 +37,18 @@ class Alignment:
 
     @property
     def matched(self) -> npt.NDArray[np.int64]:
-        """Target ids that have a twin, ascending."""
+        """Target ids that have a match, ascending."""
         return np.flatnonzero(self.source_ids >= 0)
 
     @property
     def new(self) -> npt.NDArray[np.int64]:
-        """Target ids without a twin, ascending."""
+        """Target ids without a match, ascending."""
         return np.flatnonzero(self.source_ids < 0)
 
     def counts(self) -> dict[str, int]:
         """How many tokens each rule matched (rules that matched none included; new tokens not)."""
-        found = np.bincount(self.rule_ids, minlength=len(self.rules))
-        return {rule: int(n) for rule, n in zip(self.rules[1:], found[1:], strict=True)}
+        counts = np.bincount(self.rule_ids, minlength=len(self.rules))
+        return {rule: int(n) for rule, n in zip(self.rules[1:], counts[1:], strict=True)}
 
     def rule_of(self, target_id: int) -> str:
         """The name of the rule that matched a token, or ``"new"``."""
@@ -59,7 +59,7 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
     """Match a target vocabulary with a source vocabulary on bytes.
 
     Rules in order: ``special_role``; ``bytes`` (same bytes, same word start, same kind); ``isolated`` (a token that its
-    pre-tokenizer always splits off, such as BERT's punctuation, says nothing about word starts and matches the same
+    pre-tokenizer always splits off, such as BERT's punctuation, carries no word start and matches the same
     bytes); ``unusable`` (a token that can never occur, such as BERT's ``[unused0]`` or ``##,``, matches its own string,
     so that an extended vocabulary keeps every old row); then, only if asked for, ``byte_piece`` (``<0x41>`` with
     ``A``), ``no_space``, ``case_fold`` and ``nfc``.
@@ -72,7 +72,7 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
         relaxed: Names of the relaxed rules to try as well, in their fixed order.
 
     Returns:
-        The twin of each target token, with the rule that found it.
+        The match of each target token, with the rule that found it.
 
     Raises:
         UnknownName: A relaxed rule that does not exist.
@@ -85,38 +85,39 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
     rule_ids = np.zeros(target.size, np.int8)
     for i, j in _special_pairs(source, target).items():
         source_ids[i], rule_ids[i] = j, rules.index("special_role")
-    ours, theirs = target.surfaces, source.surfaces
-    usable = ours.is_text
+    usable = target.surfaces.is_text
     for number, rule in enumerate(rules[2:], start=2):
-        candidates = ours.kinds == Kind.UNUSABLE if rule == "unusable" else usable
+        candidates = target.surfaces.kinds == Kind.UNUSABLE if rule == "unusable" else usable
         open_ids = np.flatnonzero(candidates & (source_ids < 0))
-        found = _same_strings(source, target, open_ids) if rule == "unusable" else _RULES[rule](theirs, ours, open_ids)
-        source_ids[open_ids] = found
-        rule_ids[open_ids[found >= 0]] = number
+        if rule == "unusable":
+            matches = _same_strings(source, target, open_ids)
+        else:
+            matches = _RULES[rule](source.surfaces, target.surfaces, open_ids)
+        source_ids[open_ids] = matches
+        rule_ids[open_ids[matches >= 0]] = number
     _prefer_same_string(source, target, source_ids, np.flatnonzero(rule_ids == rules.index("bytes")))
     return Alignment(source_ids, rule_ids, rules)
 
 
 def _same_strings(source: Vocabulary, target: Vocabulary, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    twins = [source.id_of(target.tokens[i]) for i in open_ids.tolist()]
-    kept = [j if j is not None and source.surfaces.kinds[j] == Kind.UNUSABLE else -1 for j in twins]
-    return np.array(kept, np.int64)
+    matches = [source.id_of(target.tokens[i]) for i in open_ids.tolist()]
+    unusable = [j if j is not None and source.surfaces.kinds[j] == Kind.UNUSABLE else -1 for j in matches]
+    return np.array(unusable, np.int64)
 
 
 def _prefer_same_string(
     source: Vocabulary, target: Vocabulary, source_ids: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]
 ) -> None:
     """Where several source tokens share a surface, take the one with the target token's own string."""
-    seen = source.surfaces
-    ours, theirs = target.tokens, source.tokens
-    at, twins = ids.tolist(), source_ids[ids].tolist()
-    other = map(ne, map(ours.__getitem__, at), map(theirs.__getitem__, twins))
-    for i, j in compress(zip(at, twins, strict=True), other):
-        if (twin := source.id_of(ours[i])) is None:
+    surfaces = source.surfaces
+    target_ids, matches = ids.tolist(), source_ids[ids].tolist()
+    differ = map(ne, map(target.tokens.__getitem__, target_ids), map(source.tokens.__getitem__, matches))
+    for i, j in compress(zip(target_ids, matches, strict=True), differ):
+        if (same_string := source.id_of(target.tokens[i])) is None:
             continue
-        same = seen.texts[twin] == seen.texts[j] and seen.starts[twin] == seen.starts[j]
-        if same and seen.kinds[twin] == seen.kinds[j]:
-            source_ids[i] = twin
+        same = surfaces.texts[same_string] == surfaces.texts[j] and surfaces.starts[same_string] == surfaces.starts[j]
+        if same and surfaces.kinds[same_string] == surfaces.kinds[j]:
+            source_ids[i] = same_string
 
 
 def _special_pairs(source: Vocabulary, target: Vocabulary) -> dict[int, int]:
@@ -148,28 +149,28 @@ def _look_up(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]
 
 
 def _by_bytes(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Same bytes, same word start, same kind; without a key for each token, for this is the rule that sees all."""
-    found = np.full(len(open_ids), -1, np.int64)
+    """Same bytes, same word start, same kind; without a key for each token, because this rule runs on all of them."""
+    source_ids = np.full(len(open_ids), -1, np.int64)
     for kind, starts in product((_TEXT, _BYTE), (False, True)):
-        ours = (target.kinds[open_ids] == kind) & (target.starts[open_ids] == starts)
-        theirs = np.flatnonzero((source.kinds == kind) & (source.starts == starts))[::-1].tolist()
-        table = dict(zip(map(source.texts.__getitem__, theirs), theirs, strict=True))
-        wanted = open_ids[ours].tolist()
-        twins = map(table.get, map(target.texts.__getitem__, wanted), repeat(-1))
-        found[ours] = np.fromiter(twins, np.int64, len(wanted))
-    return found
+        asked = (target.kinds[open_ids] == kind) & (target.starts[open_ids] == starts)
+        candidates = np.flatnonzero((source.kinds == kind) & (source.starts == starts))[::-1].tolist()
+        table = dict(zip(map(source.texts.__getitem__, candidates), candidates, strict=True))
+        wanted = open_ids[asked].tolist()
+        matches = map(table.get, map(target.texts.__getitem__, wanted), repeat(-1))
+        source_ids[asked] = np.fromiter(matches, np.int64, len(wanted))
+    return source_ids
 
 
 def _by_isolation(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    alone = _first_ids(source, np.flatnonzero(source.isolated), _key_bytes)
-    found = np.fromiter((alone.get(target.texts[i], -1) for i in open_ids.tolist()), np.int64, len(open_ids))
+    isolated = _first_ids(source, np.flatnonzero(source.isolated), _key_bytes)
+    matches = np.fromiter((isolated.get(target.texts[i], -1) for i in open_ids.tolist()), np.int64, len(open_ids))
     if target.isolated[open_ids].any():
-        loose = np.flatnonzero(source.kinds == _TEXT)
-        order = loose[np.argsort(source.starts[loose], kind="stable")]
-        anywhere = _first_ids(source, order, _key_bytes)
-        ours = target.isolated[open_ids]
-        found[ours] = [anywhere.get(target.texts[i], -1) for i in open_ids[ours].tolist()]
-    return found
+        text_ids = np.flatnonzero(source.kinds == _TEXT)
+        order = text_ids[np.argsort(source.starts[text_ids], kind="stable")]
+        any_text = _first_ids(source, order, _key_bytes)
+        asked = target.isolated[open_ids]
+        matches[asked] = [any_text.get(target.texts[i], -1) for i in open_ids[asked].tolist()]
+    return matches
 
 
 def _text(data: bytes, kind: int) -> str | None:

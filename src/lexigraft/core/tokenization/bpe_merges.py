@@ -1,4 +1,4 @@
-"""How a vocabulary's tokens are built of smaller ones, and rows that follow from it."""
+"""BPE merges of a vocabulary, and tokens as mixtures of the matched tokens that they are merged from."""
 
 from __future__ import annotations
 
@@ -23,41 +23,43 @@ def merges(vocabulary: Vocabulary) -> dict[int, list[Pair]]:
     pairs: dict[int, list[Pair]] = {}
     for merge in model.get("merges") or []:
         left, right = merge.split(" ") if isinstance(merge, str) else merge
-        made, first, second = map(vocabulary.id_of, (left + right.removeprefix(prefix), left, right))
-        if made is not None and first is not None and second is not None:
-            pairs.setdefault(made, []).append((first, second))
+        merged, first, second = map(vocabulary.id_of, (left + right.removeprefix(prefix), left, right))
+        if merged is not None and first is not None and second is not None:
+            pairs.setdefault(merged, []).append((first, second))
     return pairs
 
 
-def shares_of_leaves(vocabulary: Vocabulary, twins: npt.NDArray[np.int64]) -> dict[int, Shares]:
-    """Each token as a mixture of source rows, following its merges down to tokens that have a twin.
+def shares_of_leaves(vocabulary: Vocabulary, matches: npt.NDArray[np.int64]) -> dict[int, Shares]:
+    """Each token as a mixture of source rows, following its merges down to tokens that have a match.
 
-    A token with a twin is that twin. Another is the mean over its merges, each the mean of its two parents; a merge of
-    which one parent cannot be made does not count. Where no merge counts (an added token; every token of Unigram and
-    WordPiece), all splits of the spelling into two tokens that can be made count instead, word start kept, and where
-    there is none, the partitions into the fewest. Parts are shorter than their token, so there are no circles.
+    A matched token is its match. Any other token is the mean over its merges, each the mean of its two parts; a merge
+    with a part that has no mixture does not count. Where no merge counts (an added token; every token of Unigram and
+    WordPiece), all splits of the spelling into two tokens that have a mixture count instead, word start kept, and where
+    there is none, the partitions into the fewest. Parts are shorter than their token, so there are no cycles.
 
     Args:
         vocabulary: The target vocabulary.
-        twins: Source id of each token's twin, or -1, shape ``(size,)``.
+        matches: Source id of each token's match, or -1, shape ``(size,)``.
 
     Returns:
-        Weights by source id, summing to 1, for each token that can be made.
+        Weights by source id, summing to 1, for each token that has a mixture.
     """
     texts, pairs = spelled(vocabulary), merges(vocabulary)
-    made: dict[int, Shares] = {i: {int(twins[i]): 1.0} for i in texts if twins[i] >= 0}
+    mixtures: dict[int, Shares] = {i: {int(matches[i]): 1.0} for i in texts if matches[i] >= 0}
     known: dict[bytes, int] = {}
     longest = max(map(len, texts.values()), default=0)
     for i, text in sorted(texts.items(), key=lambda item: len(item[1])):
-        if i not in made:
-            counted = [(a, b) for a, b in pairs.get(i, ()) if _shorter(text, texts, (a, b)) and a in made and b in made]
-            shares = _mean(counted or _halves(text, known), made)
-            shares = shares or _mixed(shares_of_best_partitions(text, known, longest), made)
+        if i not in mixtures:
+            usable = [
+                pair for pair in pairs.get(i, ()) if _shorter(text, texts, pair) and all(p in mixtures for p in pair)
+            ]
+            shares = _mean(usable or _halves(text, known), mixtures)
+            shares = shares or _mixed(shares_of_best_partitions(text, known, longest), mixtures)
             if not shares:
                 continue
-            made[i] = shares
+            mixtures[i] = shares
         known.setdefault(text, i)
-    return made
+    return mixtures
 
 
 def _shorter(text: bytes, texts: Mapping[int, bytes], pair: Pair) -> bool:
@@ -69,14 +71,14 @@ def _halves(text: bytes, known: Mapping[bytes, int]) -> list[Pair]:
     return [(known[left], known[right]) for left, right in cuts if left in known and right in known]
 
 
-def _mean(pairs: Sequence[Pair], made: Mapping[int, Shares]) -> Shares:
+def _mean(pairs: Sequence[Pair], mixtures: Mapping[int, Shares]) -> Shares:
     weight = 0.5 / max(1, len(pairs))
-    return _mixed(((part, weight) for pair in pairs for part in pair), made)
+    return _mixed(((part, weight) for pair in pairs for part in pair), mixtures)
 
 
-def _mixed(parts: Shares | Iterable[tuple[int, float]], made: Mapping[int, Shares]) -> Shares:
+def _mixed(parts: Shares | Iterable[tuple[int, float]], mixtures: Mapping[int, Shares]) -> Shares:
     shares: dict[int, float] = {}
     for part, weight in parts.items() if isinstance(parts, Mapping) else parts:
-        for i, inner in made[part].items():
+        for i, inner in mixtures[part].items():
             shares[i] = shares.get(i, 0.0) + weight * inner
     return shares

@@ -1,4 +1,4 @@
-"""A vocabulary's tokens of single bytes, and tokens spelled with them."""
+"""Byte tokens of a vocabulary: the token of each single byte."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from lexigraft.core.tokenization.vocabulary import Vocabulary
 def byte_tokens(vocabulary: Vocabulary) -> dict[int, int]:
     """The token of each byte value: a byte-fallback piece, or a letter of the byte-level alphabet.
 
-    The space is the token that is nothing but the word-start mark, where there is one, since that is how these
-    vocabularies write it.
+    The space is the token that consists of the word-start mark alone, where there is one, because these vocabularies
+    write a space so.
 
     Args:
         vocabulary: Any vocabulary; one without byte tokens has none.
@@ -21,8 +21,8 @@ def byte_tokens(vocabulary: Vocabulary) -> dict[int, int]:
     byte_level = vocabulary.family is Family.BYTE_LEVEL
     names = {b: to_byte_level(bytes([b])) if byte_level else f"<0x{b:02X}>" for b in range(256)}
     wanted = Kind.TEXT if byte_level else Kind.BYTE
-    found = {b: i for b, name in names.items() if (i := vocabulary.id_of(name)) is not None}
-    usable = {b: i for b, i in found.items() if vocabulary.surfaces.kinds[i] == wanted}
+    by_byte = {b: i for b, name in names.items() if (i := vocabulary.id_of(name)) is not None}
+    usable = {b: i for b, i in by_byte.items() if vocabulary.surfaces.kinds[i] == wanted}
     space = vocabulary.id_of(SPACE_MARK)
     if usable and not byte_level and space is not None and vocabulary.surfaces.kinds[space] == Kind.TEXT:
         usable[ord(" ")] = space

@@ -1,4 +1,4 @@
-"""Loading a tokenizer from whatever a user has: a folder, a Hub name, or a bare tokenizer file of any family."""
+"""Tokenizer loading from a folder, a Hub name, or a bare tokenizer file of any family."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load_vocabulary(path: str | Path, *, trust_remote_code: bool = False) -> Voc
         trust_remote_code: Whether code that comes with a Hub tokenizer may run.
 
     Raises:
-        LexigraftError: Nothing there that is a tokenizer.
+        LexigraftError: The path holds no tokenizer, or one that cannot be read.
     """
     local = Path(path).expanduser()
     try:
@@ -110,7 +110,7 @@ def _wordpiece(path: Path) -> Any:
 
 
 def _sentencepiece(path: Path) -> Any:
-    """Rebuild a SentencePiece model (Unigram or BPE) with its own pieces, scores and normaliser."""
+    """Rebuild a SentencePiece model (Unigram or BPE) with its own pieces, scores and normalizer."""
     from sentencepiece import sentencepiece_model_pb2 as schema
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 

@@ -1,4 +1,4 @@
-"""How a vocabulary splits numbers, and what to say when source and target do it differently."""
+"""Digit schemes: how vocabularies split numbers, and a warning when source and target differ."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NUMBERS = (
     "7", "12", "48", "305", "100", "999", "2021", "1984", "7351", "4096", "31415", "90210", "65536", "271828", "700000",
     "1234567", "8675309", "16777216", "98765432",
 )  # fmt: skip
-"""Round and crooked numbers of one to eight digits, years among them: what was merged from text shows beside a rule."""
+"""Round and other numbers of one to eight digits, with years: they tell merges learned from text from a fixed rule."""
 
 SHOWN = "2021"
 MANY = 0.5
@@ -31,17 +31,17 @@ class DigitScheme:
     @cached_property
     def name(self) -> str:
         """The rule, in words: the first that explains every sample."""
-        lengths = [tuple(map(len, pieces)) for pieces in self.splits]
-        largest = max((length for found in lengths for length in found), default=0)
-        if not all(lengths):
+        groups = [tuple(map(len, pieces)) for pieces in self.splits]
+        largest = max((length for group in groups for length in group), default=0)
+        if not all(groups):
             return "some digits are unknown to it"
         if largest == 1:
             return "digit by digit"
-        if all(len(found) == 1 for found in lengths):
+        if all(len(group) == 1 for group in groups):
             return "whole numbers"
-        if all(found == _from_the_left(sum(found), largest) for found in lengths):
+        if all(group == _from_the_left(sum(group), largest) for group in groups):
             return f"groups of up to {largest}, from the left"
-        if all(found == _from_the_left(sum(found), largest)[::-1] for found in lengths):
+        if all(group == _from_the_left(sum(group), largest)[::-1] for group in groups):
             return f"groups of up to {largest}, from the right"
         return "pieces learned from text"
 
@@ -56,15 +56,15 @@ class DigitScheme:
 
 
 def digit_scheme(vocabulary: Vocabulary) -> DigitScheme:
-    """Find out how a vocabulary splits numbers, by splitting some."""
+    """The digit scheme of a vocabulary, from how it encodes ``NUMBERS``."""
     texts = vocabulary.surfaces.texts
-    found = ([texts[i].strip() for i in ids] for ids in vocabulary.encode(NUMBERS))
-    pieces = ([p.decode(errors="replace") for p in parts if p] for parts in found)
-    return DigitScheme(tuple(_of(number, parts) for number, parts in zip(NUMBERS, pieces, strict=True)))
+    encoded = ([texts[i].strip() for i in ids] for ids in vocabulary.encode(NUMBERS))
+    pieces = ([p.decode(errors="replace") for p in parts if p] for parts in encoded)
+    return DigitScheme(tuple(_if_spelled(number, parts) for number, parts in zip(NUMBERS, pieces, strict=True)))
 
 
-def _of(number: str, pieces: Sequence[str]) -> tuple[str, ...]:
-    """The pieces, when they spell the number."""
+def _if_spelled(number: str, pieces: Sequence[str]) -> tuple[str, ...]:
+    """The pieces if they spell the number, else none."""
     return tuple(pieces) if "".join(pieces) == number else ()
 
 
@@ -74,14 +74,14 @@ def _from_the_left(digits: int, size: int) -> tuple[int, ...]:
 
 
 def digit_warning(source: Vocabulary, target: Vocabulary) -> str | None:
-    """One sentence when the two split numbers by other rules, or half of the samples differently; else nothing."""
+    """A warning when the two split numbers by different rules, or half of the samples differently; else ``None``."""
     ours, theirs = digit_scheme(source), digit_scheme(target)
-    apart = ours.differences(theirs)
-    if ours.name == theirs.name and len(apart) < MANY * len(NUMBERS):
+    differing = ours.differences(theirs)
+    if ours.name == theirs.name and len(differing) < MANY * len(NUMBERS):
         return None
-    sample = next((n for n in apart if NUMBERS[n] == SHOWN), apart[0])
+    sample = next((n for n in differing if NUMBERS[n] == SHOWN), differing[0])
     if ours.name == theirs.name:
-        names = "", f" ({len(apart)} of {len(NUMBERS)} sample numbers differ, both are {ours.name})"
+        names = "", f" ({len(differing)} of {len(NUMBERS)} sample numbers differ, both are {ours.name})"
     else:
         names = f" ({ours.name})", f" ({theirs.name})"
     return (

@@ -1,4 +1,4 @@
-"""Where the tokens of a line stand in its bytes, and which of them make one word."""
+"""Byte offsets of the tokens of a line, and the grouping of tokens into words."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TokenSpans(NamedTuple):
     Attributes:
         ids: Token ids, without special tokens, int64, ``(tokens,)``.
         starts: First byte of each token in the line's UTF-8, int64, ``(tokens,)``.
-        ends: The byte after its last, as ``starts``; equal to it for a token that stands for nothing in the text.
+        ends: The byte after its last, as ``starts``; equal to its start for a token that covers no text.
     """
 
     ids: npt.NDArray[np.int64]
@@ -35,13 +35,13 @@ class TokenSpans(NamedTuple):
 
 
 def token_spans(vocabulary: Vocabulary, lines: Sequence[str]) -> Iterator[TokenSpans]:
-    """Tokenise lines and say which bytes each token stands for, also where several tokens share a character.
+    """Tokenize lines and find the bytes that each token covers, also where several tokens share a character.
 
-    A word-start space belongs to the token that holds it. Where the normaliser changed the length of a shared
+    A word-start space belongs to the token that holds it. Where the normalizer changed the length of a shared
     character, its tokens keep the whole character.
 
     Args:
-        vocabulary: Whose tokens.
+        vocabulary: The vocabulary to encode with.
         lines: Raw text.
 
     Yields:
@@ -57,20 +57,20 @@ def token_spans(vocabulary: Vocabulary, lines: Sequence[str]) -> Iterator[TokenS
 def token_characters(
     vocabulary: Vocabulary, lines: Sequence[str]
 ) -> Iterator[tuple[str, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Tokenise lines; which characters each token stands for, all of a character where several tokens share it.
+    """Tokenize lines and find the characters that each token covers, whole ones where several tokens share a character.
 
     Args:
-        vocabulary: Whose tokens.
+        vocabulary: The vocabulary to encode with.
         lines: Raw text.
 
     Yields:
         The line, token ids without special tokens, int64 ``(tokens,)``, and first and last characters ``(tokens, 2)``.
     """
     backend = vocabulary.tokenizer.backend_tokenizer
-    for at in range(0, len(lines), BATCH_LINES):
-        batch = list(lines[at : at + BATCH_LINES])
-        for line, found in zip(batch, backend.encode_batch(batch, add_special_tokens=False), strict=True):
-            yield line, np.array(found.ids, np.int64), np.array(found.offsets, np.int64).reshape(-1, 2)
+    for start in range(0, len(lines), BATCH_LINES):
+        batch = list(lines[start : start + BATCH_LINES])
+        for line, encoding in zip(batch, backend.encode_batch(batch, add_special_tokens=False), strict=True):
+            yield line, np.array(encoding.ids, np.int64), np.array(encoding.offsets, np.int64).reshape(-1, 2)
 
 
 class WordUnits(NamedTuple):
@@ -78,7 +78,7 @@ class WordUnits(NamedTuple):
 
     Attributes:
         tokens: The token ids of each word, without special and unknown ones; never empty.
-        texts: Each word as it stands in the line, without surrounding white space.
+        texts: Each word as written in the line, without surrounding white space.
     """
 
     tokens: list[tuple[int, ...]]
@@ -86,14 +86,14 @@ class WordUnits(NamedTuple):
 
 
 def word_units(vocabulary: Vocabulary, lines: Sequence[str]) -> Iterator[WordUnits]:
-    """Cut lines into words, each a run of tokens: letters stay together, all else stands by itself.
+    """Split lines into words, each a run of tokens: adjacent letters form a word, other characters are separate.
 
     Two neighbouring tokens belong to one word where they meet between two letters or inside a character, or where the
     first is only the mark of a word start. In scripts written without spaces every token is a word. The units of
     trans-tokenization (Remy et al. 2024), which joins the tokens of a word before it aligns words.
 
     Args:
-        vocabulary: Whose tokens.
+        vocabulary: The vocabulary to encode with.
         lines: Raw text.
 
     Yields:
@@ -133,9 +133,9 @@ def _divide(
     starts: npt.NDArray[np.int64],
     ends: npt.NDArray[np.int64],
 ) -> None:
-    """Give tokens that share a character their own bytes of it, by the lengths of the tokens themselves.
+    """Divide the bytes of a character among the tokens that share it, by the tokens' own lengths.
 
-    A single unknown token among them, which spells nothing, takes what the others leave.
+    A single unknown token among them, which spells nothing, takes the bytes that the others leave.
     """
     shared = np.flatnonzero(starts[1:] < ends[:-1]) + 1
     if not len(shared):
@@ -144,14 +144,14 @@ def _divide(
     texts, marked, special = vocabulary.surfaces.texts, vocabulary.starts, vocabulary.special_ids
     runs = np.split(shared, np.flatnonzero(np.diff(shared) > 1) + 1)
     for first, last in ((int(run[0]) - 1, int(run[-1])) for run in runs):
-        own, at = ids[first : last + 1].tolist(), int(starts[first])
-        spaced = data[at : at + 1] == b" " and bool(marked[own[0]])
+        own, start = ids[first : last + 1].tolist(), int(starts[first])
+        spaced = data[start : start + 1] == b" " and bool(marked[own[0]])
         lengths = [0 if i in special else len(texts[i]) for i in own]
         lengths[0] += spaced
-        rest = int(ends[last]) - at - sum(lengths)
-        if rest and (open_places := [n for n, i in enumerate(own) if i in special]):
-            lengths[open_places[0]] += rest if len(open_places) == 1 else 0
-        borders = at + np.cumsum(lengths)
+        rest = int(ends[last]) - start - sum(lengths)
+        if rest and (unknown := [n for n, i in enumerate(own) if i in special]):
+            lengths[unknown[0]] += rest if len(unknown) == 1 else 0
+        borders = start + np.cumsum(lengths)
         if borders[-1] == ends[last] and (np.diff(borders) >= 0).all():
             ends[first : last + 1] = borders
             starts[first + 1 : last + 1] = borders[:-1]

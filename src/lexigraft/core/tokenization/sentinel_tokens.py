@@ -1,4 +1,4 @@
-"""The sentinel tokens that stand for left-out spans in T5-like models."""
+"""Sentinel tokens, which stand for masked spans in T5-like models."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def sentinel_ids(vocabulary: Vocabulary) -> list[int]:
         LexigraftError: The tokenizer has none.
     """
     numbered = {
-        int(found[1]): i
+        int(match[1]): i
         for i, token in enumerate(vocabulary.tokens)
-        if (found := re.fullmatch(r"<extra_id_(\d+)>", token))
+        if (match := re.fullmatch(r"<extra_id_(\d+)>", token))
     }
     if not numbered:
         raise LexigraftError(

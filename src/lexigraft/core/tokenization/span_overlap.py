@@ -1,4 +1,4 @@
-"""Tokens of two tokenizers that cover the same stretch of text."""
+"""Overlap of the tokens of two tokenizers over the same text: overlapping runs and common segments."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Runs = Mapping[int, Counter[tuple[int, ...]]]
 def overlapping_runs(
     source: Vocabulary, target: Vocabulary, lines: Sequence[str], target_ids: npt.NDArray[np.int64]
 ) -> Runs:
-    """For each of some target tokens, how often which run of source tokens overlaps its bytes in a text.
+    """Count, for each of some target tokens, the runs of source tokens that overlap its bytes in a text.
 
-    Special and unknown source tokens are left out of a run; an occurrence with nothing else under it is not counted.
+    Special and unknown source tokens are left out of a run; an occurrence whose run is then empty is not counted.
 
     Args:
-        source: The vocabulary whose tokens are looked for.
-        target: The vocabulary whose tokens are looked under.
+        source: The vocabulary of the overlapping runs.
+        target: The vocabulary of ``target_ids``.
         lines: The text.
         target_ids: The target tokens asked for.
     """
@@ -34,7 +34,7 @@ def overlapping_runs(
     wanted[target_ids] = True
     usable = np.ones(source.size, np.bool_)
     usable[[*source.special_ids, *([source.specials["unk"]] if "unk" in source.specials else [])]] = False
-    found: defaultdict[int, Counter[tuple[int, ...]]] = defaultdict(Counter)
+    runs: defaultdict[int, Counter[tuple[int, ...]]] = defaultdict(Counter)
     for ours, theirs in zip(token_spans(target, lines), token_spans(source, lines), strict=True):
         here = theirs.starts < theirs.ends
         ids, starts, ends = (side[here] for side in theirs)
@@ -43,8 +43,8 @@ def overlapping_runs(
         last = np.searchsorted(starts, ours.ends[asked], side="left")
         for i, a, b in zip(ours.ids[asked].tolist(), first.tolist(), last.tolist(), strict=True):
             if run := tuple(ids[a:b][usable[ids[a:b]]].tolist()):
-                found[i][run] += 1
-    return found
+                runs[i][run] += 1
+    return runs
 
 
 class Segments(NamedTuple):
@@ -65,7 +65,7 @@ def common_segments(first_ends: Sequence[int], second_ends: Sequence[int]) -> Se
     """Cut two tokenisations of a text wherever both end a token.
 
     Only ends count, since tokenizers differ in which token they give the space between words. Tokens that end at the
-    same place (the bytes of one character) stay together. What follows the last common end belongs to no segment.
+    same position (the bytes of one character) stay together. What follows the last common end belongs to no segment.
 
     Args:
         first_ends: Where each token of one tokenisation ends in the text.

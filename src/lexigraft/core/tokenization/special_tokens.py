@@ -1,4 +1,4 @@
-"""Special tokens by role: which target special token takes the place of which source special token."""
+"""Special tokens by role, and their matching between target and source."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 ROLES = ("bos", "eos", "unk", "sep", "cls", "mask", "pad")
 """Roles by importance: where several share one id, the first wins."""
 
-_STAND_INS = {"bos": "cls", "cls": "bos", "eos": "sep", "sep": "eos"}
+_ALTERNATIVES = {"bos": "cls", "cls": "bos", "eos": "sep", "sep": "eos"}
 
 
 def roles_of(tokenizer: Any) -> dict[str, int]:
     """The id of each role that the tokenizer fills."""
-    found = {role: getattr(tokenizer, f"{role}_token_id", None) for role in ROLES}
-    return {role: int(i) for role, i in found.items() if i is not None}
+    ids = {role: getattr(tokenizer, f"{role}_token_id", None) for role in ROLES}
+    return {role: int(i) for role, i in ids.items() if i is not None}
 
 
 def match_specials(
@@ -23,7 +23,7 @@ def match_specials(
     source_strings: Mapping[str, int],
     target_strings: Mapping[str, int],
 ) -> dict[int, int]:
-    """Match special tokens: by role, then by the stand-in role (bos and cls, eos and sep), then by the same string.
+    """Match special tokens: by role, then by the alternative role (bos and cls, eos and sep), then by the same string.
 
     Args:
         source: Role to id in the source tokenizer.
@@ -35,9 +35,9 @@ def match_specials(
         Target id to source id.
     """
     matched: dict[int, int] = {}
-    for stand_in in (False, True):
+    for alternative in (False, True):
         for role in ROLES:
-            source_role = _STAND_INS.get(role, "") if stand_in else role
+            source_role = _ALTERNATIVES.get(role, "") if alternative else role
             if role in target and source_role in source:
                 matched.setdefault(target[role], source[source_role])
     for string, i in target_strings.items():

@@ -1,4 +1,4 @@
-"""Tokens as the bytes that they spell, word starts included, for splitting words by hand."""
+"""Token spellings as bytes, word starts included."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ UNMARKED = (Family.SUFFIX, Family.PLAIN)
 
 
 def spelling(vocabulary: Vocabulary, text: bytes, starts: bool) -> bytes:
-    """Any text as the tokens of a vocabulary would spell it one after the other.
+    """A text as the spellings of a vocabulary's tokens would join to it.
 
-    Normalised as its tokenizer does; a word start is a space in front, also where BERT's pre-tokenizer begins a new
+    Normalized as its tokenizer does; a word start is a space in front, also where BERT's pre-tokenizer begins a new
     word inside the text. Tokenizers that do not mark word starts get none.
 
     Args:
-        vocabulary: Whose tokens.
+        vocabulary: The vocabulary.
         text: The bytes, without the word-start space.
         starts: Whether they start a word.
     """
@@ -24,7 +24,7 @@ def spelling(vocabulary: Vocabulary, text: bytes, starts: bool) -> bytes:
     if vocabulary.family is Family.BYTE_LEVEL:
         return marked + text
     try:
-        words = vocabulary.normalised(text.decode())
+        words = vocabulary.normalized(text.decode())
     except UnicodeDecodeError:
         return marked + text
     if vocabulary.family is Family.WORDPIECE:
@@ -34,18 +34,18 @@ def spelling(vocabulary: Vocabulary, text: bytes, starts: bool) -> bytes:
 
 
 def spelled(vocabulary: Vocabulary) -> dict[int, bytes]:
-    """What each usable token (no special, no unknown one) spells, by id; text before byte pieces."""
-    seen, unknown = vocabulary.surfaces, vocabulary.specials.get("unk")
-    marks = seen.starts & (vocabulary.family not in UNMARKED)
-    ids = [i for kind in (Kind.TEXT, Kind.BYTE) for i in (seen.kinds == kind).nonzero()[0].tolist() if i != unknown]
-    return {i: b" " * bool(marks[i]) + seen.texts[i] for i in ids}
+    """The spelling of each usable token (no special, no unknown one), by id; text before byte pieces."""
+    surfaces, unknown = vocabulary.surfaces, vocabulary.specials.get("unk")
+    marks = surfaces.starts & (vocabulary.family not in UNMARKED)
+    ids = [i for kind in (Kind.TEXT, Kind.BYTE) for i in (surfaces.kinds == kind).nonzero()[0].tolist() if i != unknown]
+    return {i: b" " * bool(marks[i]) + surfaces.texts[i] for i in ids}
 
 
 def tokens_by_spelling(vocabulary: Vocabulary) -> dict[bytes, int]:
     """The first token of each spelling; one that is always split off spells itself with and without a word start."""
-    found: dict[bytes, int] = {}
+    tokens: dict[bytes, int] = {}
     for i, data in spelled(vocabulary).items():
-        found.setdefault(data, i)
+        tokens.setdefault(data, i)
     for i in vocabulary.surfaces.isolated.nonzero()[0].tolist():
-        found.setdefault(vocabulary.surfaces.texts[i], i)
-    return found
+        tokens.setdefault(vocabulary.surfaces.texts[i], i)
+    return tokens

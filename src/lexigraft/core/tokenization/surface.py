@@ -1,4 +1,4 @@
-"""A token as bytes, a word-start flag and a kind, whatever family its tokenizer belongs to."""
+"""Token surfaces: bytes, word-start flag and kind of each token, for every family of tokenizers."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _mentions(description: Any, name: str) -> bool:
 
 
 def family_of(backend: Any) -> Family:
-    """Read the family off a ``tokenizers.Tokenizer``'s own parts, never off its token strings or class name."""
+    """The family of a ``tokenizers.Tokenizer``, by its own parts, never by its token strings or class name."""
     parts = [component(backend.pre_tokenizer), component(backend.decoder), component(backend.normalizer)]
     if _mentions(parts, "ByteLevel"):
         return Family.BYTE_LEVEL
@@ -175,12 +175,12 @@ def _from_byte_level(token: str) -> bytes:
 
 
 def _read_sentencepiece(tokens: Sequence[str], _: str) -> Read:
-    # All at once, which is several times as fast, unless a token holds what parts them.
-    together = "\0".join(["", *tokens]).replace(SPACE_MARK, " ").encode()
-    texts = together.replace(b"\0 ", b"\0").split(b"\0")[1:]
+    # One string for all tokens is several times as fast, unless a token contains the separator.
+    joined = "\0".join(["", *tokens]).replace(SPACE_MARK, " ").encode()
+    texts = joined.replace(b"\0 ", b"\0").split(b"\0")[1:]
     if len(texts) != len(tokens):
         return _split_spaces([token.replace(SPACE_MARK, " ").encode() for token in tokens])
-    codes = np.frombuffer(together + b"\0", np.uint8)
+    codes = np.frombuffer(joined + b"\0", np.uint8)
     return texts, codes[np.flatnonzero(codes == 0)[:-1] + 1] == ord(" ")
 
 

@@ -1,4 +1,4 @@
-"""How often the tokens of a vocabulary occur in a text."""
+"""Token frequencies in a text."""
 
 from __future__ import annotations
 

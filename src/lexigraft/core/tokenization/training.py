@@ -1,4 +1,4 @@
-"""Tokenizer training: BPE, Unigram and WordPiece with byte fallback, the same for the same text."""
+"""Tokenizer training: BPE, Unigram and WordPiece with byte fallback, deterministic for a given text."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 
 INTERNAL = 0xF0000
+"""First of the private code points that mark characters inside words."""
 
 
 def learn_unigram(lines: Sequence[str], size: int, byte_fallback: bool) -> list[tuple[str, float]]:
     """Pieces with log probabilities, most probable first (Kudo 2018, SentencePiece's trainer).
 
     Args:
-        lines: Normalised text.
+        lines: Normalized text.
         size: How many pieces at most; byte pieces not counted.
         byte_fallback: Leave rare characters to byte pieces instead of giving every character a piece.
 
@@ -37,11 +38,11 @@ def learn_unigram(lines: Sequence[str], size: int, byte_fallback: bool) -> list[
     """
     import sentencepiece as spm
 
-    written = io.BytesIO()
+    model_file = io.BytesIO()
     try:
         spm.SentencePieceTrainer.train(
             sentence_iterator=iter(lines),
-            model_writer=written,
+            model_writer=model_file,
             model_type="unigram",
             vocab_size=size + 3,
             hard_vocab_limit=False,
@@ -55,7 +56,7 @@ def learn_unigram(lines: Sequence[str], size: int, byte_fallback: bool) -> list[
         characters = len(set().union(*lines))
         hint = f"The text has {characters} different characters; give a larger size, more text, or byte_fallback"
         raise LexigraftError("Unigram training failed", f"size {size}", f"{hint} ({_reason(error)})") from None
-    model = spm.SentencePieceProcessor(model_proto=written.getvalue())
+    model = spm.SentencePieceProcessor(model_proto=model_file.getvalue())
     ids = [i for i in range(model.get_piece_size()) if not (model.is_control(i) or model.is_unknown(i))]
     return [(model.id_to_piece(i), float(model.get_score(i))) for i in ids]
 
@@ -70,11 +71,11 @@ def learn_merges(
     """Byte-pair merges seen at least twice (Sennrich et al. 2016).
 
     Args:
-        lines: Normalised text.
+        lines: Normalized text.
         size: How many tokens at most, reserved ones included.
         pre_tokenizer: Splits lines into words.
         reserved: Tokens that take the first ids.
-        alphabet: The only characters tokens are made of; others become unknown.
+        alphabet: The characters that tokens may contain; others become unknown.
 
     Returns:
         Token ids, and the merges in order.
@@ -170,9 +171,9 @@ def train_tokenizer(settings: TokenizerSettings, corpus: Corpus) -> PreTrainedTo
     roles = BERT_STYLE if settings.type == "wordpiece" else ROBERTA_STYLE
     backend = _backend(settings, corpus.lines, tuple(dict.fromkeys(roles.values())))
     backend.post_processor = _wrapping(backend, roles)
-    found = backend.get_vocab_size()
-    if found < settings.size:
-        logger.warning("the corpus yields %d %s tokens, %d were asked for", found, settings.type, settings.size)
+    size = backend.get_vocab_size()
+    if size < settings.size:
+        logger.warning("the corpus yields %d %s tokens, %d were asked for", size, settings.type, settings.size)
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         model_max_length=MAX_LENGTH,
@@ -194,8 +195,8 @@ def _backend(settings: TokenizerSettings, lines: Sequence[str], specials: tuple[
     clean = [normalizer.normalize_str(line) for line in lines]
     backend = Tokenizer(_model(settings, clean, splitter, reserved))
     backend.normalizer, backend.pre_tokenizer, backend.decoder = normalizer, splitter, decoder
-    left = ("<mask>", "[MASK]")
-    backend.add_special_tokens([AddedToken(t, lstrip=t in left, special=True, normalized=False) for t in specials])
+    masks = ("<mask>", "[MASK]")
+    backend.add_special_tokens([AddedToken(t, lstrip=t in masks, special=True, normalized=False) for t in specials])
     return backend
 
 
@@ -218,10 +219,10 @@ def _model(settings: TokenizerSettings, lines: Sequence[str], splitter: Any, res
     fallback = len(reserved) > len(BYTE_PIECES)
     unknown = ROBERTA_STYLE["unk"]
     if settings.type == "unigram":
-        learnt = learn_unigram(lines, settings.size - len(reserved), fallback)
+        learned = learn_unigram(lines, settings.size - len(reserved), fallback)
         first = [(t, BYTE_SCORE if t in BYTE_PIECES else 0.0) for t in reserved]
         taken = frozenset(reserved)
-        pieces = [*first, *(p for p in learnt if p[0] not in taken)]
+        pieces = [*first, *(p for p in learned if p[0] not in taken)]
         return models.Unigram(pieces, unk_id=reserved.index(unknown), byte_fallback=fallback)
     if settings.type == "wordpiece":
         words = [[w for w, _ in splitter.pre_tokenize_str(line)] for line in lines]

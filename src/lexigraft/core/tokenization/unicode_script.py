@@ -9,7 +9,7 @@ SHARED = frozenset({"Zyyy", "Zinh", "Zzzz"})
 
 
 def script(vocabulary: Vocabulary, i: int) -> str:
-    """The script of a token's text, as :func:`script_of`; what is no whole UTF-8 character is left out."""
+    """The script of a token's text, as :func:`script_of`; bytes of no whole UTF-8 character are left out."""
     return script_of(vocabulary.surfaces.texts[i].decode(errors="ignore"))
 
 

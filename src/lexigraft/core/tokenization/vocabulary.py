@@ -1,4 +1,4 @@
-"""One view of a tokenizer's vocabulary: surfaces by id, specials by role, encoding, decomposition into pieces."""
+"""Vocabulary of a tokenizer: surfaces by id, specials by role, encoding, decomposition into pieces."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Vocabulary:
         special_ids = frozenset(tokenizer.all_special_ids) | {i for i, t in added.items() if t.special}
         family = family_of(backend)
         model = backend.model
-        seen = surfaces(
+        token_surfaces = surfaces(
             tokens,
             family,
             special_ids=special_ids,
@@ -80,7 +80,7 @@ class Vocabulary:
             prefix=getattr(model, "continuing_subword_prefix", None) or "##",
             suffix=getattr(model, "end_of_word_suffix", None) or "</w>",
         )
-        return cls(tokenizer, tuple(tokens), family, seen, roles_of(tokenizer), special_ids)
+        return cls(tokenizer, tuple(tokens), family, token_surfaces, roles_of(tokenizer), special_ids)
 
     @property
     def size(self) -> int:
@@ -124,7 +124,7 @@ class Vocabulary:
     def pieces(self, text: bytes, starts: bool) -> list[int]:
         """Split bytes into this vocabulary's tokens as inside running text: byte-exact, word start kept.
 
-        Special and unknown pieces are left out. Nothing is decoded to U+FFFD on the way, so a fragment of a character
+        Special and unknown pieces are left out. Nothing is decoded to U+FFFD, so a fragment of a character
         splits into the same bytes or into nothing.
 
         Args:
@@ -136,21 +136,21 @@ class Vocabulary:
         """
         model = self.tokenizer.backend_tokenizer.model
         if self.family is Family.BYTE_LEVEL:
-            found = [t.id for t in model.tokenize(to_byte_level(b" " * starts + text))]
+            ids = [t.id for t in model.tokenize(to_byte_level(b" " * starts + text))]
         else:
             try:
                 words = text.decode()
             except UnicodeDecodeError:
                 return self._byte_pieces(text)
-            found = self._text_pieces(self.normalised(words), starts, model)
+            ids = self._text_pieces(self.normalized(words), starts, model)
         unknown = self.specials.get("unk")
-        return [i for i in found if i != unknown and i not in self.special_ids]
+        return [i for i in ids if i != unknown and i not in self.special_ids]
 
     def _byte_pieces(self, data: bytes) -> list[int]:
         by_token = [self._ids.get(f"<0x{b:02X}>") for b in data]
         return [i for i in by_token if i is not None] if None not in by_token else []
 
-    def normalised(self, text: str) -> str:
+    def normalized(self, text: str) -> str:
         """Text as the tokenizer's normalizer leaves it, without a word-start mark that it may add in front."""
         normalizer = self.tokenizer.backend_tokenizer.normalizer
         return normalizer.normalize_str(text).removeprefix(SPACE_MARK) if normalizer is not None else text
@@ -167,21 +167,21 @@ class Vocabulary:
     def _word_pieces(self, word: str, starts: bool) -> list[int]:
         """WordPiece's greedy longest match (Schuster & Nakajima 2012), able to begin inside a word."""
         prefix = self.tokenizer.backend_tokenizer.model.continuing_subword_prefix
-        found: list[int] = []
-        at = 0
-        while at < len(word):
-            mark = "" if at == 0 and starts else prefix
-            for end in range(len(word), at, -1):
-                i = self._ids.get(mark + word[at:end])
-                if i is None and at == 0 and end == 1 and len(word) == 1:
+        pieces: list[int] = []
+        start = 0
+        while start < len(word):
+            mark = "" if start == 0 and starts else prefix
+            for end in range(len(word), start, -1):
+                i = self._ids.get(mark + word[start:end])
+                if i is None and start == 0 and end == 1 and len(word) == 1:
                     i = self._ids.get(word)
                 if i is not None:
-                    found.append(i)
-                    at = end
+                    pieces.append(i)
+                    start = end
                     break
             else:
                 return []
-        return found
+        return pieces
 
     @cached_property
     def _ids(self) -> Mapping[str, int]:
@@ -193,16 +193,16 @@ class Vocabulary:
 
     def single_token(self, word: str) -> int | None:
         """The one token that spells a whole word (at a word start), or ``None`` when it takes several."""
-        found = self.pieces(word.encode(), True)
-        if len(found) != 1:
+        ids = self.pieces(word.encode(), True)
+        if len(ids) != 1:
             return None
-        text = self.surfaces.texts[found[0]]
-        return found[0] if text == self.normalised(word).encode() or self.family is Family.SUFFIX else None
+        text = self.surfaces.texts[ids[0]]
+        return ids[0] if text == self.normalized(word).encode() or self.family is Family.SUFFIX else None
 
 
 def _tokens_by_id(tokenizer: Any) -> list[str]:
     backend = tokenizer.backend_tokenizer
-    # Asking for each id takes a third of the time that a dictionary of all tokens takes.
+    # Looking up each id takes a third of the time of get_vocab().
     size = backend.get_vocab_size(with_added_tokens=True)
     tokens = list(map(backend.id_to_token, range(size)))
     if None not in tokens and len(set(tokens)) == size:

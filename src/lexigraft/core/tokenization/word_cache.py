@@ -1,7 +1,7 @@
-"""Text cut into tokens word by word, each word once: what a tokenizer answered for a word is remembered.
+"""Word cache for tokenizers: text is tokenized word by word, and each word only once.
 
-Words repeat, and a tokenizer's work is the same each time. Only tokenizers whose parts are known to treat each word by
-itself are helped; lines with other white space than single spaces go to the tokenizer whole.
+The cache serves only tokenizers whose parts are known to tokenize each word by itself; lines with other white space
+than single spaces are tokenized whole.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from typing import Any, Generic, TypeVar
 from lexigraft.core.tokenization.surface import component
 
 _LOG = logging.getLogger("lexigraft")
-_FIRST = "\n"
-"""Stands before the first word of a line, where other words have a space; no word holds it."""
-_TOGETHER = 64
-"""Words that the tokenizer is given in one text, or lines that are parted at once."""
+_LINE_START = "\n"
+"""Prefix of the first word of a line, where other words have a space; no word contains it."""
+WORDS_PER_TEXT = 64
+"""Words that the tokenizer is given in one text."""
+LINES_PER_SPLIT = 64
+"""Lines that are split into words together."""
 
 _BY_CHARACTER = {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "Precompiled", "BertNormalizer"}
 _SPLIT_FURTHER = {"Punctuation", "Digits", "UnicodeScripts"}
@@ -30,42 +32,42 @@ Lines = TypeVar("Lines")
 
 
 @dataclass(frozen=True, eq=False)
-class _Begun(Generic[Form]):
-    """Lines on their way.
+class PendingBatch(Generic[Form]):
+    """Lines whose new words are being tokenized.
 
     Attributes:
-        lines: As they were given.
-        words: Those of all lines; empty where every line is cut whole.
-        counts: How many each line has.
-        forms: Of the words that were known.
-        gaps: Where they were not.
-        first: Words, or whole lines, that begin a line and that the tokenizer has been asked for.
-        later: Other words that it has been asked for, in groups of one text each.
-        once: Whole lines, which are not remembered.
-        answers: Waits for what it says.
+        lines: The lines.
+        encodings: Waits for the tokenizer and returns its encodings.
+        words: The words of all lines; empty where every line is tokenized whole.
+        counts: The number of words of each line.
+        forms: The cached form of each word, or ``None``.
+        gaps: Positions of the words that are not cached.
+        first_words: New words that begin a line, and whole lines.
+        word_groups: Other new words, in groups of one text each.
+        whole_lines: Lines that are tokenized whole and not cached.
     """
 
     lines: Sequence[str]
-    answers: Callable[[], Sequence[Any]]
+    encodings: Callable[[], Sequence[Any]]
     words: Sequence[str] = ()
     counts: Sequence[int] = ()
     forms: list[Form | None] = field(default_factory=list)
     gaps: Sequence[int] = ()
-    first: Sequence[str] = ()
-    later: Sequence[Sequence[str]] = ()
-    once: Set[str] = frozenset()
+    first_words: Sequence[str] = ()
+    word_groups: Sequence[Sequence[str]] = ()
+    whole_lines: Set[str] = frozenset()
 
 
-class WordMemory(Generic[Form, Lines]):
-    """A tokenizer that remembers words, in the form in which their tokens are wanted.
+class WordCache(Generic[Form, Lines]):
+    """A tokenizer with a cache of words, each in the form that the caller needs.
 
     Args:
         backend: A ``tokenizers.Tokenizer``; where :func:`word_by_word` does not hold, it is always given whole lines.
-        form: What becomes of the token ids of a word, or of a line; told whether they begin a line.
-        together: Makes some lines of the forms of their words and of how many each line has.
-        most_words: Words that are remembered; with the letters below, some 100 MB.
-        most_letters: Letters in all of them.
-        letters_at_once: Letters of a text that are cut at once.
+        form: Converts the token ids of a word or of a whole line; its second argument says whether they begin a line.
+        together: Joins the forms of the words of some lines, given the number of words of each line.
+        most_words: Words that are cached at most; with the letters below, some 100 MB.
+        most_letters: Letters of all cached words together.
+        letters_at_once: Letters of the text that are tokenized in one batch.
     """
 
     def __init__(
@@ -88,21 +90,21 @@ class WordMemory(Generic[Form, Lines]):
     def stream(self, lines: Iterable[str]) -> Iterator[Lines]:
         """The tokens of each line of a text of any size, without special ones, some lines at a time.
 
-        While the tokenizer cuts the new words of some lines, those before them are put together. One line of each batch
-        is checked against the tokenizer.
+        While the tokenizer works on the new words of one batch, the batch before it is put together. One line of each
+        batch is checked against the tokenizer.
         """
-        before: _Begun[Form] | None = None
-        with ThreadPoolExecutor(1) as beside:
+        previous: PendingBatch[Form] | None = None
+        with ThreadPoolExecutor(1) as executor:
             for batch in _batches(lines, self._letters_at_once):
-                if before is not None and self._is_full():
-                    yield self._finish(before)
-                    before = None
-                begun = self._begin(batch, lambda texts: beside.submit(self._cut, texts).result, before)
-                if before is not None:
-                    yield self._finish(before)
-                before = begun
-            if before is not None:
-                yield self._finish(before)
+                if previous is not None and self._is_full():
+                    yield self._finish(previous)
+                    previous = None
+                pending = self._begin(batch, lambda texts: executor.submit(self._tokenize, texts).result, previous)
+                if previous is not None:
+                    yield self._finish(previous)
+                previous = pending
+            if previous is not None:
+                yield self._finish(previous)
 
     def _is_full(self) -> bool:
         return len(self._known) > self._most_words or self._letters > self._most_letters
@@ -110,88 +112,88 @@ class WordMemory(Generic[Form, Lines]):
     def _begin(
         self,
         lines: Sequence[str],
-        ask: Callable[[list[str]], Callable[[], Sequence[Any]]],
-        before: _Begun[Form] | None,
-    ) -> _Begun[Form]:
-        """Part the lines into words and ask for those that are not known, nor asked for by the lines before.
+        submit: Callable[[list[str]], Callable[[], Sequence[Any]]],
+        previous: PendingBatch[Form] | None,
+    ) -> PendingBatch[Form]:
+        """Split the lines into words and submit those that are neither cached nor submitted by the previous batch.
 
-        A full memory forgets: no lines may be on their way then.
+        A full cache is emptied; no batch may be pending then.
         """
         if not self._trusted:
-            return _Begun(lines, ask(list(lines)))
+            return PendingBatch(lines, submit(list(lines)))
         if self._is_full():
             self._known.clear()
             self._letters = 0
-        words, counts, once = _parted(lines)
-        # One look at each word: there are many, and what is known of them lies far apart.
+        words, counts, whole_lines = _split_lines(lines)
+        # One lookup per word: there are many, and the cached forms lie far apart in memory.
         forms = list(map(self._known.get, words))
         gaps = list(_gaps(forms))
-        missing = {words[gap] for gap in gaps}.difference(once)
-        if before is not None:
-            missing.difference_update(before.first, *before.later)
-        first = [word for word in missing if word[0] == _FIRST]
-        others = list(missing.difference(first))
-        first += once
-        # Many words in one text with a special token after each: fewer, larger answers.
-        size, mark = (1, "") if self._mark is None else (_TOGETHER, self._mark[0])
-        later = [others[at : at + size] for at in range(0, len(others), size)]
-        texts = [word[1:] for word in first]
-        texts += [mark.join([*(f" {word}" for word in group), ""]) for group in later]
-        return _Begun(lines, ask(texts), words, counts, forms, gaps, first, later, once)
+        missing = {words[gap] for gap in gaps}.difference(whole_lines)
+        if previous is not None:
+            missing.difference_update(previous.first_words, *previous.word_groups)
+        first_words = [word for word in missing if word[0] == _LINE_START]
+        others = list(missing.difference(first_words))
+        first_words += whole_lines
+        # Many words in one text with a special token after each: fewer, larger encodings.
+        size, mark = (1, "") if self._mark is None else (WORDS_PER_TEXT, self._mark[0])
+        word_groups = [others[start : start + size] for start in range(0, len(others), size)]
+        texts = [word[1:] for word in first_words]
+        texts += [mark.join([*(f" {word}" for word in group), ""]) for group in word_groups]
+        return PendingBatch(lines, submit(texts), words, counts, forms, gaps, first_words, word_groups, whole_lines)
 
-    def _finish(self, begun: _Begun[Form]) -> Lines:
-        """Learn the new words and put the lines together."""
-        lines, counts = begun.lines, begun.counts
+    def _finish(self, batch: PendingBatch[Form]) -> Lines:
+        """Cache the new words and put the lines together."""
+        lines, counts = batch.lines, batch.counts
         if not counts:
-            return self._together([self._form(answer.ids, True) for answer in begun.answers()], [1] * len(lines))
-        new = self._learn(begun)
-        forms: list[Any] = begun.forms
-        for gap in begun.gaps:
-            word = begun.words[gap]
+            return self._together([self._form(encoding.ids, True) for encoding in batch.encodings()], [1] * len(lines))
+        new = self._learn(batch)
+        forms: list[Any] = batch.forms
+        for gap in batch.gaps:
+            word = batch.words[gap]
             forms[gap] = new[word] if word in new else self._known[word]
-        if self._trusted and not self._agrees(begun, forms):
+        if self._trusted and not self._agrees(batch, forms):
             _LOG.warning(
-                "this tokenizer does not treat each word by itself; lines are given to it whole from now on, but those "
-                "before may be cut otherwise than it cuts them: please report the tokenizer"
+                "this tokenizer does not tokenize each word by itself; it is given whole lines from now on, but "
+                "earlier lines may have other tokens than it would give them: please report the tokenizer"
             )
             self._trusted = False
         return self._together(forms, counts) if self._trusted else self._whole(lines)
 
-    def _agrees(self, begun: _Begun[Form], forms: Sequence[Form]) -> bool:
-        """Whether the tokenizer cuts the line of most words as it cuts them."""
-        most = max(begun.counts)
-        longest = begun.counts.index(most)
-        start = sum(begun.counts[:longest])
-        return self._whole([begun.lines[longest]]) == self._together(forms[start : start + most], [most])
+    def _agrees(self, batch: PendingBatch[Form], forms: Sequence[Form]) -> bool:
+        """Whether the longest line, tokenized whole, has the tokens of its words."""
+        most = max(batch.counts)
+        longest = batch.counts.index(most)
+        start = sum(batch.counts[:longest])
+        return self._whole([batch.lines[longest]]) == self._together(forms[start : start + most], [most])
 
-    def _learn(self, begun: _Begun[Form]) -> Mapping[str, Form]:
-        """What the tokenizer says to the words that it was asked for."""
-        answers = [answer.ids for answer in begun.answers()]
-        new = {word: self._form(ids, True) for word, ids in zip(begun.first, answers, strict=False)}
-        for group, ids in zip(begun.later, answers[len(begun.first) :], strict=True):
-            parts = [ids] if self._mark is None else _parts(ids, self._mark[1])
+    def _learn(self, batch: PendingBatch[Form]) -> Mapping[str, Form]:
+        """Form and cache the words that were submitted."""
+        encoded = [encoding.ids for encoding in batch.encodings()]
+        new = {word: self._form(ids, True) for word, ids in zip(batch.first_words, encoded, strict=False)}
+        for group, ids in zip(batch.word_groups, encoded[len(batch.first_words) :], strict=True):
+            parts = [ids] if self._mark is None else _split_at(ids, self._mark[1])
             if len(parts) != len(group):
-                parts = [answer.ids for answer in self._cut([f" {word}" for word in group])]
+                parts = [encoding.ids for encoding in self._tokenize([f" {word}" for word in group])]
             new.update((word, self._form(part, False)) for word, part in zip(group, parts, strict=True))
-        learned = {word: form for word, form in new.items() if word not in begun.once}
+        learned = {word: form for word, form in new.items() if word not in batch.whole_lines}
         self._letters += sum(map(len, learned))
         self._known.update(learned)
         return new
 
     def _whole(self, lines: Sequence[str]) -> Lines:
-        return self._together([self._form(answer.ids, True) for answer in self._cut(lines)], [1] * len(lines))
+        return self._together([self._form(encoding.ids, True) for encoding in self._tokenize(lines)], [1] * len(lines))
 
-    def _cut(self, texts: Sequence[str]) -> Sequence[Any]:
-        answers: Sequence[Any] = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        return answers
+    def _tokenize(self, texts: Sequence[str]) -> Sequence[Any]:
+        encodings: Sequence[Any] = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        return encodings
 
 
 def _gaps(forms: list[Any]) -> Iterator[int]:
-    """Where nothing is known."""
-    at = -1
+    """Positions of ``None``."""
+    position = -1
     for _ in range(forms.count(None)):
-        at = forms.index(None, at + 1)
-        yield at
+        position = forms.index(None, position + 1)
+        yield position
 
 
 def _batches(lines: Iterable[str], letters_at_once: int) -> Iterator[list[str]]:
@@ -208,16 +210,16 @@ def _batches(lines: Iterable[str], letters_at_once: int) -> Iterator[list[str]]:
 
 
 def _mark(added: Mapping[int, Any]) -> tuple[str, int] | None:
-    """A special token, and its id, that is seen wherever it stands and takes no space away; ``None`` without one.
+    """A special token and its id, to separate words: recognized anywhere, without taking a space; or ``None``.
 
-    The last one: the first is often the unknown token, which words have too.
+    The last one, because the first is often the unknown token, which words have too.
     """
     marks = [(t.content, i) for i, t in added.items() if t.special and not (t.single_word or t.rstrip)]
     return max(marks, key=lambda mark: mark[1], default=None)
 
 
-def _parts(ids: list[int], mark: int) -> list[list[int]]:
-    """What stands before each mark; nothing where the last id is none."""
+def _split_at(ids: list[int], mark: int) -> list[list[int]]:
+    """The ids before each mark; nothing where the last id is no mark."""
     parts, start = [], 0
     for _ in range(ids.count(mark)):
         end = ids.index(mark, start)
@@ -226,41 +228,41 @@ def _parts(ids: list[int], mark: int) -> list[list[int]]:
     return parts if start == len(ids) else []
 
 
-def _parted(lines: Sequence[str]) -> tuple[list[str], list[int], set[str]]:
-    """The words of all lines, the first one of each marked, how many each line has, and the lines that are one."""
+def _split_lines(lines: Sequence[str]) -> tuple[list[str], list[int], set[str]]:
+    """The words of all lines, the first of each with a prefix, their number by line, and the lines to keep whole."""
     words: list[str] = []
     counts: list[int] = []
     whole: set[str] = set()
-    for at in range(0, len(lines), _TOGETHER):
-        some = lines[at : at + _TOGETHER]
-        text = " ".join(some)
+    for start in range(0, len(lines), LINES_PER_SPLIT):
+        group = lines[start : start + LINES_PER_SPLIT]
+        text = " ".join(group)
         # Where a line begins or ends with a space, or is empty, two spaces meet, or one is at an end.
         if text.isprintable() and "  " not in text and text.strip(" ") == text != "":
-            words += (_FIRST + f" {_FIRST}".join(some)).split(" ")
-            counts += [line.count(" ") + 1 for line in some]
+            words += (_LINE_START + f" {_LINE_START}".join(group)).split(" ")
+            counts += [line.count(" ") + 1 for line in group]
         else:
-            for line in some:
-                parted = _words(line)
-                if not parted:
-                    parted = [_FIRST + line]
-                    whole.update(parted)
-                words += parted
-                counts.append(len(parted))
+            for line in group:
+                line_words = _words(line)
+                if not line_words:
+                    line_words = [_LINE_START + line]
+                    whole.update(line_words)
+                words += line_words
+                counts.append(len(line_words))
     return words, counts, whole
 
 
 def _words(line: str) -> Sequence[str]:
-    """The words of a line, the first one marked; none where other white space than single spaces is in it."""
+    """The words of a line, the first with a prefix; none where it has other white space than single spaces."""
     words = line.split(" ")
-    # What can be printed holds no other white space than spaces.
+    # A printable string contains no other white space than spaces.
     if "" in words or not (line.isprintable() or words == line.split()):
         return ()
-    words[0] = _FIRST + words[0]
+    words[0] = _LINE_START + words[0]
     return words
 
 
 def word_by_word(backend: Any) -> bool:
-    """Whether a tokenizer cuts each word of a line with single spaces by itself, as far as its parts tell.
+    """Whether a tokenizer tokenizes each word of a line with single spaces by itself, judged by its parts.
 
     Args:
         backend: A ``tokenizers.Tokenizer``.
@@ -270,7 +272,7 @@ def word_by_word(backend: Any) -> bool:
         return False
     if getattr(backend.model, "dropout", None):
         return False
-    return _keeps_words(component(backend.normalizer)) and _parts_words(component(backend.pre_tokenizer))
+    return _keeps_words(component(backend.normalizer)) and _splits_words(component(backend.pre_tokenizer))
 
 
 def _keeps_words(normalizer: Mapping[str, Any] | None) -> bool:
@@ -279,13 +281,13 @@ def _keeps_words(normalizer: Mapping[str, Any] | None) -> bool:
     return normalizer["type"] == "Sequence" and all(map(_keeps_words, normalizer["normalizers"]))
 
 
-def _parts_words(splitter: Mapping[str, Any] | None) -> bool:
+def _splits_words(splitter: Mapping[str, Any] | None) -> bool:
     if splitter is None:
         return False
     kind = splitter["type"]
     if kind == "Sequence":
         parts = splitter["pretokenizers"]
-        return any(map(_parts_words, parts)) and all(p["type"] in _SPLIT_FURTHER or _parts_words(p) for p in parts)
+        return any(map(_splits_words, parts)) and all(p["type"] in _SPLIT_FURTHER or _splits_words(p) for p in parts)
     spaces = (kind == "Metaspace" and splitter.get("split", True)) or (
         kind == "ByteLevel" and splitter.get("use_regex", True)
     )

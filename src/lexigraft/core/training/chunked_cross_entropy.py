@@ -1,6 +1,6 @@
 """Chunked cross-entropy over a large vocabulary: logits of one block of positions at a time, gradients along with them.
 
-No logit is computed twice: the gradients are taken while a block's logits are there, and only scaled on the way back.
+No logit is computed twice: gradients are taken in the forward pass, block by block, and scaled in the backward pass.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Finish = Callable[[torch.Tensor], torch.Tensor]
 
 BLOCK_LOGITS = {"cpu": 2**25, "cuda": 2**27}
-"""Logits of a block by device: on processors what stays near the caches, on a GPU what keeps it busy."""
+"""Logits of a block by device: few enough for the caches of a CPU, enough to keep a GPU busy."""
 
 
 def summed_cross_entropy(
@@ -36,10 +36,10 @@ def summed_cross_entropy(
 
     Args:
         model: A model that :func:`lexigraft.core.models.heads.separable` accepts.
-        ids: What it reads, ``(batch, length)``.
-        choose: Picks the states that predict, ``(positions, hidden)``, of all, ``(batch, length, hidden)``.
+        ids: Its input ids, ``(batch, length)``.
+        choose: Picks the states that predict, ``(positions, hidden)``, from all, ``(batch, length, hidden)``.
         labels: The ids to predict, int64, ``(positions,)``.
-        logits_per_block: How many logits are held at a time; ``None`` leaves it to the device.
+        logits_per_block: How many logits are held at a time; by default :data:`BLOCK_LOGITS` of the device.
 
     Returns:
         Nats, a scalar; 0 without positions.
@@ -58,7 +58,7 @@ def summed_cross_entropy(
     def nats(states: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return cross_entropy(head_logits(model, states).float(), labels, reduction="sum")
 
-    # A layer that does more than multiply (LoRA, weights in shards) is called, and called again on the way back.
+    # A layer that does more than multiply (LoRA, weights in shards) is called, and called again in the backward pass.
     states = output_layer_inputs(model, choose, input_ids=ids)
     size = _block_size(len(labels), model.config.get_text_config().vocab_size, ids.device, logits_per_block)
     blocks = zip(states.split(size), labels.split(size), strict=True)
@@ -76,12 +76,12 @@ def chunked_cross_entropy(
     """The cross-entropy of ``finish(states @ weight.T + bias)``, summed over positions.
 
     Args:
-        states: What the output layer reads, ``(positions, hidden)``.
+        states: Inputs of the output layer, ``(positions, hidden)``.
         weight: The output table, ``(vocabulary, hidden)``.
         bias: Its bias, ``(vocabulary,)``, or ``None``.
         labels: The ids to predict, int64, ``(positions,)``.
-        finish: What is done to the logits, each for itself.
-        logits_per_block: How many logits are held at a time; ``None`` leaves it to the device.
+        finish: Elementwise function that is applied to the logits.
+        logits_per_block: How many logits are held at a time; by default :data:`BLOCK_LOGITS` of the device.
 
     Returns:
         Nats, a scalar; 0 without positions.
@@ -116,15 +116,15 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         parts = zip((states, weight, bias), ctx.needs_input_grad[:3], strict=True)
         gradients = [torch.zeros_like(part) if part is not None and needed else None for part, needed in parts]
         with torch.autocast(device, enabled=False):
-            given = (states.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype))
-            total = _sum_blocks(*given, labels, finish, size, gradients)
+            operands = (states.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype))
+            total = _sum_blocks(*operands, labels, finish, size, gradients)
         ctx.save_for_backward(*gradients)
         return total
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        # Tables are large: the gradients are scaled where they lie. Torch sees that, and refuses them a second time.
+        # Tables are large, so the gradients are scaled in place; torch detects that and refuses a second backward pass.
         return (*(None if kept is None else kept.mul_(gradient) for kept in ctx.saved_tensors), None, None, None)
 
 
@@ -137,37 +137,41 @@ def _sum_blocks(
     size: int,
     gradients: list[torch.Tensor | None],
 ) -> torch.Tensor:
-    """The loss; gradients of states, weight and bias are added to those given."""
-    by_states, by_weight, by_bias = gradients
+    """Sum the loss over blocks, and add the gradients of states, weight and bias to the given tensors."""
+    states_gradient, weight_gradient, bias_gradient = gradients
     wanted = any(part is not None for part in gradients)
     total = torch.zeros((), device=states.device)
-    # The system clears new memory, which takes longer than the softmax: each block is written over the last.
-    logits_room = states.new_empty(min(size, len(labels)), len(weight))
-    slopes_room = torch.empty_like(logits_room, dtype=torch.float32)
+    # The system zeroes new memory, which takes longer than the softmax: all blocks share these buffers.
+    logits_buffer = states.new_empty(min(size, len(labels)), len(weight))
+    float_buffer = torch.empty_like(logits_buffer, dtype=torch.float32)
     for start in range(0, len(labels), size):
         block = slice(start, start + size)
-        some, column = states[block], labels[block].unsqueeze(1)
-        logits = logits_room[: len(some)]
-        torch.mm(some, weight.T, out=logits) if bias is None else torch.addmm(bias, some, weight.T, out=logits)
+        block_states, column = states[block], labels[block].unsqueeze(1)
+        logits = logits_buffer[: len(block_states)]
+        if bias is None:
+            torch.mm(block_states, weight.T, out=logits)
+        else:
+            torch.addmm(bias, block_states, weight.T, out=logits)
         finished = logits
         if finish is not None:
             logits = logits.detach().requires_grad_()
             with torch.enable_grad():
                 finished = finish(logits)
-        slopes = torch.log_softmax(finished.detach(), 1, torch.float32, out=slopes_room[: len(some)])
-        total -= slopes.gather(1, column).sum()
+        log_softmax = torch.log_softmax(finished.detach(), 1, torch.float32, out=float_buffer[: len(block_states)])
+        total -= log_softmax.gather(1, column).sum()
         if not wanted:
             continue
         # d loss / d logits = softmax - 1 at the label
-        slope = slopes.exp_().scatter_add_(1, column, slopes.new_full(column.shape, -1.0)).to(logits.dtype)
+        probabilities = log_softmax.exp_()
+        gradient = probabilities.scatter_add_(1, column, probabilities.new_full(column.shape, -1.0)).to(logits.dtype)
         if finish is not None:
-            [slope] = torch.autograd.grad(finished, logits, slope)
-        if by_states is not None:
-            by_states[block] = slope @ weight
-        if by_weight is not None and by_weight.dtype == slope.dtype:
-            by_weight.addmm_(slope.T, some)
-        elif by_weight is not None:
-            by_weight += slope.T @ some
-        if by_bias is not None:
-            by_bias += slope.sum(0)
+            [gradient] = torch.autograd.grad(finished, logits, gradient)
+        if states_gradient is not None:
+            states_gradient[block] = gradient @ weight
+        if weight_gradient is not None and weight_gradient.dtype == gradient.dtype:
+            weight_gradient.addmm_(gradient.T, block_states)
+        elif weight_gradient is not None:
+            weight_gradient += gradient.T @ block_states
+        if bias_gradient is not None:
+            bias_gradient += gradient.sum(0)
     return total

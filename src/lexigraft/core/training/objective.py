@@ -1,4 +1,4 @@
-"""The contract of training objectives: noise that makes inputs with labels, and the mean loss of a model on them."""
+"""Training objectives: the base class, which makes inputs with labels and computes a model's mean loss on them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEFAULT_OBJECTIVE: dict[ModelKind, str] = {
 
 @dataclass(frozen=True)
 class Objective:
-    """One way to learn from text: a frozen dataclass whose fields are its options.
+    """A training objective: a frozen dataclass whose fields are its options.
 
     A subclass lives in its own file, named after the objective. Its docstring is its record: one line of summary, then
     ``Source:``.
@@ -56,7 +56,7 @@ class Objective:
         raise NotImplementedError(f"{type(self).__name__} has no loss()")
 
     def predicted(self, batch: Mapping[str, torch.Tensor]) -> int:
-        """How many tokens of a batch the mean of :meth:`loss` goes over: processes weigh their shares by it."""
+        """How many tokens of a batch :meth:`loss` averages over: the weight of a process's share of the batch."""
         return int((batch["labels"] != -100).sum())
 
     def parameters(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def refuse_unsuitable(objective: Objective, config: PreTrainedConfig) -> None:
     """Refuse an objective that a model of this kind cannot learn from.
 
     Args:
-        objective: What the model would learn from.
+        objective: The objective.
         config: The model's configuration.
 
     Raises:

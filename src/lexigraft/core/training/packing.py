@@ -1,4 +1,4 @@
-"""Text as rows of exactly one length without padding, and an endless, restartable order to see them in."""
+"""Sequence packing: text as rows of one length without padding, in an endless, restartable shuffled order."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class PackedText:
 
     def at(self, position: int, seed: int) -> npt.NDArray[np.int32]:
         """The row at a position of the endless order: every epoch is another permutation of all rows."""
-        epoch, place = divmod(position, len(self.rows))
-        row: npt.NDArray[np.int32] = self.rows[_order(len(self.rows), seed, epoch)[place]]
+        epoch, index = divmod(position, len(self.rows))
+        row: npt.NDArray[np.int32] = self.rows[_order(len(self.rows), seed, epoch)[index]]
         return row
 
     def batches(self, rows_per_batch: int, seed: int, start_step: int = 0) -> Iterator[npt.NDArray[np.int64]]:
@@ -60,9 +60,9 @@ def pack(
     kind: ModelKind,
     held_bytes: int = HELD_BYTES,
 ) -> PackedText:
-    """Tokenise lines and lay them end to end in rows of one length; what is left at the end is dropped.
+    """Tokenize lines and join them to rows of one length; an incomplete last row is dropped.
 
-    Masked: every row is framed as ``cls … sep`` and lines are parted by ``sep``. Causal: each line stands between
+    Masked: every row is framed as ``cls … sep`` and lines are separated by ``sep``. Causal: each line stands between
     ``bos`` and ``eos`` (once, where they are the same token). Encoder-decoder: each line ends with ``eos``. A role that
     the tokenizer does not fill is left out.
 
@@ -71,7 +71,7 @@ def pack(
         lines: The text, in order.
         sequence_length: Tokens in a row.
         kind: What kind of model will read it.
-        held_bytes: Rows that are held in memory before they go to a temporary file.
+        held_bytes: Bytes of rows that are held in memory; larger content goes to a temporary file.
 
     Returns:
         The rows.
@@ -121,7 +121,7 @@ def _blocks(
 def _framed(
     blocks: Iterable[npt.NDArray[np.int32]], content: int, first: list[int], last: list[int]
 ) -> Iterator[npt.NDArray[np.int32]]:
-    """Rows of some content between a frame, laid end to end; what is left of a block begins the next."""
+    """Flattened rows, each with a run of content inside the frame; the rest of a block begins the next one."""
     rest = np.zeros(0, np.int32)
     for block in blocks:
         stream = np.concatenate([rest, block])

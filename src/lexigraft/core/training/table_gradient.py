@@ -1,4 +1,4 @@
-"""One gradient for a tied vocabulary table: that of its lookups is added in place to that of the output layer."""
+"""Gradient of a tied vocabulary table: that of its lookups is added in place to that of the output layer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def lookup_name(model: PreTrainedModel) -> str | None:
-    """The name of the table that the input looks rows up in, where it is the output layer's and trains."""
+    """The name of the input table if the output layer shares it and it trains, else ``None``."""
     inputs: Any = model.get_input_embeddings()
     weight = getattr(model.get_output_embeddings(), "weight", None)
     if not isinstance(inputs, torch.nn.Embedding) or inputs.weight is not weight:
@@ -25,14 +25,14 @@ def lookup_name(model: PreTrainedModel) -> str | None:
 
 
 def two_uses(table: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The table for lookups and for the output layer; autograd would add up their gradients in a third tensor."""
+    """The table for lookups and for the output layer, whose gradients autograd would else add in a third tensor."""
     lookups, output = _TwoUses.apply(table)
     return lookups, output
 
 
 @contextlib.contextmanager
 def sparse_lookups(model: PreTrainedModel) -> Iterator[None]:
-    """For a while the gradient of lookups holds the rows that were read, not the whole table.
+    """Make the gradient of lookups sparse inside the block: it holds the rows that were read, not the whole table.
 
     Only on processors: a GPU would add rows that were read twice in no fixed order.
     """

@@ -1,4 +1,4 @@
-"""Arrays cached in a file under the hash of what made them."""
+"""Cache of arrays in files named by the hash of their inputs."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ logger = logging.getLogger("lexigraft")
 def cached_arrays(
     path: Path, make: Callable[[], T], to_arrays: Callable[[T], Arrays], from_arrays: Callable[[Arrays], T]
 ) -> T:
-    """A value read from its file, or made and written there; a damaged file is told of and made again.
+    """Read a value from its cache file, or make it and write the file; a damaged file is logged and made again.
 
     Args:
         path: An ``.npz`` file, whose name holds the hash of everything that decides the value.
         make: Makes the value.
-        to_arrays: The value as named arrays (none of Python objects).
-        from_arrays: The value of such arrays; raises ValueError, KeyError, IndexError or TypeError where they cannot be
-            those of ``to_arrays``.
+        to_arrays: Turns the value into named arrays (none of Python objects).
+        from_arrays: Turns such arrays back into the value; raises ValueError, KeyError, IndexError or TypeError for
+            arrays that ``to_arrays`` cannot have made.
 
     Raises:
         LexigraftError: The file cannot be written.
     """
     if path.is_file():
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-                return from_arrays({name: held[name] for name in held.files})
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                return from_arrays({name: archive[name] for name in archive.files})
         except (
             OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError,
             NotImplementedError, zipfile.BadZipFile, zlib.error,
         ) as error:  # fmt: skip
             logger.warning("the cached file %s is damaged and is made again: %s", path.name, error)
     value = make()
-    with replacing(path) as temporary, temporary.open("wb") as written:
-        np.savez(written, **to_arrays(value))  # type: ignore[arg-type]
+    with replacing(path) as temporary, temporary.open("wb") as output:
+        np.savez(output, **to_arrays(value))  # type: ignore[arg-type]
     return value

@@ -1,4 +1,4 @@
-"""The cache folder."""
+"""Location of the cache folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where strategies that learn compute."""
+"""Choice of the torch device that strategies compute on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the processes that a launcher started this one is, and its share of a batch."""
+"""Rank and number of processes in distributed training, and the share of a batch that each process takes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Processes:
         index: This process's number, from 0.
         count: How many there are, over all machines.
         local_index: This process's number on its machine, from 0.
-        sharding: What spreads the weights over the processes: "FSDP", "DeepSpeed" or nothing.
+        sharding: The library that shards the weights over the processes: "FSDP", "DeepSpeed" or "" (none).
     """
 
     index: int = 0
@@ -26,7 +26,7 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that writes, logs and speaks."""
+        """Whether this is the main process, the only one that writes, logs and prints."""
         return self.index == 0
 
     def share(self, rows: int) -> slice:
@@ -48,9 +48,9 @@ class Processes:
 
 
 def processes() -> Processes:
-    """What the launcher (`torchrun`, `accelerate launch`) says in RANK, WORLD_SIZE, LOCAL_RANK and ACCELERATE_USE_….
+    """Read what a launcher (`torchrun`, `accelerate launch`) sets: RANK, WORLD_SIZE, LOCAL_RANK and ACCELERATE_USE_….
 
-    Without LOCAL_RANK nothing was launched: some clusters set WORLD_SIZE for every program.
+    Without LOCAL_RANK there was no launcher: some clusters set WORLD_SIZE for every program.
 
     Raises:
         LexigraftError: The weights are to be sharded in a way that is not supported.

@@ -1,4 +1,4 @@
-"""Files and folders written whole or not at all: temporary sibling, flush, rename."""
+"""Atomic writes of files and folders: temporary sibling, flush, rename."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lexigraft.core.errors import LexigraftError
-
-if TYPE_CHECKING:
-    pass
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Hand out a temporary sibling that takes the place of ``path`` when the block ends well.
+    """Yield a temporary sibling that replaces ``path`` when the block ends without an error.
 
     Args:
         path: The file to write; its folder is made when missing.
@@ -39,8 +35,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
@@ -50,19 +46,19 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file such that a reader, a crash or a full disk meets the old file or the new one, never a part."""
+    """Write a text file atomically: even after a crash or on a full disk, readers see the old file or the new one."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
 def lock_file(path: Path, refusal: LexigraftError, *, remove: bool = False) -> Iterator[None]:
-    """Hold a lock file for this process; the system drops the lock when the process ends, however it ends.
+    """Hold a lock file for this process; the system releases the lock when the process ends, also after a crash.
 
     Args:
         path: The lock file; made when missing, in a folder that exists.
         refusal: The error for the case that another process holds the lock.
-        remove: Whether the file is deleted at the end; who opened it meanwhile starts over with a new one.
+        remove: Whether the file is deleted at the end; a process that opened it meanwhile starts over with a new file.
 
     Yields:
         Nothing; the lock is held inside the block.
@@ -105,7 +101,7 @@ def refuse_existing(out: Path, force: bool) -> None:
     """Refuse an output folder that exists.
 
     Raises:
-        LexigraftError: The folder exists (and is not empty) and ``force`` is off, or a file stands in its place.
+        LexigraftError: The folder exists (and is not empty) and ``force`` is off, or is a file.
     """
     if out.is_file():
         raise LexigraftError("output is a file, not a folder", out, "Choose another --out")
@@ -115,14 +111,14 @@ def refuse_existing(out: Path, force: bool) -> None:
 
 @contextmanager
 def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) -> Iterator[Path]:
-    """Fill a temporary sibling folder that takes the place of ``out`` when everything in it is written.
+    """Yield a temporary sibling folder that replaces ``out`` when the block ends without an error.
 
     Args:
         out: The folder to write.
         force: Whether a folder that exists is replaced.
-        resume: Names of large files. With them a run that was killed or interrupted leaves its draft, and the next
-            one finds these files of it in the folder, as far as they were written; it must look whether they are
-            right. Two such runs cannot fill one folder at a time. A run that fails leaves nothing in any case.
+        resume: Names of large files that a later run may reuse. With them a run that is killed or interrupted leaves
+            its draft folder, and the next run finds these files in it, perhaps incomplete; it must check them. Two such
+            runs cannot write one folder at the same time. A run that fails with an error always deletes its draft.
 
     Yields:
         The temporary folder.
@@ -149,7 +145,7 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
             raise LexigraftError("cannot write the output folder", out, error.strerror or str(error)) from error
         try:
             yield draft
-            _readable(draft)
+            _set_default_permissions(draft)
             sync_tree(draft)
             if out.exists():
                 old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
@@ -161,7 +157,7 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
         except BaseException as error:
             if resume is None or isinstance(error, Exception):
                 shutil.rmtree(draft, ignore_errors=True)
-            if isinstance(error, Exception) and _is_disk_fault(error):
+            if isinstance(error, Exception) and _is_disk_error(error):
                 raise LexigraftError(
                     "cannot write the output folder", out, f"{error}; nothing was left behind"
                 ) from error
@@ -169,6 +165,7 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
 
 
 def _clear(folder: Path, kept: Collection[str]) -> None:
+    """Delete everything in a folder but files of these names."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -176,15 +173,14 @@ def _clear(folder: Path, kept: Collection[str]) -> None:
             path.unlink()
 
 
-def _readable(folder: Path) -> None:
-    """Give everything the permissions of ordinary files; some libraries write for the owner alone."""
-    mask = os.umask(0o022)
-    os.umask(mask)
+def _set_default_permissions(folder: Path) -> None:
+    """Give files and folders the default permissions; some libraries write files that only the owner can read."""
+    mask = _umask()
     for path in [folder, *folder.rglob("*")]:
         path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
-def _is_disk_fault(error: Exception) -> bool:
-    """Whether an error is the disk's: safetensors wraps the system's in an exception of its own."""
+def _is_disk_error(error: Exception) -> bool:
+    """Whether an error comes from the disk: safetensors wraps the system's error in an exception of its own."""
     text = str(error).lower()
     return isinstance(error, OSError) or "no space left" in text or "(os error " in text

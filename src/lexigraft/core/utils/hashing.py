@@ -1,4 +1,4 @@
-"""Content hashes of what goes into a result: files, folders, settings. Never paths or dates."""
+"""Content hashes of the inputs of a result: files, folders and settings, never paths or dates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def file_hash(path: Path) -> str:
 
 
 def model_hash(path: str) -> str:
-    """The content of a local checkpoint (configuration, weights, tokenizer); a Hub name stands for itself."""
+    """SHA-256 of a local checkpoint's content (configuration, weights, tokenizer), or of the name on the Hub."""
     folder = Path(path).expanduser()
     if not folder.is_dir():
         return hash_of({"hub": path})
@@ -52,13 +52,13 @@ def model_hash(path: str) -> str:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float | bool]:
-    """Nested settings as ``a.b: value`` pairs (what MLflow takes as parameters)."""
-    found: dict[str, str | int | float | bool] = {}
+    """Flatten nested settings to ``a.b: value`` pairs, the form of MLflow's parameters."""
+    pairs: dict[str, str | int | float | bool] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{key}.")
+            pairs |= flat(value, f"{prefix}{key}.")
         else:
-            found[prefix + key] = (
+            pairs[prefix + key] = (
                 value if isinstance(value, str | int | float | bool) else json.dumps(value, default=str)
             )
-    return found
+    return pairs

@@ -1,4 +1,4 @@
-"""Memory of this process: its peak, what is free, sizes in words, and freed heap returned to the system."""
+"""Memory of this process: peak resident memory, the default budget, and freed heap returned to the system."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import resource
 import sys
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 
 def trim() -> None:
-    """Hand freed memory back to the system, with glibc; elsewhere do nothing.
+    """Return freed heap memory to the operating system, with glibc (``malloc_trim``); elsewhere do nothing.
 
-    glibc before 2.38 rarely uses a freed aligned block again for another of its size, and torch aligns all of its
-    tensors (glibc's bug 14581): the short-lived ones of a forward pass leave as much behind as the pass keeps.
+    glibc before 2.38 rarely reuses a freed aligned block for another of its size, and torch aligns all of its tensors
+    (glibc's bug 14581): the freed tensors of a forward pass occupy as much memory as those that the pass keeps.
     """
     if (malloc_trim := _malloc_trim()) is not None:
         malloc_trim(0)
@@ -36,28 +33,16 @@ _STATUS = Path("/proc/self/status")
 
 
 def peak_rss_bytes() -> int:
-    """The highest resident memory of this program so far.
+    """Peak resident memory of this process so far, in bytes.
 
-    On Linux from ``VmHWM``: what ``getrusage`` answers begins at the size of the process that started this one.
+    On Linux it is read from ``VmHWM``: the value of ``getrusage`` starts at the size of the parent process.
     """
-    told = _told("VmHWM:")
-    if told is not None:
-        return told
-    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return found if sys.platform == "darwin" else found * 1024
-
-
-def rss_bytes() -> int | None:
-    """The resident memory of this program now; ``None`` where the system does not tell."""
-    return _told("VmRSS:")
-
-
-def _told(name: str) -> int | None:
     if _STATUS.exists():
         for line in _STATUS.read_text().splitlines():
-            if line.startswith(name):
+            if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-    return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 DEFAULT_SHARE = 0.25

@@ -1,4 +1,4 @@
-"""Values that may be missing."""
+"""Optional values."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ T = TypeVar("T")
 
 
 def present(value: T | None) -> T:
-    """The value, which the caller knows to be there."""
+    """The value, which the caller knows is not ``None``."""
     assert value is not None
     return value

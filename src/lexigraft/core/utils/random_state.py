@@ -1,4 +1,4 @@
-"""The global random state, put back as it was."""
+"""Global random states of Python, NumPy and torch, restored after a block."""
 
 from __future__ import annotations
 

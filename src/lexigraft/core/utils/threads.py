@@ -1,4 +1,4 @@
-"""A parallel map over parts of a task, as many at once as torch has threads, each part on one of them."""
+"""Parallel map: a function applied to work items in a thread pool, with one torch thread each."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Part = TypeVar("Part")
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 
 _THREAD_COUNT = threading.Lock()
-"""Held while torch's number of threads, which the whole process shares, is set to 1."""
+"""Held while torch's number of threads, a setting of the whole process, is 1."""
 _WORKER = threading.local()
 
 
-def parallel_map(work: Callable[[Part], Done], parts: Iterable[Part]) -> list[Done]:
-    """Work on each part, without gradients; what several parts give does not depend on the number of threads.
+def parallel_map(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
+    """Apply a function to each part, without gradients; results of several parts do not depend on the thread count.
 
-    Many small operations one after the other are faster this way than each of them shared among all threads, which wait
-    for each other after every one. Threads that call this at once take turns.
+    Many small operations run faster with one part per thread than with each operation split over all threads, which
+    then wait for each other after every operation. Concurrent calls from several threads run one after another.
 
     Args:
-        work: May run for several parts at once; most of its time must be torch's, or a library's that frees the
-            interpreter as torch does. Where it calls this function itself, its own parts run one after another.
-        parts: In order. One alone is shared among the threads as torch does it.
+        work: The function; it must be safe to call in several threads, and spend most of its time in torch or another
+            library that releases the GIL. Where it calls :func:`parallel_map` itself, those parts run one by one.
+        parts: The work items. A single one is computed with all of torch's threads, so its result may depend on them.
 
     Returns:
-        What came of each, in order. After an error no further part is begun.
+        The results in the order of the parts. After an error no further part is started.
     """
     import torch
 
-    def alone(part: Part) -> Done:
+    def without_gradients(part: Part) -> Result:
         with torch.no_grad():
             return work(part)
 
@@ -46,8 +46,8 @@ def parallel_map(work: Callable[[Part], Done], parts: Iterable[Part]) -> list[Do
                 torch.set_num_threads(1)
                 pool = ThreadPoolExecutor(threads, initializer=become_worker)
                 try:
-                    return list(pool.map(alone, parts))
+                    return list(pool.map(without_gradients, parts))
                 finally:
                     pool.shutdown(cancel_futures=True)
                     torch.set_num_threads(threads)
-    return list(map(alone, parts))
+    return list(map(without_gradients, parts))

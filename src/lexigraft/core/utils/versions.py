@@ -1,4 +1,4 @@
-"""Which versions and which commit of the code made a result."""
+"""Versions of Python and of packages, and the commit of the code, recorded with each result."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ PACKAGES = (
 
 @cache
 def versions() -> dict[str, str]:
-    """Python's and the relevant packages' versions; nothing is imported for it."""
-    found = {"python": platform.python_version()}
+    """Python's and the relevant packages' versions, found without importing them."""
+    by_name = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            by_name[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            by_name[package] = "not installed"
+    return by_name

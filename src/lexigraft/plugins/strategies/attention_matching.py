@@ -21,7 +21,7 @@ from lexigraft.core.methods.occurrences import frame
 from lexigraft.core.methods.row_optimizer import batches, learn_rows, planned_steps
 from lexigraft.core.methods.starting_rows import StartingRows
 from lexigraft.core.models.architecture import context_length, model_kind
-from lexigraft.core.models.attention_capture import Watched, expect, watching
+from lexigraft.core.models.attention_capture import CapturedAttention, capture_attention, take_captured
 from lexigraft.core.models.frozen_model import FrozenModel, Rows
 from lexigraft.core.models.tables import Role
 from lexigraft.core.tokenization.span_overlap import common_segments
@@ -196,7 +196,7 @@ class _Training:
         own, ctx = self.settings, self.ctx
         steps = planned_steps(len(texts), own.batch_size, own.epochs, own.max_steps)
         sample = texts[: own.batch_size]
-        with watching(self.frozen.model) as seen:
+        with capture_attention(self.frozen.model) as seen:
             with torch.no_grad():
                 before = self._gap(sample, seen).item()
             learn_rows(
@@ -217,14 +217,14 @@ class _Training:
         )
 
     def _attentions(
-        self, ids: torch.Tensor, mask: torch.Tensor, rows: Rows | None, seen: list[Watched]
-    ) -> list[Watched]:
+        self, ids: torch.Tensor, mask: torch.Tensor, rows: Rows | None, seen: list[CapturedAttention]
+    ) -> list[CapturedAttention]:
         self.ctx.journal.spend(int(mask.sum()))
         seen.clear()
         self.frozen.states(ids, mask, rows, self.layer)
-        return expect(seen, self.layer or self.frozen.depth, self.frozen.model)
+        return take_captured(seen, self.layer or self.frozen.depth, self.frozen.model)
 
-    def _gap(self, texts: Sequence[_Text], seen: list[Watched]) -> torch.Tensor:
+    def _gap(self, texts: Sequence[_Text], seen: list[CapturedAttention]) -> torch.Tensor:
         import torch
 
         with torch.no_grad():
@@ -242,7 +242,7 @@ class _Training:
         ]
         return torch.stack(gaps).mean()
 
-    def _loss(self, texts: Sequence[_Text], seen: list[Watched]) -> torch.Tensor:
+    def _loss(self, texts: Sequence[_Text], seen: list[CapturedAttention]) -> torch.Tensor:
         gap = self._gap(texts, seen)
         head_only = self.settings.next_token == "none"
         if head_only and Role.OUTPUT not in self.leaves:

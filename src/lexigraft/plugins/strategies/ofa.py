@@ -25,7 +25,7 @@ class Ofa(Strategy):
     `align: dictionary`). `rank: r` is the factorized option: with the singular value decomposition ``E_source = U S
     V^T``, all of this happens on the coordinates ``F = U[:, :r]``, and every row, shared ones too, is ``f P`` with the
     primitives ``P = S[:r] V[:, :r]^T``; head tables are factorized by themselves when they are not tied. The graft is a
-    model that plain transformers loads, with dense tables; `factorise` of `lexigraft.core.models.factorized` then takes
+    model that plain transformers loads, with dense tables; `factorize` of `lexigraft.core.models.factorized` then takes
     their rows apart again, into a model that stores coordinates and primitives alone. Only special tokens and uncovered
     rows have full rank in the dense model, and only they change a little there.
 
@@ -54,7 +54,7 @@ class Ofa(Strategy):
     def plan(self, ctx: InitContext) -> Plan:
         """Mix the nearest source tokens' rows; with a rank, finish the rows on the source table's primitives."""
         mix = self._mix(ctx)
-        return self._factorised(mix, ctx) if self.rank else mix
+        return self._factorized(mix, ctx) if self.rank else mix
 
     def _mix(self, ctx: InitContext) -> Mix:
         words = ctx.resources.word_vectors()
@@ -76,7 +76,7 @@ class Ofa(Strategy):
             budget=ctx.memory_budget,
         )
 
-    def _factorised(self, new: Mix, ctx: InitContext) -> Mapping[Role, Mix | Dense]:
+    def _factorized(self, new: Mix, ctx: InitContext) -> Mapping[Role, Mix | Dense]:
         """Rows of every table on the leading singular directions of its source table; the bias has none."""
         matches = ctx.alignment.source_ids[ctx.target_ids]
         pairs = ((new.row(n) if match < 0 else ([match], [1.0])) for n, match in enumerate(matches.tolist()))

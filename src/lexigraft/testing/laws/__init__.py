@@ -1,1 +1,1 @@
-"""The laws of the contract, one file for each kind."""
+"""Laws of the contract, one file for each kind."""

@@ -1,4 +1,4 @@
-"""Laws of conduct: seeded, in the order asked, without a trace in the inputs or the global random state."""
+"""Laws of determinism: seeded plans in the order asked; inputs and the global random state stay as they were."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lexigraft.testing.trial import (
     LawBroken,
     NotApplicable,
     Trial,
-    materialised,
+    materialized,
     parts,
     require,
     skip_unless,
@@ -76,27 +76,36 @@ def _global_random_state_untouched(trial: Trial) -> None:
 
 
 def _contents(trial: Trial, tables: dict[Role, torch.Tensor], ids: Any) -> dict[str, Any]:
-    ground = trial.fixture
-    found: dict[str, Any] = {f"table {role}": table.numpy() for role, table in tables.items()}
-    found |= {"target_ids": ids, "alignment": ground.alignment.source_ids, "match rules": ground.alignment.rule_ids}
-    for side, vocabulary in (("source", ground.source), ("target", ground.target)):
+    fixture = trial.fixture
+    contents: dict[str, Any] = {f"table {role}": table.numpy() for role, table in tables.items()}
+    contents |= {
+        "target_ids": ids,
+        "alignment": fixture.alignment.source_ids,
+        "match rules": fixture.alignment.rule_ids,
+    }
+    for side, vocabulary in (("source", fixture.source), ("target", fixture.target)):
         surfaces = vocabulary.surfaces
-        found |= {f"{side} {k}": getattr(surfaces, k) for k in ("starts", "isolated", "kinds")}
+        contents |= {f"{side} {k}": getattr(surfaces, k) for k in ("starts", "isolated", "kinds")}
     for need in sorted(trial.strategy.required_needs()):
-        value = ground.supplies[need]()
+        value = fixture.loaders[need]()
         if isinstance(value, StaticVectors):
-            found |= {"target vectors": value.vectors.numpy(), "present": value.present}
+            contents |= {"target vectors": value.vectors.numpy(), "present": value.present}
         elif isinstance(value, PoorModel):
-            found |= {f"poor {role}": table.numpy() for role, table in value.tables.items()} | {"counts": value.counts}
+            contents |= {f"poor {role}": table.numpy() for role, table in value.tables.items()} | {
+                "counts": value.counts
+            }
         elif isinstance(value, Donor):
-            found |= {f"donor {role}": table.numpy() for role, table in value.tables.items()}
+            contents |= {f"donor {role}": table.numpy() for role, table in value.tables.items()}
         elif isinstance(value, WordVectors):
-            found |= {"source words": value.source.vectors.numpy(), "target words": value.target.vectors.numpy()}
+            contents |= {"source words": value.source.vectors.numpy(), "target words": value.target.vectors.numpy()}
         elif isinstance(value, Compass):
-            found |= {"compass, source": value.source.vectors.numpy(), "compass, target": value.target.vectors.numpy()}
+            contents |= {
+                "compass, source": value.source.vectors.numpy(),
+                "compass, target": value.target.vectors.numpy(),
+            }
         elif need == Need.MODEL:
-            found |= {f"model {name}": _bits(p) for name, p in value.named_parameters()}
-    return found
+            contents |= {f"model {name}": _bits(p) for name, p in value.named_parameters()}
+    return contents
 
 
 def _bits(parameter: torch.Tensor) -> Any:
@@ -114,7 +123,7 @@ def _inputs_are_not_mutated(trial: Trial) -> None:
     context = trial.context(
         tables=FloatTables(tables),
         target_ids=ids,
-        resources=Resources(trial.strategy.required_needs(), trial.fixture.supplies),
+        resources=Resources(trial.strategy.required_needs(), trial.fixture.loaders),
     )
     trial.strategy.plan(context)
     changed = [name for name, array in watched.items() if not np.array_equal(array, before[name])]
@@ -124,7 +133,7 @@ def _inputs_are_not_mutated(trial: Trial) -> None:
 
 
 def _permuting_ids_permutes_rows(trial: Trial) -> None:
-    """Drawn rows follow the order of asking, not the id: for them only the coverage is compared."""
+    """Random rows follow the order of the ids asked for, not the id: for them only the coverage is compared."""
     import torch
 
     skip_unless(len(trial.asked) > 1, "fewer than two rows are asked for")
@@ -135,7 +144,7 @@ def _permuting_ids_permutes_rows(trial: Trial) -> None:
     for role in first:
         before, after = covered_by(first[role]), covered_by(second[role])
         require(np.array_equal(before[order], after), f"{role}: other rows are covered")
-    one, two = materialised(trial, trial.plan), materialised(trial, shuffled)
+    one, two = materialized(trial, trial.plan), materialized(trial, shuffled)
     gaps = {role: float((one[role][torch.from_numpy(order)] - two[role]).abs().max()) for role in one}
     if all(gap < TOLERANCE for gap in gaps.values()):
         return

@@ -1,4 +1,4 @@
-"""The law of greedy choices: convex rows that are only added never win over the old tokens."""
+"""The law of greedy decoding: an added token with a convex row never outscores every old token."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def _greedy_choices_stay(trial: Trial) -> None:
     """
     skip_unless(trial.strategy.convex, "the strategy does not claim convex rows")
     skip_unless(trial.copies_matched, "the strategy re-estimates matched rows, or keeps another body")
-    wider = trial.on(trial.fixture.extended)
-    rows = build_rows([trial.strategy], wider.context(), fallback="mean")
+    extended = trial.on(trial.fixture.extended)
+    rows = build_rows([trial.strategy], extended.context(), fallback="mean")
     model = copy.deepcopy(trial.fixture.model).float()
     source, size = trial.fixture.source, trial.fixture.source.size
     before = [logits[:, :size] for logits in _logits(model, source)]
-    install(model, rows.tables, source, wider.fixture.target)
+    install(model, rows.tables, source, extended.fixture.target)
     overtaken = positions = 0
     for old, logits in zip(before, _logits(model, source), strict=True):
         require(float((logits[:, :size] - old).abs().max()) < TIE, "the logits of old tokens changed")

@@ -14,7 +14,7 @@ from lexigraft.testing.trial import Law, LawBroken, Trial, require, skip_unless
 
 
 def _declared_needs_suffice(trial: Trial) -> None:
-    only_declared = {n: trial.fixture.supplies[n] for n in trial.strategy.required_needs()}
+    only_declared = {n: trial.fixture.loaders[n] for n in trial.strategy.required_needs()}
     resources = Resources(trial.strategy.required_needs(), only_declared)
     trial.strategy.plan(trial.context(resources=resources))
 
@@ -22,10 +22,10 @@ def _declared_needs_suffice(trial: Trial) -> None:
 def _every_need_is_used(trial: Trial) -> None:
     skip_unless(bool(trial.strategy.required_needs()), "the strategy needs nothing")
     used: set[Need] = set()
-    watched = {need: _watched(need, loader, used) for need, loader in trial.fixture.supplies.items()}
+    watched = {need: _watched(need, loader, used) for need, loader in trial.fixture.loaders.items()}
     build_rows([trial.strategy], trial.context(resources=Resources(trial.strategy.required_needs(), watched)))
-    idle = sorted(trial.strategy.required_needs() - used)
-    require(not idle, f"declared and never asked for: {', '.join(idle)}")
+    unused = sorted(trial.strategy.required_needs() - used)
+    require(not unused, f"declared and never asked for: {', '.join(unused)}")
 
 
 def _watched(need: Need, loader: Loader, used: set[Need]) -> Callable[[], Any]:
@@ -40,9 +40,9 @@ def _missing_need_is_refused_before_weights_load(trial: Trial) -> None:
     needs = sorted(need for need in trial.strategy.required_needs() if not need_specs()[need].by_graft)
     skip_unless(bool(needs), "the strategy needs nothing that a user supplies")
     for need in needs:
-        supplies = {n: loader for n, loader in trial.fixture.supplies.items() if n != need}
+        loaders = {n: loader for n, loader in trial.fixture.loaders.items() if n != need}
         try:
-            graft_model(trial.fixture.folders.unreadable, trial.fixture.target, [trial.strategy], supplies)
+            graft_model(trial.fixture.folders.unreadable, trial.fixture.target, [trial.strategy], loaders)
         except LexigraftError as refusal:
             require(need in str(refusal), f"without {need} the refusal says: {refusal}")
         else:
@@ -54,7 +54,7 @@ def _undeclared_access_is_refused(trial: Trial) -> None:
     needs = trial.strategy.required_needs()
     skip_unless(bool(needs), "the strategy needs nothing, so every access is undeclared: see 'declared needs suffice'")
     for need in sorted(needs):
-        resources = Resources(needs - {need}, trial.fixture.supplies)
+        resources = Resources(needs - {need}, trial.fixture.loaders)
         context = trial.context(resources=resources)
         try:
             build_rows([trial.strategy], context)

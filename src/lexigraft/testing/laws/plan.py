@@ -11,7 +11,7 @@ from lexigraft.core.grafting.plan import Dense, Mix, Plan
 from lexigraft.core.grafting.rows import covered_by
 from lexigraft.core.grafting.strategy import Body
 from lexigraft.core.models.tables import Role
-from lexigraft.testing.trial import Law, Trial, finished, parts, require, skip_unless
+from lexigraft.testing.trial import Law, Trial, dense_rows, parts, require, skip_unless
 
 if TYPE_CHECKING:
     import torch
@@ -25,8 +25,8 @@ def _parts(trial: Trial, plan: Plan | None = None) -> Iterator[tuple[Role, Mix |
 
 def _rows_asked_are_rows_returned(trial: Trial) -> None:
     require(isinstance(trial.plan, Mix | Dense | dict), f"plan() returned a {type(trial.plan).__name__}")
-    given = {role for role, _ in _parts(trial)}
-    missing = trial.context().roles - given
+    planned = {role for role, _ in _parts(trial)}
+    missing = trial.context().roles - planned
     require(not missing, f"no plan for {', '.join(sorted(missing))}")
     masks = []
     for role, part in _parts(trial):
@@ -78,7 +78,7 @@ def _no_covered_row_is_zero(trial: Trial) -> None:
         if role == Role.BIAS or (isinstance(part, Mix) and role not in trial.fixture.tables):
             continue
         table = trial.fixture.tables.get(Role(role), trial.fixture.tables[Role.INPUT])
-        zero = (finished(part, table)[covered_by(part)] == 0).all(dim=1)
+        zero = (dense_rows(part, table)[covered_by(part)] == 0).all(dim=1)
         require(bool(zero.all()) or not control, f"{role}: {int((~zero).sum())} rows are not the zeros it claims")
         require(
             not bool(zero.any()) or control,

@@ -1,4 +1,4 @@
-"""Laws of form: what a strategy's file looks like, before it is run on anything."""
+"""Laws of form: a strategy's file, class, docstring record and fields, checked before any plan."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ def _frozen_dataclass(plugin: Plugin) -> None:
     require(
         "__dataclass_params__" in vars(cls) and cls.__dataclass_params__.frozen, "not decorated @dataclass(frozen=True)"
     )
-    made = cls()
-    names = [f.name for f in dataclasses.fields(made)]
+    strategy = cls()
+    names = [f.name for f in dataclasses.fields(strategy)]
     declared = {"name", "aliases", "needs", "scope", "body", "convex", "keeps_tokenizer", "zero_rows"} & set(names)
     require(not declared, f"{sorted(declared)} must be ClassVar, not fields")
-    require(hash(made) == hash(cls()), "two instances of the defaults have different hashes")
+    require(hash(strategy) == hash(cls()), "two instances of the defaults have different hashes")
 
 
 def _record_is_complete(plugin: Plugin) -> None:
@@ -96,9 +96,9 @@ def _light_import(plugin: Plugin) -> None:
 
 
 def _default_construction(plugin: Plugin) -> None:
-    made = class_of(plugin)()
-    require(made == class_of(plugin)(), "two instances of the defaults are not equal")
-    extra = sorted(made.required_needs() - made.needs)
+    strategy = class_of(plugin)()
+    require(strategy == class_of(plugin)(), "two instances of the defaults are not equal")
+    extra = sorted(strategy.required_needs() - strategy.needs)
     require(not extra, f"required_needs() goes beyond needs: {', '.join(extra)}")
     for alias, preset in class_of(plugin).aliases.items():
         sound = alias.isidentifier() and alias == alias.lower() and alias != plugin.name
@@ -108,13 +108,13 @@ def _default_construction(plugin: Plugin) -> None:
 
 def _recipe_round_trip(plugin: Plugin) -> None:
     cls = class_of(plugin)
-    made = cls()
-    parameters = made.parameters()
+    strategy = cls()
+    parameters = strategy.parameters()
     fields = {f.name for f in dataclasses.fields(cls)}
     require(set(parameters) == fields, f"parameters() names {sorted(parameters)}, the fields are {sorted(fields)}")
     written = yaml.safe_dump(parameters)
     again = construct("strategy", plugin.name, cls, yaml.safe_load(written))
-    require(again == made, f"reading the parameters back gives {again}, not {made}")
+    require(again == strategy, f"reading the parameters back gives {again}, not {strategy}")
 
 
 LAWS = tuple(

@@ -1,4 +1,4 @@
-"""Laws of surgery: the whole way from a folder to a folder, and what must survive it."""
+"""Laws of surgery: ties, bias, dtype, tokenizer and special ids after grafting, saving and reloading a model."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def _reload_gives_the_same_model(trial: Trial) -> None:
     size = trial.grafted.vocabulary.size
     same = torch.equal(logits(trial.grafted.model, size), logits(trial.reloaded, size))
     require(same, "the reloaded model gives other logits")
-    again = load_vocabulary(trial.saved)
-    require(again.tokens == trial.grafted.vocabulary.tokens, "the reloaded tokenizer has other tokens")
+    reloaded = load_vocabulary(trial.saved)
+    require(reloaded.tokens == trial.grafted.vocabulary.tokens, "the reloaded tokenizer has other tokens")
     for role in ("bos", "eos", "pad"):
-        given = getattr(trial.reloaded.config, f"{role}_token_id", None)
-        wanted = again.specials.get(role)
-        require(given == wanted, f"the configuration's {role} id is {given}, the tokenizer's is {wanted}")
+        configured = getattr(trial.reloaded.config, f"{role}_token_id", None)
+        expected = reloaded.specials.get(role)
+        require(configured == expected, f"the configuration's {role} id is {configured}, the tokenizer's is {expected}")
 
 
 def _stored_once_in_the_models_dtype(trial: Trial) -> None:
@@ -62,9 +62,9 @@ def _table_has_the_tokenizers_size(trial: Trial) -> None:
 
 def _ids_beyond_the_table_are_refused(trial: Trial) -> None:
     poor = trial.fixture.folders.poor if Need.POOR_MODEL in trial.strategy.needs else None
-    ground = trial.fixture
+    fixture = trial.fixture
     try:
-        graft_model(ground.folders.short, ground.target, [trial.strategy], ground.supplies, poor=poor)
+        graft_model(fixture.folders.short, fixture.target, [trial.strategy], fixture.loaders, poor=poor)
     except LexigraftError as refusal:
         require("beyond" in str(refusal), f"the refusal says: {refusal}")
     else:
@@ -72,7 +72,7 @@ def _ids_beyond_the_table_are_refused(trial: Trial) -> None:
 
 
 def _the_source_stays(trial: Trial) -> None:
-    """Planning and building work on a live model's own tables; they must not change it."""
+    """Planning and building rows read a live model's own tables and must not change them."""
     import torch
 
     tables = {role: table.detach().clone() for role, table in trial.fixture.model_tables.by_role.items()}

@@ -1,4 +1,4 @@
-"""Laws of the finished rows: copies are bit for bit, the same tokenizer changes nothing, extremes are handled."""
+"""Laws of the finished rows: exact copies, unchanged logits for the same tokenizer, and edge cases."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def logits(model: PreTrainedModel, size: int) -> torch.Tensor:
     if model.config.is_encoder_decoder:
         inputs["decoder_input_ids"] = ids
     with torch.no_grad():
-        found: torch.Tensor = model(**inputs).logits
-    return found
+        outputs: torch.Tensor = model(**inputs).logits
+    return outputs
 
 
 def _sound(trial: Trial, rows: Rows) -> None:
@@ -49,9 +49,9 @@ def _tables_are_sound(trial: Trial) -> None:
 
 def _copied(trial: Trial, rows: Rows) -> None:
     matched = trial.fixture.alignment.matched
-    sources = trial.fixture.alignment.source_ids[matched]
+    source_ids = trial.fixture.alignment.source_ids[matched]
     for role, table in rows.tables.items():
-        same = table[matched] == trial.fixture.tables[role][sources]
+        same = table[matched] == trial.fixture.tables[role][source_ids]
         require(bool(same.all()), f"{role}: a matched row is not its source row, bit for bit")
 
 
@@ -63,10 +63,10 @@ def _matched_rows_are_copies(trial: Trial) -> None:
 
 def _extension_keeps_old_rows(trial: Trial) -> None:
     skip_unless(trial.copies_matched, _RE_ESTIMATES)
-    wider = trial.on(trial.fixture.extended)
+    extended = trial.on(trial.fixture.extended)
     old = trial.fixture.source.size
-    require(len(wider.asked) > 0, "the extension asks for nothing")
-    for role, table in wider.rows.tables.items():
+    require(len(extended.asked) > 0, "the extension asks for nothing")
+    for role, table in extended.rows.tables.items():
         same = table[:old] == trial.fixture.tables[role][:old]
         require(bool(same.all()), f"{role}: an old row changed")
 
@@ -75,24 +75,27 @@ def _same_tokenizer_same_logits(trial: Trial) -> None:
     import torch
 
     skip_unless(trial.copies_matched, _RE_ESTIMATES)
-    still = trial.on(trial.fixture.same_tokenizer)
+    unchanged = trial.on(trial.fixture.same_tokenizer)
     model = copy.deepcopy(trial.fixture.model)
     size = trial.fixture.source.size
     before = logits(model, size)[..., :size]
-    install(model, still.rows.tables, trial.fixture.source, trial.fixture.source)
+    install(model, unchanged.rows.tables, trial.fixture.source, trial.fixture.source)
     require(torch.equal(before, logits(model, size)), "grafting the model's own tokenizer changes its logits")
 
 
 def _nothing_new_works(trial: Trial) -> None:
-    still = trial.on(trial.fixture.same_tokenizer)
-    _sound(still, still.rows)
+    unchanged = trial.on(trial.fixture.same_tokenizer)
+    _sound(unchanged, unchanged.rows)
     if trial.copies_matched:
-        require(len(still.asked) == 0 and still.rows.counts["covered"] == 0, "rows are asked for although none is new")
+        require(
+            len(unchanged.asked) == 0 and unchanged.rows.counts["covered"] == 0,
+            "rows are asked for although none is new",
+        )
 
 
 def _empty_overlap_works(trial: Trial) -> None:
-    lone = trial.on(trial.fixture.without_matches)
-    _sound(lone, lone.rows)
+    unmatched = trial.on(trial.fixture.without_matches)
+    _sound(unmatched, unmatched.rows)
 
 
 def _rows_beyond_the_tokenizer(trial: Trial) -> None:
@@ -114,9 +117,9 @@ def _bias_is_handled(trial: Trial) -> None:
     bias = trial.rows.tables[Role.BIAS]
     require(bias.shape == (trial.fixture.target.size,), f"the bias has shape {tuple(bias.shape)}")
     if trial.strategy.body is Body.SOURCE:
-        known = trial.fixture.tables[Role.BIAS][: trial.fixture.source.size]
+        source = trial.fixture.tables[Role.BIAS][: trial.fixture.source.size]
         rest = bias[np.setdiff1d(np.arange(len(bias)), trial.fixture.alignment.matched)]
-        inside = bool(((rest >= known.min() - 1e-4) & (rest <= known.max() + 1e-4)).all())
+        inside = bool(((rest >= source.min() - 1e-4) & (rest <= source.max() + 1e-4)).all())
         require(inside, "a new token's bias lies outside the range of the source biases")
 
 

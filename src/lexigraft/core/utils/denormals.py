@@ -1,4 +1,4 @@
-"""Denormal numbers on processors, computed with as zeros for a while."""
+"""Flush-to-zero mode for denormal numbers on CPUs, for the duration of a block."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _PAUSE_SOFT = 1
 
 @contextlib.contextmanager
 def denormals_flushed() -> Iterator[None]:
-    """Have torch's threads take numbers below 1e-38 for zero, and put back what they did before.
+    """Make torch's threads treat numbers below 1e-38 as zero, and restore the mode at the end of the block.
 
-    Arithmetic with denormal numbers takes many times as long, and an optimizer makes them: the moments of a row that no
-    text reads any more shrink with each step and stay there. AdamW (fused, two threads) took 803 ms for 12.8 million
+    Arithmetic with denormal numbers takes many times as long, and an optimizer produces them: the moments of a row that
+    no text uses any more shrink with each step and stay there. AdamW (fused, two threads) took 803 ms for 12.8 million
     denormal moments, 407 ms with the calling thread alone set, 39 ms with both.
     """
     import torch
 
-    # torch does not tell how it is set.
+    # torch has no function that reads the mode.
     before = (torch.tensor(1e-39) * 1).item() == 0
     _set(True)
     try:
@@ -29,9 +29,9 @@ def denormals_flushed() -> Iterator[None]:
 
 
 def _set(flushed: bool) -> None:
-    """Set the calling thread and its OpenMP threads, which take this from it when they start and never again.
+    """Set the mode of the calling thread and of its OpenMP threads, which inherit it only when they start.
 
-    So those that run are ended, by OpenMP 5.0's own routine; the next parallel operation starts others.
+    So the running ones are ended, by OpenMP 5.0's own routine; the next parallel operation starts new ones.
     """
     import torch
 
