@@ -115,7 +115,7 @@ def fit_basis(counts: csr_array, dim: int, smoothing: float) -> ContextBasis:
     Args:
         counts: Co-occurrence counts of the contexts with each other, ``(contexts, contexts)``.
         dim: How many directions.
-        smoothing: The power of a context's share, below 1 so that rare contexts say less (Levy, Goldberg & Dagan 2015).
+        smoothing: The power of a context's share, below 1 so that rare ones count less (Levy, Goldberg & Dagan 2015).
     """
     from scipy.sparse.linalg import svds
 
@@ -141,9 +141,9 @@ def association(counts: csr_array, shares: npt.NDArray[np.float64]) -> csr_array
     values = np.log(np.divide(counts.data, expected, out=np.ones_like(expected), where=expected > 0))
     values = np.maximum(values, 0).astype(np.float32)
     # A copy: dropping the zeros would change the caller's counts, which share their places.
-    found = csr_array((values, counts.indices, counts.indptr), counts.shape, copy=True)
-    found.eliminate_zeros()
-    return found
+    matrix = csr_array((values, counts.indices, counts.indptr), counts.shape, copy=True)
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def project(counts: csr_array, basis: ContextBasis, power: float) -> Floats:

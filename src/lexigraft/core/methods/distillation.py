@@ -31,14 +31,14 @@ class TwoReadings:
     Attributes:
         teacher: Source ids and mask, ``(batch, length)`` each.
         student: Ids of the combined table and mask, ``(batch, other length)`` each.
-        at: Compared positions of the student, in the flattened ``(batch, length)``, ``(compared,)``.
-        like: The teacher's positions that they are compared with, flattened too, ``(compared,)``.
+        student_positions: Compared positions of the student, in the flattened ``(batch, length)``, ``(compared,)``.
+        teacher_positions: The teacher's positions that they are compared with, flattened too, ``(compared,)``.
     """
 
     teacher: tuple[torch.Tensor, torch.Tensor]
     student: tuple[torch.Tensor, torch.Tensor]
-    at: torch.Tensor
-    like: torch.Tensor
+    student_positions: torch.Tensor
+    teacher_positions: torch.Tensor
 
     @classmethod
     def of(cls, snippets: Sequence[Snippet], size: int, frame: Frame, *, both_ways: bool) -> TwoReadings:
@@ -67,9 +67,9 @@ class TwoReadings:
             pairs.append(everything[first:])
         teacher, student = padded(long), padded(short)
         wide, narrow = teacher[0].shape[1], student[0].shape[1]
-        at = [row * narrow + n for row, each in enumerate(pairs) for n, _ in each]
-        like = [row * wide + m for row, each in enumerate(pairs) for _, m in each]
-        return cls(teacher, student, torch.tensor(at), torch.tensor(like))
+        student_positions = [row * narrow + n for row, each in enumerate(pairs) for n, _ in each]
+        teacher_positions = [row * wide + m for row, each in enumerate(pairs) for _, m in each]
+        return cls(teacher, student, torch.tensor(student_positions), torch.tensor(teacher_positions))
 
     @property
     def tokens(self) -> int:
@@ -83,6 +83,6 @@ class TwoReadings:
             teacher: ``(batch, length, hidden)``.
             student: ``(batch, other length, hidden)``.
         """
-        wanted = teacher.flatten(0, 1).index_select(0, self.like.to(teacher.device))
-        found = student.flatten(0, 1).index_select(0, self.at.to(student.device))
-        return (found - wanted).square().sum(dim=1).mean()
+        expected = teacher.flatten(0, 1).index_select(0, self.teacher_positions.to(teacher.device))
+        actual = student.flatten(0, 1).index_select(0, self.student_positions.to(student.device))
+        return (actual - expected).square().sum(dim=1).mean()

@@ -114,12 +114,12 @@ def mix_by_role(
         A plan for every role, all covering the same rows.
     """
     sides = {role: donor.side(role) for role in (Role.INPUT, Role.OUTPUT) if role in ctx.roles}
-    made = {side: mix_of(side) for side in dict.fromkeys(sides.values())}
-    covered = np.logical_and.reduce([mix.covered for mix in made.values()])
+    mixes = {side: mix_of(side) for side in dict.fromkeys(sides.values())}
+    covered = np.logical_and.reduce([mix.covered for mix in mixes.values()])
     kept = donor.wanted[covered]
-    at = np.zeros(len(ctx.target_ids), np.bool_)
-    at[kept] = True
-    placed = {side: scatter_rows(mix.take(np.flatnonzero(covered)), at) for side, mix in made.items()}
+    mask = np.zeros(len(ctx.target_ids), np.bool_)
+    mask[kept] = True
+    placed = {side: scatter_rows(mix.take(np.flatnonzero(covered)), mask) for side, mix in mixes.items()}
     plans: dict[Role, Mix | Dense] = {role: placed[side] for role, side in sides.items()}
     if Role.BIAS in ctx.roles:
         plans[Role.BIAS] = plans.get(Role.OUTPUT, plans[Role.INPUT]) if convex else mean_bias(ctx, donor, kept)

@@ -260,8 +260,8 @@ class FullHull:
             return mixed_rows
 
         spans = row_blocks(len(self.left), 4 * 4 * len(values), self.budget)
-        made = [checkpoint(block, self.left[s], use_reentrant=False, preserve_rng_state=False) for s in spans]
-        return torch.cat(made) if made else torch.zeros(0, *values.shape[1:])
+        blocks = [checkpoint(block, self.left[s], use_reentrant=False, preserve_rng_state=False) for s in spans]
+        return torch.cat(blocks) if blocks else torch.zeros(0, *values.shape[1:])
 
 
 Hull = SparseHull | FullHull

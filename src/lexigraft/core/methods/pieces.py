@@ -13,8 +13,8 @@ from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 def byte_pieces_of(ctx: InitContext) -> list[list[int]]:
     """The source's byte tokens that spell each row asked for, word start included; none where one is missing."""
-    known, seen = byte_tokens(ctx.source), ctx.target.surfaces
-    spelled = (b" " * bool(seen.starts[i]) + seen.texts[i] for i in ctx.target_ids.tolist())
+    known, surfaces = byte_tokens(ctx.source), ctx.target.surfaces
+    spelled = (b" " * bool(surfaces.starts[i]) + surfaces.texts[i] for i in ctx.target_ids.tolist())
     return [[known[b] for b in data] if all(b in known for b in data) else [] for data in spelled]
 
 
@@ -23,8 +23,8 @@ Pieces = Sequence[int]
 
 def pieces_of(ctx: InitContext) -> list[list[int]]:
     """The source pieces of every row asked for: byte-exact, word start kept, no special and no unknown piece."""
-    seen = ctx.target.surfaces
-    return [ctx.source.pieces(seen.texts[i], bool(seen.starts[i])) for i in ctx.target_ids.tolist()]
+    surfaces = ctx.target.surfaces
+    return [ctx.source.pieces(surfaces.texts[i], bool(surfaces.starts[i])) for i in ctx.target_ids.tolist()]
 
 
 def weighted_mix(pieces: Iterable[Pieces], weigh: Callable[[Pieces], Sequence[float]]) -> Mix:
@@ -35,7 +35,7 @@ def weighted_mix(pieces: Iterable[Pieces], weigh: Callable[[Pieces], Sequence[fl
         weigh: A row's weights, one for each piece, not negative; they are scaled to sum to 1.
 
     Returns:
-        One row for each row of pieces. A piece that occurs twice stands once, with the sum of its weights.
+        One row for each row of pieces. A piece that occurs twice has one entry, with the sum of its weights.
     """
     return Mix.from_rows(_row(ids, weigh(ids)) for ids in pieces)
 

@@ -96,12 +96,12 @@ def spelled(vocabulary: Vocabulary, space: WordSpace) -> StaticVectors:
         Vectors ``(size, dim)``.
     """
     assert space.spell is not None
-    found = np.zeros((vocabulary.size, space.vectors.shape[1]), np.float32)
-    at = np.flatnonzero(vocabulary.surfaces.kinds == Kind.TEXT)
-    texts = [_text(vocabulary.surfaces.texts[i]) for i in at.tolist()]
-    at = at[[bool(text) for text in texts]]
-    found[at] = space.spell([text for text in texts if text])
-    return _static(found, "ngrams")
+    token_vectors = np.zeros((vocabulary.size, space.vectors.shape[1]), np.float32)
+    ids = np.flatnonzero(vocabulary.surfaces.kinds == Kind.TEXT)
+    texts = [_text(vocabulary.surfaces.texts[i]) for i in ids.tolist()]
+    ids = ids[[bool(text) for text in texts]]
+    token_vectors[ids] = space.spell([text for text in texts if text])
+    return _static(token_vectors, "ngrams")
 
 
 def from_words(
@@ -135,12 +135,12 @@ def from_words(
     totals = np.asarray(held.sum(axis=1)).ravel()
     held.data /= np.repeat(np.where(totals > 0, totals, 1.0), np.diff(held.indptr))
     vectors = space.vectors.numpy()
-    found = np.zeros((vocabulary.size, vectors.shape[1]), np.float32)
+    token_vectors = np.zeros((vocabulary.size, vectors.shape[1]), np.float32)
     for start in range(0, vectors.shape[1], COLUMNS):
         columns = slice(start, start + COLUMNS)
-        found[:, columns] = held @ vectors[:, columns].astype(np.float64)
-    found[~vocabulary.surfaces.is_text] = 0
-    return _static(found, "words")
+        token_vectors[:, columns] = held @ vectors[:, columns].astype(np.float64)
+    token_vectors[~vocabulary.surfaces.is_text] = 0
+    return _static(token_vectors, "words")
 
 
 def _occurrences(vocabulary: Vocabulary, words: Sequence[str], forms: Sequence[Form]) -> Any:

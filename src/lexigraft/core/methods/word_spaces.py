@@ -64,10 +64,10 @@ def in_one_space(
 
 
 def paired_words(source: WordSpace, target: WordSpace, pairs: Dictionary) -> tuple[torch.Tensor, torch.Tensor]:
-    """Positions of the words of every dictionary pair, in every casing that both spaces know.
+    """Positions of the words of every dictionary pair, in every casing that both spaces contain.
 
-    A pair counts once for each of 3 x 3 casings (as it stands, lower case, title case), so a pair of lower-case words
-    counts four times and its title forms less. Source: the `wechsel` package; the paper does not say.
+    A pair counts once for each of 3 x 3 casings (unchanged, lower case, title case), so a pair of lower-case words
+    counts four times and its title forms less. Source: the `wechsel` package; the paper does not specify it.
 
     Args:
         source: The source language's space.
@@ -110,6 +110,6 @@ def _principal(vectors: torch.Tensor, width: int) -> torch.Tensor:
 
     if vectors.shape[1] == width:
         return torch.eye(width)
-    seen = vectors[:PRINCIPAL_WORDS].double()
-    _, axes = torch.linalg.eigh(torch.cov(seen.T))
+    frequent = vectors[:PRINCIPAL_WORDS].double()
+    _, axes = torch.linalg.eigh(torch.cov(frequent.T))
     return axes[:, -width:].flip(1).float()

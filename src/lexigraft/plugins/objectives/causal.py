@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Causal(Objective):
     """Predict every token from the ones before it.
 
-    The cross-entropy goes over blocks of positions, so that memory holds ``logits_per_block`` logits, not
+    The cross-entropy goes over blocks of positions, so that memory need is ``logits_per_block`` logits, not
     ``positions x vocabulary``.
 
     Source: Radford et al. 2018.

@@ -62,10 +62,10 @@ def _products(landmarks: torch.Tensor, rows: torch.Tensor, ctx: InitContext) -> 
     """``A^T E`` with A the unit landmarks, in double precision, by blocks of landmarks."""
     import torch
 
-    found = torch.zeros(landmarks.shape[1], rows.shape[1], dtype=torch.float64)
+    product = torch.zeros(landmarks.shape[1], rows.shape[1], dtype=torch.float64)
     for span in ctx.blocks(len(rows), 16 * (landmarks.shape[1] + rows.shape[1])):
-        found += unit_rows(landmarks[span]).double().T @ rows[span].double()
-    return found
+        product += unit_rows(landmarks[span]).double().T @ rows[span].double()
+    return product
 
 
 def _total(landmarks: torch.Tensor) -> torch.Tensor:

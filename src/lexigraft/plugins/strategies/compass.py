@@ -47,17 +47,17 @@ class CompassStrategy(Strategy):
         """Mix the anchors' rows for every row asked for that has a vector."""
         compass = ctx.resources.compass()
         anchors = self._anchors(ctx, compass.source.present)
-        has = compass.target.present[ctx.target_ids]
-        if not len(anchors) or not has.any():
+        mask = compass.target.present[ctx.target_ids]
+        if not len(anchors) or not mask.any():
             return empty_mix(len(ctx.target_ids))
-        found = sparse_mix(
-            compass.target.vectors[ctx.target_ids[has]],
+        mixed = sparse_mix(
+            compass.target.vectors[ctx.target_ids[mask]],
             compass.source.vectors[anchors],
             anchors,
             temperature=self.temperature,
             budget=ctx.memory_budget,
         )
-        return scatter_rows(found, has)
+        return scatter_rows(mixed, mask)
 
     def _anchors(self, ctx: InitContext, present: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         usable = present & ctx.source.surfaces.is_text

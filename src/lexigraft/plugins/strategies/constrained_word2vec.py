@@ -109,10 +109,10 @@ class ConstrainedWord2vec(Strategy):
         asked = np.unique(ctx.target_ids)
         if not len(asked):
             return Mix.from_rows([])
-        began = build_rows(named_chain(self.start), ctx)
-        task = self._task(ctx, [began.tables[role] for role in (Role.INPUT, Role.OUTPUT) if role in ctx.roles])
+        initial = build_rows(named_chain(self.start), ctx)
+        task = self._task(ctx, [initial.tables[role] for role in (Role.INPUT, Role.OUTPUT) if role in ctx.roles])
         before, downhill = task.gradients(task.centres)
-        own = convex_part(began.provenance.mix.take(asked))
+        own = convex_part(initial.provenance.mix.take(asked))
         met = task.pairs.totals[asked] > 0
         covered = met | (own.covered & (self.support == "candidates"))
         ids = asked[covered]

@@ -43,15 +43,15 @@ class Focus(Strategy):
         matched = ctx.alignment.matched
         text = ctx.target.surfaces.is_text[matched]
         anchors = matched[text & static.present[matched]]
-        at = static.present[ctx.target_ids]
-        if not len(anchors) or not at.any():
+        mask = static.present[ctx.target_ids]
+        if not len(anchors) or not mask.any():
             return empty_mix(len(ctx.target_ids))
-        found = sparse_mix(
-            static.vectors[ctx.target_ids[at]],
+        mixed = sparse_mix(
+            static.vectors[ctx.target_ids[mask]],
             static.vectors[anchors],
             ctx.alignment.source_ids[anchors],
             temperature=self.temperature,
             weights=self.weights,
             budget=ctx.memory_budget,
         )
-        return scatter_rows(found, at)
+        return scatter_rows(mixed, mask)

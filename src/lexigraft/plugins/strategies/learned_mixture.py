@@ -87,9 +87,9 @@ class LearnedMixture(Strategy):
 
     def plan(self, ctx: InitContext) -> Plan:
         """Make the initial mixtures, choose supports, train the weights."""
-        began = build_rows(named_chain(self.start), ctx)
+        initial = build_rows(named_chain(self.start), ctx)
         asked = np.unique(ctx.target_ids)
-        own = began.provenance.mix.take(asked)
+        own = initial.provenance.mix.take(asked)
         ids, own = asked[own.covered], own.take(np.flatnonzero(own.covered))
         if len(ids) < len(asked):
             ctx.journal.note(
@@ -99,7 +99,7 @@ class LearnedMixture(Strategy):
         at = np.where(np.isin(ctx.target_ids, ids), np.searchsorted(ids, ctx.target_ids), -1)
         if not len(ids) or not self.max_steps:
             return own.take(at)
-        training = _Training.of(self, ctx, began, ids, own)
+        training = _Training.of(self, ctx, initial, ids, own)
         training.learn()
         return {role: weights.mix().take(at) for role, weights in training.by_role.items()}
 
@@ -125,9 +125,9 @@ class _Training:
     by_role: dict[Role, FreeWeights]
 
     @classmethod
-    def of(cls, settings: LearnedMixture, ctx: InitContext, began: Rows, ids: Ids, own: Mix) -> _Training:
+    def of(cls, settings: LearnedMixture, ctx: InitContext, initial: Rows, ids: Ids, own: Mix) -> _Training:
         """Graft the model, tokenize the text, choose the source rows that each token may use."""
-        model = TargetLanguageModel.of(ctx.resources.model(), began, ctx.source, ctx.target, ctx.device)
+        model = TargetLanguageModel.of(ctx.resources.model(), initial, ctx.source, ctx.target, ctx.device)
         training = cls(
             settings, ctx, model, model.packed(ctx.resources.training().lines, settings.sequence_length), ids, {}
         )

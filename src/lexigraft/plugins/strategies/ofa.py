@@ -65,10 +65,10 @@ class Ofa(Strategy):
         )
         source, target = in_one_space(ours, theirs, words, pairs, ctx.journal)
         new = ctx.alignment.source_ids[ctx.target_ids] < 0
-        at = theirs.present[ctx.target_ids] & new
+        mask = theirs.present[ctx.target_ids] & new
         return nearest_mix(
             target[ctx.target_ids],
-            at,
+            mask,
             source,
             ours.present,
             k=self.k,

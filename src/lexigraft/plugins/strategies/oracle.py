@@ -17,7 +17,7 @@ CAPITALISED = 0.05
 
 @dataclass(frozen=True)
 class Oracle(Strategy):
-    """On a cloned language, each new row is the mean of the source rows of the words that the token stands for.
+    """On a cloned language, each new row is the mean of the source rows of the words that the token renames.
 
     A token that is a whole word gets the mean of its source word's pieces; a token inside several words gets their
     means weighted by how often each word occurs. Only a cloned language has these links.

@@ -63,14 +63,14 @@ class Ramen(Strategy):
             for v, space in ((ctx.source, words.source), (ctx.target, words.target))
         )
         source, target = in_one_space(ours, theirs, words, pairs, ctx.journal)
-        at = theirs.present[ctx.target_ids]
+        mask = theirs.present[ctx.target_ids]
         anchors = np.flatnonzero(ours.present)
         if not len(anchors):
             return empty_mix(len(ctx.target_ids))
-        found = sparse_mix(
-            target[ctx.target_ids[at]], source[anchors], anchors, temperature=1.0, budget=ctx.memory_budget
+        mixed = sparse_mix(
+            target[ctx.target_ids[mask]], source[anchors], anchors, temperature=1.0, budget=ctx.memory_budget
         )
-        return scatter_rows(found, at)
+        return scatter_rows(mixed, mask)
 
     def _by_links(self, ctx: InitContext) -> Mix:
         text = ctx.resources.parallel()

@@ -21,7 +21,7 @@ Ids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SemanticOverlap(Strategy):
-    """FOCUS whose overlap also holds tokens that differ in case and pairs of mutual nearest neighbors.
+    """FOCUS whose overlap also contains tokens that differ in case and pairs of mutual nearest neighbors.
 
     Overlap, each token by the first rule that finds a match: (1) the matched tokens; (2) lexical: the same text in
     lower case, at the same position in a word; (3) semantic: s is the source token nearest to t and t the target token
@@ -53,18 +53,18 @@ class SemanticOverlap(Strategy):
         text = ctx.target.surfaces.is_text
         anchors = np.flatnonzero((matches >= 0) & text & static.present)
         asked = matches[ctx.target_ids]
-        mixed = static.present[ctx.target_ids] & (asked < 0) & (len(anchors) > 0)
-        found = scatter_rows(
+        mask = static.present[ctx.target_ids] & (asked < 0) & (len(anchors) > 0)
+        mixed = scatter_rows(
             sparse_mix(
-                static.vectors[ctx.target_ids[mixed]],
+                static.vectors[ctx.target_ids[mask]],
                 static.vectors[anchors],
                 matches[anchors],
                 temperature=self.temperature,
                 budget=ctx.memory_budget,
             ),
-            mixed,
+            mask,
         )
-        rows = (found.row(n) if match < 0 else ([match], [1.0]) for n, match in enumerate(asked.tolist()))
+        rows = (mixed.row(n) if match < 0 else ([match], [1.0]) for n, match in enumerate(asked.tolist()))
         return Mix.from_rows((list(ids), list(weights)) for ids, weights in rows)
 
     def _overlap(self, ctx: InitContext) -> Ids:
@@ -89,7 +89,7 @@ def mutual_nearest(compass: Compass, budget: int) -> tuple[Ids, Ids]:
     if not len(ours) or not len(theirs):
         return ours[:0], theirs[:0]
     x, y = compass.target.vectors[ours], compass.source.vectors[theirs]
-    cosines, forth = (found[:, 0].numpy() for found in nearest(x, y, 1, budget))
+    cosines, forth = (neighbors[:, 0].numpy() for neighbors in nearest(x, y, 1, budget))
     back = nearest(y, x, 1, budget)[1][:, 0].numpy()
     mutual = (back[forth] == np.arange(len(ours))) & (cosines > 0)
     return ours[mutual], theirs[forth[mutual]]

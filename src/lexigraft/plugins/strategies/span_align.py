@@ -40,10 +40,10 @@ class SpanAlign(Strategy):
         """Count the runs that overlap every token asked for and average them."""
         lines = ctx.resources.training().lines[: self.max_lines]
         runs = overlapping_runs(ctx.source, ctx.target, lines, ctx.target_ids)
-        seen = ctx.target.surfaces
+        surfaces = ctx.target.surfaces
         rows = []
         for i in ctx.target_ids.tolist():
-            pieces = () if i in runs else tuple(ctx.source.pieces(seen.texts[i], bool(seen.starts[i])))
+            pieces = () if i in runs else tuple(ctx.source.pieces(surfaces.texts[i], bool(surfaces.starts[i])))
             rows.append(_mean_of_means(runs.get(i, Counter({pieces: 1} if pieces else {}))))
         return Mix.from_rows(rows)
 

@@ -26,7 +26,7 @@ class TemaGraft(Strategy):
 
     TEMA's ``u' = v_y - proj(v_x - w)`` with every row of the source body: v_y is the source's own row of a reference, a
     target token that both vocabularies have; the result keeps the source body, so it compares with FOCUS on equal
-    terms. `space` says where the offset is taken.
+    terms. `space` decides where the offset is taken.
 
     - `dictionary`: w and v_x are the source rows of the translations of the new token and of the reference. Both sides
       lie in one space, so proj is the identity by default and ``u' = w + (v_y - v_x)``: the translation, shifted as
@@ -37,7 +37,7 @@ class TemaGraft(Strategy):
       vectors that a laptop can train; FOCUS mixes rows of the same shared tokens, but stays inside their convex hull.
 
     The k references nearest to w by cosine share the row, by ``softmax(cos / temperature)``. The head bias has no
-    offsets: it is the translation's, or the references' weighted mean. `placement` holds the controls, as in `tema`.
+    offsets: it is the translation's, or the references' weighted mean. `placement` selects the controls, as in `tema`.
     Reconstructed from the figure of the paper, which keeps the poor model's body; the source body, `vectors`, the
     choice of references and the defaults are this project's own.
 
@@ -67,7 +67,7 @@ class TemaGraft(Strategy):
             raise ValueError("static vectors and rows lie in two spaces: map them by ridge or procrustes")
 
     def required_needs(self) -> frozenset[Need]:
-        """The dictionary or the vectors, as `space` says."""
+        """The dictionary or the vectors, depending on `space`."""
         return frozenset({Need.DICTIONARY if self.space == "dictionary" else Need.TARGET_VECTORS})
 
     def plan(self, ctx: InitContext) -> Plan:
@@ -123,10 +123,10 @@ def _row(links: WordLinks, n: int) -> tuple[list[int], list[float]]:
     return ids.tolist(), weights.tolist()
 
 
-def _spread(rows: torch.Tensor, at: npt.NDArray[np.bool_]) -> torch.Tensor:
+def _spread(rows: torch.Tensor, mask: npt.NDArray[np.bool_]) -> torch.Tensor:
     """Rows for all tokens asked for, from rows for some of them; the others are zero and uncovered."""
     import torch
 
-    found = torch.zeros(len(at), *rows.shape[1:])
-    found[torch.from_numpy(at)] = rows
-    return found
+    scattered = torch.zeros(len(mask), *rows.shape[1:])
+    scattered[torch.from_numpy(mask)] = rows
+    return scattered

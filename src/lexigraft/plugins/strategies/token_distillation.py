@@ -94,8 +94,8 @@ class _Training:
 
     @cached_property
     def pieces(self) -> list[tuple[int, ...]]:
-        seen, asked = self.ctx.target.surfaces, self.start.ids[: len(self.ctx.target_ids)].tolist()
-        return [tuple(whole_pieces(self.ctx.source, seen.texts[i], bool(seen.starts[i]))) for i in asked]
+        surfaces, asked = self.ctx.target.surfaces, self.start.ids[: len(self.ctx.target_ids)].tolist()
+        return [tuple(whole_pieces(self.ctx.source, surfaces.texts[i], bool(surfaces.starts[i]))) for i in asked]
 
     @cached_property
     def patterns(self) -> list[tuple[int, ...]]:

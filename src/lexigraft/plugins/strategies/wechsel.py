@@ -55,12 +55,12 @@ class Wechsel(Strategy):
         pairs = ctx.resources.dictionary() if self.align == "dictionary" else None
         ours, theirs = both_vocabularies(ctx.source, ctx.target, words, self.token_vectors, ctx.journal)
         source, target = in_one_space(ours, theirs, words, pairs, ctx.journal)
-        at = theirs.present[ctx.target_ids]
+        mask = theirs.present[ctx.target_ids]
         if self.identical == "copy":  # core has copied them already: a row left uncovered stays the copy
-            at &= ctx.alignment.source_ids[ctx.target_ids] < 0
+            mask &= ctx.alignment.source_ids[ctx.target_ids] < 0
         return nearest_mix(
             target[ctx.target_ids],
-            at,
+            mask,
             source,
             ours.present,
             k=self.k,
