@@ -10,7 +10,9 @@ from typing import Any
 
 from lexigraft.api.graft import graft
 from lexigraft.core.models.checkpoint import open_checkpoint
-from surgery_model import TABLES
+
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
+from surgery.checkpoint_model import TABLES
 
 
 def main(request: dict[str, Any]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """What `lexigraft doctor RECIPE --rehearse` predicts beside what the comparison then takes.
 
-    python benchmarks/rehearsal.py RECIPE.yaml FOLDER
+    python benchmarks/comparison/rehearsal.py RECIPE.yaml FOLDER
 
 Rehearses the recipe with `random` alone and one seed, then runs that comparison into FOLDER, which must be new, and
 prints seconds and memory of both with their ratio: of a cell, and of all with what is made once.
@@ -18,6 +18,8 @@ from typing import Any
 from lexigraft.api.compare import compare
 from lexigraft.api.doctor.rehearsal import rehearse
 from lexigraft.core.config.recipe_files import read_recipe
+
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 from measure import machine, row
 
 ONE: dict[str, Any] = {"strategies": ["random"], "seeds": [0], "reference": "random", "tracking.enabled": False}

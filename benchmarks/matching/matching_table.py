@@ -8,10 +8,12 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import measure
-from fixtures.real_tokenizers import DATA, SOURCES, TARGETS, load_real
 from lexigraft.core.tokenization.alignment import DEFAULT_RULES, RELAXED_RULES, align
 from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
+import measure
+from fixtures.real_tokenizers import DATA, SOURCES, TARGETS, load_real
 
 RULES = (*DEFAULT_RULES, *RELAXED_RULES)
 FAMILIES = ("XLM-R", "Mistral", "GPT-2", "mBERT")

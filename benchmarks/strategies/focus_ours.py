@@ -11,8 +11,10 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 import lexigraft.plugins.strategies.focus as focus
-import measure
 from lexigraft.core.utils.memory import peak_rss_bytes
+
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
+import measure
 from parity.ours import our_rows
 
 

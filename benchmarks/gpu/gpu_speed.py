@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from gpu_model import SETTLED, STEPS, Job, job, peak_gpu_bytes
 from lexigraft.adapters.training.adapt import adapt
 from lexigraft.core.config.recipe import AdaptSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.training.objective import DEFAULT_OBJECTIVE
+
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
+from gpu.gpu_model import SETTLED, STEPS, Job, job, peak_gpu_bytes
 
 COUNTED_ROWS = 2
 

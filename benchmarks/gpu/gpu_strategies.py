@@ -31,7 +31,7 @@ def compare_strategies(device: str) -> int:
             except LexigraftError as refusal:
                 print(f"none   {name} on {fixture}: {refusal}")
                 continue
-            bound = BOUND_LEARNED if Need.MODEL in trial.strategy.effective_needs() else BOUND
+            bound = BOUND_LEARNED if Need.MODEL in trial.strategy.required_needs() else BOUND
             difference = _difference(here, there)
             broken += not difference <= bound
             print(f"{'ok' if difference <= bound else 'BROKEN':7}{name} on {fixture}: differ by {difference:.1e}")

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 from measure import fresh, machine, row
 from parity.environments import MERGEKIT, ask
 from parity.llama_pairs import listed_pair

@@ -10,12 +10,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-import measure
-from fixtures.real_tokenizers import DATA, load_real
 from lexigraft.core.tokenization.alignment import align
 from lexigraft.core.tokenization.spelling import spelled
 from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
+import measure
+from fixtures.real_tokenizers import DATA, load_real
 from parity.canonical_forms import blurred
 from parity.deepfocus_results import their_twins
 

@@ -23,8 +23,9 @@ from pathlib import Path
 
 import torch
 
-from gpu_comparison import compare_comparisons
-from gpu_strategies import compare_strategies
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
+from gpu.gpu_comparison import compare_comparisons
+from gpu.gpu_strategies import compare_strategies
 from measure import fresh, machine, row
 
 LOSS_BOUNDS = {"float32": 1e-3, "bfloat16": 5e-2}

@@ -1,7 +1,7 @@
 """Adaptation beside transformers' own Trainer: tokens per second and peak memory of a model with a large vocabulary.
 
-    python benchmarks/adaptation.py --kind masked --vocabulary 250002
-    python benchmarks/adaptation.py --kind causal --vocabulary 128000
+    python benchmarks/training/adaptation.py --kind masked --vocabulary 250002
+    python benchmarks/training/adaptation.py --kind causal --vocabulary 128000
 
 Both sides train the same model (XLM-R's or Llama's shape, random weights) on the same text: LoRA on every linear layer
 of the body, the tied table and the head's bias in full, AdamW, float32, no dropout. The peer is what transformers'
@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 from measure import fresh, machine, medians, row
 
 

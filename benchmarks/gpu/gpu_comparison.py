@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import measure  # noqa: F401
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 from fixtures.recipes import tiny_recipe
 
 COMMAND = [sys.executable, "-c", "from lexigraft.cli.main import main; main()", "compare"]

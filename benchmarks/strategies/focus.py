@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 from measure import asked, floors, fresh, machine, medians, row
 from parity.environments import DEEPFOCUS, ask
 from parity.sentencepiece_pairs import real_pair

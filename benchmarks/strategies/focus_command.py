@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 from measure import ROOT, asked, machine, medians, seconds
 from parity.sentencepiece_pairs import Pair, real_pair
 

@@ -1,6 +1,6 @@
 """WECHSEL's mixtures beside wechsel: 250,002 source tokens, ten neighbours, token vectors given.
 
-    python benchmarks/neighbours.py --new 5000
+    python benchmarks/strategies/wechsel_mixtures.py --new 5000
 
 Both sides get the same vectors and the same source table; nothing but neighbours, weights and rows is timed. First the
 vectors are learned ones, from the character n-grams of a fastText model of Swahili news as WECHSEL makes them (with a
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 from measure import asked, floors, fresh, machine, row, seconds
 from parity.environments import WECHSEL, ask
 from parity.sentencepiece_pairs import real_pair, xlmr_tokenizer
@@ -35,7 +36,7 @@ def main() -> int:
             for side, size in (("source", SOURCE), ("target", given.new)):
                 xlmr_tokenizer(size).save_pretrained(f"{name}/{side}")
             ours = fresh(Path(__file__), request)
-            theirs = ask(WECHSEL, Path(__file__).with_name("neighbours_peer.py"), request)
+            theirs = ask(WECHSEL, Path(__file__).with_name("wechsel_mixtures_peer.py"), request)
             beyond = [side["beyond_bytes"] / 1e9 for side in (ours, theirs)]
             print(f"| {kind} vectors | Lexigraft | wechsel 0.0.4 | ratio |\n|---|---|---|---|")
             print(row("mixtures and rows", ours["seconds"], theirs["seconds"], "s"))

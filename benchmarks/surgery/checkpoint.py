@@ -1,7 +1,7 @@
 """A graft of a checkpoint that memory need not hold, beside a plain copy of its files and beside loading the model.
 
-    python benchmarks/surgery.py
-    python benchmarks/surgery.py --gigabytes 16
+    python benchmarks/surgery/checkpoint.py
+    python benchmarks/surgery/checkpoint.py --gigabytes 16
 
 The checkpoint is made on disk: Llama's shape (4,096 wide, untied tables), bfloat16, several shards, random weights. It
 needs twice its size there. The peer loads it with transformers, resizes its tables and saves it; it runs where
@@ -21,6 +21,8 @@ from pathlib import Path
 
 from lexigraft.core.models.checkpoint import open_checkpoint
 from lexigraft.core.models.streaming import Copied, holds
+
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 from measure import fresh, machine
 
 
@@ -34,19 +36,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
         request = vars(given) | {"folder": name}
-        made = fresh(Path(__file__).with_name("surgery_model.py"), request)
+        made = fresh(Path(__file__).with_name("checkpoint_model.py"), request)
         source = folder / "model"
         before = copy_seconds(source, folder / "copy")
         forget(source)
-        ours = fresh(Path(__file__).with_name("surgery_ours.py"), request)
-        bare = fresh(Path(__file__).with_name("surgery_bare.py"), request)
+        ours = fresh(Path(__file__).with_name("checkpoint_ours.py"), request)
+        bare = fresh(Path(__file__).with_name("checkpoint_bare.py"), request)
         same, others = same_tensors(source, folder / "ours")
         shutil.rmtree(folder / "ours")
         after = copy_seconds(source, folder / "copy")
         theirs = None
         if 2 * made["bytes"] < available_bytes():
             forget(source)
-            theirs = fresh(Path(__file__).with_name("surgery_peer.py"), request)
+            theirs = fresh(Path(__file__).with_name("checkpoint_peer.py"), request)
     copy, tables, peak = (before + after) / 2, ours["table_bytes"], ours["peak_bytes"]
     peer = [f"{theirs['seconds']:,.0f} s", f"{theirs['peak_bytes'] / 2**30:,.2f} GiB"] if theirs else ["—", "—"]
     size = f"{made['bytes'] / 1e9:,.1f} GB in {made['shards']} shards"

@@ -1,6 +1,6 @@
 """Sparse mixtures at a size that no whole matrix fits: 200,000 new tokens × 100,000 anchors, by blocks in 2 GB.
 
-    python benchmarks/mixtures.py --share 1
+    python benchmarks/linalg/mixtures.py --share 1
 
 Made vectors in 300 dimensions around 200 centres. Half and all of `--share` of the new tokens show how time grows.
 """
@@ -12,6 +12,7 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 from measure import floors, fresh, machine, seconds
 
 NEW, ANCHORS, DIM, BUDGET = 200_000, 100_000, 300, 2 * 10**9

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
-from adaptation_peer import blocks, trained
-from gpu_model import SETTLED, STEPS, job, peak_gpu_bytes
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
+from gpu.gpu_model import SETTLED, STEPS, job, peak_gpu_bytes
+from training.adaptation_peer import blocks, trained
 
 
 def main(request: dict[str, Any]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """TEMA's open choices on one language: bits on the tokens that move, before any adaptation, for each variant.
 
-    LEXIGRAFT_DATA=… LEXIGRAFT_MODELS=… python benchmarks/tema_choices.py RECIPE.yaml COMPARISON_FOLDER [MIN_COUNT]
+    python benchmarks/strategies/tema_choices.py RECIPE.yaml COMPARISON_FOLDER [MIN_COUNT]
 
 Takes the tokenizer and the poor model that `lexigraft compare RECIPE.yaml --out COMPARISON_FOLDER` made. Every variant
 changes only embedding rows, so each is measured on the same masked positions of the recipe's held-out text: all
@@ -19,7 +19,7 @@ import numpy as np
 from lexigraft.api.compare_inputs import load_texts, prepare, strategy_inputs
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.corpus import load_corpus, split, without
-from lexigraft.core.evaluation.scoring import Item, total_bits
+from lexigraft.core.evaluation.scoring import Item, item_bits
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import graft_model, make_chain
 from lexigraft.core.methods.tema import link_tokens
@@ -65,7 +65,7 @@ def main(recipe_file: str, folder: str, min_count: str = "15") -> None:
     for label, fields in VARIANTS:
         chain = [("tema", {"min_count": int(min_count), **fields})] if fields else [("poor", {})]
         grafted = graft_model(recipe.source, target, make_chain(chain), loaders, poor=prepared.poor_model, seed=0)
-        figures = [total_bits(grafted.model, items, 8192) / len(items) for items in (rare_items, other_items)]
+        figures = [item_bits(grafted.model, items, 8192).mean() for items in (rare_items, other_items)]
         print(f"| {label} | {figures[0]:.3f} | {figures[1]:.3f} |", flush=True)
 
 

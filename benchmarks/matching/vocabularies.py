@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 from measure import asked, fresh, machine, medians, row, seconds
 from parity.environments import DEEPFOCUS, ask
 from parity.sentencepiece_pairs import xlmr_tokenizer

@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
-import measure  # noqa: F401
 from lexigraft.core.models.checkpoint import INDEX
+
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 from parity.llama_pairs import ROLES, listed
 
 TABLES = ("model.embed_tokens.weight", "lm_head.weight")

@@ -1,10 +1,10 @@
 """Writing a corpus as a target tokenizer's tokens, what fastText then learns from, beside deepfocus; and its memory.
 
-    python benchmarks/tokenising.py --megabytes 2000
+    python benchmarks/tokenization/tokenizing.py --megabytes 2000
 
-Both sides tokenise the same Swahili text of `--peer-megabytes`, and one five times as long, with FOCUS's Unigram
+Both sides tokenize the same Swahili text of `--peer-megabytes`, and one five times as long, with FOCUS's Unigram
 tokenizer, all threads, to a file. Then vectors are trained on the smaller text, from text to vectors, and by fastText
-alone from the file of tokens. Last, ours reads, cleans and tokenises a text of `--megabytes`, and a quarter of it, to
+alone from the file of tokens. Last, ours reads, cleans and tokenizes a text of `--megabytes`, and a quarter of it, to
 show that memory stays.
 """
 
@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 from measure import asked, fresh, machine, row, seconds
 from parity.environments import DEEPFOCUS, ask
 from parity.sentencepiece_pairs import swahili_lines, swahili_tokenizer
@@ -28,16 +29,16 @@ def main() -> int:
         swahili_tokenizer().save_pretrained(folder / "tokenizer")
         request = {"folder": name, "threads": given.threads}
         print(f"{machine()}; {given.threads} threads; one run\n")
-        print("| reading and tokenising | Lexigraft | deepfocus 1.0.1 | ratio |\n|---|---|---|---|")
+        print("| reading and tokenizing | Lexigraft | deepfocus 1.0.1 | ratio |\n|---|---|---|---|")
         for megabytes in (given.peer_megabytes, 5 * given.peer_megabytes):
             both = request | {"text": write_text(folder / f"{megabytes}.txt", megabytes)}
             ours = fresh(Path(__file__), both)
-            theirs = ask(DEEPFOCUS, Path(__file__).with_name("tokenising_peer.py"), both)
+            theirs = ask(DEEPFOCUS, Path(__file__).with_name("tokenizing_peer.py"), both)
             print(row(f"{megabytes} MB", ours["seconds"], theirs["seconds"], "s"))
         print(f"\n{theirs['apart']:,} of {theirs['lines']:,} lines differ (how unknown characters are written).\n")
         text = str(folder / f"{given.peer_megabytes}.txt")
         trained = fresh(Path(__file__), request | {"text": text, "train": True})
-        print("| vectors, one thread | Lexigraft, tokenising included | fastText alone | ratio |\n|---|---|---|---|")
+        print("| vectors, one thread | Lexigraft, tokenizing included | fastText alone | ratio |\n|---|---|---|---|")
         print(row(f"{given.peer_megabytes} MB", trained["seconds"], trained["alone_seconds"], "s"), "\n")
         print("| text | time | peak memory |\n|--:|--:|--:|")
         for megabytes in (given.megabytes // 4, given.megabytes):

@@ -1,6 +1,6 @@
 """The compass against FOCUS on one language: which anchors, and which settings of the compass, lower bits per byte.
 
-    LEXIGRAFT_DATA=… LEXIGRAFT_MODELS=… python benchmarks/compass.py RECIPE.yaml FOLDER [main | settings]
+    LEXIGRAFT_DATA=… LEXIGRAFT_MODELS=… python benchmarks/strategies/compass.py RECIPE.yaml FOLDER [main | settings]
 
 Runs the recipe with its budget and seeds but with these strategies only: `random`; `focus`, whose space holds target
 tokens alone, so that only shared tokens are anchors; `compass` with shared anchors, to see what the other space does;
@@ -63,7 +63,7 @@ def main(recipe: str, folder: str, part: str = "") -> int:
     for change in CHANGES:
         name = ", ".join(f"{name} {value}" for name, value in change.items())
         changed = partial(cached_compass, settings=CompassSettings(**change))
-        with patch("lexigraft.api.inputs.cached_compass", changed):
+        with patch("lexigraft.api.needs.compass.cached_compass", changed):
             settings[name] = _run(recipe, Path(folder) / name, ["compass"])["compass"]
     _print("compass", settings, "as it is")
     return 0

@@ -1,6 +1,6 @@
 """Several comparisons side by side, by what each strategy needs: one Markdown table of finished comparison folders.
 
-    python benchmarks/every_strategy.py "Quechua, masked"=results-qm "Guarani, masked"=results-gm …
+    python benchmarks/comparison/every_strategy.py "Quechua, masked"=results-qm "Guarani, masked"=results-gm …
 
 Each column is bits per byte on held-out text after adaptation, mean over the seeds (± half of the 95% interval), the
 best of each column in bold, bounds and the no-swap control aside; in a comparison with an oracle, the recovered share
@@ -14,10 +14,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from lexigraft.api.catalog import demand, enough_to_meet, in_words
+from lexigraft.api.catalog import in_words, inputs_that_meet, sort_key
 from lexigraft.core.config.recipe_files import read_recipe
-from lexigraft.core.grafting.pipeline import make_chain, needs_of
-from lexigraft.core.grafting.strategy import Body
+from lexigraft.core.grafting.pipeline import make_chain
+from lexigraft.core.grafting.strategy import Body, needs_of
 from lexigraft.report.data import Report, Row, read_report
 from lexigraft.report.tables import count, interval, seconds, share
 
@@ -54,10 +54,10 @@ def _needs(folder: Path) -> dict[str, str]:
     found = []
     for line in recipe.strategies:
         chain = make_chain(line.chain)
-        enough = enough_to_meet(needs_of(chain))
+        enough = inputs_that_meet(needs_of(chain))
         poor = chain[0].body is Body.TARGET
         words = in_words(way for way in enough if way) + (f"; {POOR}" if poor else "")
-        found.append(((poor, demand(enough)), line.label, words))
+        found.append(((poor, sort_key(enough)), line.label, words))
     return {label: words for _, label, words in sorted(found, key=lambda f: f[0])}
 
 

@@ -1,4 +1,4 @@
-"""The peer's half of the tokenising benchmark; runs inside deepfocus's environment, without training vectors."""
+"""The peer's half of the tokenizing benchmark; runs inside deepfocus's environment, without training vectors."""
 
 from __future__ import annotations
 
