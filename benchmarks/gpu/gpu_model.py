@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertForMaskedLM, LlamaConfig, LlamaForCausalLM
 
-import measure  # noqa: F401
 from lexigraft.testing.sample_text import SOURCE_TEXT
 from lexigraft.testing.tiny_models import fixture
 

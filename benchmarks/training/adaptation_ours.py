@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-import measure  # noqa: F401
 from lexigraft.adapters.training.adapt import adapt
 from lexigraft.core.config.recipe import AdaptSettings
 from lexigraft.core.data.corpus import load_corpus
