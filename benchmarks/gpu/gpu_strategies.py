@@ -10,8 +10,8 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import discover
-from lexigraft.testing.contract import ground
-from lexigraft.testing.trial import Trial, materialised
+from lexigraft.testing.contract import cached_fixture
+from lexigraft.testing.trial import Trial, materialized
 
 FIXTURES = ("roberta-tied-bias", "llama-untied")
 BOUND, BOUND_LEARNED = 1e-3, 5e-2
@@ -22,7 +22,7 @@ def compare_strategies(device: str) -> int:
     broken = 0
     for name, plugin in discover("strategy").items():
         for fixture in FIXTURES:
-            trial = Trial(plugin, plugin.cls(), ground(fixture))
+            trial = Trial(plugin, plugin.cls(), cached_fixture(fixture))
             if trial.unmet:
                 print(f"none   {name} on {fixture}: no made input for {', '.join(trial.unmet)}")
                 continue
@@ -40,7 +40,7 @@ def compare_strategies(device: str) -> int:
 
 def _rows(trial: Trial, device: str) -> Mapping[Role, torch.Tensor]:
     made = trial.strategy.plan(trial.context(device=device))
-    return {role: rows.cpu() for role, rows in materialised(trial, made).items()}
+    return {role: rows.cpu() for role, rows in materialized(trial, made).items()}
 
 
 def _difference(here: Mapping[Role, torch.Tensor], there: Mapping[Role, torch.Tensor]) -> float:
