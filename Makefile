@@ -61,7 +61,7 @@ bench: $(INSTALLED)  ## Measure time and memory beside the published implementat
 	$(BIN)/python benchmarks/run.py
 
 gpu-check: $(INSTALLED)  ## Compare a GPU with the processors and measure how fast it trains; skipped, loudly, without one
-	$(BIN)/python benchmarks/gpu_check.py
+	$(BIN)/python benchmarks/gpu/gpu_check.py
 
 clean:  ## Remove the environments, caches and the demo
 	rm -rf $(VENV) .parity demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,4 +1,8 @@
-"""What every benchmark shares: the machine in words, one run in a fresh process, and ratios."""
+"""What every benchmark shares: the machine in words, one run in a fresh process, and ratios.
+
+A script that imports this or another benchmark puts this folder and ``tests/`` on its path first, and names the other
+by its folder (``from gpu.gpu_model import job``); so it runs as ``python benchmarks/FOLDER/NAME.py`` from anywhere.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests")]
 
 
 def machine() -> str:

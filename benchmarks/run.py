@@ -11,18 +11,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = (
-    "startup",
-    "matching",
-    "focus",
-    "focus_command",
-    "mixtures",
-    "neighbours",
-    "omp",
-    "tokenising",
-    "surgery",
-    "adaptation",
-)
+SCRIPTS = {
+    Path(path).stem: path
+    for path in (
+        "cli/startup.py",
+        "matching/vocabularies.py",
+        "strategies/focus.py",
+        "strategies/focus_command.py",
+        "linalg/mixtures.py",
+        "strategies/wechsel_mixtures.py",
+        "strategies/omp.py",
+        "tokenization/tokenizing.py",
+        "surgery/checkpoint.py",
+        "training/adaptation.py",
+    )
+}
 
 
 def main(wanted: list[str]) -> int:
@@ -32,7 +35,7 @@ def main(wanted: list[str]) -> int:
         return 2
     for name in wanted or SCRIPTS:
         print(f"\n## {name}\n", flush=True)
-        if status := subprocess.run([sys.executable, str(Path(__file__).with_name(f"{name}.py"))]).returncode:
+        if status := subprocess.run([sys.executable, str(Path(__file__).parent / SCRIPTS[name])]).returncode:
             return status
     return 0
 

@@ -1,9 +1,9 @@
 """Where deepfocus 1.0.1 does something else than FOCUS here, and is meant to.
 
 It takes all fragments of characters for one another, for each of them decodes to U+FFFD, and likewise all white space,
-which it strips (`benchmarks/replacement_character.py` counts this on published tokenizers); it gives punctuation the
-rows of BERT's ``##,`` and its like, which no text ever contains; and it leans on special tokens: fastText has a vector
-for its own line end, ``</s>``, so that this token's row is mixed into new words.
+which it strips (`benchmarks/matching/replacement_character.py` counts this on published tokenizers); it gives
+punctuation the rows of BERT's ``##,`` and its like, which no text ever contains; and it leans on special tokens:
+fastText has a vector for its own line end, ``</s>``, so that this token's row is mixed into new words.
 """
 
 from __future__ import annotations

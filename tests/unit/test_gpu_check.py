@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu_check.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu" / "gpu_check.py"
 
 
 def test_without_a_gpu_it_says_so() -> None:

@@ -26,7 +26,8 @@ Floats = npt.NDArray[np.float32]
 class CompassSettings:
     """How a compass is made.
 
-    Five words to either side without the own word, or vectors for rarer tokens: no better (`benchmarks/compass.py`).
+    Five words to either side without the own word, or vectors for rarer tokens: no better
+    (`benchmarks/strategies/compass.py`).
 
     Attributes:
         contexts: How many of the text's most frequent words are contexts.

@@ -29,7 +29,7 @@ class KnnInterpolation(Strategy):
     shortest. The output table is interpolated in the donor's head, or in its input table when the donor is tied. A head
     bias follows convex weights and gets the anchors' mean otherwise.
 
-    Source: Goddard & Fernandes Neto, "Training-Free Tokenizer Transplantation via Orthogonal Matching Pursuit",
+    Source: Goddard & Fernandes Neto, "Training-Free Tokenizer PreparedGraftation via Orthogonal Matching Pursuit",
     arXiv 2506.06607 (the authors' mergekit calls it common_interpolation).
     Needs: a donor model that already uses the target tokenizer.
     Relations: `omp` chooses tokens that complement each other instead of the nearest; `clp` weighs all of them.

@@ -25,7 +25,7 @@ class Omp(Strategy):
     input table when the donor is tied. Coefficients may be negative and need not sum to 1, so a head bias gets the
     anchors' mean. Published settings of k are 8, 32 and 64.
 
-    Source: Goddard & Fernandes Neto, "Training-Free Tokenizer Transplantation via Orthogonal Matching Pursuit",
+    Source: Goddard & Fernandes Neto, "Training-Free Tokenizer PreparedGraftation via Orthogonal Matching Pursuit",
     arXiv 2506.06607.
     Needs: a donor model that already uses the target tokenizer.
     Relations: `knn_interpolation` takes the nearest rows; `salt` lets static vectors choose, and fits likewise.

@@ -21,7 +21,7 @@ class Zero(Strategy):
     mean of the source biases.
 
     Source: mergekit's tokensurgeon (`zero`); the control of Goddard & Fernandes Neto, "Training-Free Tokenizer
-    Transplantation via Orthogonal Matching Pursuit", 2025.
+    PreparedGraftation via Orthogonal Matching Pursuit", 2025.
     Needs: nothing.
     Relations: `mean` and `random` are the baselines that a method should beat as well.
     """
