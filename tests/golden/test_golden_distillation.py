@@ -58,7 +58,7 @@ def input_rows(strategy: Strategy, ctx: InitContext) -> torch.Tensor:
 def lesson_of(strategy: Strategy, ctx: InitContext) -> Any:
     module = {"token_distillation": token_distillation, "attention_matching": attention_matching}[strategy.name]
     frozen = FrozenModel.of(ctx.resources.model(), ctx.source.size)
-    return module._Lesson(strategy, ctx, frozen, StartingRows.of(strategy.start, ctx))
+    return module._Training(strategy, ctx, frozen, StartingRows.of(strategy.start, ctx))
 
 
 def test_the_distance_of_the_hidden_states_by_hand() -> None:

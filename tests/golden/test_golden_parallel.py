@@ -15,7 +15,7 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.resources import Compass, ParallelText
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.grafting.strategy import InitContext
-from lexigraft.core.methods.translation_counts import add_twins, smoothed, token_evidence, word_pairs
+from lexigraft.core.methods.translation_counts import add_matches, smoothed, token_evidence, word_pairs
 from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.alignment import align
@@ -131,7 +131,7 @@ def test_smoothed_tokens_support_no_others() -> None:
 
 def test_twins_count_once() -> None:
     evidence = {LUNA: {MOON: 3}}
-    add_twins(evidence, align(SOURCE, TARGET), [LUNA, SIETE, INTI])
+    add_matches(evidence, align(SOURCE, TARGET), [LUNA, SIETE, INTI])
     assert evidence == {LUNA: {MOON: 4}, SIETE: {SEVEN: 1}}
 
 

@@ -111,17 +111,17 @@ def test_a_source_token_without_a_vector_is_nobodys_neighbour() -> None:
 
 
 def test_wechsel_spells_tokens_from_character_ngrams() -> None:
-    # inti is spelt (1,0), as sun is; ##kuna and killa cannot be spelt.
+    # inti is spelled (1,0), as sun is; ##kuna and killa cannot be spelled.
     def spelling(known: Mapping[str, Sequence[float]]) -> Any:
         return lambda texts: np.array([known.get(text, (0, 0)) for text in texts], np.float32)
 
     both = spaces(ENGLISH, QUECHUA)
-    spelt = replace(
+    spelled = replace(
         both,
         source=replace(both.source, spell=spelling({"sun": (1, 0), "moon": (0, 1), "s": (1, 1)})),
         target=replace(both.target, spell=spelling({"inti": (1, 0)})),
     )
-    ctx = vector_context({Need.WORD_VECTORS: spelt})
+    ctx = vector_context({Need.WORD_VECTORS: spelled})
     plan = make("strategy", "wechsel", {"k": 1, "align": "none"}).plan(ctx)
     assert plan.covered.tolist() == [False, True, False, False]
     assert weights(plan, 1) == {SUN: 1.0}
@@ -130,7 +130,7 @@ def test_wechsel_spells_tokens_from_character_ngrams() -> None:
     assert weights(by_words, 1) == {S: 1.0}
     with pytest.raises(LexigraftError, match=r"cannot spell.*source vectors"):
         make("strategy", "wechsel", {"align": "none", "token_vectors": "ngrams"}).plan(
-            vector_context({Need.WORD_VECTORS: replace(spelt, source=both.source)})
+            vector_context({Need.WORD_VECTORS: replace(spelled, source=both.source)})
         )
 
 

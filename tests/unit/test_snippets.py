@@ -49,11 +49,11 @@ def test_two_readings_compare_the_same_words() -> None:
     assert both.student[0].tolist() == [[50, 7, 100, 8, 51], [50, 100, 8, 51, 0]]
     assert both.teacher[1].tolist() == [[1] * 6, [1] * 5 + [0]]
     # From the new token on: places 2 3 4 of the first text (against 3 4 5), 1 2 3 of the second (against 2 3 4).
-    assert both.at.tolist() == [2, 3, 4, 6, 7, 8]
-    assert both.like.tolist() == [3, 4, 5, 8, 9, 10]
+    assert both.student_positions.tolist() == [2, 3, 4, 6, 7, 8]
+    assert both.teacher_positions.tolist() == [3, 4, 5, 8, 9, 10]
     everywhere = TwoReadings.of(snippets, 100, ([50], [51]), both_ways=True)
-    assert everywhere.at.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8]
-    assert everywhere.like.tolist() == [0, 1, 3, 4, 5, 6, 8, 9, 10]
+    assert everywhere.student_positions.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    assert everywhere.teacher_positions.tolist() == [0, 1, 3, 4, 5, 6, 8, 9, 10]
     assert both.tokens == 6 + 5 + 5 + 4
 
 

@@ -11,7 +11,7 @@ from lexigraft.adapters.word_aligners import align_with_eflomal
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.methods.fast_align import PRIOR, _Direction, _dirichlet_means, align_words
 from lexigraft.core.methods.fast_align_cells import alignment_cells
-from lexigraft.core.methods.symmetrization import symmetrised
+from lexigraft.core.methods.symmetrization import symmetrized
 
 UnitLinks = list[list[tuple[int, int]]]
 
@@ -145,9 +145,9 @@ def test_symmetrisation_by_hand() -> None:
     # (0,4) stays out: by then its words are taken.
     forward = {(0, 0), (1, 1), (5, 4)}
     backward = {(0, 0), (2, 1), (0, 4)}
-    assert symmetrised(forward, backward) == [(0, 0), (1, 1), (2, 1), (5, 4)]
-    assert symmetrised(set(), set()) == []
-    assert symmetrised({(2, 2)}, set()) == [(2, 2)]
+    assert symmetrized(forward, backward) == [(0, 0), (1, 1), (2, 1), (5, 4)]
+    assert symmetrized(set(), set()) == []
+    assert symmetrized({(2, 2)}, set()) == [(2, 2)]
 
 
 def test_eflomal_finds_the_known_links_where_it_is_installed() -> None:

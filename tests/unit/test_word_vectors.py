@@ -22,7 +22,7 @@ from lexigraft.core.data.dictionary import Dictionary
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.resources import WordSpace
-from lexigraft.core.methods.token_vectors import CAPITALISED_TOO, equal_weights, frequencies, from_words, ranks, spelt
+from lexigraft.core.methods.token_vectors import CAPITALISED_TOO, equal_weights, frequencies, from_words, ranks, spelled
 from lexigraft.core.methods.word_spaces import paired_words
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
@@ -296,7 +296,7 @@ def test_spelt_tokens_leave_out_what_has_no_text() -> None:
         asked.extend(texts)
         return np.ones((len(texts), 2), np.float32)
 
-    found = spelt(vocabulary, WordSpace(("a",), torch.zeros(1, 2), None, spell))
+    found = spelled(vocabulary, WordSpace(("a",), torch.zeros(1, 2), None, spell))
     assert found.present.sum() == len(asked)
     assert all(text and text == text.strip() and "\ufffd" not in text for text in asked)
     broken = [i for i, t in enumerate(vocabulary.surfaces.texts) if t and t[-1] >= 0xC0]

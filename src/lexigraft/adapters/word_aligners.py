@@ -11,13 +11,13 @@ from typing import Any
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.resources import Aligner, Words
 from lexigraft.core.methods.fast_align import LONGEST, align_words
-from lexigraft.core.methods.symmetrization import symmetrised
+from lexigraft.core.methods.symmetrization import symmetrized
 
 UnitLinks = list[list[tuple[int, int]]]
 
 
 def align_with_eflomal(source: Words, target: Words) -> UnitLinks:
-    """Link words with eflomal (Östling & Tiedemann 2016): a sampled HMM with fertilities, symmetrised as ours.
+    """Link words with eflomal (Östling & Tiedemann 2016): a sampled HMM with fertilities, symmetrized as ours.
 
     eflomal seeds itself from the system, so two runs differ in some links. It runs its own program (GPL 3).
 
@@ -53,7 +53,7 @@ def align_with_eflomal(source: Words, target: Words) -> UnitLinks:
         )
         sides = [Path(file).read_text(encoding="ascii").splitlines() for file in files]
     for n, there, back in zip(usable, *sides, strict=True):
-        links[n] = symmetrised(_read(there), _read(back))
+        links[n] = symmetrized(_read(there), _read(back))
     return links
 
 

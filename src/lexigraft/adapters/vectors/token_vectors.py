@@ -117,7 +117,7 @@ def resolved(settings: VectorSettings) -> dict[str, Any]:
 
 
 def escaped(token: str) -> str:
-    """A token as one fastText word: white space and the empty token are spelt out."""
+    """A token as one fastText word: white space and the empty token are spelled out."""
     if not token:
         return ESCAPE
     if UNSAFE.isdisjoint(token):

@@ -69,7 +69,7 @@ def read_words(name: str, limit: int | None = None) -> WordSpace:
     """Read one language's word vectors.
 
     Args:
-        name: A fastText .bin (words are spelt from its character n-grams too), a text .vec or .vec.gz with a header
+        name: A fastText .bin (words are spelled from its character n-grams too), a text .vec or .vec.gz with a header
             line, or an .npz with ``words`` (or ``tokens``), ``vectors`` and perhaps ``counts``. ``FILE#swh`` takes one
             language out of a .vec or .npz whose words are written ``swh:word``, as in ColexNet+: words without a
             language are English, ``$`` at a word's edge is left out, ``FILE#eng,swh`` takes several, ``FILE#*`` all.

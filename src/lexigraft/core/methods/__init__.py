@@ -1,1 +1,1 @@
-"""Mathematics that several strategies share."""
+"""Algorithms that several strategies share."""

@@ -1,4 +1,4 @@
-"""How much each segment of a text contributes to the attention output at the end of every segment."""
+"""Attention influence between segments of a text, and its distance between two models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def influence(
     attention: CapturedAttention, text: int, segments: Sequence[int], count: int, *, total: bool
 ) -> torch.Tensor:
-    """What each segment's last token takes from each segment: ``sum over its tokens of weight x value state``.
+    """Attention contributions to each segment's last token: ``sum over a segment's tokens of weight x value state``.
 
     Args:
         attention: One layer's attention on a batch.
@@ -24,7 +24,7 @@ def influence(
         total: Only the sum over the segments of a text, which is the attention output.
 
     Returns:
-        float32, ``(heads, looking segment, segment looked at, width)``, with ``total`` ``(heads, looking segment, 1,
+        float32, ``(heads, attending segment, attended segment, width)``, with ``total`` ``(heads, attending segment, 1,
         width)``.
 
     Source:
@@ -48,7 +48,7 @@ def influence_gap(teacher: torch.Tensor, student: torch.Tensor, *, both_ways: bo
     Args:
         teacher: As :func:`influence` gives them.
         student: The same.
-        both_ways: Whether a segment may look at later ones; else those pairs are zero and do not count.
+        both_ways: Whether a segment may attend to later ones; else those pairs are zero and do not count.
     """
     heads, looking, looked_at, _ = teacher.shape
     pairs = looking * (looking + 1) / 2 if looked_at > 1 and not both_ways else looking * looked_at

@@ -1,4 +1,4 @@
-"""A compass: vectors of two vocabularies' tokens in one space, because both are measured by the same context words."""
+"""Context-vector space ("compass"): PPMI vectors of two vocabularies' tokens over the same context words."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class CompassSettings:
         contexts: How many of the text's most frequent words are contexts.
         window: Words to either side.
         dim: How many directions.
-        min_count: Tokens that stand in the text fewer times are absent.
-        smoothing: The power of a context's share (see ``point``).
-        power: How much the strong directions count (see ``fold``).
-        own_word: Whether the word that a token stands in is one of its contexts.
+        min_count: Tokens that occur fewer times in the text are absent.
+        smoothing: The power of a context's share (see :func:`fit_basis`).
+        power: How much the strong directions count (see :func:`project`).
+        own_word: Whether the word that contains a token is one of its contexts.
     """
 
     contexts: int = 10_000
@@ -52,7 +52,7 @@ DEFAULT_COMPASS = CompassSettings()
 
 
 class ContextBasis(NamedTuple):
-    """The frozen side: what context words are worth.
+    """The frozen basis of context words, from a truncated SVD of their PPMI matrix.
 
     Attributes:
         contexts: Orthonormal context vectors, float32, ``(contexts, dim)``.
@@ -72,12 +72,12 @@ def build_compass(
 
     The contexts are the text's own frequent words. Their positive pointwise mutual information with one another is cut
     to its strongest directions C (Levy & Goldberg 2014), which then stay as they are; every token of either vocabulary
-    is folded into them by its own mutual information with the same words and with the word that it stands in. A token
-    that both vocabularies cut out at the same places so gets the same vector in both.
+    is projected on them by its own mutual information with the same words and with the word that contains it. So a
+    token that occurs at the same positions in both tokenizations gets the same vector in both.
 
     CADE (Di Carlo et al. 2019) freezes word2vec's output vectors and trains the input vectors against them by gradient
-    descent. Here both steps have a closed form: C is orthonormal, so that folding in, ``PPMI(token, contexts) C``, is
-    the least-squares answer to ``v C^T = PPMI(token, contexts)``; directions are then weighed by their strength.
+    descent. Here both steps have a closed form: C is orthonormal, so that the projection, ``PPMI(token, contexts) C``,
+    is the least-squares answer to ``v C^T = PPMI(token, contexts)``; directions are then weighted by their strength.
 
     Args:
         lines: Target text.
@@ -111,12 +111,12 @@ def _vectors(
 
 
 def fit_basis(counts: csr_array, dim: int, smoothing: float) -> ContextBasis:
-    """Freeze the compass: the strongest directions of the context words' mutual information.
+    """Fit the frozen basis: the strongest directions of the context words' mutual information.
 
     Args:
-        counts: How often each context stands near each other, ``(contexts, contexts)``.
+        counts: Co-occurrence counts of the contexts with each other, ``(contexts, contexts)``.
         dim: How many directions.
-        smoothing: The power of a context's share, below 1 so that rare contexts say less (Levy, Goldberg & Dagan 2015).
+        smoothing: The power of a context's share, below 1 so that rare ones count less (Levy, Goldberg & Dagan 2015).
     """
     from scipy.sparse.linalg import svds
 
@@ -132,7 +132,7 @@ def fit_basis(counts: csr_array, dim: int, smoothing: float) -> ContextBasis:
 def association(counts: csr_array, shares: npt.NDArray[np.float64]) -> csr_array:
     """Positive pointwise mutual information, ``max(0, log(n_tc / (n_t p_c)))``, as ``counts``.
 
-    A context without a share (it stands beside no other context) says nothing.
+    A context without a share (it never occurs near another context) contributes nothing.
     """
     from scipy.sparse import csr_array
 
@@ -142,17 +142,17 @@ def association(counts: csr_array, shares: npt.NDArray[np.float64]) -> csr_array
     values = np.log(np.divide(counts.data, expected, out=np.ones_like(expected), where=expected > 0))
     values = np.maximum(values, 0).astype(np.float32)
     # A copy: dropping the zeros would change the caller's counts, which share their places.
-    found = csr_array((values, counts.indices, counts.indptr), counts.shape, copy=True)
-    found.eliminate_zeros()
-    return found
+    matrix = csr_array((values, counts.indices, counts.indptr), counts.shape, copy=True)
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def project(counts: csr_array, basis: ContextBasis, power: float) -> Floats:
-    """Rows measured against the frozen directions: ``M V S^(power - 1)``, for the contexts themselves ``U S^power``.
+    """Rows projected on the frozen directions: ``M V S^(power - 1)``, for the contexts themselves ``U S^power``.
 
     Args:
-        counts: How often each context stands near each row, ``(rows, contexts)``.
-        basis: The frozen side.
+        counts: Co-occurrence counts of each row with the contexts, ``(rows, contexts)``.
+        basis: The frozen basis.
         power: How much the strong directions count.
     """
     rows = association(counts, basis.shares) @ basis.contexts

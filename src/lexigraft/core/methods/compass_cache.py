@@ -1,4 +1,4 @@
-"""A compass kept on disk by the content that made it: text, tokenizers and settings."""
+"""Disk cache of compass vectors, keyed by the content of text, tokenizers and settings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def cached_compass(
     folder: Path,
     settings: CompassSettings = DEFAULT_COMPASS,
 ) -> Compass:
-    """The compass of a text for two vocabularies, learned once and read from then on.
+    """The compass of a text for two vocabularies, built once and then read from disk.
 
     Args:
         corpus: Target text.

@@ -1,4 +1,4 @@
-"""How often tokens of a vocabulary stand in or near which words of a text."""
+"""Co-occurrence counts of tokens with the context words of a text."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ContextWords:
-    """A text as its words, of which the frequent ones are contexts.
+    """The words of a text, of which the frequent ones are contexts.
 
     Attributes:
         lines: The text.
         words: The contexts, most frequent first, without case.
-        at: The context at each place, or -1, int64; lines lie `window` places apart, so that none sees another.
-        begins: The first place of each line, ``(lines,)``.
+        at: The context at each position, or -1, int64; a gap of `window` positions keeps lines apart.
+        begins: The first position of each line, ``(lines,)``.
         window: How many words to either side count.
     """
 
@@ -63,18 +63,18 @@ class ContextWords:
         return cls(lines, tuple(chosen), at, begins, window)
 
     def beside_words(self, own_word: bool) -> csr_array:
-        """How often each context stands near each context, ``(contexts, contexts)``; see :meth:`beside`."""
+        """Co-occurrence counts of the contexts with each other, ``(contexts, contexts)``; see :meth:`beside`."""
         places = np.flatnonzero(self.at >= 0)
         return self._counted([(self.at[places], places)], len(self.words), own_word)
 
     def beside(self, vocabulary: Vocabulary, own_word: bool) -> csr_array:
-        """How often each context stands near each token, float32, ``(size, contexts)``.
+        """Co-occurrence counts of each token with the contexts, float32, ``(size, contexts)``.
 
-        A word d places away counts ``1 - (d - 1) / window``, word2vec's weight in expectation.
+        A word at distance d counts ``1 - (d - 1) / window``, word2vec's weight in expectation.
 
         Args:
-            vocabulary: Cuts the text.
-            own_word: Whether the word that holds the token is its context too, with weight 1.
+            vocabulary: Splits the text into tokens.
+            own_word: Whether the word that contains the token is its context too, with weight 1.
         """
         return self._counted(self._places(vocabulary), vocabulary.size, own_word)
 

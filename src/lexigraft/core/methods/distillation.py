@@ -1,4 +1,4 @@
-"""One text read twice: as the source's tokens, and with new tokens in place of some; which positions must agree."""
+"""Teacher and student inputs for token distillation, with the positions whose hidden states are compared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Frame = tuple[list[int], list[int]]
 
 
 def padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids side by side, padded on the right with 0, and a mask that is 1 where a token stands; both int64."""
+    """Ids padded on the right with 0, and a mask that is 1 where there is a token; both int64, ``(batch, length)``."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
@@ -31,14 +31,14 @@ class TwoReadings:
     Attributes:
         teacher: Source ids and mask, ``(batch, length)`` each.
         student: Ids of the combined table and mask, ``(batch, other length)`` each.
-        at: Places among the student's positions, batch and length laid end to end, ``(compared,)``.
-        like: The teacher's places that they must agree with, ``(compared,)``.
+        student_positions: Compared positions of the student, in the flattened ``(batch, length)``, ``(compared,)``.
+        teacher_positions: The teacher's positions that they are compared with, flattened too, ``(compared,)``.
     """
 
     teacher: tuple[torch.Tensor, torch.Tensor]
     student: tuple[torch.Tensor, torch.Tensor]
-    at: torch.Tensor
-    like: torch.Tensor
+    student_positions: torch.Tensor
+    teacher_positions: torch.Tensor
 
     @classmethod
     def of(cls, snippets: Sequence[Snippet], size: int, frame: Frame, *, both_ways: bool) -> TwoReadings:
@@ -47,9 +47,9 @@ class TwoReadings:
         Args:
             snippets: The texts.
             size: Pattern ``n`` becomes the id ``size + n``.
-            frame: Special tokens before and behind a text.
-            both_ways: Compare every position; else only from the first new token on, since what stands before it in a
-                causal model is the same by construction.
+            frame: Special tokens before and after a text.
+            both_ways: Compare every position; else only from the first new token on, since earlier positions of a
+                causal model are the same by construction.
         """
         import torch
 
@@ -67,13 +67,13 @@ class TwoReadings:
             pairs.append(everything[first:])
         teacher, student = padded(long), padded(short)
         wide, narrow = teacher[0].shape[1], student[0].shape[1]
-        at = [row * narrow + n for row, each in enumerate(pairs) for n, _ in each]
-        like = [row * wide + m for row, each in enumerate(pairs) for _, m in each]
-        return cls(teacher, student, torch.tensor(at), torch.tensor(like))
+        student_positions = [row * narrow + n for row, each in enumerate(pairs) for n, _ in each]
+        teacher_positions = [row * wide + m for row, each in enumerate(pairs) for _, m in each]
+        return cls(teacher, student, torch.tensor(student_positions), torch.tensor(teacher_positions))
 
     @property
     def tokens(self) -> int:
-        """Tokens that both read together."""
+        """Tokens of teacher and student together."""
         return int(self.teacher[1].sum() + self.student[1].sum())
 
     def gap(self, teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
@@ -83,6 +83,6 @@ class TwoReadings:
             teacher: ``(batch, length, hidden)``.
             student: ``(batch, other length, hidden)``.
         """
-        wanted = teacher.flatten(0, 1).index_select(0, self.like.to(teacher.device))
-        found = student.flatten(0, 1).index_select(0, self.at.to(student.device))
-        return (found - wanted).square().sum(dim=1).mean()
+        expected = teacher.flatten(0, 1).index_select(0, self.teacher_positions.to(teacher.device))
+        actual = student.flatten(0, 1).index_select(0, self.student_positions.to(student.device))
+        return (actual - expected).square().sum(dim=1).mean()

@@ -1,4 +1,4 @@
-"""The donor's rows of the tokens asked for and of the anchors, whatever ids the donor gives them."""
+"""Donor model rows of the tokens asked for and of the anchors, matched on bytes."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Ids = npt.NDArray[np.int64]
 class DonorRows:
     """Which tokens asked for, and which anchors, have a row in the donor.
 
-    Anchors are the text and byte tokens that are matched in the source and have a donor row. A donor row of zeros says
-    nothing, so its token counts as having none.
+    Anchors are the text and byte tokens that are matched in the source and have a donor row. A token whose donor
+    row is zero counts as having none.
 
     Attributes:
         wanted: Positions in ``ctx.target_ids`` of the tokens with a donor row, ascending.
         wanted_rows: Their donor ids, as ``wanted``.
         anchors: Target ids of the anchors, ascending.
         anchor_rows: Their donor ids, as ``anchors``.
-        twins: Their source ids, as ``anchors``.
+        source_ids: Their source ids, as ``anchors``.
         tables: The donor's tables by role; no ``OUTPUT`` when it is tied.
     """
 
@@ -43,7 +43,7 @@ class DonorRows:
     wanted_rows: Ids
     anchors: Ids
     anchor_rows: Ids
-    twins: Ids
+    source_ids: Ids
     tables: Mapping[Role, torch.Tensor]
 
     @classmethod
@@ -59,14 +59,14 @@ class DonorRows:
             filled &= (table[: donor.vocabulary.size] != 0).any(1).numpy()
         known = _plain(ctx.target) & (rows >= 0)
         known[known] = (filled & _plain(donor.vocabulary))[rows[known]]
-        twins = ctx.alignment.source_ids
-        shared = known & (twins >= 0)
-        shared[shared] = _plain(ctx.source)[twins[shared]]
+        source_ids = ctx.alignment.source_ids
+        shared = known & (source_ids >= 0)
+        shared[shared] = _plain(ctx.source)[source_ids[shared]]
         anchors, wanted = np.flatnonzero(shared), np.flatnonzero(known[ctx.target_ids])
-        return cls(wanted, rows[ctx.target_ids[wanted]], anchors, rows[anchors], twins[anchors], tables)
+        return cls(wanted, rows[ctx.target_ids[wanted]], anchors, rows[anchors], source_ids[anchors], tables)
 
     def only(self, with_evidence: npt.NDArray[np.bool_], target_ids: Ids) -> DonorRows:
-        """Only the tokens that something else is known about as well: a mask over target ids."""
+        """The same without the tokens that a mask over target ids leaves out."""
         kept, anchors = with_evidence[target_ids[self.wanted]], with_evidence[self.anchors]
         return replace(
             self,
@@ -74,11 +74,11 @@ class DonorRows:
             wanted_rows=self.wanted_rows[kept],
             anchors=self.anchors[anchors],
             anchor_rows=self.anchor_rows[anchors],
-            twins=self.twins[anchors],
+            source_ids=self.source_ids[anchors],
         )
 
     def side(self, role: Role) -> Role:
-        """The donor's table that answers for a role: a tied donor's input table serves the output side too."""
+        """The donor's table for a role: a tied donor's input table is its output table too."""
         return role if role in self.tables else Role.INPUT
 
     def queries(self, role: Role) -> torch.Tensor:
@@ -99,9 +99,9 @@ def mix_by_role(
 ) -> dict[Role, Mix | Dense]:
     """One Mix for each side of the model, made in the donor's table of that side.
 
-    A head bias belongs to the output side: convex weights serve it too. Weights that are not convex do not (a bias is
-    no direction; a combination that leaves the range of the known biases makes a token always or never likely): it
-    gets the mean bias of the anchors.
+    A head bias belongs to the output side: convex weights apply to it too. Other weights do not, because a combination
+    outside the range of the known biases makes a token always or never likely: then it gets the mean bias of the
+    anchors.
 
     Args:
         ctx: What is asked for.
@@ -114,12 +114,12 @@ def mix_by_role(
         A plan for every role, all covering the same rows.
     """
     sides = {role: donor.side(role) for role in (Role.INPUT, Role.OUTPUT) if role in ctx.roles}
-    made = {side: mix_of(side) for side in dict.fromkeys(sides.values())}
-    covered = np.logical_and.reduce([mix.covered for mix in made.values()])
+    mixes = {side: mix_of(side) for side in dict.fromkeys(sides.values())}
+    covered = np.logical_and.reduce([mix.covered for mix in mixes.values()])
     kept = donor.wanted[covered]
-    at = np.zeros(len(ctx.target_ids), np.bool_)
-    at[kept] = True
-    placed = {side: scatter_rows(mix.take(np.flatnonzero(covered)), at) for side, mix in made.items()}
+    mask = np.zeros(len(ctx.target_ids), np.bool_)
+    mask[kept] = True
+    placed = {side: scatter_rows(mix.take(np.flatnonzero(covered)), mask) for side, mix in mixes.items()}
     plans: dict[Role, Mix | Dense] = {role: placed[side] for role, side in sides.items()}
     if Role.BIAS in ctx.roles:
         plans[Role.BIAS] = plans.get(Role.OUTPUT, plans[Role.INPUT]) if convex else mean_bias(ctx, donor, kept)
@@ -163,5 +163,5 @@ def mean_bias(ctx: InitContext, donor: DonorRows, kept: Ids) -> Dense:
     bias, mask = torch.zeros(len(ctx.target_ids)), np.zeros(len(ctx.target_ids), np.bool_)
     mask[kept] = True
     if len(kept):
-        bias[kept] = ctx.table(Role.BIAS)[donor.twins].mean()
+        bias[kept] = ctx.table(Role.BIAS)[donor.source_ids].mean()
     return Dense(bias, mask)

@@ -1,4 +1,4 @@
-"""Word alignment of parallel sentences: Dyer's diagonal Model 2, both directions, symmetrised; numpy alone."""
+"""Word alignment of parallel sentences (fast_align): a diagonal IBM Model 2 in both directions, symmetrized."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def align_words(
 
     Each word comes from a word of the other side, or from nothing with probability 0.08, with probability proportional
     to ``theta(f|e) exp(-tension |i/m - j/n|)`` (i of m source words, j of n target words). Five rounds of expectation
-    maximisation, variational Bayes with a Dirichlet prior of 0.01 for ``theta``, the tension by Newton's method; once
-    from the source to the target and once back; then `grow-diag-final-and`. Words are compared without their case.
+    maximization, variational Bayes with a Dirichlet prior of 0.01 for ``theta``, the tension by Newton's method; once
+    in each direction; then `grow-diag-final-and`. Words are compared without their case.
     Deterministic. A sentence of more than 300 words gets no links.
 
     Source: Dyer, Chahuneau & Smith, "A Simple, Fast, and Effective Reparameterization of IBM Model 2", NAACL 2013
-    (`fast_align`); symmetrisation: Koehn, Och & Marcu 2003.
+    (`fast_align`); symmetrization: Koehn, Och & Marcu 2003.
 
     Args:
         source: The words of each sentence.
         target: The words of each translation.
-        block_cells: About how many pairs of words are looked at together.
+        block_cells: About how many pairs of words are in a block.
 
     Returns:
         For each pair the linked positions ``(source, target)``, ascending.
@@ -59,7 +59,7 @@ def align_words(
 
 
 class _Expected(NamedTuple):
-    """What one pass over the text expects.
+    """Expected counts from one pass over the text (the E step).
 
     Attributes:
         pairs: How often each pair of words is linked, ``(pairs,)``.
@@ -86,7 +86,7 @@ class _Direction:
         self._shapes = cells.shapes(back)
 
     def fitted(self) -> _Direction:
-        """The model after expectation maximisation."""
+        """The model after expectation maximization."""
         for _ in range(ITERATIONS):
             expected = self._expect()
             self._fit_tension(expected)
@@ -95,7 +95,7 @@ class _Direction:
         return self
 
     def best(self, block: Block) -> npt.NDArray[np.int64]:
-        """For each row of a block the cell that generates it best, or -1 where nothing does better."""
+        """For each row of a block the cell that generates it best, or -1 where "from nothing" is more likely."""
         weights, nothing, rows = self._weights(block)
         order = np.argsort(rows, kind="stable") if self.back else np.arange(len(rows))
         ordered, held = weights[order], rows[order]
@@ -106,7 +106,7 @@ class _Direction:
         return np.where(highest > nothing, order[winners], -1)
 
     def _weights(self, block: Block) -> tuple[Floats, Floats, npt.NDArray[np.int32]]:
-        """Unnormalised probabilities: of each cell, of "from nothing" in each row, and the row of each cell."""
+        """Unnormalized probabilities: of each cell, of "from nothing" in each row, and the row of each cell."""
         rows = block.column if self.back else block.row
         words = block.source_ids if self.back else block.target_ids
         near = np.exp(self.tension * block.feature)

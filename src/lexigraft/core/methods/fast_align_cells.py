@@ -1,4 +1,4 @@
-"""Every source word beside every target word of its sentence, as flat arrays in blocks of sentences."""
+"""Word pair cells of parallel sentences: every source word with every target word, as flat arrays in blocks."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Cells(NamedTuple):
 
 
 def alignment_cells(source: Words, target: Words, *, block_cells: int = BLOCK_CELLS) -> Cells:
-    """Lay a parallel text out.
+    """Make the cells of a parallel text.
 
     Args:
         source: The words of each sentence; none empty.

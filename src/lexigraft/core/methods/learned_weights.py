@@ -1,4 +1,4 @@
-"""Mixtures of source rows with weights that can be learned: free ones, and convex ones over a few rows or over all."""
+"""Learnable mixture weights over source rows: unconstrained, or convex over a few rows or over all."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def mixable(vocabulary: Vocabulary) -> npt.NDArray[np.bool_]:
 
 
 def aligned(table: torch.Tensor) -> torch.Tensor:
-    """The table, copied if its memory begins where vector instructions would round otherwise (as in a mapped file).
+    """The table, copied if its memory is not aligned for vector instructions (as in a mapped file).
 
-    Learning spreads such last bits, and the same table must give the same rows wherever it lies.
+    Unaligned memory changes the rounding of last bits, training amplifies that, and the same table must always give the
+    same rows.
     """
     return table.clone() if table.data_ptr() % ALIGNMENT else table
 
@@ -50,9 +51,9 @@ def widened(mix: Mix, extra: npt.NDArray[np.int64], share: float) -> Mix:
 
     Args:
         mix: Weights to begin with.
-        extra: Further source ids for each row, shape ``(rows, k)``; -1 stands for none.
-        share: The part of a row's weight that the further ids get, in equal parts; what the mix held is scaled down to
-            the rest. A row that held nothing gives them the whole weight (none where ``share`` is 0).
+        extra: Further source ids for each row, shape ``(rows, k)``; -1 means none.
+        share: The part of a row's weight that the further ids get, in equal parts; the weights of the mix are scaled
+            down to the rest. In an empty row they get the whole weight (none where ``share`` is 0).
 
     Returns:
         The wider mixture, source ids ascending in each row.
@@ -61,7 +62,7 @@ def widened(mix: Mix, extra: npt.NDArray[np.int64], share: float) -> Mix:
     rows = np.concatenate([held, np.repeat(np.arange(len(extra)), extra.shape[1])])
     ids = np.concatenate([mix.indices.astype(np.int64), extra.reshape(-1)])
     old = np.arange(len(ids)) < len(held)
-    # Of the same row and source id the first counts: what the mix held.
+    # Of two entries with the same row and source id the first is kept: the one of the mix.
     order = np.lexsort((~old, ids, rows))
     rows, ids, old, values = rows[order], ids[order], old[order], np.append(mix.weights, np.zeros(extra.size))[order]
     fresh = np.append(True, (np.diff(rows) != 0) | (np.diff(ids) != 0)) & (ids >= 0)
@@ -137,8 +138,8 @@ class SparseWeights:
 
     Attributes:
         table: Source rows, float32, ``(source, hidden)``.
-        support: The ids c; its weights are where the learning begins.
-        values: What is learned, one for each entry of the support; gradients flow here.
+        support: The ids c, with the initial weights.
+        values: The trained parameters, one for each entry of the support.
     """
 
     table: torch.Tensor
@@ -147,7 +148,7 @@ class SparseWeights:
 
     @property
     def parameters(self) -> list[torch.Tensor]:
-        """What is learned."""
+        """The trained parameters."""
         return [self.values]
 
     def weights(self) -> torch.Tensor:
@@ -159,7 +160,7 @@ class SparseWeights:
         return mixed(self.support, self.weights(), self.table if table is None else table)
 
     def mix(self) -> Mix:
-        """The mixture as it stands."""
+        """The current mixture."""
         return Mix(self.support.indptr, self.support.indices, self.weights().detach().numpy().copy())
 
 
@@ -202,7 +203,7 @@ class SparseHull(SparseWeights):
 
 @dataclass(frozen=True, eq=False)
 class FullHull:
-    """``rows = softmax(A1 A2) @ table`` over all usable source rows, A factorised as in Mundra et al. 2024.
+    """``rows = softmax(A1 A2) @ table`` over all usable source rows, A factorized as in Mundra et al. 2024.
 
     A1 is drawn from N(0, 1 / rank) and A2 is zero, so that every row begins as the mean of the table.
 
@@ -240,7 +241,7 @@ class FullHull:
 
     @property
     def parameters(self) -> list[torch.Tensor]:
-        """What is learned."""
+        """The trained parameters."""
         return [self.left, self.right]
 
     def rows(self, table: torch.Tensor | None = None) -> torch.Tensor:
@@ -259,8 +260,8 @@ class FullHull:
             return mixed_rows
 
         spans = row_blocks(len(self.left), 4 * 4 * len(values), self.budget)
-        made = [checkpoint(block, self.left[s], use_reentrant=False, preserve_rng_state=False) for s in spans]
-        return torch.cat(made) if made else torch.zeros(0, *values.shape[1:])
+        blocks = [checkpoint(block, self.left[s], use_reentrant=False, preserve_rng_state=False) for s in spans]
+        return torch.cat(blocks) if blocks else torch.zeros(0, *values.shape[1:])
 
 
 Hull = SparseHull | FullHull

@@ -1,4 +1,4 @@
-"""Mixtures of source rows by similarity: sparsemax, entmax, softmax, nearest neighbours."""
+"""Mixtures of source rows by similarity: sparsemax, entmax, softmax, nearest neighbors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def softmax_mix(
     Args:
         queries: float32, shape ``(rows, dim)``.
         anchors: float32, shape ``(anchors, dim)``.
-        anchor_source_ids: The source row that each anchor stands for, shape ``(anchors,)``.
+        anchor_source_ids: The source row of each anchor, shape ``(anchors,)``.
         k: How many anchors share a row; all where there are fewer.
         temperature: Below 1 sharpens the weights.
         budget: Bytes for one block.
@@ -160,7 +160,7 @@ def sparse_mix(
     Args:
         queries: float32, shape ``(rows, dim)``.
         anchors: float32, shape ``(anchors, dim)``.
-        anchor_source_ids: The source row that each anchor stands for, shape ``(anchors,)``.
+        anchor_source_ids: The source row of each anchor, shape ``(anchors,)``.
         temperature: Above 1 spreads the weights, below 1 sharpens them.
         budget: Bytes for one block.
         weights: ``sparsemax``, or ``entmax15`` (Peters, Niculae & Martins 2019), which keeps more anchors.

@@ -1,4 +1,4 @@
-"""Cross-entropy over the combined table: how well new tokens are predicted, by the way each kind of model predicts."""
+"""Prediction loss (cross-entropy) over source and new tokens, for causal, masked and encoder-decoder models."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ HIDDEN_SHARE = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a model reads and what it should say.
+    """Inputs of a model and the tokens that it should predict.
 
     Attributes:
-        ids: What it reads, ``(batch, length)``.
-        mask: 1 where a token stands.
-        at: Where a prediction counts, bool, ``(batch, length)``; for an encoder-decoder ``(batch, decoder length)``.
+        ids: Input ids, ``(batch, length)``.
+        mask: 1 where there is a token.
+        at: Positions whose prediction counts, bool, ``(batch, length)``; for an encoder-decoder ``(batch, decoder
+            length)``.
         labels: The ids to predict there, in reading order.
-        decoder_ids: What a decoder reads, or ``None``.
+        decoder_ids: Inputs of the decoder, or ``None``.
     """
 
     ids: torch.Tensor
@@ -37,7 +38,7 @@ class Prediction:
 
     @property
     def tokens(self) -> int:
-        """Tokens that are read."""
+        """How many input tokens there are."""
         return int(self.mask.sum()) + (0 if self.decoder_ids is None else self.decoder_ids.numel())
 
     def loss(self, frozen: FrozenModel, rows: Rows, *, head_only: bool = False) -> torch.Tensor:
@@ -46,7 +47,7 @@ class Prediction:
         return self.cross_entropy(logits)
 
     def cross_entropy(self, logits: torch.Tensor) -> torch.Tensor:
-        """The loss of logits that are there already, ``(predictions, table)``."""
+        """The loss of given logits, ``(predictions, table)``."""
         import torch
 
         total = torch.nn.functional.cross_entropy(logits, self.labels.to(logits.device), reduction="sum")
@@ -56,17 +57,17 @@ class Prediction:
 def prediction(
     frozen: FrozenModel, ids: torch.Tensor, mask: torch.Tensor, vocabulary: Vocabulary, generator: torch.Generator
 ) -> Prediction:
-    """Make a task of a text with new tokens.
+    """Make a prediction task from a text with new tokens.
 
-    Causal models predict every next token. Masked models guess new tokens under the mask (three in ten, at least one of
-    each text). Encoder-decoders write one new token of each text that a sentinel stands for.
+    Causal models predict every next token. Masked models predict masked new tokens (three in ten, at least one of
+    each text). Encoder-decoders predict one new token of each text, replaced by a sentinel.
 
     Args:
         frozen: The model.
         ids: Ids of the combined table, ``(batch, length)``, padded on the right.
-        mask: 1 where a token stands.
+        mask: 1 where there is a token.
         vocabulary: The source vocabulary.
-        generator: Chooses the tokens to guess.
+        generator: Chooses the tokens to predict.
 
     Raises:
         LexigraftError: The tokenizer lacks the mask or sentinel token.
@@ -97,13 +98,13 @@ def prediction(
 
 
 def joined_losses(gap: torch.Tensor, task: Prediction, entropy: torch.Tensor, *, head_only: bool) -> torch.Tensor:
-    """A loss of its own kind plus a cross-entropy of the same size: ``gap + stopgrad(gap / entropy) * entropy``.
+    """A distance loss plus a cross-entropy scaled to the same size: ``gap + stopgrad(gap / entropy) * entropy``.
 
     Args:
-        gap: The loss that input rows learn from.
-        task: What was predicted.
-        entropy: How well.
-        head_only: The cross-entropy reaches output rows only, whose size of step does not depend on its scale.
+        gap: The loss of the input rows.
+        task: The prediction task.
+        entropy: Its cross-entropy.
+        head_only: The cross-entropy trains output rows only; their step size does not depend on its scale.
 
     Source:
         Dobler, Elliott & de Melo 2025 (arXiv 2505.20133), automatically weighted next-token prediction.

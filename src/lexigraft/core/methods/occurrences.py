@@ -1,4 +1,4 @@
-"""Stretches of text in which wanted token strings occur, and what they become when each string turns into one token."""
+"""Multi-pattern search (Aho-Corasick) for token strings in a text, and snippets around the occurrences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Found(NamedTuple):
 
 
 class Automaton:
-    """Finds all of many strings of ids in one pass (Aho & Corasick 1975).
+    """Finds all occurrences of many strings of ids in one pass (Aho & Corasick 1975).
 
     Args:
         patterns: The strings; none empty, no two the same.
@@ -58,7 +58,7 @@ class Automaton:
         return following[state][i]
 
     def find(self, ids: Sequence[int]) -> list[Found]:
-        """Every occurrence, overlapping ones too, by where they end."""
+        """Every occurrence, overlapping ones too, ordered by their ends."""
         state, found = 0, []
         for end, i in enumerate(ids, start=1):
             state = self._step(state, i)
@@ -81,7 +81,7 @@ def drop_overlaps(found: Iterable[Found]) -> list[Found]:
 
 @dataclass(frozen=True)
 class Snippet:
-    """A stretch of text.
+    """A part of a text.
 
     Attributes:
         ids: Its source tokens.
@@ -95,7 +95,7 @@ class Snippet:
         """The snippet with every wanted string as the one id ``first + pattern``.
 
         Returns:
-            The ids, and for each of them the place in ``ids`` of the last token that it stands for.
+            The ids, and for each of them the position in ``ids`` of the last token that it replaces.
         """
         short: list[int] = []
         last: list[int] = []
@@ -113,16 +113,15 @@ class Snippet:
 def gather(
     lines: Iterable[Sequence[int]], patterns: Sequence[Sequence[int]], *, per_pattern: int, length: int, most: int
 ) -> list[Snippet]:
-    """Choose snippets so that the patterns share them evenly: each gets one before any gets a second, and so on.
+    """Choose snippets evenly over the patterns: each gets one before any gets a second, and so on.
 
-    Whatever else is wanted occurs in a chosen snippet too and counts. Reading stops when every pattern has been seen
-    often enough.
+    Other patterns in a chosen snippet count too. Reading stops when every pattern has occurred often enough.
 
     Args:
         lines: Source tokens of each line, in the order to read them.
         patterns: The wanted strings of ids; none empty, no two the same.
         per_pattern: How many snippets one pattern needs at most.
-        length: Tokens of a snippet; shorter lines stay whole, in longer ones the string stands in the middle.
+        length: Tokens of a snippet; shorter lines stay whole, in longer ones the string is in the middle.
         most: How many snippets to choose at most.
 
     Returns:
@@ -175,7 +174,7 @@ def _share(
 
 
 def frame(vocabulary: Vocabulary) -> tuple[list[int], list[int]]:
-    """The special tokens that the tokenizer puts before and behind a text."""
+    """The special tokens that the tokenizer puts before and after a text."""
     encoding = vocabulary.tokenizer.backend_tokenizer.encode("a", add_special_tokens=True)
     text = [n for n, special in enumerate(encoding.special_tokens_mask) if not special]
     return encoding.ids[: text[0]], encoding.ids[text[-1] + 1 :]
@@ -185,7 +184,7 @@ def whole_pieces(vocabulary: Vocabulary, text: bytes, starts: bool) -> list[int]
     """The vocabulary's tokens for some bytes as inside running text, or none where they do not spell all of them.
 
     Args:
-        vocabulary: Whose tokens.
+        vocabulary: The vocabulary.
         text: The bytes, without the word-start space.
         starts: Whether they start a word.
     """

@@ -1,4 +1,4 @@
-"""Mixtures over the source pieces of each new token."""
+"""Mixtures over the source pieces (subwords) of each new token."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 def byte_pieces_of(ctx: InitContext) -> list[list[int]]:
     """The source's byte tokens that spell each row asked for, word start included; none where one is missing."""
-    known, seen = byte_tokens(ctx.source), ctx.target.surfaces
-    spelled = (b" " * bool(seen.starts[i]) + seen.texts[i] for i in ctx.target_ids.tolist())
+    known, surfaces = byte_tokens(ctx.source), ctx.target.surfaces
+    spelled = (b" " * bool(surfaces.starts[i]) + surfaces.texts[i] for i in ctx.target_ids.tolist())
     return [[known[b] for b in data] if all(b in known for b in data) else [] for data in spelled]
 
 
@@ -23,8 +23,8 @@ Pieces = Sequence[int]
 
 def pieces_of(ctx: InitContext) -> list[list[int]]:
     """The source pieces of every row asked for: byte-exact, word start kept, no special and no unknown piece."""
-    seen = ctx.target.surfaces
-    return [ctx.source.pieces(seen.texts[i], bool(seen.starts[i])) for i in ctx.target_ids.tolist()]
+    surfaces = ctx.target.surfaces
+    return [ctx.source.pieces(surfaces.texts[i], bool(surfaces.starts[i])) for i in ctx.target_ids.tolist()]
 
 
 def weighted_mix(pieces: Iterable[Pieces], weigh: Callable[[Pieces], Sequence[float]]) -> Mix:
@@ -35,7 +35,7 @@ def weighted_mix(pieces: Iterable[Pieces], weigh: Callable[[Pieces], Sequence[fl
         weigh: A row's weights, one for each piece, not negative; they are scaled to sum to 1.
 
     Returns:
-        One row for each row of pieces. A piece that occurs twice stands once, with the sum of its weights.
+        One row for each row of pieces. A piece that occurs twice has one entry, with the sum of its weights.
     """
     return Mix.from_rows(_row(ids, weigh(ids)) for ids in pieces)
 
@@ -66,8 +66,8 @@ def characters(vocabulary: Vocabulary) -> Callable[[Pieces], list[float]]:
 def by_role(roles: Iterable[Role], input_mix: Mix, output_mix: Mix) -> Mapping[Role, Mix]:
     """One rule for the input table, another for the head.
 
-    Tied tables have one table and follow the input rule. The bias follows the rule of the row that it is added to, so
-    that a new token's logit is the same mixture of the old logits.
+    Tied models have one table, which follows the input rule. The bias follows the rule of the row that it is added to,
+    so that a new token's logit is the same mixture of the old logits.
     """
     head = output_mix if Role.OUTPUT in roles else input_mix
     return {role: input_mix if role is Role.INPUT else head for role in roles}

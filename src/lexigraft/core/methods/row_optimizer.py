@@ -1,4 +1,4 @@
-"""Learning a few rows by gradient descent: AdamW with a warm-up and a linear way down, and how the loss went."""
+"""Gradient descent on a few embedding rows: AdamW with warm-up and linear decay, and batches of items."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SECONDS_BETWEEN_REPORTS = 5.0
 
 
 def planned_steps(items: int, batch_size: int, epochs: int, most: int) -> int:
-    """How many batches ``epochs`` rounds over the items make, at most ``most``."""
+    """How many batches ``epochs`` passes over the items make, at most ``most``."""
     return min(most, epochs * math.ceil(items / batch_size))
 
 
 def batches(items: Sequence[Batch], size: int, steps: int, generator: torch.Generator) -> Iterator[list[Batch]]:
-    """Batches of items, each round over them in another order.
+    """Batches of items, in another order in each epoch.
 
     Args:
-        items: What to learn from.
-        size: Items in a batch; the last one of a round may hold fewer.
-        steps: How many batches to give.
+        items: Training items.
+        size: Items in a batch; the last one of an epoch may have fewer.
+        steps: How many batches to yield.
         generator: Decides the order.
     """
     import torch
@@ -52,19 +52,19 @@ def learn_rows(
     logger: logging.Logger,
     name: str,
 ) -> None:
-    """Change the leaves in place so that the loss falls.
+    """Train rows in place.
 
     AdamW without weight decay; the rate rises over ``warm_up`` steps and falls linearly to 0 over the rest.
 
     Args:
         leaves: Rows that require gradients.
-        loss_of: The loss of a batch, a scalar that gradients flow from.
+        loss_of: The loss of a batch, a scalar with a gradient.
         todo: The batches.
         steps: How many they are.
         warm_up: Steps until the rate is reached.
         learning_rate: The rate at its highest.
         logger: For progress, every few seconds.
-        name: Who is learning.
+        name: The name of the strategy, for messages.
 
     Raises:
         LexigraftError: The loss is no longer a number.

@@ -1,4 +1,4 @@
-"""Where learning starts: the rows of named strategies, which of them are no mere fallback, and what is made of them."""
+"""Initial rows for strategies that learn, made by other strategies; fallback rows are marked."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class StartingRows:
-    """Rows to start from, in an order that does not depend on the order of asking.
+    """Initial rows, in an order that does not depend on the order of the rows asked for.
 
     Attributes:
         ids: Target ids: those asked for, ascending, then the other new ones, ascending.
         rows: Their rows by role, float32, ``(ids, hidden)``; the bias ``(ids,)``.
         covered: Which rows the named strategies made; the others are the fallback's, ``(ids,)``.
-        mix: The source rows behind them.
+        mix: The source rows that they are made of.
     """
 
     ids: npt.NDArray[np.int64]
@@ -41,7 +41,7 @@ class StartingRows:
 
         Args:
             names: As for :func:`lexigraft.core.grafting.chains.named_chain`.
-            ctx: Whose rows are asked for.
+            ctx: The context with the rows asked for.
         """
         chain = named_chain(names)
         built = build_rows(chain, ctx)
@@ -58,9 +58,9 @@ class StartingRows:
         """Finished rows in the order asked.
 
         Args:
-            ctx: Whose rows are asked for.
-            changed: Rows that are no longer those of the start, for the first ids, as many as ``learned``.
-            learned: Which of those rows were learned, and so count even where the start had none.
+            ctx: The context with the rows asked for.
+            changed: Trained rows for the first ids, as many as ``learned``.
+            learned: Which of those rows were trained, and so are covered even where no initial row was.
         """
         import torch
 

@@ -1,4 +1,4 @@
-"""Two directed word alignments made one: the heuristic called grow-diag-final-and."""
+"""Symmetrization of two directed word alignments (grow-diag-final-and)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Link = tuple[int, int]
 def grow_diagonal(
     block: Block, forward: npt.NDArray[np.int64], backward: npt.NDArray[np.int64]
 ) -> Iterator[tuple[int, list[Link]]]:
-    """Symmetrise the links of every sentence of a block.
+    """Symmetrize the links of every sentence of a block.
 
     Args:
         block: The sentences.
@@ -28,12 +28,12 @@ def grow_diagonal(
     """
     sides = [_by_sentence(block, cells[cells >= 0]) for cells in (forward, backward)]
     for n, number in enumerate(block.sentences.tolist()):
-        yield number, symmetrised(sides[0][n], sides[1][n])
+        yield number, symmetrized(sides[0][n], sides[1][n])
 
 
-def symmetrised(forward: set[Link], backward: set[Link]) -> list[Link]:
-    """Start from what both directions say; add neighbours that either says while one of their words is free; then what
-    either says while both words are free.
+def symmetrized(forward: set[Link], backward: set[Link]) -> list[Link]:
+    """Start from the links of both directions; add neighboring links of either direction while one of their words is
+    free; then links of either direction while both words are free.
 
     Source: Koehn, Och & Marcu, "Statistical phrase-based translation", HLT-NAACL 2003, section 4.3, with the last step
     taken when both words are free ("and").

@@ -1,4 +1,4 @@
-"""A source model grafted in memory with a frozen body, whose new rows change while its objective is being learned."""
+"""Grafted source model with a frozen body and trainable embedding rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TargetLanguageModel:
     Attributes:
         model: The grafted model, float32, in evaluation mode.
         target: Its vocabulary.
-        objective: What its kind of model is trained with.
+        objective: The training objective of its kind of model.
         tables: Its tables by role, leaves that gradients reach.
     """
 
@@ -48,13 +48,13 @@ class TargetLanguageModel:
     def of(
         cls, model: PreTrainedModel, rows: Rows, source: Vocabulary, target: Vocabulary, device: str
     ) -> TargetLanguageModel:
-        """Graft a model that is left as it was.
+        """Graft a model without changing it.
 
         Args:
             model: The source model.
-            rows: All rows of the target vocabulary, as learning finds them.
+            rows: Initial rows of the whole target vocabulary.
             source: The model's vocabulary.
-            target: The vocabulary that it gets.
+            target: The new vocabulary.
             device: Where to compute.
         """
         import torch
@@ -78,7 +78,7 @@ class TargetLanguageModel:
     def gradients(
         self, sequences: Sequence[npt.NDArray[np.int32]], generator: torch.Generator
     ) -> tuple[torch.Tensor, dict[Role, torch.Tensor]]:
-        """The objective's loss and its gradients with respect to the tables as they stand.
+        """The objective's loss and its gradients with respect to the current tables.
 
         Args:
             sequences: Some of :meth:`packed`.
@@ -110,9 +110,9 @@ class TargetLanguageModel:
 
 
 def frozen_copy(model: PreTrainedModel, device: str = "cpu") -> PreTrainedModel:
-    """A copy whose weights are float32 constants on a device; those that are so already are shared, but for the tables.
+    """A copy whose weights are float32 constants on a device; those that are so already are shared, except the tables.
 
-    The tables are copied whatever they are: a target vocabulary of the same size is written into them as they stand.
+    The tables are always copied, because rows of a target vocabulary of the same size are written into them.
     """
     import torch
 
@@ -121,5 +121,5 @@ def frozen_copy(model: PreTrainedModel, device: str = "cpu") -> PreTrainedModel:
     for parameter in model.parameters():
         weight = parameter.detach().to(device, torch.float32, copy=id(parameter) in own)
         memo[id(parameter)] = torch.nn.Parameter(weight, requires_grad=False)
-    twin = copy.deepcopy(model, memo)
-    return twin.to(device, torch.float32).eval()
+    duplicate = copy.deepcopy(model, memo)
+    return duplicate.to(device, torch.float32).eval()

@@ -1,4 +1,4 @@
-"""TEMA's geometry: tokens linked through a dictionary, and rows placed relative to well-trained neighbours."""
+"""TEMA geometry: dictionary links between tokens, and placement of rows relative to well-trained neighbors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class WordLinks:
 
     Attributes:
         target_ids: Each linked target token once, ascending, int64, shape ``(links,)``.
-        translations: For each link, the source rows that stand for its translations (the mean over translations of the
+        translations: For each link, the source rows of its translations (the mean over translations of the
             mean over pieces), shape ``(links, source)``.
     """
 
@@ -74,7 +74,7 @@ def link_tokens(
         dictionary: Word pairs, source first.
         alignment: Used for ``shared``.
         single_only: Leave out translations that take several source tokens.
-        shared: Link matched tokens with their twins as well.
+        shared: Link matched tokens with their source tokens as well.
     """
     found: dict[int, dict[tuple[int, ...], None]] = {}
     for source_word, target_word in dictionary.pairs:
@@ -106,7 +106,7 @@ def place(
     moving: npt.NDArray[np.bool_],
     ctx: InitContext,
 ) -> torch.Tensor:
-    """Where each moving token belongs: ``u' = sum_j a_j (v_y_j - proj(v_x_j - w))``, a = softmax(cos / temperature).
+    """Placed rows of the moving tokens: ``u' = sum_j a_j (v_y_j - proj(v_x_j - w))``, a = softmax(cos / temperature).
 
     References are the k well-trained links whose translations lie nearest to the token's own translation in the rich
     space (never the token itself).
@@ -150,7 +150,7 @@ def place_points(
         x: References in the first space, at least one, ``(references, x_dim)``.
         y: The same references in the second space, ``(references, y_dim)``.
         ctx: For the generator and the memory budget.
-        own: Which reference each point is itself, and so never leans on; -1 for none, ``(points,)``.
+        own: Which reference each point is itself, and so does not use; -1 for none, ``(points,)``.
 
     Returns:
         float32, ``(points, y_dim)``.
@@ -220,14 +220,14 @@ def spread_counts(
     neighbours: int,
     budget: int,
 ) -> tuple[npt.NDArray[np.int64], torch.Tensor]:
-    """Give every token that did not move the mean displacement of its nearest moved neighbours in the poor space.
+    """Give every token that did not move the mean displacement of its nearest moved neighbors in the poor space.
 
     Args:
         poor: The poor table, ``(target, poor_dim)``.
         moved_ids: Tokens that moved.
         placed: Where they moved to, ``(moved, poor_dim)``.
         ids: All tokens asked for.
-        neighbours: How many neighbours share their displacement.
+        neighbours: How many neighbors share their displacement.
         budget: Bytes for one block.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Vectors of a vocabulary's tokens in a space of words: spelt from character n-grams, or averaged over words."""
+"""Token vectors from word vectors: spelled from character n-grams, or averaged over words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CAPITALISED_TOO: tuple[Form, ...] = (
 
 
 def frequencies(space: WordSpace) -> Weights:
-    """How often each word occurs, ``(words,)``; by Zipf's law, one over its rank, where the vectors do not say."""
+    """How often each word occurs, ``(words,)``; by Zipf's law, one over its rank, where the file has no counts."""
     return ranks(space) if space.counts is None else space.counts.astype(np.float64)
 
 
@@ -54,7 +54,7 @@ def both_vocabularies(
         target: The target vocabulary.
         words: Word vectors of both languages.
         means: From character ``ngrams``, from ``words``, or ``auto``: n-grams where both languages' vectors have them.
-        journal: Told which of the two ``auto`` took.
+        journal: Gets a note on which of the two ``auto`` took.
 
     Returns:
         Vectors of the source tokens and of the target tokens.
@@ -76,32 +76,32 @@ def both_vocabularies(
             f"Token vectors come from {'character n-grams' if by_ngrams else 'the words that hold the token'}."
         )
     if by_ngrams:
-        return spelt(source, words.source), spelt(target, words.target)
+        return spelled(source, words.source), spelled(target, words.target)
     sides = ((source, words.source), (target, words.target))
     one, two = (from_words(v, s, frequencies(s)) for v, s in sides)
     return one, two
 
 
-def spelt(vocabulary: Vocabulary, space: WordSpace) -> StaticVectors:
+def spelled(vocabulary: Vocabulary, space: WordSpace) -> StaticVectors:
     """The vector of each token's own text, from its character n-grams.
 
-    Special tokens, byte pieces, fragments of characters and tokens whose n-grams nobody knows are absent.
+    Special tokens, byte pieces, fragments of characters and tokens with unknown n-grams are absent.
     Source: WECHSEL (Minixhofer et al. 2022), section 3.
 
     Args:
         vocabulary: The vocabulary.
-        space: Word vectors that can spell.
+        space: Word vectors with character n-grams.
 
     Returns:
         Vectors ``(size, dim)``.
     """
     assert space.spell is not None
-    found = np.zeros((vocabulary.size, space.vectors.shape[1]), np.float32)
-    at = np.flatnonzero(vocabulary.surfaces.kinds == Kind.TEXT)
-    texts = [_text(vocabulary.surfaces.texts[i]) for i in at.tolist()]
-    at = at[[bool(text) for text in texts]]
-    found[at] = space.spell([text for text in texts if text])
-    return _static(found, "ngrams")
+    token_vectors = np.zeros((vocabulary.size, space.vectors.shape[1]), np.float32)
+    ids = np.flatnonzero(vocabulary.surfaces.kinds == Kind.TEXT)
+    texts = [_text(vocabulary.surfaces.texts[i]) for i in ids.tolist()]
+    ids = ids[[bool(text) for text in texts]]
+    token_vectors[ids] = space.spell([text for text in texts if text])
+    return _static(token_vectors, "ngrams")
 
 
 def from_words(
@@ -112,10 +112,10 @@ def from_words(
     forms: Sequence[Form] = AS_THEY_ARE,
     once: bool = False,
 ) -> StaticVectors:
-    """The weighted mean of the vectors of all words that hold a token: ``v_t = sum_w n_tw f_w v_w / sum_w n_tw f_w``.
+    """Weighted mean of the vectors of all words that contain a token: ``v_t = sum_w n_tw f_w v_w / sum_w n_tw f_w``.
 
     ``n_tw`` is the number of forms of the word (at the start of a text, after a space, …) whose tokens include t.
-    Special tokens and tokens that no word holds are absent.
+    Special tokens and tokens that no word contains are absent.
     Source: WECHSEL (Minixhofer et al. 2022), section 3; OFA (Liu et al. 2024), section 3.
 
     Args:
@@ -123,7 +123,7 @@ def from_words(
         space: Word vectors.
         weights: ``f``, not negative, ``(words,)``.
         forms: How a word is written when it is split into tokens.
-        once: Count a word once however many of its forms hold the token.
+        once: Count a word once however many of its forms contain the token.
 
     Returns:
         Vectors ``(size, dim)``.
@@ -135,12 +135,12 @@ def from_words(
     totals = np.asarray(held.sum(axis=1)).ravel()
     held.data /= np.repeat(np.where(totals > 0, totals, 1.0), np.diff(held.indptr))
     vectors = space.vectors.numpy()
-    found = np.zeros((vocabulary.size, vectors.shape[1]), np.float32)
+    token_vectors = np.zeros((vocabulary.size, vectors.shape[1]), np.float32)
     for start in range(0, vectors.shape[1], COLUMNS):
         columns = slice(start, start + COLUMNS)
-        found[:, columns] = held @ vectors[:, columns].astype(np.float64)
-    found[~vocabulary.surfaces.is_text] = 0
-    return _static(found, "words")
+        token_vectors[:, columns] = held @ vectors[:, columns].astype(np.float64)
+    token_vectors[~vocabulary.surfaces.is_text] = 0
+    return _static(token_vectors, "words")
 
 
 def _occurrences(vocabulary: Vocabulary, words: Sequence[str], forms: Sequence[Form]) -> Any:

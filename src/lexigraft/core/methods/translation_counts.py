@@ -1,4 +1,4 @@
-"""Trans-tokenization's arithmetic: from counts of word pairs to counts of source tokens behind each target token."""
+"""Token translation counts for trans-tokenization, from counts of aligned word pairs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 Word = tuple[int, ...]
 Evidence = dict[int, dict[int, int]]
-"""For each target token that has some: how much speaks for which source token."""
+"""For each target token with evidence: counts of source tokens."""
 
 NUMBERS = (*(str(n) for n in range(9999)), *(f"0{n}" for n in range(99)))
 MASS, MASS_OF_WORD_STARTS = 1000, 2000
@@ -28,8 +28,8 @@ def word_pairs(source: Vocabulary, target: Vocabulary, text: ParallelText) -> Co
     """How often two words, as tokens of their vocabularies, are translations of each other.
 
     Args:
-        source: Cuts the source side.
-        target: Cuts the target side.
+        source: Splits the source side into tokens.
+        target: Splits the target side into tokens.
         text: The sentences and the aligner.
 
     Returns:
@@ -44,9 +44,9 @@ def word_pairs(source: Vocabulary, target: Vocabulary, text: ParallelText) -> Co
 
 
 def token_evidence(pairs: Mapping[tuple[Word, Word], int], min_count: int) -> Evidence:
-    """Word pairs seen often enough, shared out among the tokens of both words.
+    """Counts of frequent word pairs, divided among the tokens of both words.
 
-    A word of one token beside a word of one token gives it the whole count. Of any other pair half goes to every
+    In a pair of words of one token each, the token gets the whole count. Of any other pair half goes to every
     source token for every target token, divided by the number of source tokens; half goes position by position, after
     both words were repeated to their least common multiple. Whole numbers, rounded down, never below 1.
 
@@ -86,34 +86,34 @@ def add_numbers(evidence: Evidence, source: Vocabulary, target: Vocabulary) -> N
                 evidence[i][found[0]] = evidence[i].get(found[0], 0) + 1
 
 
-def add_twins(evidence: Evidence, alignment: Alignment, ids: Iterable[int]) -> None:
-    """A count of 1 for the twin of each of some target tokens that has one."""
+def add_matches(evidence: Evidence, alignment: Alignment, ids: Iterable[int]) -> None:
+    """Count each of some target tokens that has a match once with it."""
     for i in ids:
-        if (twin := int(alignment.source_ids[i])) >= 0:
+        if (match := int(alignment.source_ids[i])) >= 0:
             evidence.setdefault(i, {})
-            evidence[i][twin] = evidence[i].get(twin, 0) + 1
+            evidence[i][match] = evidence[i].get(match, 0) + 1
 
 
 def smoothed(evidence: Evidence, source: Vocabulary, target: Vocabulary) -> Evidence:
-    """Evidence for tokens that no sentence gave any, from tokens spelt like them.
+    """Evidence for tokens without any, from tokens of similar spelling.
 
     It is the sum over the tokens that begin with it and over the longest known tokens inside it (none part of another),
-    each brought to a mass of 1000; source tokens that start a word count double. Only evidence from outside counts:
-    what is smoothed here supports no other token, so that no order matters.
+    each scaled to a sum of 1000; source tokens that start a word count double. Smoothed evidence
+    does not count for other tokens, so that the order does not matter.
 
     Args:
-        evidence: What the sentences, numbers and twins gave.
-        source: Says which source tokens start a word.
-        target: Says how tokens are spelt.
+        evidence: Counts from sentences, numbers and matches.
+        source: For which source tokens start a word.
+        target: For how tokens are spelled.
 
     Returns:
-        The evidence with what was added.
+        The evidence with additions.
     """
     from scipy.sparse import csr_array
 
-    spelt = _texts(target)
-    known = {text: i for text, i in spelt.items() if evidence.get(i)}
-    open_ids = {text: i for text, i in spelt.items() if not evidence.get(i)}
+    spelled = _texts(target)
+    known = {text: i for text, i in spelled.items() if evidence.get(i)}
+    open_ids = {text: i for text, i in spelled.items() if not evidence.get(i)}
     if not known or not open_ids:
         return evidence
     place = {text: n for n, text in enumerate(known)}

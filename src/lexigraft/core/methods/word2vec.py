@@ -27,11 +27,11 @@ BLOCK_TOKENS = 2**20
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """How often tokens stand near each other, as a CSR matrix of shape ``(size, size)``.
+    """Co-occurrence counts of tokens, as a CSR matrix of shape ``(size, size)``.
 
     Attributes:
-        indptr: Row pointers by centre, int64, shape ``(size + 1,)``.
-        contexts: Ids of the contexts, int32, shape ``(pairs,)``, ascending for each centre.
+        indptr: Row pointers by center, int64, shape ``(size + 1,)``.
+        contexts: Ids of the contexts, int32, shape ``(pairs,)``, ascending for each center.
         counts: How often, float32, shape ``(pairs,)``.
     """
 
@@ -41,11 +41,11 @@ class Pairs:
 
     @cached_property
     def totals(self) -> npt.NDArray[np.float32]:
-        """How many pairs each token is the centre of, shape ``(size,)``."""
+        """How many pairs each token is the center of, shape ``(size,)``."""
         return np.add.reduceat(np.append(self.counts, np.float32(0)), self.indptr[:-1]) * (np.diff(self.indptr) > 0)
 
     def dense(self, centres: npt.NDArray[np.int64]) -> torch.Tensor:
-        """The rows of some centres, float32, shape ``(centres, size)``."""
+        """The rows of some centers, float32, shape ``(centres, size)``."""
         import torch
 
         lengths = np.diff(self.indptr)[centres]
@@ -74,21 +74,21 @@ def token_stream(vocabulary: Vocabulary, lines: Sequence[str], known: npt.NDArra
 
 
 def keep_probability(counts: npt.NDArray[np.int64], threshold: float) -> npt.NDArray[np.float64]:
-    """How likely an occurrence of each token is kept: ``min(1, sqrt(threshold / f))``, f its share of all tokens.
+    """Probability to keep an occurrence (sub-sampling): ``min(1, sqrt(threshold / f))``, f its share of all tokens.
 
-    Mikolov et al. 2013, equation 5. The share is relative: a threshold of 1e-3 thins out what makes up more than a
-    thousandth of the text, however long the text is.
+    Mikolov et al. 2013, equation 5. The share is relative: a threshold of 1e-3 sub-samples tokens that make up more
+    than a thousandth of the text, however long the text is.
 
     Args:
         counts: Occurrences by token, shape ``(size,)``.
-        threshold: The share above which tokens are thinned out; 0 keeps everything.
+        threshold: The share above which tokens are sub-sampled; 0 keeps everything.
     """
     share = counts / max(int(counts.sum()), 1)
     return np.sqrt(np.divide(threshold, share, out=np.ones(len(counts)), where=(share > threshold) & (threshold > 0)))
 
 
 def count_pairs(stream: npt.NDArray[np.int32], size: int, window: int, *, block: int = BLOCK_TOKENS) -> Pairs:
-    """Count the tokens up to ``window`` places before and after each token, within a line.
+    """Count the tokens up to ``window`` positions before and after each token, within a line.
 
     Args:
         stream: Token ids with ``LINE_END`` between lines.
@@ -133,7 +133,7 @@ def noise_shares(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     return (raised / max(raised.sum(), 1.0)).astype(np.float32)
 
 
-CENTRES_AT_ONCE = 128  # fixed, not by memory: other blocks would round the sums otherwise, and learning spreads it
+CENTRES_AT_ONCE = 128  # fixed, not by memory: other block sizes round the sums differently, and training amplifies that
 
 
 def skipgram_loss(
@@ -142,8 +142,8 @@ def skipgram_loss(
     """Negative sampling's loss over all pairs of a block, and its gradients.
 
     ``L = -sum_co n_co log sigma(s_co) - sum_co m_co log sigma(-s_co)`` with ``s_co = w_c . v_o``: ``n`` counts the
-    pairs, ``m = negatives * (pairs of c) * noise share of o`` is how often o is expected to be drawn as noise (Levy &
-    Goldberg 2014, equations 1 to 3). That is the loss word2vec follows pair by pair, here without its sampling noise.
+    pairs, ``m = negatives * (pairs of c) * noise share of o`` is how often o is expected as noise (Levy &
+    Goldberg 2014, equations 1 to 3). That is the loss that word2vec samples pair by pair, here in expectation.
     As ``-log sigma(s) = softplus(s) - s``, ``L = sum (n + m) softplus(s) - n s`` and ``dL/ds = (n + m) sigma(s) - n``.
 
     Args:
@@ -161,20 +161,20 @@ def skipgram_loss(
     scores = centres @ contexts.T
     both = counts + noise
     loss = float((both * softplus(scores) - counts * scores).sum(dtype=torch.float64))
-    slope = both * scores.sigmoid() - counts
-    return loss, slope @ contexts, slope.T @ centres
+    gradient = both * scores.sigmoid() - counts
+    return loss, gradient @ contexts, gradient.T @ centres
 
 
 @dataclass(frozen=True, eq=False)
 class SkipGram:
-    """The loss of a whole text in two tables (or one that serves for both), by blocks of centres.
+    """The loss of a whole text in two tables (or one that serves for both), by blocks of centers.
 
     Attributes:
         pairs: The counted pairs.
         noise: How often each token is expected as noise for one pair, float32, shape ``(size,)``.
         tokens: Tokens of text that the pairs come from, what sub-sampling dropped left out.
-        tables: The centres' vectors and the contexts' vectors, or the one table of both, float32, ``(size, hidden)``;
-            what learns writes into them.
+        tables: The centers' vectors and the contexts' vectors, or the one table of both, float32, ``(size, hidden)``;
+            training writes into them.
     """
 
     pairs: Pairs
@@ -193,14 +193,14 @@ class SkipGram:
         subsampling: float,
         generator: torch.Generator,
     ) -> SkipGram:
-        """Thin out a text and count its pairs.
+        """Sub-sample a text and count its pairs.
 
         Args:
             stream: Token ids with ``LINE_END`` between lines.
             tables: The tables.
             window: Reach to each side, in tokens.
             negatives: Noise tokens for each pair.
-            subsampling: The share of the text above which a token is thinned out; 0 keeps everything.
+            subsampling: The share of the text above which a token is sub-sampled; 0 keeps everything.
             generator: Decides which occurrences are dropped.
         """
         import torch
@@ -215,11 +215,11 @@ class SkipGram:
 
     @property
     def centres(self) -> npt.NDArray[np.int64]:
-        """Ids of the tokens that stand near another, ascending."""
+        """Ids of the tokens that co-occur with another, ascending."""
         return np.flatnonzero(self.pairs.totals > 0)
 
     def gradients(self, centres: npt.NDArray[np.int64]) -> tuple[float, list[torch.Tensor]]:
-        """The mean loss of the pairs of some centres, in nats, and its gradient in each table."""
+        """The mean loss of the pairs of some centers, in nats, and its gradient in each table."""
         import torch
 
         totals = self.pairs.totals[centres]
@@ -236,4 +236,4 @@ class SkipGram:
             found[0][ids] += of_centres
             found[-1] += of_contexts
         pairs = max(float(totals.sum(dtype=np.float64)), 1.0)
-        return loss / pairs, [slope / pairs for slope in found]
+        return loss / pairs, [gradient / pairs for gradient in found]

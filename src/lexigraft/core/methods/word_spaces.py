@@ -1,4 +1,4 @@
-"""Bringing two languages' word vectors into one space: by a dictionary, or because they lie in one already."""
+"""Alignment of two languages' word vector spaces by an orthogonal map (Procrustes) fitted on a dictionary."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def in_one_space(
         target: Vectors of the target tokens, in the target language's space.
         words: The spaces.
         pairs: The dictionary, source words first; without one both must lie in one space already.
-        journal: Told when the dictionary is thin.
+        journal: Gets a note when the dictionary is small.
 
     Returns:
         float32, ``(source, dim)`` and ``(target, dim)``.
@@ -64,10 +64,10 @@ def in_one_space(
 
 
 def paired_words(source: WordSpace, target: WordSpace, pairs: Dictionary) -> tuple[torch.Tensor, torch.Tensor]:
-    """Positions of the words of every dictionary pair, in every casing that both spaces know.
+    """Positions of the words of every dictionary pair, in every casing that both spaces contain.
 
-    A pair counts once for each of 3 x 3 casings (as it stands, lower case, title case), so a pair of lower-case words
-    counts four times and its title forms less. Source: the `wechsel` package; the paper does not say.
+    A pair counts once for each of 3 x 3 casings (unchanged, lower case, title case), so a pair of lower-case words
+    counts four times and its title forms less. Source: the `wechsel` package; the paper does not specify it.
 
     Args:
         source: The source language's space.
@@ -104,12 +104,12 @@ def paired_words(source: WordSpace, target: WordSpace, pairs: Dictionary) -> tup
 def _principal(vectors: torch.Tensor, width: int) -> torch.Tensor:
     """The ``width`` principal axes of word vectors, ``(dim, width)``: the identity where they are no wider.
 
-    Vectors are projected without centring, so that a mean of vectors is projected to the mean of their projections.
+    Vectors are projected without centering, so that a mean of vectors is projected to the mean of their projections.
     """
     import torch
 
     if vectors.shape[1] == width:
         return torch.eye(width)
-    seen = vectors[:PRINCIPAL_WORDS].double()
-    _, axes = torch.linalg.eigh(torch.cov(seen.T))
+    frequent = vectors[:PRINCIPAL_WORDS].double()
+    _, axes = torch.linalg.eigh(torch.cov(frequent.T))
     return axes[:, -width:].flip(1).float()

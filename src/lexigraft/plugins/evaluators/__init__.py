@@ -1,1 +1,1 @@
-"""Yardsticks, one file each."""
+"""Evaluators, one file each."""

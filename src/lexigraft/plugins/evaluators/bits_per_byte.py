@@ -1,4 +1,4 @@
-"""Bits per UTF-8 byte of the raw text: a yardstick that does not depend on the tokenizer."""
+"""Bits per UTF-8 byte of the raw text: a language-modeling score that does not depend on the tokenizer."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class BitsPerByte(Evaluator):
     Encoder-decoder models write the same stripes as sentinel spans. Pseudo-likelihoods are not comparable with causal
     figures. In a script without spaces a line is one word.
 
-    Text that the tokenizer cannot express is paid for as by an escape code: 8 bits for every raw byte under an unknown
+    Text that the tokenizer cannot express costs what an escape code would: 8 bits for every raw byte under an unknown
     token (besides the unknown token's own bits) and for every visible character that has no token. What a tokenizer
-    changes silently (letter case, accents) costs nothing; ``lossless_share`` tells.
+    changes silently (letter case, accents) costs nothing; ``lossless_share`` shows it.
 
     Source: Salazar et al. 2020 (pseudo-likelihood); Kauf and Ivanova 2023 (whole words together).
 
@@ -57,7 +57,7 @@ class BitsPerByte(Evaluator):
     max_length: int = 1024
 
     def __post_init__(self) -> None:
-        """Refuse numbers that measure nothing."""
+        """Refuse settings with which nothing is measured."""
         for field in ("stripes", "batch_tokens"):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} must be at least 1")
@@ -67,7 +67,7 @@ class BitsPerByte(Evaluator):
             raise ValueError("stride must be at least 1")
 
     def evaluate(self, model: PreTrainedModel, vocabulary: Vocabulary, lines: Sequence[str]) -> dict[str, float]:
-        """Bits per byte of the lines, and what the tokenizer does to them.
+        """Bits per byte of the lines, and statistics of their tokenization.
 
         Args:
             model: The model.
@@ -99,7 +99,7 @@ class BitsPerByte(Evaluator):
     def line_bits(
         self, model: PreTrainedModel, vocabulary: Vocabulary, lines: Sequence[str]
     ) -> npt.NDArray[np.float64]:
-        """What the model needs for each line; their sum over their bytes is the figure.
+        """Bits for each line; their sum divided by the bytes is bits per byte.
 
         Args:
             model: The model.

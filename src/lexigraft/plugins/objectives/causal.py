@@ -1,4 +1,4 @@
-"""Causal language modelling; the logits are never held for more than a block of positions."""
+"""Causal language modeling, with the cross-entropy computed by blocks of positions to save memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Causal(Objective):
     """Predict every token from the ones before it.
 
-    The cross-entropy goes over blocks of positions, so that memory holds ``logits_per_block`` logits, not
+    The cross-entropy goes over blocks of positions, so that memory need is ``logits_per_block`` logits, not
     ``positions x vocabulary``.
 
     Source: Radford et al. 2018.
@@ -35,7 +35,7 @@ class Causal(Objective):
     logits_per_block: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a block of nothing."""
+        """Refuse an empty block."""
         if self.logits_per_block is not None and self.logits_per_block < 1:
             raise ValueError("logits_per_block must be at least 1")
 

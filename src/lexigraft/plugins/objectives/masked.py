@@ -1,4 +1,4 @@
-"""Masked language modelling; the head runs only where a token is to be guessed, and by blocks there."""
+"""Masked language modeling, with the head applied to the masked positions only, by blocks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Masked(Objective):
-    """Guess tokens that were hidden from the model.
+    """Predict tokens that are hidden from the model.
 
     A share of the tokens is chosen; most become the mask token, some a random token, the rest stay as they are.
     Special tokens are never chosen.
@@ -28,7 +28,7 @@ class Masked(Objective):
     Relations: span_corruption is the same idea for encoder-decoder models.
 
     Attributes:
-        mask_share: Share of the tokens to guess.
+        mask_share: Share of the tokens to predict.
         mask_token_share: Share of the chosen tokens that become the mask token.
         random_token_share: Share of the chosen tokens that become a random token.
         logits_per_block: How many logits are held at a time; by default what suits the device.
@@ -42,7 +42,7 @@ class Masked(Objective):
     logits_per_block: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse shares that are none, and a block of nothing."""
+        """Refuse impossible shares and an empty block."""
         if self.logits_per_block is not None and self.logits_per_block < 1:
             raise ValueError("logits_per_block must be at least 1")
         if not 0 < self.mask_share < 1:

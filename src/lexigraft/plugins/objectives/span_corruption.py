@@ -1,4 +1,4 @@
-"""T5's span corruption: spans give way to sentinels, and the decoder writes them."""
+"""T5's span corruption: spans are replaced by sentinels, and the decoder predicts them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpanCorruption(Objective):
-    """Write the spans that were left out of the input.
+    """Predict the spans that were left out of the input.
 
     Every sequence loses the same number of tokens in the same number of spans, at random places, so that no input and
     no target is padded. Targets are sentinel, span, sentinel, span, …, end.
@@ -38,7 +38,7 @@ class SpanCorruption(Objective):
     mean_span: float = 3.0
 
     def __post_init__(self) -> None:
-        """Refuse a density or length that leaves nothing."""
+        """Refuse a density or length that leaves no token."""
         if not 0 < self.density < 1:
             raise ValueError("density must lie between 0 and 1")
         if self.mean_span < 1:
@@ -86,7 +86,7 @@ def _ended(ids: torch.Tensor, vocabulary: Vocabulary) -> torch.Tensor:
 
 
 def _random_mask(rows: int, length: int, noise: int, spans: int, generator: torch.Generator) -> torch.Tensor:
-    """Which tokens are left out, ``(rows, length)``: kept and left-out stretches by turns, the first one kept."""
+    """Which tokens are left out, ``(rows, length)``: kept and left-out spans alternate, beginning with a kept one."""
     import torch
 
     out = _random_parts(rows, noise, spans, generator)

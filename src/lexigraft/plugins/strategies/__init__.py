@@ -1,1 +1,1 @@
-"""Initialisation strategies, one file each."""
+"""Initialization strategies, one file each."""

@@ -1,4 +1,4 @@
-"""Attention matching: new input rows are learned so that each segment of a text gets the attention that it got."""
+"""Attention matching: input rows trained to keep the attention between segments of a text."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _LINES_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class AttentionMatching(Strategy):
-    """Input rows are learned, with everything else frozen, so that segments of a text influence each other as before.
+    """Input rows are trained, with all else frozen, so that segments of a text attend to each other as before.
 
-    A text is read by the teacher (the source model with its own tokens) and by the student (the same body with the
-    target tokens: source rows for matched ones, learned rows for the new) and cut wherever both end a token. For the
+    The teacher (the source model with its own tokens) and the student (the same body with the target tokens: source
+    rows for matched ones, learned rows for the new) read the same text, which is cut wherever both end a token. For the
     last token of segment j and each head, ``I(i -> j) = sum over tokens t of segment i of attention(j, t) * value(t)``,
     special tokens being segments of their own; the loss is the mean of ``||I_student - I_teacher||^2`` over pairs of
     segments, heads and the first `layers` of the layers (a share; the rest is not computed). `match: aim_star`
@@ -77,20 +77,20 @@ class AttentionMatching(Strategy):
         return self.needs | named_needs(self.start)
 
     def plan(self, ctx: InitContext) -> Plan:
-        """Start, read texts both ways, learn from them."""
+        """Make the initial rows, tokenize texts both ways, train on them."""
         frozen = FrozenModel.of(ctx.resources.model(), ctx.source.size, ctx.device)
-        return _Lesson(self, ctx, frozen, StartingRows.of(self.start, ctx)).plan()
+        return _Training(self, ctx, frozen, StartingRows.of(self.start, ctx)).plan()
 
 
 class _Reading(NamedTuple):
-    """A text as one of the two reads it: ids, and the segment of each."""
+    """A text as the teacher or the student reads it: ids, and the segment of each."""
 
     ids: list[int]
     segments: list[int]
 
 
 class _Text(NamedTuple):
-    """A text as both read it."""
+    """A text as the teacher and the student read it."""
 
     teacher: _Reading
     student: _Reading
@@ -98,8 +98,8 @@ class _Text(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class _Lesson:
-    """One run."""
+class _Training:
+    """One training run."""
 
     settings: AttentionMatching
     ctx: InitContext
@@ -117,7 +117,7 @@ class _Lesson:
 
     @property
     def rows(self) -> Rows:
-        """The rows of every new target token; those that nobody asked for stay what they are."""
+        """The rows of every new target token; those that were not asked for are constant."""
         import torch
 
         fixed = {role: table.to(self.ctx.device) for role, table in self.start.rows.items()}
@@ -158,7 +158,7 @@ class _Lesson:
         return found[:most]
 
     def _read(self, lines: Sequence[str]) -> list[_Text]:
-        """The texts in which a token asked for occurs, each up to the last common cut that fits."""
+        """The texts that contain a token asked for, each up to the last common cut that fits."""
         source, target = (v.tokenizer.backend_tokenizer for v in (self.ctx.source, self.ctx.target))
         before, behind = frame(self.ctx.source)
         shift, room = len(before), self._room(len(before) + len(behind))

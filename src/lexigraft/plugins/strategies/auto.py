@@ -1,4 +1,4 @@
-"""The strategy that tries others and takes the one that a short adaptation favours."""
+"""Automatic choice among strategies by short trial adaptations."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Runs = Mapping[str, list[ProbeRun]]
 
 @dataclass(frozen=True)
 class Auto(Strategy):
-    """Tries each of some strategies for a few steps of adaptation and answers with the rows of the best.
+    """Tries several strategies with a few steps of adaptation each and returns the rows of the best one.
 
     Each candidate (a strategy, or a chain such as `focus,subword_mean`, with default fields) is grafted and adapted for
     `steps` steps with each of `seeds` seeds; the one that needs the fewest bits per byte on lines held out of the
     training text is taken, and its rows are what its own graft gives. The choice is noted with its gap to the
-    runner-up and half of the 95% interval over lines and seeds. Where the two cannot be told apart it says so and takes
-    the better mean all the same: between them little is at stake. Candidates whose needs nobody supplies, or that
-    cannot be grafted or adapted, are left out with a note. What the trials learn on counts as cost. A strategy is never
-    judged at step 0, where the best start and the best end often differ.
+    runner-up and half of the 95% interval over lines and seeds. Where that interval does not separate the two, the note
+    says so and the better mean is taken. Candidates whose needs are not supplied, or that cannot be grafted or adapted,
+    are left out with a note. The text that the trials train on counts as cost. No strategy is judged at step 0, because
+    the best start and the best end often differ.
 
-    Source: this project; the short adaptation as a yardstick follows Joshi et al. 2026 (BIL), who compare
-    initialisations by probes of 50 steps.
+    Source: this project; the short adaptation as a measure follows Joshi et al. 2026 (BIL), where
+    initializations are compared by probes of 50 steps.
     Needs: target text to try candidates on; the candidates' own needs where they are met.
     Relations: every other strategy is a candidate, but those that keep the poor model's body.
     """
@@ -63,7 +63,7 @@ class Auto(Strategy):
         return frozenset().union(*map(named_needs, self.candidates))
 
     def plan(self, ctx: InitContext) -> Plan:
-        """The plan of the candidate that does best; its own choice of rows, in the order asked."""
+        """The plan of the best candidate, for the rows asked for, in that order."""
         probe = ctx.resources.probe()
         able = self._able(ctx)
         if not len(ctx.target_ids):
@@ -90,7 +90,7 @@ class Auto(Strategy):
         return able
 
     def _runs(self, able: list[str], probe: Probe, ctx: InitContext) -> Runs:
-        """What every candidate measured, seed by seed; the seeds are drawn beside the context's generator."""
+        """The measurements of every candidate, one for each seed; seeds do not come from the context's generator."""
         import torch
 
         beside = torch.Generator()
@@ -118,7 +118,7 @@ class Auto(Strategy):
         return runs
 
     def _best(self, runs: Runs, ctx: InitContext) -> str:
-        """The candidate of the best mean, the earlier one of equals; noted with its gap to the runner-up."""
+        """The candidate with the best mean, the first of equal ones; a note gives its gap to the runner-up."""
         bits = {names: [run.bits for run in found] for names, found in runs.items()}
         sizes = next(iter(runs.values()))[0].bytes
         scores = {names: bits_per_byte(found, sizes) for names, found in bits.items()}

@@ -1,4 +1,4 @@
-"""Input rows of a known length, output rows weighted by characters."""
+"""BIL: norm-calibrated mean of the pieces for the input row, length-weighted mean for the output row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lexigraft.core.models.tables import Role
 
 @dataclass(frozen=True)
 class Bil(Strategy):
-    """The input row is the mean of the token's pieces at the usual norm of its script; the output row weighs by length.
+    """The input row is the mean of the pieces at the median norm of its script, the output row a length-weighted mean.
 
     Input: ``m = mean_i E[p_i]``, ``row = m * median_norm(script) / |m|``, where the median is over the source's text
     tokens of the same script. Output: ``sum_i len(p_i) U[p_i] / sum_i len(p_i)``, norm left as it is, since a long
@@ -29,7 +29,7 @@ class Bil(Strategy):
     name: ClassVar[str] = "bil"
 
     def plan(self, ctx: InitContext) -> Plan:
-        """Split each token; a rescaled mean in, a mean weighted by characters out."""
+        """Split each token; rescaled mean for the input, mean weighted by characters for the output."""
         pieces = pieces_of(ctx)
         mean = weighted_mix(pieces, uniform_weights)
         rows = combine(mean, ctx.table(Role.INPUT))

@@ -1,4 +1,4 @@
-"""Each new row is the mean of its pieces' rows, weighted by how long the pieces are."""
+"""Length-weighted mean of a token's pieces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lexigraft.core.methods.pieces import characters, pieces_of, weighted_mix
 class CharLength(Strategy):
     """Each new row is the mean of the source rows of its pieces, weighted by their numbers of characters.
 
-    ``row = sum_i len(p_i) E_source[p_i] / sum_i len(p_i)``: a long piece says more about the token than a letter does.
+    ``row = sum_i len(p_i) E_source[p_i] / sum_i len(p_i)``: a long piece describes the token better than a letter.
     ``len`` counts the characters that begin in the piece, at least one, without its word-start mark (the reference code
     counts the mark as well).
 

@@ -1,4 +1,4 @@
-"""CLP-Transfer: new rows as means of all shared tokens' rows, weighted by similarity in a donor's embedding space."""
+"""CLP-Transfer: similarity-weighted mean of all shared tokens' rows, with similarity in a donor's embedding space."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CANCELLED = 1e-3
 class Clp(Strategy):
     """Each new row is the mean of all shared tokens' rows, weighted by cosine in a donor's embedding space.
 
-    ``w = c / sum(c)``, ``c = cos(D_new, D_anchor)``, ``row = sum_a w_a E_source[twin(a)]``. The sum runs over every
+    ``w = c / sum(c)``, ``c = cos(D_new, D_anchor)``, ``row = sum_a w_a E_source[match(a)]``. The sum runs over every
     matched text token that has a donor row, as ``row = u (A^T E) / (u A^T 1)`` with u the new token's unit donor row
     and A the anchors': no array of new tokens times anchors. Cosines may be negative. Where they cancel (mean over root
-    mean square below 0.001, in any table) the weights mean nothing and the token stays uncovered. The output table is
-    mixed by the donor's head, or by its input table when the donor is tied; a head bias gets the anchors' mean.
+    mean square below 0.001, in any table) the weights are meaningless and the token stays uncovered. The output table
+    is mixed by the donor's head, or by its input table when the donor is tied; a head bias gets the anchors' mean.
 
     Source: Ostendorff & Rehm, "Efficient Language Model Training through Cross-Lingual and Progressive Transfer
     Learning", arXiv 2301.09626.
@@ -52,7 +52,7 @@ class Clp(Strategy):
 
         def rows_of(role: Role) -> torch.Tensor:
             queries, landmarks = unit_rows(donor.queries(role)).double(), donor.landmarks(role)
-            mixed = queries @ _products(landmarks, ctx.table(role)[donor.twins], ctx)
+            mixed = queries @ _products(landmarks, ctx.table(role)[donor.source_ids], ctx)
             return (mixed / (queries @ _total(landmarks))[:, None]).float()
 
         return rows_by_role(ctx, donor, rows_of, covered)
@@ -62,10 +62,10 @@ def _products(landmarks: torch.Tensor, rows: torch.Tensor, ctx: InitContext) -> 
     """``A^T E`` with A the unit landmarks, in double precision, by blocks of landmarks."""
     import torch
 
-    found = torch.zeros(landmarks.shape[1], rows.shape[1], dtype=torch.float64)
+    product = torch.zeros(landmarks.shape[1], rows.shape[1], dtype=torch.float64)
     for span in ctx.blocks(len(rows), 16 * (landmarks.shape[1] + rows.shape[1])):
-        found += unit_rows(landmarks[span]).double().T @ rows[span].double()
-    return found
+        product += unit_rows(landmarks[span]).double().T @ rows[span].double()
+    return product
 
 
 def _total(landmarks: torch.Tensor) -> torch.Tensor:
@@ -76,7 +76,7 @@ def _total(landmarks: torch.Tensor) -> torch.Tensor:
 
 
 def _cancelled(queries: torch.Tensor, landmarks: torch.Tensor, spread: torch.Tensor) -> npt.NDArray[np.bool_]:
-    """Whose cosines to all landmarks sum to next to nothing beside their size, ``(queries,)``; spread is ``A^T A``."""
+    """Which queries have cosines that cancel: a mean near 0 for their size, ``(queries,)``; spread is ``A^T A``."""
     q, count = unit_rows(queries).double(), len(landmarks)
     mean, squares = q @ _total(landmarks) / count, ((q @ spread) * q).sum(1) / count
     cancelled: npt.NDArray[np.bool_] = (mean.abs() <= CANCELLED * squares.clamp_min(0).sqrt()).numpy()

@@ -1,4 +1,4 @@
-"""CLP+: new rows as sparse mixtures of the shared tokens' rows, by similarity in a donor's embedding space."""
+"""CLP+: sparse mixture of the shared tokens' rows, with similarity in a donor's embedding space."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lexigraft.core.models.tables import Role
 class ClpPlus(Strategy):
     """Each new row is a sparsemax mixture of the shared tokens' rows, by similarity in a donor's embedding space.
 
-    ``w = sparsemax(cos(D_new, D_anchor) / temperature)``, ``row = sum_a w_a E_source[twin(a)]``. The output table and
+    ``w = sparsemax(cos(D_new, D_anchor) / temperature)``, ``row = sum_a w_a E_source[match(a)]``. The output table and
     the head bias are mixed by the donor's head, or by its input table when the donor is tied.
 
     Source: Yamaguchi et al., "An Empirical Study on Cross-lingual Vocabulary Adaptation for Efficient Language Model
@@ -45,7 +45,7 @@ class ClpPlus(Strategy):
             return sparse_mix(
                 donor.queries(role),
                 donor.landmarks(role),
-                donor.twins,
+                donor.source_ids,
                 temperature=self.temperature,
                 budget=ctx.memory_budget,
             )

@@ -1,4 +1,4 @@
-"""Constrained word2vec: new rows inside the convex hull of the source rows, placed by the company that tokens keep."""
+"""Constrained word2vec: convex mixture of source rows, with weights trained by skip-gram on target text."""
 
 from __future__ import annotations
 
@@ -40,35 +40,35 @@ Ids = npt.NDArray[np.int64]
 class ConstrainedWord2vec(Strategy):
     """Each new row is a convex mixture of source rows; word2vec on target text learns the weights.
 
-    ``W_new = softmax(A) W_source``, W_source frozen: whatever A is, rows stay inside the hull of the source rows, so
+    ``W_new = softmax(A) W_source``, W_source frozen: for any A, rows stay inside the convex hull of the source rows, so
     that no new token can outscore all old ones. Skip-gram with negative sampling runs over target text as the target
-    tokenizer cuts it; tokens shared with the source stand there with their source rows. With one table the scores are
+    tokenizer splits it; tokens shared with the source keep their source rows. With one table the scores are
     ``W_c . W_o``; untied models learn a second A for the head, ``W_c . V_o``, and a head bias follows the head's
-    mixture. Pairs are counted once and the noise is taken in expectation; a step is the pairs of a block of centres.
+    mixture. Pairs are counted once and the noise is taken in expectation; a step is the pairs of a block of centers.
 
     `support: candidates`, the default, gives each token a softmax over the source rows that `start` mixes for it and
     over the few along which the loss falls fastest from there, found in one pass over the source table (the first step
     of Frank & Wolfe 1956). `support: full` is the paper's, a softmax over every source row with A = A1 A2 of inner
     dimension `rank`: each step weighs every source row for every new token, hours of work where the other takes
-    minutes. The paper's text is code-mixed by means of parallel sentences; here the shared tokens tie new to old.
-    Frequent tokens are thinned out by their share of the text (Mikolov et al. 2013, equation 5; the authors' RoBERTa
-    code has raw counts there). Tokens that `start` does not mix and the text does not hold stay uncovered.
+    minutes. The paper's text is code-mixed by means of parallel sentences; here the shared tokens link new tokens to
+    old ones. Frequent tokens are sub-sampled by their share of the text (Mikolov et al. 2013, equation 5; the authors'
+    RoBERTa code has raw counts there). Tokens that `start` does not mix and the text does not contain stay uncovered.
 
     Source: Mundra et al., "An Empirical Comparison of Vocabulary Expansion and Initialization Approaches for Language
     Models", CoNLL 2024 (arXiv 2407.05841).
     Needs: target text, and what `start` needs.
-    Relations: `focus` and `subword_mean` mix without learning; `learned_mixture` learns from the language model's loss.
+    Relations: `focus` and `subword_mean` mix without learning; `learned_mixture` uses the language model's loss.
 
     Attributes:
-        start: Strategy, or several by commas, whose mixtures the tokens begin with.
+        start: Strategy, or several by commas, whose mixtures are the initial weights.
         support: Which source rows a token may use.
         candidates: How many source rows the text adds for each token.
-        candidate_share: The part of a token's weight that they begin with.
+        candidate_share: The part of a token's initial weight that they get.
         rank: Inner dimension of A where the support is full.
         window: Reach to each side, in tokens.
         negatives: Noise tokens for each pair, drawn by occurrences to the power of 0.75.
-        subsampling: Share of the text above which a token is thinned out; 0 keeps everything.
-        epochs: How often the text is gone through.
+        subsampling: Share of the text above which a token is sub-sampled; 0 keeps everything.
+        epochs: Passes over the text.
         centres: Tokens whose pairs make one step.
         learning_rate: Adam's.
     """
@@ -109,16 +109,16 @@ class ConstrainedWord2vec(Strategy):
         asked = np.unique(ctx.target_ids)
         if not len(asked):
             return Mix.from_rows([])
-        began = build_rows(named_chain(self.start), ctx)
-        task = self._task(ctx, [began.tables[role] for role in (Role.INPUT, Role.OUTPUT) if role in ctx.roles])
+        initial = build_rows(named_chain(self.start), ctx)
+        task = self._task(ctx, [initial.tables[role] for role in (Role.INPUT, Role.OUTPUT) if role in ctx.roles])
         before, downhill = task.gradients(task.centres)
-        own = convex_part(began.provenance.mix.take(asked))
+        own = convex_part(initial.provenance.mix.take(asked))
         met = task.pairs.totals[asked] > 0
         covered = met | (own.covered & (self.support == "candidates"))
         ids = asked[covered]
         hulls = [
-            self._hull(ctx, role, slope[torch.from_numpy(ids)], own.take(np.flatnonzero(covered)), met[covered])
-            for role, slope in zip((Role.INPUT, Role.OUTPUT), downhill, strict=False)
+            self._hull(ctx, role, gradient[torch.from_numpy(ids)], own.take(np.flatnonzero(covered)), met[covered])
+            for role, gradient in zip((Role.INPUT, Role.OUTPUT), downhill, strict=False)
         ]
         if len(ids):
             self._learn(ctx, task, hulls, ids)
@@ -143,7 +143,7 @@ class ConstrainedWord2vec(Strategy):
     def _hull(
         self, ctx: InitContext, role: Role, gradients: torch.Tensor, own: Mix, met: npt.NDArray[np.bool_]
     ) -> Hull:
-        """The weights of some rows in one table, where learning begins."""
+        """The initial weights of some rows in one table."""
         table = aligned(ctx.table(role)[: ctx.source.size])
         usable = np.flatnonzero(mixable(ctx.source))
         if self.support == "full":
@@ -159,7 +159,7 @@ class ConstrainedWord2vec(Strategy):
         import torch
 
         places = torch.from_numpy(ids)
-        optimiser = torch.optim.Adam([p for hull in hulls for p in hull.parameters], lr=self.learning_rate)
+        optimizer = torch.optim.Adam([p for hull in hulls for p in hull.parameters], lr=self.learning_rate)
         steps = list(self._steps(task.centres, ctx.generator))
         reported = time.monotonic()
         for step, block in enumerate([*steps, None]):
@@ -172,10 +172,10 @@ class ConstrainedWord2vec(Strategy):
             if time.monotonic() - reported > SECONDS_BETWEEN_REPORTS:
                 reported = time.monotonic()
                 ctx.logger.info("%s: step %d of %d, %.4f nats a pair", self.name, step + 1, len(steps), loss)
-            optimiser.zero_grad()
-            for made, slope in zip(rows, gradients, strict=True):
-                made.backward(slope[places])
-            optimiser.step()
+            optimizer.zero_grad()
+            for trained, gradient in zip(rows, gradients, strict=True):
+                trained.backward(gradient[places])
+            optimizer.step()
 
     def _steps(self, centres: Ids, generator: torch.Generator) -> Iterator[Ids]:
         import torch
@@ -186,7 +186,7 @@ class ConstrainedWord2vec(Strategy):
                 yield order[start : start + self.centres]
 
     def _plan(self, ctx: InitContext, hulls: Sequence[Hull], at: Ids) -> Plan:
-        """The rows at some places of the hulls, uncovered where the place is -1."""
+        """The rows at some positions of the hulls, uncovered where the position is -1."""
         import torch
 
         input_mix, output_mix = hulls[0], hulls[-1]

@@ -1,4 +1,4 @@
-"""FOCUS: new rows as sparse mixtures of the shared tokens' rows."""
+"""FOCUS: sparse mixture of the shared tokens' rows, with similarity in a static vector space."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lexigraft.core.methods.mixtures import empty_mix, scatter_rows, sparse_mix
 class Focus(Strategy):
     """Each new row is a sparsemax mixture of the shared tokens' rows, by similarity in a static vector space.
 
-    ``w = sparsemax(cos(v_new, v_anchor) / temperature)``, ``row = sum_a w_a E_source[twin(a)]``; anchors are the
+    ``w = sparsemax(cos(v_new, v_anchor) / temperature)``, ``row = sum_a w_a E_source[match(a)]``; anchors are the
     matched tokens that have a vector. New tokens without a vector stay uncovered. Overlap is decided on bytes, not on
     decoded text, so fragments of characters never collide as U+FFFD (where this differs from the reference code, it
     follows the paper). `weights: entmax15` is a softer alternative of this project. Token-level, word-level and extend
@@ -43,15 +43,15 @@ class Focus(Strategy):
         matched = ctx.alignment.matched
         text = ctx.target.surfaces.is_text[matched]
         anchors = matched[text & static.present[matched]]
-        at = static.present[ctx.target_ids]
-        if not len(anchors) or not at.any():
+        mask = static.present[ctx.target_ids]
+        if not len(anchors) or not mask.any():
             return empty_mix(len(ctx.target_ids))
-        found = sparse_mix(
-            static.vectors[ctx.target_ids[at]],
+        mixed = sparse_mix(
+            static.vectors[ctx.target_ids[mask]],
             static.vectors[anchors],
             ctx.alignment.source_ids[anchors],
             temperature=self.temperature,
             weights=self.weights,
             budget=ctx.memory_budget,
         )
-        return scatter_rows(found, at)
+        return scatter_rows(mixed, mask)

@@ -1,4 +1,4 @@
-"""What transformers does by itself when tokens are added."""
+"""Mean resizing of transformers: the rows that `resize_token_embeddings` makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The no-swap control: source model and tokenizer as they are."""
+"""No-swap control: the source model with its own tokenizer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Keep(Strategy):
 
     Source: the control of Dobler & de Melo, "Language Adaptation on a Tight Academic Compute Budget", 2024.
     Needs: nothing.
-    Relations: says whether a new vocabulary is worth it at all.
+    Relations: shows whether a new vocabulary helps at all.
     """
 
     name: ClassVar[str] = "keep"
@@ -23,5 +23,5 @@ class Keep(Strategy):
     keeps_tokenizer: ClassVar[bool] = True
 
     def plan(self, ctx: InitContext) -> Plan:
-        """Nothing is new when the tokenizer stays; nothing is covered."""
+        """No token is new when the tokenizer stays, so no row is covered."""
         return Mix.from_rows([([], [])] * len(ctx.target_ids))

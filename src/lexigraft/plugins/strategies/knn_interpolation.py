@@ -1,4 +1,4 @@
-"""Nearest-neighbour interpolation: new rows from the shared tokens that lie nearest in a donor's space."""
+"""Nearest-neighbor interpolation: mixture of the k shared tokens nearest in a donor's space."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class KnnInterpolation(Strategy):
     """Each new row is interpolated between the k shared tokens whose donor rows lie nearest to its own.
 
-    ``row = sum_a w_a E_source[twin(a)]`` over the k nearest anchors in the donor's table. `weights: distance` is
-    ``1 / d`` normalised (with the cosine metric the cosine itself, none below 0): convex. `barycentric` is the closest
-    affine combination of the neighbours' donor rows (sum 1), `least_squares` the closest linear one; of several the
+    ``row = sum_a w_a E_source[match(a)]`` over the k nearest anchors in the donor's table. `weights: distance` is
+    ``1 / d`` normalized (with the cosine metric the cosine itself, none below 0): convex. `barycentric` is the closest
+    affine combination of the neighbors' donor rows (sum 1), `least_squares` the closest linear one; of several the
     shortest. The output table is interpolated in the donor's head, or in its input table when the donor is tied. A head
     bias follows convex weights and gets the anchors' mean otherwise.
 
@@ -54,15 +54,15 @@ class KnnInterpolation(Strategy):
             queries, landmarks = donor.queries(role), donor.landmarks(role)
             search = nearest_points if self.metric == "euclidean" else nearest
             scores, found = search(queries, landmarks, k, ctx.memory_budget)
-            twins = donor.twins[found.numpy()].astype(np.int32)
+            sources = donor.source_ids[found.numpy()].astype(np.int32)
             if self.weights == "distance":
                 shares = self._shares(scores).numpy()
                 counts = (shares > 0).sum(1).cumsum()
-                return Mix(np.concatenate([np.zeros(1, np.int64), counts]), twins[shares > 0], shares[shares > 0])
+                return Mix(np.concatenate([np.zeros(1, np.int64), counts]), sources[shares > 0], shares[shares > 0])
             pointers = np.arange(len(queries) + 1, dtype=np.int64) * k
             ids, affine = found.numpy().reshape(-1), self.weights == "barycentric"
             fitted = fit_each(queries, landmarks, pointers, ids, affine=affine, budget=ctx.memory_budget)
-            return Mix(pointers, twins.reshape(-1), fitted)
+            return Mix(pointers, sources.reshape(-1), fitted)
 
         return mix_by_role(ctx, donor, mix_of, convex=self.weights == "distance")
 
@@ -71,7 +71,7 @@ class KnnInterpolation(Strategy):
         import torch
 
         if self.metric == "euclidean":
-            # Relative to the nearest, so that nothing overflows; an anchor at the very place takes all.
+            # Relative to the nearest, so that nothing overflows; an anchor at distance 0 gets the whole weight.
             nearest_one = scores[:, :1]
             raw = torch.where(nearest_one > 0, nearest_one / scores, (scores == 0).float())
         else:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 class LandmarkMap(Strategy):
     """Each new row is its donor row under one linear map into the source's space, fitted on shared tokens.
 
-    ``row = (D_new - mean_D) W + mean_E``, W fitted on pairs ``(D_anchor, E_source[twin(anchor)])``, separately for the
+    ``row = (D_new - mean_D) W + mean_E``, W fitted on pairs ``(D_anchor, E_source[match(anchor)])``, separately for the
     input and the output table (in the donor's head, or its input table when the donor is tied). `procrustes`: the
     closest orthogonal map; `pca`: both sides first turned to their first ``q = min(widths)`` principal axes, so that
     the wider side is cut to where it varies most; `ridge`: least squares with a penalty relative to the mean variance;
     `least_squares`: none. `scaling: standard` divides every dimension of both sides by its deviation over the anchors,
-    then each side by its mean length, and undoes that in the source's units; `centre` only centres. `max_anchors` draws
+    then each side by its mean length, and undoes that in the source's units; `centre` only centers. `max_anchors` draws
     that many at random (0: all). A head bias gets the anchors' mean.
 
     Source: Moroni et al., "Optimizing LLMs for Italian: Reducing Token Fertility and Enhancing Efficiency Through
@@ -49,7 +49,7 @@ class LandmarkMap(Strategy):
             raise ValueError("penalty and max_anchors must not be negative")
 
     def plan(self, ctx: InitContext) -> Plan:
-        """Fit the maps and send every row asked for that has a donor row through them."""
+        """Fit the maps and apply them to every row asked for that has a donor row."""
         import torch
 
         donor = DonorRows.of(ctx)
@@ -58,7 +58,7 @@ class LandmarkMap(Strategy):
             chosen = torch.randperm(len(chosen), generator=ctx.generator)[: self.max_anchors].sort().values
 
         def rows_of(role: Role) -> torch.Tensor:
-            pairs = donor.landmarks(role)[chosen], ctx.table(role)[donor.twins[chosen.numpy()]]
+            pairs = donor.landmarks(role)[chosen], ctx.table(role)[donor.source_ids[chosen.numpy()]]
             return self._mapped(donor.queries(role), *pairs)
 
         # Fewer than two pairs have no directions to match.
@@ -78,7 +78,7 @@ class LandmarkMap(Strategy):
 
 
 def _standard(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The units and the origin in which every dimension has deviation 1, and rows have mean length 1."""
+    """The scale and origin with which every dimension has deviation 1 and rows have mean length 1."""
     origin, deviation = x.mean(0), x.std(0, correction=0)
     unit = deviation.where(deviation > 0, 1)
     return unit * ((x - origin) / unit).norm(dim=1).mean(), origin

@@ -1,4 +1,4 @@
-"""Learned mixture: the weights over source rows are trained on the language model's own loss, the body frozen."""
+"""Learned mixture (VocADT): weights over source rows trained on the language model's loss with a frozen body."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ Sequences = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class LearnedMixture(Strategy):
-    """Each new row is a combination of source rows whose weights minimise the language model's loss on target text.
+    """Each new row is a combination of source rows whose weights minimize the language model's loss on target text.
 
     ``E_new = A E_source`` and, in untied models, ``U_new = A' U_source`` (the head bias follows A'); A and A' are
-    trained by the model's own objective on text that the target tokenizer cut, everything else is frozen. They begin as
-    the mixtures of `start` and are not bound to stay convex, as in the paper. There A is a full matrix, target by
-    source, of more weights than the tables have numbers; here a token combines the source rows that `start` mixes for
+    trained by the model's own objective on text that the target tokenizer split, everything else is frozen. They begin
+    as the mixtures of `start` and need not stay convex, as in the paper. There A is a full matrix, target by
+    source, with more weights than the tables have numbers; here a token combines the source rows that `start` mixes for
     it and the `candidates` along which the loss changes fastest, found from the gradient over the first
-    `candidate_steps` batches; those begin with weight 0. Matched tokens keep their copied rows (the paper lets them
-    move and adds a loss that holds them). Adam, warm-up over a tenth of the steps, then linearly to 0. Tokens that
-    `start` does not mix stay uncovered, tokens that the text does not hold keep the mixture of `start`.
+    `candidate_steps` batches; those begin with weight 0. Matched tokens keep their copied rows (the paper trains
+    them and adds a loss that keeps them close). Adam, warm-up over a tenth of the steps, then linearly to 0. Tokens
+    that `start` does not mix stay uncovered, tokens that the text does not contain keep the mixture of `start`.
 
     Source: Han et al., "Adapters for Altering LLM Vocabularies: What Languages Benefit the Most?" (VocADT), ICLR 2025
     (arXiv 2410.09644).
     Needs: the source model and target text, and what `start` needs.
-    Relations: `constrained_word2vec` learns convex weights from the company of tokens, without the model;
-    `token_distillation` learns rows, not weights, from what the model reads in the pieces.
+    Relations: `constrained_word2vec` learns convex weights from co-occurrences, without the model;
+    `token_distillation` learns rows, not weights, from the model's hidden states on the pieces.
 
     Attributes:
-        start: Strategy, or several by commas, whose mixtures the tokens begin with.
+        start: Strategy, or several by commas, whose mixtures are the initial weights.
         candidates: How many source rows the gradient adds for each token.
         candidate_steps: Batches whose gradient chooses them.
-        max_steps: Batches to learn from, at most.
-        epochs: How often the text is gone through, at most.
+        max_steps: Batches to train on, at most.
+        epochs: Passes over the text, at most.
         batch_size: Sequences in a batch.
         sequence_length: Tokens in a sequence.
         learning_rate: Adam's, at its highest.
@@ -86,10 +86,10 @@ class LearnedMixture(Strategy):
         return self.needs | named_needs(self.start)
 
     def plan(self, ctx: InitContext) -> Plan:
-        """Start, choose supports, learn the weights."""
-        began = build_rows(named_chain(self.start), ctx)
+        """Make the initial mixtures, choose supports, train the weights."""
+        initial = build_rows(named_chain(self.start), ctx)
         asked = np.unique(ctx.target_ids)
-        own = began.provenance.mix.take(asked)
+        own = initial.provenance.mix.take(asked)
         ids, own = asked[own.covered], own.take(np.flatnonzero(own.covered))
         if len(ids) < len(asked):
             ctx.journal.note(
@@ -99,20 +99,20 @@ class LearnedMixture(Strategy):
         at = np.where(np.isin(ctx.target_ids, ids), np.searchsorted(ids, ctx.target_ids), -1)
         if not len(ids) or not self.max_steps:
             return own.take(at)
-        lesson = _Lesson.of(self, ctx, began, ids, own)
-        lesson.learn()
-        return {role: weights.mix().take(at) for role, weights in lesson.by_role.items()}
+        training = _Training.of(self, ctx, initial, ids, own)
+        training.learn()
+        return {role: weights.mix().take(at) for role, weights in training.by_role.items()}
 
 
 @dataclass(frozen=True, eq=False)
-class _Lesson:
-    """One run.
+class _Training:
+    """One training run.
 
     Attributes:
-        settings: How to learn.
+        settings: How to train.
         ctx: Whose rows are asked for.
         model: The grafted model.
-        sequences: Text to learn from, ``(sequences, length)``.
+        sequences: Text to train on, ``(sequences, length)``.
         ids: Target ids of the rows that are learned, ascending.
         by_role: Their weights; one object for the roles that share them.
     """
@@ -125,45 +125,45 @@ class _Lesson:
     by_role: dict[Role, FreeWeights]
 
     @classmethod
-    def of(cls, settings: LearnedMixture, ctx: InitContext, began: Rows, ids: Ids, own: Mix) -> _Lesson:
-        """Graft the model, read the text, choose which source rows each token may use."""
-        model = TargetLanguageModel.of(ctx.resources.model(), began, ctx.source, ctx.target, ctx.device)
-        lesson = cls(
+    def of(cls, settings: LearnedMixture, ctx: InitContext, initial: Rows, ids: Ids, own: Mix) -> _Training:
+        """Graft the model, tokenize the text, choose the source rows that each token may use."""
+        model = TargetLanguageModel.of(ctx.resources.model(), initial, ctx.source, ctx.target, ctx.device)
+        training = cls(
             settings, ctx, model, model.packed(ctx.resources.training().lines, settings.sequence_length), ids, {}
         )
-        gradients = lesson._first_slopes() if settings.candidates else {}
+        gradients = training._first_gradients() if settings.candidates else {}
         head = Role.OUTPUT if Role.OUTPUT in ctx.roles else Role.INPUT
         for role in (r for r in (Role.INPUT, Role.OUTPUT) if r in ctx.roles):
-            lesson.by_role[role] = lesson._weights(role, own, gradients.get(role))
+            training.by_role[role] = training._weights(role, own, gradients.get(role))
         if Role.BIAS in ctx.roles:
-            lesson.by_role[Role.BIAS] = lesson.by_role[head]
-        return lesson
+            training.by_role[Role.BIAS] = training.by_role[head]
+        return training
 
     @property
     def steps(self) -> int:
-        """How many batches are learned from."""
+        """How many batches are trained on."""
         own = self.settings
         return planned_steps(len(self.sequences), own.batch_size, own.epochs, own.max_steps)
 
     def _batches(self, steps: int) -> list[list[Sequences]]:
         return list(batches(list(self.sequences), self.settings.batch_size, steps, self.ctx.generator))
 
-    def _slopes(
+    def _gradients(
         self, batch: Sequence[Sequences], generator: torch.Generator
     ) -> tuple[torch.Tensor, dict[Role, torch.Tensor]]:
         self.ctx.journal.spend(sum(map(len, batch)))
         return self.model.gradients(batch, generator)
 
-    def _first_slopes(self) -> dict[Role, torch.Tensor]:
-        """The gradient of the learned rows where learning begins, summed over a few batches."""
+    def _first_gradients(self) -> dict[Role, torch.Tensor]:
+        """The gradient of the initial rows, summed over a few batches."""
         import torch
 
         places = torch.from_numpy(self.ids)
         total: dict[Role, torch.Tensor] = {}
         for batch in self._batches(min(self.settings.candidate_steps, self.steps)):
-            _, gradients = self._slopes(batch, self.ctx.generator)
-            for role, slope in gradients.items():
-                total[role] = total.get(role, 0) + slope.cpu()[places]
+            _, gradients = self._gradients(batch, self.ctx.generator)
+            for role, gradient in gradients.items():
+                total[role] = total.get(role, 0) + gradient.cpu()[places]
         return total
 
     def _weights(self, role: Role, own: Mix, gradients: torch.Tensor | None) -> FreeWeights:
@@ -205,7 +205,7 @@ class _Lesson:
     def _measure(self, batch: Sequence[Sequences], noise: torch.Tensor) -> float:
         import torch
 
-        loss, _ = self._slopes(batch, torch.Generator().set_state(noise))
+        loss, _ = self._gradients(batch, torch.Generator().set_state(noise))
         return float(loss)
 
     def _rows(self) -> dict[Role, torch.Tensor]:
@@ -221,6 +221,6 @@ class _Lesson:
         places = torch.from_numpy(self.ids)
         rows = self._rows()
         self.model.put(places, rows)
-        loss, gradients = self._slopes(batch, self.ctx.generator)
+        loss, gradients = self._gradients(batch, self.ctx.generator)
         pull = torch.stack([(made * gradients[role].cpu()[places]).sum() for role, made in rows.items()]).sum()
         return loss.cpu() + pull - pull.detach()

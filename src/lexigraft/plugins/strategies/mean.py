@@ -1,4 +1,4 @@
-"""Every new row is the mean of all source rows."""
+"""Mean of all source rows."""
 
 from __future__ import annotations
 

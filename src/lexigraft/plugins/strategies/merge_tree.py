@@ -1,4 +1,4 @@
-"""Each new row is the mean of the two tokens that the target tokenizer merges into it, and so on down."""
+"""Merge tree: recursive mean of a token's parents in the target tokenizer's merges."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lexigraft.core.tokenization.bpe_merges import shares_of_leaves
 class MergeTree(Strategy):
     """Each new row is the mean of its two parents in the target tokenizer's merges, recursively.
 
-    ``row(t) = mean over merges (a, b) of t of (row(a) + row(b)) / 2``, down to tokens with a source twin, which are
-    the twin's row: parts that were merged late weigh more than in a flat mean. A merge of which one parent cannot be
-    made does not count. A token that no merge makes (Unigram, WordPiece, added tokens) takes all splits into two tokens
+    ``row(t) = mean over merges (a, b) of t of (row(a) + row(b)) / 2``, down to tokens that match a source token,
+    which have its row: parts that were merged late weigh more than in a flat mean. A merge with a parent that has no
+    row does not count. A token that no merge makes (Unigram, WordPiece, added tokens) takes all splits into two tokens
     of the target vocabulary for merges, or its partitions into the fewest where there is none, word start kept (this
     project's extension; the paper has BPE only). The weights are over source rows, so every table gets its own rows;
     the reference code mixes input rows into an untied head.
@@ -24,7 +24,7 @@ class MergeTree(Strategy):
     Source: Yamaguchi et al., "How can we effectively expand the vocabulary of LLMs with 0.01GB of target language
     text?", Computational Linguistics, 2026 ("Merge").
     Needs: nothing.
-    Relations: `subword_mean` asks the source tokenizer for the pieces and weighs them alike.
+    Relations: `subword_mean` takes the pieces of the source tokenizer with equal weights.
     """
 
     name: ClassVar[str] = "merge_tree"

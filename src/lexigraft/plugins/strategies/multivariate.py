@@ -1,4 +1,4 @@
-"""Rows from one normal with the covariance of all source rows."""
+"""Multivariate normal: random rows with the mean and covariance of the source rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Multivariate(Strategy):
     Source: Hewitt, "Initializing new word embeddings for pretrained language models", 2021; the baseline of Mundra et
     al., CoNLL 2024.
     Needs: nothing.
-    Relations: `random` draws each dimension by itself; `mean` is its centre; mergekit's `john_hewitt` is
+    Relations: `random` draws each dimension by itself; `mean` is its center; mergekit's `john_hewitt` is
     `covariance: full`.
     """
 

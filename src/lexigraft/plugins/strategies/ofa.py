@@ -1,4 +1,4 @@
-"""OFA: shared rows copied, new rows mixed from the nearest source tokens in one space of many languages' words."""
+"""OFA: softmax mixture of the nearest source tokens in one multilingual word space, optionally factorized."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from lexigraft.core.models.tables import Role
 
 @dataclass(frozen=True)
 class Ofa(Strategy):
-    """New rows are softmax mixtures of the k nearest source tokens; shared tokens are copied; tables may be factorised.
+    """New rows are softmax mixtures of the k nearest source tokens; shared tokens are copied; tables may be factorized.
 
     ``row = sum_{s in top-k} w_s E_source[s]``, ``w = softmax(cos(u_t, u_s) / temperature)``, with u the plain mean of
-    the vectors of all words that hold the token, also capitalised, in one multilingual space (two spaces with `align:
-    dictionary`). `rank: r` is the factorised option: with the singular value decomposition ``E_source = U S V^T``, all
-    of this happens on the coordinates ``F = U[:, :r]``, and every row, shared ones too, is ``f P`` with the primitives
-    ``P = S[:r] V[:, :r]^T``; head tables are factorised by themselves when they are not tied. The graft is a model that
-    plain transformers loads, with dense tables; `factorize` of `lexigraft.core.models.factorized` then takes their rows
-    apart again, into a model that stores coordinates and primitives alone. Only special tokens and rows that nobody
-    covers have full rank in the dense model, and only they change a little there.
+    the vectors of all words that contain the token, also capitalized, in one multilingual space (two spaces with
+    `align: dictionary`). `rank: r` is the factorized option: with the singular value decomposition ``E_source = U S
+    V^T``, all of this happens on the coordinates ``F = U[:, :r]``, and every row, shared ones too, is ``f P`` with the
+    primitives ``P = S[:r] V[:, :r]^T``; head tables are factorized by themselves when they are not tied. The graft is a
+    model that plain transformers loads, with dense tables; `factorize` of `lexigraft.core.models.factorized` then takes
+    their rows apart again, into a model that stores coordinates and primitives alone. Only special tokens and uncovered
+    rows have full rank in the dense model, and only they change a little there.
 
     Source: Liu et al., "OFA: A Framework of Initializing Unseen Subword Embeddings for Efficient Large-scale
     Multilingual Continued Pretraining", Findings of NAACL 2024, section 3.
@@ -65,10 +65,10 @@ class Ofa(Strategy):
         )
         source, target = in_one_space(ours, theirs, words, pairs, ctx.journal)
         new = ctx.alignment.source_ids[ctx.target_ids] < 0
-        at = theirs.present[ctx.target_ids] & new
+        mask = theirs.present[ctx.target_ids] & new
         return nearest_mix(
             target[ctx.target_ids],
-            at,
+            mask,
             source,
             ours.present,
             k=self.k,
@@ -78,8 +78,8 @@ class Ofa(Strategy):
 
     def _factorized(self, new: Mix, ctx: InitContext) -> Mapping[Role, Mix | Dense]:
         """Rows of every table on the leading singular directions of its source table; the bias has none."""
-        twins = ctx.alignment.source_ids[ctx.target_ids]
-        pairs = ((new.row(n) if twin < 0 else ([twin], [1.0])) for n, twin in enumerate(twins.tolist()))
+        matches = ctx.alignment.source_ids[ctx.target_ids]
+        pairs = ((new.row(n) if match < 0 else ([match], [1.0])) for n, match in enumerate(matches.tolist()))
         mix = Mix.from_rows((list(ids), list(weights)) for ids, weights in pairs)
         plans: dict[Role, Mix | Dense] = {}
         for role in sorted(ctx.roles):

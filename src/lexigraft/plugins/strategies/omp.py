@@ -1,4 +1,4 @@
-"""OMP: each new row as a least-squares combination of few shared tokens, chosen greedily in a donor's space."""
+"""OMP: orthogonal matching pursuit of the donor row over shared tokens."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from lexigraft.core.models.tables import Role
 class Omp(Strategy):
     """Each donor row is written as a combination of at most k shared tokens' donor rows, and rebuilt in the source.
 
-    ``a_t = argmax |<r, D_a>|``, ``c = argmin ||D_new - sum_j c_j D_j||``, ``row = sum_j c_j E_source[twin(j)]``:
-    orthogonal matching pursuit over the matched text tokens that have a donor row, atoms not normalised, coefficients
+    ``a_t = argmax |<r, D_a>|``, ``c = argmin ||D_new - sum_j c_j D_j||``, ``row = sum_j c_j E_source[match(j)]``:
+    orthogonal matching pursuit over the matched text tokens that have a donor row, atoms not normalized, coefficients
     by least squares. Input and output tables are pursued independently, the output table in the donor's head, or in its
     input table when the donor is tied. Coefficients may be negative and need not sum to 1, so a head bias gets the
     anchors' mean. Published settings of k are 8, 32 and 64.
@@ -40,14 +40,14 @@ class Omp(Strategy):
             raise ValueError("k must be at least 1")
 
     def plan(self, ctx: InitContext) -> Plan:
-        """Pursue every row asked for that has a donor row; one Mix for each side of the model."""
+        """Matching pursuit of every row asked for that has a donor row; one Mix for each side of the model."""
         donor = DonorRows.of(ctx)
 
         def mix_of(role: Role) -> Mix:
             found = pursue(donor.queries(role), donor.landmarks(role), self.k, budget=ctx.memory_budget)
             taken = found.atoms.numpy() >= 0
             pointers = np.concatenate([np.zeros(1, np.int64), taken.sum(1).cumsum()])
-            ids = donor.twins[found.atoms.numpy()[taken]].astype(np.int32)
+            ids = donor.source_ids[found.atoms.numpy()[taken]].astype(np.int32)
             return Mix(pointers, ids, found.coefficients.numpy()[taken])
 
         return mix_by_role(ctx, donor, mix_of, convex=False)

@@ -1,4 +1,4 @@
-"""The known answer of a cloned language."""
+"""Oracle: the known answer of a cloned language."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from lexigraft.core.grafting.strategy import InitContext, Strategy
 from lexigraft.core.methods.mixtures import shares
 
 CAPITALISED = 0.05
-"""How often a word is taken to stand with a capital; it matters only for tokens that both forms share."""
+"""Assumed share of a word's occurrences with a capital; it matters only for tokens that both forms share."""
 
 
 @dataclass(frozen=True)
 class Oracle(Strategy):
-    """On a cloned language, each new row is the mean of the source rows of exactly the words that the token renames.
+    """On a cloned language, each new row is the mean of the source rows of the words that the token renames.
 
     A token that is a whole word gets the mean of its source word's pieces; a token inside several words gets their
     means weighted by how often each word occurs. Only a cloned language has these links.
 
     Source: this project's known-answer test.
     Needs: the true word links of a cloned language.
-    Relations: the upper mark of the recovered share; `random` is the lower one.
+    Relations: the 100% point of the recovered share; `random` is the 0% point.
     """
 
     name: ClassVar[str] = "oracle"
@@ -32,7 +32,7 @@ class Oracle(Strategy):
     convex: ClassVar[bool] = True
 
     def plan(self, ctx: InitContext) -> Plan:
-        """Count, over all links, which source pieces stand behind each target token."""
+        """Count, over all links, the source pieces that correspond to each target token."""
         links = ctx.resources.gold_links()
         behind: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
         for (source_word, target_word), count in zip(links.pairs, links.weights or [1.0] * len(links), strict=True):

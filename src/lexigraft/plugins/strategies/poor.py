@@ -1,4 +1,4 @@
-"""The poor-model control: the target-language model as it is."""
+"""Poor-model control: the target-language model with its own rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Poor(Strategy):
 
     Source: the L2 of Zevallos et al., EMNLP 2024.
     Needs: a poor model.
-    Relations: what `tema` starts from; a gain of `tema` is a gain over this.
+    Relations: the starting point of `tema`, whose gain is measured against this.
     """
 
     name: ClassVar[str] = "poor"

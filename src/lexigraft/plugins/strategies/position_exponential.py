@@ -1,4 +1,4 @@
-"""Input rows lean to a token's last piece, output rows to its first."""
+"""Exponential position weights over a token's pieces: last piece for the input, first for the output."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class PositionExponential(Strategy):
     """Means of a token's pieces, weighted towards the last piece in the input and towards the first in the head.
 
     For pieces ``i = 1 … k`` the input weighs ``base^i`` and the head ``base^-i``, both scaled to sum to 1: the state of
-    the last piece carries the meaning on, and the first piece is what the head has to predict. Tied tables have one
-    table and follow the input rule; the bias follows the row it is added to. A `base` of 1 is the plain mean, one below
-    1 turns both directions round.
+    the last piece is what later tokens attend to, and the first piece is what the head has to predict. Tied tables have
+    one table and follow the input rule; the bias follows the row it is added to. A `base` of 1 is the plain mean, one
+    below 1 reverses both directions.
 
     Source: Nakash et al., "AdaptiVocab", COLM 2025, exponential embedding initialisation.
     Needs: nothing.
@@ -34,7 +34,7 @@ class PositionExponential(Strategy):
             raise ValueError("base must be above 0 and finite")
 
     def plan(self, ctx: InitContext) -> Plan:
-        """Split each token and weigh its pieces by place, in two directions."""
+        """Split each token and weigh its pieces by position, in two directions."""
         pieces = pieces_of(ctx)
         return by_role(ctx.roles, weighted_mix(pieces, self._growing), weighted_mix(pieces, self._falling))
 

@@ -1,4 +1,4 @@
-"""RAMEN: every row, and its bias, by translation probabilities of its token into source tokens."""
+"""RAMEN: mixture of source rows by translation probabilities."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Ramen(Strategy):
     """Each row is the mean of the source rows under translation probabilities, and so is its head bias.
 
     ``E_t[t] = sum_s p(s|t) E_s[s]`` and ``b_t[t] = sum_s p(s|t) b_s[s]``. `evidence: vectors`: ``p = sparsemax(cos(u_t,
-    u_s))`` over all source tokens, with u the mean of the vectors of the words that hold a token, weighted by one over
-    their rank, in one space (two spaces with `align: dictionary`). `evidence: parallel`: ``p = count(t, s) / sum_s
+    u_s))`` over all source tokens, with u the mean of the vectors of the words that contain a token, weighted by one
+    over their rank, in one space (two spaces with `align: dictionary`). `evidence: parallel`: ``p = count(t, s) / sum_s
     count(t, s)`` over aligned tokens of parallel text, links seen fewer than `min_count` times left out. A token
     without evidence stays uncovered: a new one gets the fallback (the paper draws from N(0, 1/sqrt(dim))), a shared one
-    keeps its source row. Special tokens go by their roles (in the paper, by their ids).
+    keeps its source row. Special tokens are matched by role (in the paper, by id).
 
     Source: Tran, "From English to Foreign Languages: Transferring Pre-trained Language Models", 2020, section 2.
     Needs: word vectors of both languages in one space (or in two, with a dictionary), or parallel text.
@@ -46,7 +46,7 @@ class Ramen(Strategy):
             raise ValueError("min_count must be at least 1")
 
     def required_needs(self) -> frozenset[Need]:
-        """What the evidence is made of."""
+        """The needs of the chosen evidence."""
         if self.evidence == "parallel":
             return frozenset({Need.PARALLEL})
         return frozenset({Need.WORD_VECTORS} | ({Need.DICTIONARY} if self.align == "dictionary" else set()))
@@ -63,14 +63,14 @@ class Ramen(Strategy):
             for v, space in ((ctx.source, words.source), (ctx.target, words.target))
         )
         source, target = in_one_space(ours, theirs, words, pairs, ctx.journal)
-        at = theirs.present[ctx.target_ids]
+        mask = theirs.present[ctx.target_ids]
         anchors = np.flatnonzero(ours.present)
         if not len(anchors):
             return empty_mix(len(ctx.target_ids))
-        found = sparse_mix(
-            target[ctx.target_ids[at]], source[anchors], anchors, temperature=1.0, budget=ctx.memory_budget
+        mixed = sparse_mix(
+            target[ctx.target_ids[mask]], source[anchors], anchors, temperature=1.0, budget=ctx.memory_budget
         )
-        return scatter_rows(found, at)
+        return scatter_rows(mixed, mask)
 
     def _by_links(self, ctx: InitContext) -> Mix:
         text = ctx.resources.parallel()

@@ -1,4 +1,4 @@
-"""Random rows with the source table's own mean and deviation."""
+"""Random rows with the mean and deviation of the source table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Random(Strategy):
 
     Source: the fallback of WECHSEL (Minixhofer et al., NAACL 2022) and FOCUS (Dobler & de Melo, EMNLP 2023).
     Needs: nothing.
-    Relations: the baseline that every method must beat; `mean` is its centre.
+    Relations: the baseline that every method must beat; `mean` is its center.
     """
 
     name: ClassVar[str] = "random"

@@ -1,4 +1,4 @@
-"""SALT: each new row by least squares in a donor's space, on the shared tokens that static vectors choose."""
+"""SALT: least-squares combination in a donor's space of the shared tokens that static vectors choose."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lexigraft.core.models.tables import Role
 
 @dataclass(frozen=True)
 class Salt(Strategy):
-    """Static vectors choose each new token's anchors; the donor's rows say how the new row follows from theirs.
+    """Static vectors choose each new token's anchors; least squares on the donor's rows gives their weights.
 
     Anchors: the support of ``sparsemax(cos(v_new, v_anchor))``. ``X = pinv(D[anchors]) E_source[anchors]``, the
     smallest solution of ``D[anchors] X = E_source[anchors]``, and ``row = D[new] X``; computed as weights of the
@@ -53,6 +53,6 @@ class Salt(Strategy):
             queries, landmarks = donor.queries(role), donor.landmarks(role)
             ids = support.indices.astype(np.int64)
             weights = fit_each(queries, landmarks, support.indptr, ids, budget=ctx.memory_budget)
-            return Mix(support.indptr, donor.twins[ids].astype(np.int32), weights)
+            return Mix(support.indptr, donor.source_ids[ids].astype(np.int32), weights)
 
         return mix_by_role(ctx, donor, mix_of, convex=False)

@@ -1,4 +1,4 @@
-"""Rows drawn around the source tokens of the same script and the same place in a word."""
+"""Script and position heuristic: random rows around source tokens of the same script and word position."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Cell = tuple[str, ...]
 
 @dataclass(frozen=True)
 class ScriptPosition(Strategy):
-    """Each new row drawn around the source tokens of its script that stand in the same place of a word.
+    """Each new row drawn around the source tokens of its script at the same position in a word.
 
     ``row ~ N(mean, deviation)`` per dimension over the source's text tokens of the same cell: Unicode script (of the
     first character that has one; tokens without one share a cell) by word-initial or not. A cell of fewer than
-    `min_tokens` gives way to the whole script, then to the position, then to all text tokens (these steps are this
+    `min_tokens` is replaced by the whole script, then by the position, then by all text tokens (these steps are this
     project's). A head bias gets the cell's mean.
 
     Source: Downey et al., "Embedding structure matters", MRL 2023; "heuristics" in the comparison of Yamaguchi et al.,
@@ -75,7 +75,7 @@ def _members(source: Vocabulary) -> defaultdict[Cell, npt.NDArray[np.int64]]:
 
 
 def _rows(ctx: InitContext, table: torch.Tensor, found: list[tuple[npt.NDArray[np.int64], list[int]]]) -> torch.Tensor:
-    """One draw for each row asked for, in that order, moved and stretched to its cell."""
+    """One draw for each row asked for, in that order, shifted and scaled to its cell."""
     import torch
 
     asked = len(ctx.target_ids)

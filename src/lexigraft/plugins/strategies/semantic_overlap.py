@@ -1,4 +1,4 @@
-"""UniBridge's initialisation: FOCUS with an overlap that also counts other casings and mutual nearest neighbours."""
+"""UniBridge: FOCUS with an overlap that also counts other casings and mutual nearest neighbors."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Ids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SemanticOverlap(Strategy):
-    """FOCUS whose overlap also holds tokens that differ in case and pairs of mutual nearest neighbours.
+    """FOCUS whose overlap also contains tokens that differ in case and pairs of mutual nearest neighbors.
 
-    Overlap, each token by the first rule that finds a twin: (1) the matched tokens; (2) lexical: the same text in lower
-    case, at the same place in a word; (3) semantic: s is the source token nearest to t and t the target token nearest
-    to s, by cosine in one space of both vocabularies' tokens. A token of the overlap gets its twin's row; the others
-    are ``sum_a w_a E_source[twin(a)]`` with ``w = sparsemax(cos(v_t, v_a) / temperature)`` over the whole overlap. The
-    original looks for (3) across two fastText spaces that were trained independently, where a cosine between them has
-    no meaning; here both vocabularies' tokens have vectors in one space (the compass), and v are static vectors of the
-    target tokens as in FOCUS. Written from the paper.
+    Overlap, each token by the first rule that finds a match: (1) the matched tokens; (2) lexical: the same text in
+    lower case, at the same position in a word; (3) semantic: s is the source token nearest to t and t the target token
+    nearest to s, by cosine in one space of both vocabularies' tokens. A token of the overlap gets its match's row; the
+    others are ``sum_a w_a E_source[match(a)]`` with ``w = sparsemax(cos(v_t, v_a) / temperature)`` over the whole
+    overlap. The original looks for (3) across two fastText spaces that were trained independently, where a cosine
+    between them has no meaning; here both vocabularies' tokens have vectors in one space (the compass), and v are
+    static vectors of the target tokens as in FOCUS. Written from the paper.
 
     Source: Pham, Le & Luu, "UniBridge: A Unified Approach to Cross-Lingual Transfer Learning for Low-Resource
     Languages", ACL 2024, section 3.
@@ -47,40 +47,40 @@ class SemanticOverlap(Strategy):
             raise ValueError("temperature must be above 0")
 
     def plan(self, ctx: InitContext) -> Plan:
-        """Give every token asked for its twin's row, or mix the rows of the overlap's twins."""
+        """Give every token asked for its match's row, or mix the rows of the overlap's matches."""
         static = ctx.resources.target_vectors()
-        twins = self._overlap(ctx)
+        matches = self._overlap(ctx)
         text = ctx.target.surfaces.is_text
-        anchors = np.flatnonzero((twins >= 0) & text & static.present)
-        asked = twins[ctx.target_ids]
-        mixed = static.present[ctx.target_ids] & (asked < 0) & (len(anchors) > 0)
-        found = scatter_rows(
+        anchors = np.flatnonzero((matches >= 0) & text & static.present)
+        asked = matches[ctx.target_ids]
+        mask = static.present[ctx.target_ids] & (asked < 0) & (len(anchors) > 0)
+        mixed = scatter_rows(
             sparse_mix(
-                static.vectors[ctx.target_ids[mixed]],
+                static.vectors[ctx.target_ids[mask]],
                 static.vectors[anchors],
-                twins[anchors],
+                matches[anchors],
                 temperature=self.temperature,
                 budget=ctx.memory_budget,
             ),
-            mixed,
+            mask,
         )
-        rows = (found.row(n) if twin < 0 else ([twin], [1.0]) for n, twin in enumerate(asked.tolist()))
+        rows = (mixed.row(n) if match < 0 else ([match], [1.0]) for n, match in enumerate(asked.tolist()))
         return Mix.from_rows((list(ids), list(weights)) for ids, weights in rows)
 
     def _overlap(self, ctx: InitContext) -> Ids:
-        """The twin of each target token by any of the rules, or -1, ``(target,)``."""
-        twins = ctx.alignment.source_ids.copy()
+        """The source token that any of the rules matches with each target token, or -1, ``(target,)``."""
+        matches = ctx.alignment.source_ids.copy()
         folded = align(ctx.source, ctx.target, ["case_fold"])
-        lexical = (twins < 0) & (folded.rule_ids == folded.rules.index("case_fold"))
-        twins[lexical] = folded.source_ids[lexical]
+        lexical = (matches < 0) & (folded.rule_ids == folded.rules.index("case_fold"))
+        matches[lexical] = folded.source_ids[lexical]
         ours, theirs = mutual_nearest(ctx.resources.compass(), ctx.memory_budget)
-        semantic = ctx.source.surfaces.is_text[theirs] & (twins[ours] < 0)
-        twins[ours[semantic]] = theirs[semantic]
+        semantic = ctx.source.surfaces.is_text[theirs] & (matches[ours] < 0)
+        matches[ours[semantic]] = theirs[semantic]
         ctx.journal.note(
             f"Beyond the matched tokens {int(lexical.sum()):,} overlap in lower case and {int(semantic.sum()):,} as "
             "mutual nearest neighbours."
         )
-        return twins
+        return matches
 
 
 def mutual_nearest(compass: Compass, budget: int) -> tuple[Ids, Ids]:
@@ -89,7 +89,7 @@ def mutual_nearest(compass: Compass, budget: int) -> tuple[Ids, Ids]:
     if not len(ours) or not len(theirs):
         return ours[:0], theirs[:0]
     x, y = compass.target.vectors[ours], compass.source.vectors[theirs]
-    cosines, forth = (found[:, 0].numpy() for found in nearest(x, y, 1, budget))
+    cosines, forth = (neighbors[:, 0].numpy() for neighbors in nearest(x, y, 1, budget))
     back = nearest(y, x, 1, budget)[1][:, 0].numpy()
     mutual = (back[forth] == np.arange(len(ours))) & (cosines > 0)
     return ours[mutual], theirs[forth[mutual]]

@@ -1,4 +1,4 @@
-"""Span alignment: each new row from the source tokens that stand under the token in target text."""
+"""Span alignment: mean of the source tokens that overlap the token in target text."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class SpanAlign(Strategy):
 
     ``row = sum_r count(r) / total * mean(E_source[r])`` over the runs r of source tokens whose bytes overlap the
     token's in the first `max_lines` lines, each cut by both tokenizers. Unlike the pieces of the token by itself, a run
-    depends on the word around it, and its outer tokens may reach beyond the token. Special and unknown tokens are left
-    out; a token that does not occur gets the mean of its own pieces.
+    depends on the surrounding word, and its outer tokens may extend beyond the token. Special and unknown tokens are
+    left out; a token that does not occur gets the mean of its own pieces.
 
     Source: Yamaguchi, Villavicencio & Aletras, "How Can We Effectively Expand the Vocabulary of LLMs with 0.01GB of
     Target Language Text?", Computational Linguistics 2026 ("Align").
@@ -37,13 +37,13 @@ class SpanAlign(Strategy):
             raise ValueError("max_lines must be at least 1")
 
     def plan(self, ctx: InitContext) -> Plan:
-        """Count the runs under every row asked for and average them."""
+        """Count the runs that overlap every token asked for and average them."""
         lines = ctx.resources.training().lines[: self.max_lines]
         runs = overlapping_runs(ctx.source, ctx.target, lines, ctx.target_ids)
-        seen = ctx.target.surfaces
+        surfaces = ctx.target.surfaces
         rows = []
         for i in ctx.target_ids.tolist():
-            pieces = () if i in runs else tuple(ctx.source.pieces(seen.texts[i], bool(seen.starts[i])))
+            pieces = () if i in runs else tuple(ctx.source.pieces(surfaces.texts[i], bool(surfaces.starts[i])))
             rows.append(_mean_of_means(runs.get(i, Counter({pieces: 1} if pieces else {}))))
         return Mix.from_rows(rows)
 

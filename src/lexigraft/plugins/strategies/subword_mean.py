@@ -1,4 +1,4 @@
-"""Each new row is the mean of the rows of its pieces under the source tokenizer."""
+"""Subword mean (FVT): mean of a token's pieces under the source tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TEMA: moving a poor model's badly learnt rows to where a rich model's translations say they belong."""
+"""TEMA: rows of a poor model's rare tokens placed by their translations in a rich model."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from lexigraft.core.models.tables import Role
 
 @dataclass(frozen=True)
 class Tema(Strategy):
-    """TEMA: a rare token is placed, relative to a trained neighbour, where its translation lies in the rich model.
+    """Each rare token's row is placed relative to a trained neighbor, as its translation lies in the rich model.
 
     ``u' = v_y - proj(v_x - w_m)``: w_m is the rich model's row of the token's translation, v_x the row of a reference
     translation near it, v_y the reference's own row in the poor model, proj a map from the rich space to the poor one.
     Reconstructed from the authors' figure; the choice of references, of proj, of the words that move and of the
-    handling of translations of several tokens are this project's, and are fields. `placement` holds the controls:
+    handling of translations of several tokens are this project's, and are fields. `placement` selects the controls:
     `mapped` drops the reference (the projected rich row itself), `random_offset` replaces the offset by a random one of
     the same length, `no_offset` puts the token on its reference. The poor model's body, head bias and other rows stay.
 

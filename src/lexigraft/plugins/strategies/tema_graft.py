@@ -1,4 +1,4 @@
-"""TEMA's step inside the source body: new rows placed beside tokens whose rows the source model has."""
+"""TEMA offsets in the source body: new rows placed relative to tokens that the source model knows."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TemaGraft(Strategy):
-    """A new token is placed, relative to a token that the source model knows, where a second space says it belongs.
+    """Each new row is a known token's row plus an offset that is taken from a second space.
 
     TEMA's ``u' = v_y - proj(v_x - w)`` with every row of the source body: v_y is the source's own row of a reference, a
-    target token that both vocabularies have; the result keeps the source body, so it stands beside FOCUS on equal
-    terms. `space` says where the offset is taken.
+    target token that both vocabularies have; the result keeps the source body, so it compares with FOCUS on equal
+    terms. `space` decides where the offset is taken.
 
     - `dictionary`: w and v_x are the source rows of the translations of the new token and of the reference. Both sides
       lie in one space, so proj is the identity by default and ``u' = w + (v_y - v_x)``: the translation, shifted as
@@ -34,10 +34,10 @@ class TemaGraft(Strategy):
       is; so does a vocabulary without references. Only tokens that are whole dictionary words are covered.
     - `vectors`: w and v_x are static vectors z of the target tokens, and proj is a ridge map from them into the source
       table, fitted on the shared tokens: ``u' = E[a] - P (z_a - z_u)``. TEMA's poor model is thereby replaced by
-      vectors that a laptop trains; FOCUS mixes rows of the same shared tokens, but stays inside their hull.
+      vectors that a laptop can train; FOCUS mixes rows of the same shared tokens, but stays inside their convex hull.
 
     The k references nearest to w by cosine share the row, by ``softmax(cos / temperature)``. The head bias has no
-    offsets: it is the translation's, or the references' weighted mean. `placement` holds the controls, as in `tema`.
+    offsets: it is the translation's, or the references' weighted mean. `placement` selects the controls, as in `tema`.
     Reconstructed from the figure of the paper, which keeps the poor model's body; the source body, `vectors`, the
     choice of references and the defaults are this project's own.
 
@@ -67,7 +67,7 @@ class TemaGraft(Strategy):
             raise ValueError("static vectors and rows lie in two spaces: map them by ridge or procrustes")
 
     def required_needs(self) -> frozenset[Need]:
-        """The dictionary or the vectors, as `space` says."""
+        """The dictionary or the vectors, depending on `space`."""
         return frozenset({Need.DICTIONARY if self.space == "dictionary" else Need.TARGET_VECTORS})
 
     def plan(self, ctx: InitContext) -> Plan:
@@ -87,8 +87,8 @@ class TemaGraft(Strategy):
         if not covered.any():
             return empty_mix(len(ctx.target_ids))
         moving = np.array([at[i] for i in ctx.target_ids[covered].tolist()])
-        twins = ctx.alignment.source_ids[links.target_ids]
-        known = np.flatnonzero((twins >= 0) & (ctx.target.surfaces.kinds[links.target_ids] == Kind.TEXT))
+        matches = ctx.alignment.source_ids[links.target_ids]
+        known = np.flatnonzero((matches >= 0) & (ctx.target.surfaces.kinds[links.target_ids] == Kind.TEXT))
         translations = Mix.from_rows(_row(links, n) for n in moving.tolist())
         references = Mix.from_rows(_row(links, n) for n in known.tolist())
         plans = {}
@@ -96,7 +96,7 @@ class TemaGraft(Strategy):
             table = ctx.table(role)
             made = combine(translations, table)
             if role is not Role.BIAS and len(known):
-                made = place_points(self, made, combine(references, table), table[twins[known]], ctx)
+                made = place_points(self, made, combine(references, table), table[matches[known]], ctx)
             plans[role] = Dense(_spread(made, covered), covered, scatter_rows(translations, covered))
         return plans
 
@@ -108,12 +108,12 @@ class TemaGraft(Strategy):
         if not len(anchors) or not covered.any():
             return empty_mix(len(ctx.target_ids))
         z, w = static.vectors[anchors], static.vectors[ctx.target_ids[covered]]
-        twins = ctx.alignment.source_ids[anchors]
-        near = softmax_mix(w, z, twins, k=self.k, temperature=self.temperature, budget=ctx.memory_budget)
+        matches = ctx.alignment.source_ids[anchors]
+        near = softmax_mix(w, z, matches, k=self.k, temperature=self.temperature, budget=ctx.memory_budget)
         plans = {}
         for role in sorted(ctx.roles):
             table = ctx.table(role)
-            made = combine(near, table) if role is Role.BIAS else place_points(self, w, z, table[twins], ctx)
+            made = combine(near, table) if role is Role.BIAS else place_points(self, w, z, table[matches], ctx)
             plans[role] = Dense(_spread(made, covered), covered, scatter_rows(near, covered))
         return plans
 
@@ -123,10 +123,10 @@ def _row(links: WordLinks, n: int) -> tuple[list[int], list[float]]:
     return ids.tolist(), weights.tolist()
 
 
-def _spread(rows: torch.Tensor, at: npt.NDArray[np.bool_]) -> torch.Tensor:
-    """Rows for some of those asked for among the others, which stay zero and uncovered."""
+def _spread(rows: torch.Tensor, mask: npt.NDArray[np.bool_]) -> torch.Tensor:
+    """Rows for all tokens asked for, from rows for some of them; the others are zero and uncovered."""
     import torch
 
-    found = torch.zeros(len(at), *rows.shape[1:])
-    found[torch.from_numpy(at)] = rows
-    return found
+    scattered = torch.zeros(len(mask), *rows.shape[1:])
+    scattered[torch.from_numpy(mask)] = rows
+    return scattered

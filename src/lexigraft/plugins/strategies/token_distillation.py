@@ -1,4 +1,4 @@
-"""Token Distillation: a new input row is learned so that the model reads the token as it reads the token's pieces."""
+"""Token Distillation: input rows trained to reproduce the hidden states of a token's pieces."""
 
 from __future__ import annotations
 
@@ -30,26 +30,25 @@ _LINES_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class TokenDistillation(Strategy):
-    """Input rows are learned, with everything else frozen, so that the model's hidden states stay what they were.
+    """Input rows are trained, with all else frozen, so that the model's hidden states stay the same.
 
     ``min_e mean ||H(text with the token)_i - H(text with its pieces)_j||^2`` over positions i: the token itself, where
-    j is its last piece, and what follows it (in models that read both ways: everything), where j is the same word. H is
+    j is its last piece, and all later ones (in bidirectional models: all), where j is the same word. H is
     the source model's states after `target_layer` layers (-1: all; below 1: that share of them). The target text, as
     the source tokenizer splits it, is searched for the pieces of all new tokens; up to `snippets_per_token` stretches
     of `snippet_length` pieces are taken for each, shared as evenly as `max_steps` batches allow, and every new token in
     them is replaced, longest first. AdamW, warm-up over half a round, then linearly to 0; the paper's rate is 1e-4, for
     many more steps on larger models. Tokens without an occurrence keep the row of `start` (the authors' code drops
     them); a token of one piece takes that piece's row, which is the exact solution; tokens of the same pieces share one
-    learned row. `next_token: auto` adds the cross-entropy of
-    prediction, scaled to the size of the first loss (next token; where models do not predict that, a masked or left-out
-    new token): it keeps the norms of tied tables in bounds. Output rows and biases of untied models are those of
-    `start`, combined from the output table (the authors' code averages input rows there), or with `head: learned`
-    trained by that cross-entropy alone.
+    learned row. `next_token: auto` adds the cross-entropy of prediction, scaled to the size of the first loss (next
+    token; where models do not predict that, a masked or left-out new token): it keeps the norms of tied tables in
+    bounds. Output rows and biases of untied models are those of `start`, combined from the output table (the authors'
+    code averages input rows there), or with `head: learned` trained by that cross-entropy alone.
 
     Source: Dobler, Elliott & de Melo, "Token Distillation: Attention-aware Input Embeddings for New Tokens", 2025
     (arXiv 2505.20133).
     Needs: the source model and target text.
-    Relations: starts from `subword_mean` and repairs what a mean of pieces cannot say; `attention_matching` compares
+    Relations: starts from `subword_mean` and corrects the mean of pieces; `attention_matching` compares
     attention instead of hidden states.
     """
 
@@ -79,14 +78,14 @@ class TokenDistillation(Strategy):
         return self.needs | named_needs(self.start)
 
     def plan(self, ctx: InitContext) -> Plan:
-        """Start, find snippets, learn from them."""
+        """Make the initial rows, find snippets, train on them."""
         frozen = FrozenModel.of(ctx.resources.model(), ctx.source.size, ctx.device)
-        return _Lesson(self, ctx, frozen, StartingRows.of(self.start, ctx)).plan()
+        return _Training(self, ctx, frozen, StartingRows.of(self.start, ctx)).plan()
 
 
 @dataclass(frozen=True, eq=False)
-class _Lesson:
-    """One run. A pattern is a string of source pieces; its one learned row serves every token that it spells."""
+class _Training:
+    """One training run. A pattern is a string of source pieces; all tokens that it spells share its one learned row."""
 
     settings: TokenDistillation
     ctx: InitContext
@@ -95,8 +94,8 @@ class _Lesson:
 
     @cached_property
     def pieces(self) -> list[tuple[int, ...]]:
-        seen, asked = self.ctx.target.surfaces, self.start.ids[: len(self.ctx.target_ids)].tolist()
-        return [tuple(whole_pieces(self.ctx.source, seen.texts[i], bool(seen.starts[i]))) for i in asked]
+        surfaces, asked = self.ctx.target.surfaces, self.start.ids[: len(self.ctx.target_ids)].tolist()
+        return [tuple(whole_pieces(self.ctx.source, surfaces.texts[i], bool(surfaces.starts[i]))) for i in asked]
 
     @cached_property
     def patterns(self) -> list[tuple[int, ...]]:
@@ -190,7 +189,7 @@ class _Lesson:
         )
 
     def _read(self, snippets: Sequence[Snippet]) -> tuple[TwoReadings, torch.Tensor]:
-        """Both readings, and the teacher's states."""
+        """Teacher and student inputs, and the teacher's states."""
         import torch
 
         both = TwoReadings.of(snippets, self.frozen.size, self.frame, both_ways=self.both_ways)

@@ -1,4 +1,4 @@
-"""Trans-tokenization: new rows as mixtures of the tokens that translate them in parallel text."""
+"""Trans-tokenization: mixture of the source tokens that translate a token in parallel text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
 from lexigraft.core.methods.mixtures import shares
-from lexigraft.core.methods.translation_counts import add_numbers, add_twins, smoothed, token_evidence, word_pairs
+from lexigraft.core.methods.translation_counts import add_matches, add_numbers, smoothed, token_evidence, word_pairs
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class TransTokenization(Strategy):
     """Each new row is a mixture of the source tokens that its words' translations are made of, by how often.
 
     ``row = sum_s count(s, t) / total(t) E_source[s]``. Words of parallel sentences are linked; a pair of words seen at
-    least `min_count` times is shared out among the tokens of both; numbers and tokens that both vocabularies have get
+    least `min_count` times is divided among the tokens of both; numbers and tokens that both vocabularies have get
     one count more; tokens without any evidence take that of tokens that begin with them and of the longest known tokens
     inside them. What is still without evidence stays uncovered (the authors give it the unknown token's row), and no
     special or unknown token ever counts. `shared: copy` keeps the rows of tokens that both vocabularies have;
@@ -29,7 +29,7 @@ class TransTokenization(Strategy):
     Source: Remy, Delobelle, Avetisyan, Khabibullina, de Lhoneux & Demeester, "Trans-Tokenization and Cross-lingual
     Vocabulary Transfers: Language Adaptation of LLMs for Low-Resource NLP", COLM 2024, section 2.
     Needs: parallel text.
-    Relations: RAMEN counts tokens instead of words; WECHSEL asks a dictionary and word vectors instead of sentences.
+    Relations: RAMEN counts tokens instead of words; WECHSEL uses a dictionary and word vectors instead of sentences.
     """
 
     name: ClassVar[str] = "trans_tokenization"
@@ -52,7 +52,7 @@ class TransTokenization(Strategy):
         evidence = token_evidence(pairs, self.min_count)
         add_numbers(evidence, ctx.source, ctx.target)
         text = ctx.target.surfaces.is_text
-        add_twins(evidence, ctx.alignment, np.flatnonzero(text).tolist())
+        add_matches(evidence, ctx.alignment, np.flatnonzero(text).tolist())
         if self.smooth:
             evidence = smoothed(evidence, ctx.source, ctx.target)
         copied = frozenset(ctx.alignment.matched.tolist() if self.shared == "copy" else ())

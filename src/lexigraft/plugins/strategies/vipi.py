@@ -1,4 +1,4 @@
-"""Each new row is an average over the best partitions of the token into source tokens."""
+"""VIPI: average over the best partitions of a token into source tokens."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Vipi(Strategy):
 
     def plan(self, ctx: InitContext) -> Plan:
         """Partition each token."""
-        tokens, seen = tokens_by_spelling(ctx.source), ctx.target.surfaces
+        tokens, surfaces = tokens_by_spelling(ctx.source), ctx.target.surfaces
         longest = max(map(len, tokens), default=0)
-        spelled = (spelling(ctx.source, seen.texts[i], bool(seen.starts[i])) for i in ctx.target_ids.tolist())
+        spelled = (spelling(ctx.source, surfaces.texts[i], bool(surfaces.starts[i])) for i in ctx.target_ids.tolist())
         shares = (shares_of_best_partitions(data, tokens, longest) for data in spelled)
         return Mix.from_rows((list(found), list(found.values())) for found in shares)

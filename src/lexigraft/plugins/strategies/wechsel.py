@@ -1,4 +1,4 @@
-"""WECHSEL: new rows as mixtures of the rows of the nearest source tokens in an aligned space of words."""
+"""WECHSEL: softmax mixture of the nearest source tokens in an aligned word space."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class Wechsel(Strategy):
     """Each row is a softmax mixture of the k source tokens whose word-space vectors lie nearest.
 
     ``row = sum_{s in top-k} w_s E_source[s]``, ``w = softmax(cos(u_t, R u_s) / temperature)``. u is a token's vector in
-    its language's word space, from its character n-grams or as the frequency-weighted mean of the words that hold it
+    its language's word space, from its character n-grams or as the frequency-weighted mean of the words that contain it
     (`token_vectors`; `auto` takes n-grams where both languages' vectors have them), and R the rotation that brings the
     dictionary's pairs together; `align: none` takes the two spaces as one. Source tokens without a vector, and special
-    tokens, are nobody's neighbours. As in the paper, tokens that both vocabularies share are estimated too; `identical:
+    tokens, are never neighbors. As in the paper, tokens that both vocabularies share are estimated too; `identical:
     copy` keeps their source rows. A shared token without a vector keeps its source row in both cases.
 
     Source: Minixhofer, Paischer & Rekabsaz, "WECHSEL: Effective initialization of subword embeddings for cross-lingual
     transfer of monolingual language models", NAACL 2022, section 3.
     Needs: word vectors of both languages, and a dictionary unless they lie in one space.
     Relations: OFA copies shared tokens and comes with one space for many languages; RAMEN weighs all source tokens;
-    FOCUS leans on shared tokens instead of a dictionary.
+    FOCUS uses shared tokens instead of a dictionary.
     """
 
     name: ClassVar[str] = "wechsel"
@@ -55,12 +55,12 @@ class Wechsel(Strategy):
         pairs = ctx.resources.dictionary() if self.align == "dictionary" else None
         ours, theirs = both_vocabularies(ctx.source, ctx.target, words, self.token_vectors, ctx.journal)
         source, target = in_one_space(ours, theirs, words, pairs, ctx.journal)
-        at = theirs.present[ctx.target_ids]
+        mask = theirs.present[ctx.target_ids]
         if self.identical == "copy":  # core has copied them already: a row left uncovered stays the copy
-            at &= ctx.alignment.source_ids[ctx.target_ids] < 0
+            mask &= ctx.alignment.source_ids[ctx.target_ids] < 0
         return nearest_mix(
             target[ctx.target_ids],
-            at,
+            mask,
             source,
             ours.present,
             k=self.k,

@@ -1,4 +1,4 @@
-"""Rows of zeros, as a control."""
+"""Zero rows, as a control."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Zero(Strategy):
-    """Each new row is zero: the control that says what the copied rows alone achieve.
+    """Each new row is zero: the control that shows what the copied rows alone achieve.
 
-    A token of a zero input row says nothing to the body, and its logit is its bias alone, which is the mean of the
-    source biases.
+    A zero input row gives the body no information, and the logit of a zero output row is its bias alone, which is the
+    mean of the source biases.
 
     Source: mergekit's tokensurgeon (`zero`); the control of Goddard & Fernandes Neto, "Training-Free Tokenizer
     PreparedGraftation via Orthogonal Matching Pursuit", 2025.
