@@ -1,4 +1,4 @@
-"""How large the tables and a cell of a comparison will be."""
+"""Size estimates of a recipe: training tokens, tables, and memory of a cell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lexigraft.core.tokenization.vocabulary import Vocabulary
 def report_sizes(
     findings: Findings, recipe: CompareSettings, header: Header | None, target: Vocabulary | None, cells: int
 ) -> None:
-    """Note training tokens, tables and memory of a cell, as far as the source's header and the target are known."""
+    """Report training tokens, tables and memory of a cell, as far as the source's header and the target are known."""
     adaptation = recipe.adaptation
     tokens = adaptation.steps * adaptation.batch_tokens
     length = f"{adaptation.steps:,} steps × {adaptation.batch_tokens:,} tokens = {tokens:,} tokens"
