@@ -1,4 +1,4 @@
-"""The two warnings PEFT gives about things that are as they should be."""
+"""Suppression of two PEFT warnings about expected situations."""
 
 from __future__ import annotations
 
