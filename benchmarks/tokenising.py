@@ -65,7 +65,7 @@ def measured(request: dict[str, str]) -> dict[str, float]:
     import os
 
     os.environ["RAYON_NUM_THREADS"] = str(request["threads"])
-    from lexigraft.adapters.vectors.token_vectors import escaped, tokenised_lines
+    from lexigraft.adapters.vectors.token_vectors import escaped, tokenized_lines
     from lexigraft.core.data.corpus import load_corpus
     from lexigraft.core.tokenization.loading import load_vocabulary
     from lexigraft.core.utils.memory import peak_rss_bytes
@@ -76,7 +76,7 @@ def measured(request: dict[str, str]) -> dict[str, float]:
     def work() -> None:
         lines = load_corpus([request["text"]]).lines
         with (folder / "ours.txt").open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(tokenised_lines(lines, vocabulary, [escaped(t) for t in vocabulary.tokens]))
+            file.writelines(tokenized_lines(lines, vocabulary, [escaped(t) for t in vocabulary.tokens]))
 
     return {"seconds": seconds(work), "peak_bytes": peak_rss_bytes()}
 

@@ -14,7 +14,7 @@ from lexigraft.adapters.vectors.token_vectors import (
     escaped,
     load_vectors,
     resolved,
-    tokenised_lines,
+    tokenized_lines,
     train_target_vectors,
 )
 from lexigraft.core.config.recipe import TokenizerSettings, VectorSettings
@@ -50,12 +50,12 @@ def model(corpus: Corpus, vocabulary: Vocabulary, tmp_path_factory: pytest.TempP
     return folder / "v.bin"
 
 
-def test_tokenised_lines_are_the_names_of_the_tokens(corpus: Corpus, vocabulary: Vocabulary) -> None:
+def test_tokenized_lines_are_the_names_of_the_tokens(corpus: Corpus, vocabulary: Vocabulary) -> None:
     lines = [*corpus.lines, "", "two  spaces", "\u00a0", "kaka kaka\u200b kaka"]
     names = [escaped(token) for token in vocabulary.tokens]
     encoded = (vocabulary.tokenizer.backend_tokenizer.encode(line, add_special_tokens=False) for line in lines)
     wanted = [" ".join(names[i] for i in e.ids) + "\n" for e in encoded]
-    assert "".join(tokenised_lines(lines, vocabulary, names)) == "".join(wanted)
+    assert "".join(tokenized_lines(lines, vocabulary, names)) == "".join(wanted)
 
 
 def test_trained_vectors_cover_what_occurs(corpus: Corpus, vocabulary: Vocabulary, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from fixtures.adapting import load
-from lexigraft.adapters.training.trainable import add_lora, set_trainable, parts
+from lexigraft.adapters.training.trainable import add_lora, parts, set_trainable
 from lexigraft.core.config.recipe import AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind

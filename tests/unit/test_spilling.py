@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lexigraft.core.data import spill
-from lexigraft.core.data.corpus import Corpus, load_corpus, split, evenly_chosen, without
+from lexigraft.core.data.corpus import Corpus, evenly_chosen, load_corpus, split, without
 from lexigraft.core.data.spill import DiskLines, LineDeduplicator, keep_lines
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -51,7 +51,7 @@ def test_a_corpus_in_a_file_is_the_corpus_in_memory(tmp_path: Path) -> None:
         assert [p.hash for p in parts] == [p.hash for p in split(held, 0.2, 1)]
     unseen = Corpus.of(["line 7", "elsewhere"])
     assert without(kept, unseen).hash == without(held, unseen).hash
-    assert evenly_chosen(kept, 10).hash == spread(held, 10).hash
+    assert evenly_chosen(kept, 10).hash == evenly_chosen(held, 10).hash
 
 
 def test_packed_rows_in_a_file_are_the_rows_in_memory() -> None:

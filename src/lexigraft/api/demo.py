@@ -81,7 +81,7 @@ def demo(
         quick: A fraction of the training and one seed.
         every: Every strategy instead of a choice.
         jobs: Cells at a time.
-        say: Called with a line on what is being made.
+        say: Called with progress messages.
         progress: Called when a cell has finished.
 
     Raises:

@@ -172,7 +172,7 @@ def graft(
 def graft_model(
     source: str, target_tokenizer: str, strategy: StrategyNames = "focus", **inputs: Unpack[GraftInputs]
 ) -> Grafted:
-    """Give a model a new vocabulary, in memory: for notebooks, and for training on at once.
+    """Give a model a new vocabulary, in memory, for notebooks or for training that follows directly.
 
     Args:
         source: Folder or Hub name of the source model.

@@ -1,4 +1,4 @@
-"""Static vectors of the target tokens: fastText on the tokenised corpus, cached by content, or read from a file."""
+"""Static vectors of the target tokens: fastText on the tokenized corpus, cached by content, or read from a file."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def escaped(token: str) -> str:
     return "".join(f"{ESCAPE}{ord(c):x};" if c in UNSAFE else c for c in token)
 
 
-def tokenised_lines(lines: Iterable[str], vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[str]:
+def tokenized_lines(lines: Iterable[str], vocabulary: Vocabulary, names: Sequence[str]) -> Iterator[str]:
     """Each line as the names of its tokens with spaces between and a line end; some lines at a time."""
     spaced = [f" {name}" for name in names]
 
@@ -147,7 +147,7 @@ def _trained(corpus: Corpus, vocabulary: Vocabulary, names: Sequence[str], optio
     handle, name = tempfile.mkstemp(prefix="lexigraft-", suffix=".txt")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(tokenised_lines(corpus.lines, vocabulary, names))
+            file.writelines(tokenized_lines(corpus.lines, vocabulary, names))
             file.flush()
             os.fsync(file.fileno())
         return fasttext.train_unsupervised(

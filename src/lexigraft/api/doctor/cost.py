@@ -31,8 +31,8 @@ def report_cost(findings: Findings, recipe: CompareSettings) -> None:
         f"time in all: about {seconds(rehearsal.seconds)} for {rehearsal.cells} cells one after the other"
         + (f", {once} before them included" if once else "")
     )
-    tell = findings.note if rehearsal.peak_bytes > 0.9 * total_memory() else findings.good
-    tell(f"memory: {rehearsal.peak_bytes / 1e9:.2f} GB for one cell, libraries included")
+    add = findings.note if rehearsal.peak_bytes > 0.9 * total_memory() else findings.good
+    add(f"memory: {rehearsal.peak_bytes / 1e9:.2f} GB for one cell, libraries included")
     findings.good(f"portions: {_portions(recipe)}")
 
 

@@ -153,8 +153,8 @@ def _inputs(findings: Findings, recipe: CompareSettings, target: Vocabulary | No
     if (settings := recipe.dictionary) is not None:
         words: Dictionary | None = findings.try_(lambda: load_dictionary(settings))
         if words is not None:
-            tell = findings.note if words.rejected else findings.good
-            tell(f"dictionary: {len(words):,} pairs, {words.rejected:,} lines rejected")
+            add = findings.note if words.rejected else findings.good
+            add(f"dictionary: {len(words):,} pairs, {words.rejected:,} lines rejected")
     if (sides := recipe.parallel) is not None:
         text: SentencePairs | None = findings.try_(lambda: load_parallel(sides))
         if text is not None:

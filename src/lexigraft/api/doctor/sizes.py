@@ -30,5 +30,5 @@ def report_sizes(
     logits = adaptation.batch_tokens * rows
     # Model, the float32 source tables, new rows twice while they are made, AdamW's gradient and moments, logits thrice.
     needed = (body + new) * header.bytes_per_value + 4 * (old + 2 * new) + 12 * trained + 12 * logits
-    tell = findings.note if needed > 0.9 * total_memory() else findings.good
-    tell(f"memory: about {needed / 1e9:.2f} GB for one cell, beside the libraries' own 0.5 GB")
+    add = findings.note if needed > 0.9 * total_memory() else findings.good
+    add(f"memory: about {needed / 1e9:.2f} GB for one cell, beside the libraries' own 0.5 GB")
