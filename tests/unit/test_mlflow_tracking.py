@@ -116,7 +116,7 @@ def logged_again(folder: Path, settings: TrackingSettings, report: Iterable[Path
     comparison = load_comparison(folder)
     tracker = MlflowTracker.open(settings, comparison.name, folder)
     tracker.start(comparison, "r")
-    return tracker.finish(folder, report)
+    return tracker.finish(folder, report or ())
 
 
 def test_a_store_that_is_down_stops_the_start_only_when_required(tmp_path: Path) -> None:

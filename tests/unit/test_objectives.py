@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from fixtures.adapting import load
-from lexigraft.adapters.training.trainable import add_lora, choose, parts
+from lexigraft.adapters.training.trainable import add_lora, parts, set_trainable
 from lexigraft.core.config.recipe import AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind
@@ -83,7 +83,7 @@ def test_loss_and_gradients_with_lora_equal_the_models_own(name: str, tables: st
         pytest.skip("LoRA cannot train a table that several parts share")
     phase = Phase(steps=1, embeddings=tables, head=tables)
     add_lora(model, AdaptSettings(lora_dropout=0.0), [phase])
-    choose(model, found, phase, None)
+    set_trainable(model, found, phase, None)
     with torch.no_grad():
         for parameter_name, parameter in model.named_parameters():
             if "lora_B" in parameter_name or "lora_embedding_A" in parameter_name:

@@ -1,1 +1,1 @@
-"""Everything that touches an outside framework."""
+"""Adapters to outside frameworks: training (Trainer, PEFT), tracking (MLflow), vectors (fastText), word aligners."""

@@ -17,7 +17,7 @@ UnitLinks = list[list[tuple[int, int]]]
 
 
 def align_with_eflomal(source: Words, target: Words) -> UnitLinks:
-    """Link words with eflomal (Östling & Tiedemann 2016): a sampled HMM with fertilities, symmetrized as ours.
+    """Link words with eflomal (Östling & Tiedemann 2016): a sampled HMM with fertilities, symmetrized like ours.
 
     eflomal seeds itself from the system, so two runs differ in some links. It runs its own program (GPL 3).
 
@@ -52,8 +52,8 @@ def align_with_eflomal(source: Words, target: Words) -> UnitLinks:
             links_filename_rev=files[1],
         )
         sides = [Path(file).read_text(encoding="ascii").splitlines() for file in files]
-    for n, there, back in zip(usable, *sides, strict=True):
-        links[n] = symmetrized(_read(there), _read(back))
+    for n, forward, backward in zip(usable, *sides, strict=True):
+        links[n] = symmetrized(_read(forward), _read(backward))
     return links
 
 

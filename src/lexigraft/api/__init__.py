@@ -1,1 +1,1 @@
-"""Where core, plug-ins and adapters are wired together: one module for each thing a user can do."""
+"""The Python API: one module for each command, wiring core, plug-ins and adapters together."""

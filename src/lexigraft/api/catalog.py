@@ -1,4 +1,4 @@
-"""The strategies found: listed, described, filtered by what a user has, and checked against the contract."""
+"""Catalog of strategies: listed, described, filtered by the inputs a user has, and checked against the contract."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class FieldRecord:
 
 @dataclass(frozen=True)
 class StrategyRecord:
-    """What a list of strategies says of one.
+    """The entry of one strategy in a list.
 
     Attributes:
         name: Its name.
         summary: The first line of its docstring.
         file: Where it is.
-        broken: Why it cannot be used; ``None`` where it can. Nothing below is known of a broken one.
+        broken: Why it cannot be loaded; ``None`` where it can. A broken strategy has no further fields.
         aliases: Other names, each with the fields that it stands for.
         needs: What it may need beyond the two vocabularies.
         enough: Sets of inputs, words of :func:`input_words`, of which any one meets the needs of its defaults.
@@ -48,7 +48,7 @@ class StrategyRecord:
         body: ``source`` or ``target``.
         convex: Whether its rows are convex combinations of source rows.
         source: Where it was published.
-        usable: Whether what a user has suffices; ``None`` when nobody asks.
+        usable: Whether the inputs a user has suffice; ``None`` where no inputs were named.
     """
 
     name: str
@@ -65,7 +65,7 @@ class StrategyRecord:
     usable: bool | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values; of a broken strategy only what is known."""
+        """Plain values; of a broken strategy only the known ones."""
         values = asdict(self)
         if self.broken is None:
             del values["broken"]
@@ -78,11 +78,11 @@ class StrategyDetails:
     """One strategy in full.
 
     Attributes:
-        summary: What the list says of it.
+        summary: Its entry in the list.
         documentation: Its whole docstring.
         fields: Its hyper-parameters.
         record: The parts of the docstring: ``Source``, ``Needs``, ``Relations``.
-        preset: The fields that the alias stands for, where it was asked for by one.
+        preset: The fields that the alias stands for; empty unless the strategy was named by an alias.
     """
 
     summary: StrategyRecord
@@ -117,27 +117,27 @@ def check(name: str) -> list[Outcome]:
 
 
 def input_words() -> dict[str, str]:
-    """What a user may have, besides a source model and a target tokenizer: a word for each thing, and what it is."""
-    found = {"corpus": "target text", "source_corpus": "source text"}
+    """Inputs a user may have besides a source model and a target tokenizer: a word for each, with its meaning."""
+    words = {"corpus": "target text", "source_corpus": "source text"}
     for spec in need_specs().values():
-        found |= spec.words
-    return found
+        words |= spec.words
+    return words
 
 
 def check_words(have: Iterable[str]) -> frozenset[str]:
-    """What a user says to have.
+    """Check the words for the inputs that a user has.
 
     Raises:
         UnknownName: A word that is none of :func:`input_words`, with the closest one.
     """
-    given, words = frozenset(have), input_words()
-    for word in sorted(given - set(words)):
+    available, words = frozenset(have), input_words()
+    for word in sorted(available - set(words)):
         raise UnknownName("thing to have", word, words)
-    return given
+    return available
 
 
 def inputs_for(plugin: Plugin) -> list[list[str]]:
-    """The smallest sets of things with which a strategy runs with its default fields, in the order of the words."""
+    """The smallest sets of inputs with which a strategy runs with its default fields, in the order of the words."""
     if plugin.cls is None:
         return []
     try:
@@ -148,12 +148,12 @@ def inputs_for(plugin: Plugin) -> list[list[str]]:
 
 
 def inputs_that_meet(needs: Collection[Need]) -> list[list[str]]:
-    """The smallest sets of things that meet some needs, in the order of the words; none where a need is unknown."""
+    """The smallest sets of inputs that meet some needs, in the order of the words; none where a need is unknown."""
     specs = need_specs()
     if not specs.keys() >= set(needs):
         return []
-    whole = {frozenset().union(*sets) for sets in product(*(specs[need].supplied_by for need in sorted(needs)))}
-    smallest = [way for way in whole if not any(other < way for other in whole)]
+    unions = {frozenset().union(*sets) for sets in product(*(specs[need].supplied_by for need in sorted(needs)))}
+    smallest = [way for way in unions if not any(other < way for other in unions)]
     order = list(input_words())
     return sorted(
         (sorted(way, key=order.index) for way in smallest), key=lambda way: [len(way), *map(order.index, way)]
@@ -161,14 +161,14 @@ def inputs_that_meet(needs: Collection[Need]) -> list[list[str]]:
 
 
 def in_words(enough: Iterable[Collection[str]]) -> str:
-    """Sets of things as one phrase, such as ``target text (corpus) or vectors of the target tokens (vectors)``."""
+    """Sets of inputs as one phrase, such as ``target text (corpus) or vectors of the target tokens (vectors)``."""
     words = input_words()
     ways = ([f"{words[word]} ({word})" for word in way] for way in enough)
     return ", or ".join(" and ".join([", ".join(way[:-1]), way[-1]] if way[1:] else way) for way in ways) or "nothing"
 
 
 def sort_key(enough: Sequence[Sequence[str]]) -> tuple[object, ...]:
-    """Sort by how many things the first way asks for, then in the order of the words."""
+    """Sort key: the number of inputs in the first set, then the order of the words."""
     order = list(input_words())
     first = enough[0] if enough else []
     return len(first), [order.index(word) for word in first], -len(enough)
@@ -178,28 +178,28 @@ def list_strategies(have: Collection[str] | None = None) -> list[StrategyRecord]
     """Every strategy found, broken ones too.
 
     Args:
-        have: What there is to work with, as words of :func:`input_words`; ``None`` when nobody asks.
+        have: The inputs that a user has, as words of :func:`input_words`; ``None`` to list without ``usable``.
 
     Raises:
-        UnknownName: A word for something to have that does not exist.
+        UnknownName: A word that is none of :func:`input_words`.
     """
-    given = None if have is None else check_words(have)
-    return [describe_strategy(plugin, given) for plugin in discover("strategy").values()]
+    available = None if have is None else check_words(have)
+    return [describe_strategy(plugin, available) for plugin in discover("strategy").values()]
 
 
-def by_needs(found: Sequence[StrategyRecord]) -> dict[str, list[StrategyRecord]]:
-    """Records under a heading that says what their methods need, the least demanding first; broken ones at the end."""
+def by_needs(records: Sequence[StrategyRecord]) -> dict[str, list[StrategyRecord]]:
+    """Group records under headings that name their needs, the fewest needs first; broken ones at the end."""
     groups: dict[str, list[StrategyRecord]] = {}
-    whole = [one for one in found if one.broken is None]
-    for one in sorted(whole, key=lambda one: sort_key(one.enough)):
+    working = [one for one in records if one.broken is None]
+    for one in sorted(working, key=lambda one: sort_key(one.enough)):
         groups.setdefault(f"needs {in_words(way for way in one.enough if way)}", []).append(one)
-    if broken := [one for one in found if one.broken is not None]:
+    if broken := [one for one in records if one.broken is not None]:
         groups["broken"] = broken
     return groups
 
 
 def missing(one: StrategyRecord, have: Collection[str]) -> str:
-    """What a strategy needs beyond what there is, by the way that needs the least more."""
+    """The inputs that a strategy lacks, as a phrase, for the set of inputs that lacks the fewest."""
     ways = [[word for word in way if word not in have] for way in one.enough]
     return in_words([min(ways, key=len)])
 
@@ -225,7 +225,7 @@ def describe_strategy(plugin: Plugin, have: Collection[str] | None = None) -> St
 
     Args:
         plugin: What the registry found.
-        have: What there is to work with; ``None`` when nobody asks.
+        have: The inputs that a user has, as words of :func:`input_words`; ``None`` where they are not named.
     """
     enough = inputs_for(plugin)
     usable = None if have is None else any(set(have).issuperset(way) for way in enough)

@@ -1,4 +1,4 @@
-"""Comparing strategies head to head: from a recipe to a folder with results, report and tracked runs."""
+"""Comparison of strategies: from a recipe to a folder with results, report and tracked runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Compared:
         results: One result for each cell.
         report: Where the report is.
         store: The MLflow store that holds the runs; empty when tracking is off.
-        tracking: What a person should know about the tracked runs; empty when all is well.
+        tracking: A warning about the tracked runs; empty where all of them were logged as asked.
     """
 
     out: Path
@@ -47,7 +47,7 @@ class Compared:
 
 
 def check_recipe(recipe: CompareSettings) -> dict[str, list[Strategy]]:
-    """Refuse what can be refused before any weights load or anything trains.
+    """Check a recipe's strategies, needs, evaluators and objective, before any weights load.
 
     Returns:
         The configured strategies by label.
@@ -70,8 +70,8 @@ def refuse_unmet(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy
     Raises:
         LexigraftError: Which strategy misses what, and how to supply it.
     """
-    given = strategy_inputs(recipe, poor="the recipe's" if recipe.poor_model else None)
-    refuse_missing({label: needs_of(chain) for label, chain in chains.items()}, given.available_needs())
+    inputs = strategy_inputs(recipe, poor="the recipe's" if recipe.poor_model else None)
+    refuse_missing({label: needs_of(chain) for label, chain in chains.items()}, inputs.available_needs())
 
 
 def compare(
@@ -83,15 +83,15 @@ def compare(
     say: Callable[[str], None] = lambda text: None,
     progress: Progress = lambda message, done, total: None,
 ) -> Compared:
-    """Run a comparison, or go on with one that was interrupted.
+    """Run a comparison, or resume one that was interrupted.
 
     Args:
         recipe: A YAML recipe, or its settings.
-        out: The folder for results, report and everything made on the way.
+        out: The folder for results, report, trained tokenizer, poor model and vectors.
         overrides: Dotted recipe keys with other values.
         jobs: Cells at a time.
-        say: Told what is being prepared.
-        progress: Told about finished cells.
+        say: Called with a line on what is being prepared.
+        progress: Called when a cell has finished.
 
     Returns:
         The results, with the report written.

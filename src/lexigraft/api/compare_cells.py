@@ -38,7 +38,7 @@ def cells_of(
 
     Args:
         recipe: The recipe.
-        prepared: Paths and hashes of what was made for it.
+        prepared: Paths and hashes of the prepared inputs.
         texts: Its texts.
         tokenizer_hash: Content of the target tokenizer.
         chains: The configured strategies by label.
@@ -53,19 +53,19 @@ def cells_of(
         "evaluation": recipe.evaluation.model_dump(mode="json"),
         "versions": {name: versions()[name] for name in _CODE},
     }
-    lines = [(line, chains[line.label]) for line in recipe.strategies]
-    needs = frozenset[Need]().union(*(uses_of(chain) for _, chain in lines))
+    entries = [(entry, chains[entry.label]) for entry in recipe.strategies]
+    needs = frozenset[Need]().union(*(uses_of(chain) for _, chain in entries))
     inputs = strategy_inputs(recipe, prepared.poor_model, texts).contents(needs)
-    return tuple(_cell(line, chain, seed, common, inputs) for line, chain in lines for seed in recipe.seeds)
+    return tuple(_cell(entry, chain, seed, common, inputs) for entry, chain in entries for seed in recipe.seeds)
 
 
 def _cell(
-    line: StrategySettings, chain: Sequence[Strategy], seed: int, common: Mapping[str, Any], inputs: Mapping[Need, Any]
+    entry: StrategySettings, chain: Sequence[Strategy], seed: int, common: Mapping[str, Any], inputs: Mapping[Need, Any]
 ) -> Cell:
     needs = uses_of(chain)
     own = {str(need): content for need, content in inputs.items() if need in needs}
-    if line.norm_calibration is not None:
-        own["norm_calibration"] = line.norm_calibration
+    if entry.norm_calibration is not None:
+        own["norm_calibration"] = entry.norm_calibration
     made_by = {"chain": [[s.name, s.parameters()] for s in chain], "seed": seed, **own}
     described = {
         **common,
@@ -75,17 +75,17 @@ def _cell(
         "keeps_tokenizer": any(s.keeps_tokenizer for s in chain),
         "fields": {s.name: s.parameters() for s in chain},
     }
-    return Cell(line.label, seed, chain[0].body.value, hash_of([common, made_by]), flat(described))
+    return Cell(entry.label, seed, chain[0].body.value, hash_of([common, made_by]), flat(described))
 
 
 class CellRunner:
-    """Runs any cell of one comparison; another process that gets it opens for itself what the cells share, once.
+    """Runs any cell of one comparison; unpickled in another process, it opens the shared inputs there, once.
 
     Args:
         recipe: The recipe.
-        prepared: Paths and hashes of what was made for it.
+        prepared: Paths and hashes of the prepared inputs.
         out: The comparison's folder.
-        shared: What the cells share, where this process has opened it already.
+        shared: The cells' shared inputs, where this process has opened them already.
     """
 
     def __init__(self, recipe: CompareSettings, prepared: Prepared, out: Path, shared: Shared | None = None) -> None:
@@ -94,12 +94,12 @@ class CellRunner:
             self.shared = shared
 
     def __reduce__(self) -> tuple[type[CellRunner], tuple[CompareSettings, Prepared, Path]]:
-        """What travels to another process: nothing that is open."""
+        """Pickle the recipe and the paths, without opened inputs."""
         return CellRunner, (self.recipe, self.prepared, self.out)
 
     @cached_property
     def shared(self) -> Shared:
-        """What the cells share."""
+        """The cells' shared inputs."""
         return open_shared(self.recipe, self.prepared)
 
     def __call__(self, cell: Cell) -> CellResult:
@@ -123,7 +123,7 @@ class CellRunner:
                 new_ids=grafted.alignment.new.tolist(),
                 eval_steps={s for s in stops if s <= settings.steps},
                 on_step=lambda step, model: self._measure(model, grafted, texts),
-                work=self._home(cell) / "work" if settings.checkpoint_every else None,
+                work=self._folder(cell) / "work" if settings.checkpoint_every else None,
             )
             losses = adapted.losses
             scores += [s for step in sorted(adapted.evaluations) for s in _scores(step, adapted.evaluations[step])]
@@ -133,7 +133,7 @@ class CellRunner:
                 "adapt_seconds": adapted.seconds,
             }
             if self.recipe.keep_models:
-                write_model(self._home(cell) / "model", adapted.model, grafted.vocabulary)
+                write_model(self._folder(cell) / "model", adapted.model, grafted.vocabulary)
         cost |= {
             "seconds": time.perf_counter() - started,
             "graft_seconds": grafted_at - started,
@@ -141,13 +141,13 @@ class CellRunner:
             "learned_tokens": grafted.rows.counts["learned_tokens"],
             "peak_rss_bytes": peak_rss_bytes(),
         }
-        write_provenance(self._home(cell), grafted.rows.provenance, grafted.vocabulary)
+        write_provenance(self._folder(cell), grafted.rows.provenance, grafted.vocabulary)
         return CellResult(cell, tuple(scores), losses, _coverage(grafted), cost, grafted.rows.notes)
 
-    def _home(self, cell: Cell) -> Path:
-        home = self.out / "cells" / cell.folder
-        home.mkdir(parents=True, exist_ok=True)
-        return home
+    def _folder(self, cell: Cell) -> Path:
+        folder = self.out / "cells" / cell.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def _graft(self, strategy: StrategySettings, seed: int) -> Grafted:
         shared, settings = self.shared, self.recipe.graft

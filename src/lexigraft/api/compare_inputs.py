@@ -1,4 +1,4 @@
-"""What every cell of a comparison shares, made once and kept by content: texts, target tokenizer, poor model."""
+"""Shared inputs of a comparison's cells: texts, target tokenizer and poor model, made once and cached by content."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class Texts:
 
 @dataclass(frozen=True)
 class Shared:
-    """What the cells of a comparison share in one process, opened once.
+    """Inputs that the cells of a comparison share in one process, opened once.
 
     Attributes:
         texts: The texts.
-        source: The source model, opened.
+        source: The source model on disk.
         target: The target vocabulary.
         chains: The configured strategies by label.
     """
@@ -76,7 +76,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Paths and hashes that a cell needs; small enough to travel to another process.
+    """Paths and hashes that a cell needs; small enough to send to another process.
 
     Attributes:
         target_tokenizer: Folder or file of the target tokenizer.
@@ -95,40 +95,40 @@ def load_texts(recipe: CompareSettings) -> Texts:
     Raises:
         LexigraftError: Missing or empty files, or nothing left to hold out.
     """
-    given = recipe.corpus
-    train = load_corpus(given.train, text_field=given.text_field, limit_lines=given.limit_lines)
-    if given.heldout:
-        heldout = load_corpus(given.heldout, text_field=given.text_field)
+    corpus = recipe.corpus
+    train = load_corpus(corpus.train, text_field=corpus.text_field, limit_lines=corpus.limit_lines)
+    if corpus.heldout:
+        heldout = load_corpus(corpus.heldout, text_field=corpus.text_field)
     else:
-        train, heldout = split(train, given.heldout_share, 0)
-    further = given.also_heldout | ({"source": given.source_heldout} if given.source_heldout else {})
-    also = {name: load_corpus(paths, text_field=given.text_field) for name, paths in further.items()}
+        train, heldout = split(train, corpus.heldout_share, 0)
+    further = corpus.also_heldout | ({"source": corpus.source_heldout} if corpus.source_heldout else {})
+    also = {name: load_corpus(paths, text_field=corpus.text_field) for name, paths in further.items()}
     for text in (heldout, *also.values()):
         train = without(train, text)
     if not len(train) or not len(heldout):
         raise LexigraftError("corpus is too small to split", f"{len(train)} training and {len(heldout)} held-out lines")
-    limit = given.heldout_lines
+    limit = corpus.heldout_lines
     measured = {name: evenly_chosen(text, limit) for name, text in also.items()}
-    return Texts(train, evenly_chosen(heldout, limit), measured, _source_text(given, also.get("source")))
+    return Texts(train, evenly_chosen(heldout, limit), measured, _source_text(corpus, also.get("source")))
 
 
-def _source_text(given: CorpusSettings, heldout: Corpus | None) -> Corpus | None:
-    if not given.source_train:
+def _source_text(corpus: CorpusSettings, heldout: Corpus | None) -> Corpus | None:
+    if not corpus.source_train:
         return None
-    text = load_corpus(given.source_train, text_field=given.text_field)
+    text = load_corpus(corpus.source_train, text_field=corpus.text_field)
     return without(text, heldout) if heldout is not None else text
 
 
 def strategy_inputs(
     recipe: CompareSettings, poor: str | None, texts: Texts | None = None, graft: GraftSettings | None = None
 ) -> StrategyInputs:
-    """What a recipe gives to strategies.
+    """The strategies' inputs that a recipe names.
 
     Args:
         recipe: The recipe.
         poor: The prepared poor model; it is the donor too where the recipe says ``donor: poor_model``.
-        texts: The recipe's texts, read again when they are asked for and not given.
-        graft: How grafts are made, where it is not as the recipe says for all.
+        texts: The recipe's texts; read on first use where not given.
+        graft: Graft settings in place of the recipe's own.
     """
     read = cache(lambda: texts or load_texts(recipe))
     return StrategyInputs(
@@ -154,43 +154,43 @@ def strategy_inputs(
 
 
 def open_shared(recipe: CompareSettings, prepared: Prepared) -> Shared:
-    """Open what the cells share, as a process that only knows the recipe does."""
+    """Open the cells' shared inputs from a recipe and the prepared paths, for a process that has only these."""
     return Shared(
         load_texts(recipe),
         DiskModel(recipe.source),
         load_vocabulary(prepared.target_tokenizer),
-        {line.label: make_chain(line.chain) for line in recipe.strategies},
+        {entry.label: make_chain(entry.chain) for entry in recipe.strategies},
     )
 
 
 def prepare(
     recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lambda text: None
 ) -> tuple[Prepared, Vocabulary]:
-    """Train the tokenizer and the poor model that the recipe asks for, or find them from an earlier start.
+    """Train the tokenizer and the poor model that the recipe asks for, or reuse those of an earlier start.
 
     Args:
         recipe: The recipe.
         texts: Its texts.
-        folder: Where made things are kept, by content.
-        say: Told what is being made.
+        folder: Folder for tokenizer and poor model, named by content.
+        say: Called with a line on what is being trained.
 
     Returns:
-        What was prepared, and the target vocabulary.
+        Paths and hashes, and the target vocabulary.
 
     Raises:
         LexigraftError: Inputs that cannot be used.
     """
     tokenizer = recipe.target_tokenizer
     if isinstance(tokenizer, TokenizerSettings):
-        tokenizer = str(_made_tokenizer(tokenizer, texts.train, folder, say))
+        tokenizer = str(_trained_tokenizer(tokenizer, texts.train, folder, say))
     vocabulary = load_vocabulary(tokenizer)
     poor = recipe.poor_model
     if isinstance(poor, PretrainSettings):
-        poor = str(_made_poor(poor, texts.train, vocabulary, folder, say))
+        poor = str(_pretrained_poor_model(poor, texts.train, vocabulary, folder, say))
     return Prepared(tokenizer, poor, model_hash(recipe.source)), vocabulary
 
 
-def _made_tokenizer(settings: TokenizerSettings, corpus: Corpus, folder: Path, say: Say) -> Path:
+def _trained_tokenizer(settings: TokenizerSettings, corpus: Corpus, folder: Path, say: Say) -> Path:
     out = folder / f"tokenizer-{hash_of([settings.model_dump(), corpus.hash])[:12]}"
     if not out.is_dir():
         say(f"training a {settings.type} tokenizer of {settings.size:,} tokens")
@@ -200,7 +200,9 @@ def _made_tokenizer(settings: TokenizerSettings, corpus: Corpus, folder: Path, s
     return out
 
 
-def _made_poor(settings: PretrainSettings, corpus: Corpus, vocabulary: Vocabulary, folder: Path, say: Say) -> Path:
+def _pretrained_poor_model(
+    settings: PretrainSettings, corpus: Corpus, vocabulary: Vocabulary, folder: Path, say: Say
+) -> Path:
     key = hash_of([settings.model_dump(), corpus.hash, vocabulary.hash])[:12]
     out = folder / f"poor-{key}"
     if not out.is_dir():

@@ -1,4 +1,4 @@
-"""The demo: strategies on a made language whose right answer is known, from text found in every installation."""
+"""The demo: strategies compared on a cloned language with known right rows, from text in every installation."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ EVERY: tuple[str | dict[str, Any], ...] = (
     *("token_distillation", "attention_matching", "constrained_word2vec", "learned_mixture"),
     *("poor", "tema", "oracle"),
 )
-"""Every strategy that the made language's data allows, one setting each."""
+"""Every strategy that the cloned language's data allows, one setting each."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much the demo does.
+    """Amounts of text and training in the demo.
 
     Attributes:
         rich_chars: English for the rich model, in characters.
-        clone_chars: Text of the made language, in characters.
+        clone_chars: Text of the cloned language, in characters.
         rich_steps: Pre-training steps of the rich model, 4,096 tokens each.
         poor_steps: Pre-training steps of the poor model.
         steps: Adaptation steps of each cell, 1,024 tokens each.
@@ -74,15 +74,15 @@ def demo(
     say: Callable[[str], None] = lambda text: None,
     progress: Progress = lambda message, done, total: None,
 ) -> Compared:
-    """Make a language, train a rich and a poor model, compare strategies; an interrupted demo goes on where it was.
+    """Clone a language, train a rich and a poor model, compare strategies; an interrupted demo is resumed.
 
     Args:
         out: The folder for data, models, recipe, results and report.
         quick: A fraction of the training and one seed.
         every: Every strategy instead of a choice.
         jobs: Cells at a time.
-        say: Told what is being made.
-        progress: Told about finished cells.
+        say: Called with progress messages.
+        progress: Called when a cell has finished.
 
     Raises:
         LexigraftError: The folder cannot be written, or too little text is installed.
@@ -105,21 +105,23 @@ def demo(
 
 
 def write_texts(folder: Path, scale: Scale) -> None:
-    """English for the rich model, other English turned into the made language, and lines held out of both."""
+    """Write English for the rich model, other English as text of the cloned language, and lines held out of both."""
     wanted = scale.rich_chars + scale.clone_chars
     lines = documentation_text(max_chars=wanted)
-    found = sum(map(len, lines))
-    if found < wanted // 2:
+    available = sum(map(len, lines))
+    if available < wanted // 2:
         raise LexigraftError(
-            "too little English documentation is installed", f"{found:,} characters", f"The demo needs {wanted // 2:,}"
+            "too little English documentation is installed",
+            f"{available:,} characters",
+            f"The demo needs {wanted // 2:,}",
         )
     every = round(wanted / scale.clone_chars)
     other = lines[::every]
     english = [line for n, line in enumerate(lines) if n % every]
     language = clone_language(other, seed=0)
     language.write(folder)
-    spoken = list(language.lines)
-    for name, text in (("english", english), ("clone", spoken)):
+    cloned = list(language.lines)
+    for name, text in (("english", english), ("clone", cloned)):
         held = text[:: max(1, len(text) // scale.heldout)][: scale.heldout]
         hidden = set(held)
         kept = [n for n, line in enumerate(text) if line not in hidden]
@@ -143,7 +145,7 @@ def _write_rich(out: Path, data: Path, scale: Scale) -> None:
 
 
 def _recipe(data: Path, rich: Path, folder: Path, scale: Scale, strategies: Sequence[str | dict[str, Any]]) -> str:
-    """The demo as a recipe: `lexigraft compare demo.yaml` does the same."""
+    """The demo as a recipe; `lexigraft compare demo.yaml` runs the same comparison."""
     import yaml
 
     values: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Measuring a model on held-out text."""
+"""Evaluation of a model on held-out text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def measure(
     model: PreTrainedModel, vocabulary: Vocabulary, texts: Mapping[str, Sequence[str]], settings: EvaluationSettings
 ) -> dict[str, float]:
-    """Every evaluator on every text: ``{"bits_per_byte/heldout": …}``.
+    """Run every evaluator on every text: ``{"bits_per_byte/heldout": …}``.
 
     Args:
         model: The model; it goes to a GPU where there is one, and stays there.
@@ -33,13 +33,13 @@ def measure(
     """
     if texts:
         model.to(usable_device("auto"))
-    found: dict[str, float] = {}
+    results: dict[str, float] = {}
     for name in settings.evaluators:
         evaluator = make("evaluator", name, settings.options.get(name, {}))
         for text, lines in texts.items():
             figures = evaluator.evaluate(model, vocabulary, lines)
-            found |= {f"{figure}/{text}": value for figure, value in figures.items()}
-    return found
+            results |= {f"{figure}/{text}": value for figure, value in figures.items()}
+    return results
 
 
 def evaluate(

@@ -1,4 +1,4 @@
-"""Grafting a model from Python: into a folder, or in memory."""
+"""The graft from Python: a model with a new vocabulary, written to a folder or kept in memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ StrategyNames = str | Sequence[str | PluginSpec]
 
 @dataclass(frozen=True)
 class GraftResult:
-    """What a graft did.
+    """Counts, notes and times of a finished graft.
 
     Attributes:
         strategy: The chain's names, joined by ``+``.
@@ -47,11 +47,11 @@ class GraftResult:
         re_estimated: Matched tokens whose rows a strategy made.
         fallback: Rows that no strategy covers.
         learned_tokens: Tokens of text that strategies learned on.
-        notes: Sentences that a person should read.
+        notes: Sentences for the user, such as warnings and choices that a strategy made.
         seconds: Time of each stage.
         peak_rss_bytes: The most memory that the process had.
         out: The folder that was written.
-        facts: All that ``lexigraft.json`` in the folder says.
+        facts: The content of ``lexigraft.json`` in the folder.
     """
 
     strategy: str
@@ -71,7 +71,7 @@ class GraftResult:
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], out: Path) -> GraftResult:
-        """The result that the facts of a written graft tell."""
+        """The result from the facts of a written graft."""
         counts = facts["counts"]
         names = ("target_tokens", "matched", "new", "covered", "re_estimated", "fallback", "learned_tokens")
         return cls(
@@ -116,7 +116,7 @@ class GraftInputs(TypedDict, total=False):
         dictionary: A TSV of word pairs, or settings.
         parallel: Sentences of both languages, line by line.
         poor_model: TEMA's poor model.
-        donor: A model that already uses the target tokenizer; refused where no strategy of the chain leans on one.
+        donor: A model that already uses the target tokenizer; refused where no strategy of the chain uses one.
         gold_links: The links file of a cloned language.
         inputs: Settings of needs that other packages bring, by need.
         seed: Decides everything random; 0 by default.
@@ -164,15 +164,15 @@ def graft(
         LexigraftError: Anything wrong with the inputs.
     """
     refuse_existing(Path(out), force)
-    made = _prepare(source, target_tokenizer, strategy, **inputs)
+    prepared = _prepare(source, target_tokenizer, strategy, **inputs)
     verified = (inputs.get("settings") or GraftSettings()).verify
-    return GraftResult.of(write_graft(made, Path(out), force=force, verified=verified), Path(out))
+    return GraftResult.of(write_graft(prepared, Path(out), force=force, verified=verified), Path(out))
 
 
 def graft_model(
     source: str, target_tokenizer: str, strategy: StrategyNames = "focus", **inputs: Unpack[GraftInputs]
 ) -> Grafted:
-    """Give a model a new vocabulary, in memory: for notebooks, and for training on at once.
+    """Give a model a new vocabulary, in memory, for notebooks or for training that follows directly.
 
     Args:
         source: Folder or Hub name of the source model.
@@ -182,7 +182,7 @@ def graft_model(
 
     Returns:
         ``model`` with its new tables; its ``vocabulary`` (``vocabulary.tokenizer`` is the tokenizer); ``rows`` with
-        where each came from; ``facts``.
+        their provenance; ``facts``.
 
     Raises:
         LexigraftError: Anything wrong with the inputs.
@@ -209,13 +209,13 @@ def _prepare(
     seed: int = 0,
     settings: GraftSettings | None = None,
 ) -> PreparedGraft:
-    """The rows of a graft, and the body that they go into."""
+    """Load the inputs and build the rows of a graft."""
     settings = settings or GraftSettings()
     chain = make_chain(parse_strategy(strategy, fields))
     if donor is not None and Need.DONOR not in uses_of(chain):
         raise LexigraftError("no strategy of the chain leans on a donor", donor, "Leave --donor out")
     vectors = VectorSettings() if target_vectors is None else target_vectors
-    given = StrategyInputs(
+    strategy_inputs = StrategyInputs(
         source=source,
         corpus=cache(lambda: load_corpus(list(corpus))) if corpus else None,
         source_corpus=cache(lambda: load_corpus(list(source_corpus))) if source_corpus else None,
@@ -229,9 +229,9 @@ def _prepare(
         probing=ProbeSettings(source, settings),
         sections=read_sections(inputs or {}),
     )
-    refuse_missing({s.name: s.required_needs() for s in chain}, given.available_needs())
+    refuse_missing({s.name: s.required_needs() for s in chain}, strategy_inputs.available_needs())
     if working := [s.name for s in chain if uses_of([s]) & {Need.MODEL, Need.PROBE}]:
         logger.warning("%s works on the model itself: all of it is loaded into memory", "+".join(working))
     target = load_vocabulary(target_tokenizer)
-    loaders = given.loaders(target, cache_folder())
+    loaders = strategy_inputs.loaders(target, cache_folder())
     return prepare_graft(source, target, chain, loaders, poor=poor_model, seed=seed, settings=settings)

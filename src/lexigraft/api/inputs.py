@@ -1,4 +1,4 @@
-"""What a user gives to strategies: text, vectors, models, dictionaries; and what of it meets which need."""
+"""Inputs of strategies (text, vectors, models, dictionaries), and which needs they meet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Text = Callable[[], Corpus]
 
 @dataclass(frozen=True)
 class StrategyInputs:
-    """What strategies may lean on; everything may be missing, nothing is loaded before it is asked for.
+    """Everything that a user may supply to strategies; each input is optional and is loaded on first use.
 
     Attributes:
         source: The source model, for its tokenizer.
@@ -31,13 +31,13 @@ class StrategyInputs:
         source_corpus: Source-language text.
         vectors: How vectors of the target tokens are trained, or the file they are in.
         word_vectors: How word vectors of both languages are trained, or the files they are in.
-        dictionary: Where the word list is.
-        parallel: Where the sentences of both languages are.
+        dictionary: Settings of the bilingual word list.
+        parallel: Settings of the parallel text.
         poor_model: The poor model.
         donor: The donor model.
         gold_links: The links file of a cloned language.
-        unseen: Lines that models are measured on; parallel text goes without them.
-        probing: How candidates are tried.
+        unseen: Lines that models are measured on; they are left out of parallel text.
+        probing: Settings of the probe that tries candidates.
         sections: Settings of needs that other packages bring, by need; see :func:`read_sections`.
     """
 
@@ -56,23 +56,23 @@ class StrategyInputs:
     sections: Mapping[str, Settings] = field(default_factory=dict)
 
     def target_text(self) -> Corpus:
-        """The target text, which is there where a need says so."""
+        """The target text; call it only where it was supplied."""
         return present(self.corpus)()
 
     def source_text(self) -> Corpus:
-        """The source-language text, which is there where a need says so."""
+        """The source-language text; call it only where it was supplied."""
         return present(self.source_corpus)()
 
     def available_needs(self) -> frozenset[Need]:
-        """The needs that this meets."""
+        """The needs that these inputs meet."""
         return frozenset(need for need, spec in need_specs().items() if spec.available(self))
 
     def loaders(self, target: Vocabulary, cache_folder: Path) -> dict[Need, Loader]:
-        """A loader, run once and on first use, for each need that this meets.
+        """A loader, run once and on first use, for each need that these inputs meet.
 
         Args:
             target: The target vocabulary.
-            cache_folder: Where trained vectors are kept, by content.
+            cache_folder: Folder for trained vectors, cached by content.
         """
         return {
             need: cache(lambda spec=spec: spec.load(self, target, cache_folder))
@@ -81,14 +81,14 @@ class StrategyInputs:
         }
 
     def contents(self, needs: frozenset[Need]) -> dict[Need, Any]:
-        """The content behind each of some needs, as plain values: never a path. Target text has a hash of its own."""
+        """The content of the inputs behind some needs: plain values, never paths; target text has a hash of its own."""
         specs = need_specs()
-        met = {need: specs[need].content(self) for need in sorted(needs & self.available_needs())}
-        return {need: content for need, content in met.items() if content is not None}
+        contents = {need: specs[need].content(self) for need in sorted(needs & self.available_needs())}
+        return {need: content for need, content in contents.items() if content is not None}
 
 
 def read_sections(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Settings]:
-    """The recipe's ``inputs``: each section checked against the schema of its need.
+    """Check each section of the recipe's ``inputs`` against the schema of its need.
 
     Args:
         sections: Values by need and key.

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 SHARE, LINES = 0.1, 200
-"""The share of the training text that is held out for probes, and the most lines."""
+"""The share of the training text that is held out for probes, and the maximum number of lines."""
 SPLIT = 1
-"""Another division of lines than a comparison's own (0): that one has taken all its lines out of the text already."""
+"""Seed of the split; a comparison's own split has seed 0, and its held-out lines are no longer in the text."""
 
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """What a probe must know beyond what strategies lean on.
+    """Settings of a probe.
 
     Attributes:
         source: Folder or Hub name of the source model.
-        graft: As for the graft that the probe decides about.
-        adaptation: The recipe's, where there is one; its steps give way to the probe's.
+        graft: The same as for the graft that is decided by the probe.
+        adaptation: The recipe's, where there is one; the probe sets its own number of steps.
         measure: Options of ``bits_per_byte``.
     """
 
@@ -45,7 +45,7 @@ class ProbeSettings:
 
 
 def hold_out(corpus: Corpus) -> tuple[Corpus, Corpus]:
-    """What probes train on, and at most 200 lines that they are measured on: both from the training text.
+    """Split training text into text that probes train on and at most 200 lines that they are measured on.
 
     Raises:
         LexigraftError: The text is too small to hold lines out.
@@ -60,11 +60,11 @@ class ModelProbe:
     """A probe of the source model with a target vocabulary; every call starts from the model on disk.
 
     Attributes:
-        settings: Model, graft, adaptation, yardstick.
+        settings: Model, graft, adaptation, evaluation.
         target: The target vocabulary.
         train: Text to adapt on, and for candidates to learn on.
         lines: Text to measure on.
-        loaders: What candidates lean on; nothing of it has seen ``lines``, but for models and files made before.
+        loaders: Loaders of the candidates' needs; apart from given models and files, nothing was trained on ``lines``.
     """
 
     settings: ProbeSettings
@@ -77,32 +77,32 @@ class ModelProbe:
         """Graft, adapt and measure; see :class:`lexigraft.core.grafting.resources.Probe`."""
         from lexigraft.core.utils.random_state import global_randomness_kept
 
-        given = self.settings
+        settings = self.settings
         with global_randomness_kept():
             grafted = graft_model(
-                given.source, self.target, make_chain(chain), self.loaders, seed=seed, settings=given.graft
+                settings.source, self.target, make_chain(chain), self.loaders, seed=seed, settings=settings.graft
             )
             adapted = adapt_model(
                 grafted.model,
                 grafted.vocabulary,
                 self.train,
-                shortened(given.adaptation, steps, seed, grafted.model),
+                shortened(settings.adaptation, steps, seed, grafted.model),
                 new_ids=grafted.alignment.new.tolist(),
             )
-            yardstick = make("evaluator", "bits_per_byte", dict(given.measure))
-            bits = yardstick.line_bits(adapted.model, grafted.vocabulary, self.lines.lines)
+            evaluator = make("evaluator", "bits_per_byte", dict(settings.measure))
+            bits = evaluator.line_bits(adapted.model, grafted.vocabulary, self.lines.lines)
         sizes = np.array([len(line.encode()) for line in self.lines.lines], np.int64)
         return ProbeRun(bits, sizes, adapted.tokens_trained + grafted.rows.counts["learned_tokens"])
 
 
 def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedModel) -> AdaptSettings:
-    """A whole adaptation of so many steps: the same rates and schedule, phases cut or their last one drawn out.
+    """An adaptation with another number of steps: the same rates and schedule, phases cut or the last one extended.
 
     Args:
         settings: The adaptation as it would be.
         steps: How many steps the short one has.
         seed: Its seed.
-        model: Sequences are never longer than it takes.
+        model: The model; sequences are no longer than its context.
     """
     phases: list[Phase] = []
     left = steps

@@ -1,4 +1,4 @@
-"""Writing a new strategy's file: complete, working, ready to edit."""
+"""Template for a new strategy's file: complete, working, ready to edit."""
 
 from __future__ import annotations
 

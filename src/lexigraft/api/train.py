@@ -185,12 +185,12 @@ def adapt(
         model: Folder or Hub name, usually what ``graft`` wrote.
         corpus: Files of target text.
         out: The folder to write.
-        settings: What trains, how long, how.
+        settings: What trains, number of steps, rates.
         heldout: Files measured before and after.
-        export: ``merged``, ``adapter`` or ``both`` (the adapter then lies in ``adapter/``).
-        work: Where checkpoints go; an interrupted run goes on from there.
+        export: ``merged``, ``adapter`` or ``both`` (the adapter is then in ``adapter/``).
+        work: Folder for checkpoints; an interrupted run is resumed from there.
         force: Whether an existing folder is replaced.
-        say: Told what is going on.
+        say: Called with progress messages.
 
     Returns:
         Steps, tokens, seconds, losses, figures before and after, and where the folder is.
@@ -267,8 +267,8 @@ def load_adapter(folder: str | Path, base: str) -> PreTrainedModel:
 
 def _new_rows(model: str, settings: AdaptSettings) -> list[int] | None:
     """Ids of the new rows, from the graft's provenance; ``None`` unless ``new_rows`` trains in some phase."""
-    wishes: list[AdaptSettings | Phase] = [settings, *settings.phases]
-    if all("new_rows" not in (w.embeddings, w.head) for w in wishes):
+    phases: list[AdaptSettings | Phase] = [settings, *settings.phases]
+    if all("new_rows" not in (w.embeddings, w.head) for w in phases):
         return None
     from lexigraft.core.grafting.folder import new_rows
 
@@ -293,10 +293,10 @@ def pretrain(
         corpus: Files of text.
         tokenizer: Folder, file or Hub name of the tokenizer.
         out: The folder to write.
-        settings: Shape, length, rates.
+        settings: Model shape, steps, rates.
         work: Where checkpoints go.
         force: Whether an existing folder is replaced.
-        say: Told what is going on.
+        say: Called with progress messages.
 
     Returns:
         Shape, parameters, steps, and where the folder is.

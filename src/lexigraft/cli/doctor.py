@@ -1,4 +1,4 @@
-"""`lexigraft doctor`: what this machine has, what a recipe would stumble over, and what it will take."""
+"""`lexigraft doctor`: checks of this machine and of a recipe, and an estimate of its cost."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def doctor(
 
     if rehearse and recipe is None:
         raise LexigraftError("there is nothing to rehearse", hint="Name a recipe: lexigraft doctor RECIPE --rehearse")
-    found = examine(recipe, rehearse=rehearse)
+    examined = examine(recipe, rehearse=rehearse)
     if json:
-        print_json(found.as_json())
+        print_json(examined.as_json())
     else:
-        for finding in found.findings:
+        for finding in examined.findings:
             typer.echo(f"{finding.mark} {finding.what}")
-    if not found.healthy:
+    if not examined.healthy:
         raise typer.Exit(2)

@@ -1,4 +1,4 @@
-"""The `lexigraft` command: its groups, and what every command shares."""
+"""The `lexigraft` command: its subcommands and the setup that they share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lexigraft.cli.output import guarded
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
 
-_SHARED = ("adapt", "pretrain")
+_DISTRIBUTED = ("adapt", "pretrain")
 """The commands whose work a launcher can spread over processes."""
 
 app = typer.Typer(
@@ -53,21 +53,21 @@ def _everywhere(
     ] = False,
 ) -> None:
     """Give a pre-trained language model a new vocabulary; compare the ways to do it."""
-    if context.invoked_subcommand not in _SHARED and processes().count > 1:
+    if context.invoked_subcommand not in _DISTRIBUTED and processes().count > 1:
         raise LexigraftError(
             "this command runs in one process",
             context.invoked_subcommand,
-            f"Launchers are for {' and '.join(_SHARED)}; start the others without one",
+            f"Launchers are for {' and '.join(_DISTRIBUTED)}; start the others without one",
         )
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    # Threads that wait for each other by spinning hold the cores that the others need: where anything else runs on the
-    # machine, many small operations take ten times as long. It must be said before torch is loaded.
+    # OpenMP threads that wait actively occupy the cores that other threads need: where anything else runs on the
+    # machine, many small operations take ten times as long. It must be set before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if processes().count > 1:
-        # Every process would warn that it looks for parameters that no gradient reaches, and that it found none.
+        # Else every process warns that it searched for parameters without gradients and found none.
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     as_json = "--json" in sys.argv[1:]
     code: list[int] = [0]
@@ -81,12 +81,12 @@ def main() -> None:
 
 
 def _invoke(as_json: bool) -> Any:
-    """Run typer; its own usage errors become ours when JSON is wanted, and keep their form otherwise.
+    """Run typer; where JSON is asked for, its usage errors become LexigraftError, else typer prints them itself.
 
-    In all but the first of several processes they become ours too, so that they are shown once.
+    In all but the first of several processes they become LexigraftError too, so that they are printed once.
     """
     if not (as_json or processes().local_index):
-        return _leaving(lambda: app(standalone_mode=True))
+        return _exit_code(lambda: app(standalone_mode=True))
     try:
         return app(standalone_mode=False)
     except Exception as error:
@@ -95,9 +95,9 @@ def _invoke(as_json: bool) -> Any:
         raise
 
 
-def _leaving(run: Any) -> int:
+def _exit_code(run: Any) -> int:
     try:
         run()
-    except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
     return 0

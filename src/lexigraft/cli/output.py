@@ -1,4 +1,4 @@
-"""How the command line speaks: results on standard output, progress and errors on standard error, JSON when asked."""
+"""Output of the command line: results on standard output, progress and errors on standard error, JSON on request."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import typer
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
 
-_SECONDS_FOR_THE_FIRST = 20
+_WAIT_SECONDS = 20
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field; repeatable.")]
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """Print one JSON document on standard output."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def say(text: str) -> None:
-    """A line about what is going on, on standard error; of several processes only the first speaks."""
+    """Print a progress line on standard error; of several processes only the first prints."""
     if processes().first:
         typer.echo(text, err=True)
 
@@ -37,13 +37,13 @@ def sections(pairs: Sequence[str] | None) -> dict[str, dict[str, Any]]:
     Raises:
         LexigraftError: A pair without ``=``, or without a name.
     """
-    found: dict[str, dict[str, Any]] = {}
+    parsed: dict[str, dict[str, Any]] = {}
     for path, value in assignments(pairs, "--input").items():
         name, dot, key = path.partition(".")
         if not dot or not key:
             raise LexigraftError("--input needs need.key=value", path, "For example --input my_need.path=file.tsv")
-        found.setdefault(name, {})[key] = value
-    return found
+        parsed.setdefault(name, {})[key] = value
+    return parsed
 
 
 def assignments(pairs: Sequence[str] | None, option: str = "--set") -> dict[str, Any]:
@@ -58,20 +58,20 @@ def assignments(pairs: Sequence[str] | None, option: str = "--set") -> dict[str,
     """
     import yaml
 
-    found: dict[str, Any] = {}
+    parsed: dict[str, Any] = {}
     for pair in pairs or []:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise LexigraftError(f"{option} needs key=value", pair, "For example --set temperature=0.5")
         try:
-            found[key] = yaml.safe_load(value)
+            parsed[key] = yaml.safe_load(value)
         except yaml.YAMLError:
-            found[key] = value
-    return found
+            parsed[key] = value
+    return parsed
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A plain table on standard output."""
+    """Print a plain table on standard output."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -83,7 +83,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def pairs(values: Mapping[str, object]) -> None:
-    """Names and values, aligned."""
+    """Print names and values, aligned, on standard output."""
     width = max(map(len, values), default=0)
     for key, value in values.items():
         typer.echo(f"{key:<{width}}  {value}")
@@ -124,9 +124,9 @@ def guarded(run: Callable[[], Any], as_json: bool) -> int:
 
 def _fail(error: LexigraftError, as_json: bool) -> int:
     if processes().local_index:
-        # The first process of this machine meets the same fault and tells it; the launcher then ends this one. A fault
-        # that is this process's alone is told after all.
-        time.sleep(_SECONDS_FOR_THE_FIRST)
+        # The first process of this machine meets the same error and prints it; the launcher then ends this one. An
+        # error of this process alone is printed after the wait.
+        time.sleep(_WAIT_SECONDS)
     if as_json:
         print_json(error.as_dict())
     else:

@@ -29,15 +29,15 @@ def list_(
     """List every strategy found, by what it needs."""
     from lexigraft.api.catalog import by_needs, list_strategies, missing
 
-    given = None if have is None else [word.strip() for word in have.split(",") if word.strip()]
-    found = list_strategies(given)
+    words = None if have is None else [word.strip() for word in have.split(",") if word.strip()]
+    records = list_strategies(words)
     if json:
-        print_json([one.as_json() for one in found])
+        print_json([one.as_json() for one in records])
         return
-    for heading, members in by_needs([one for one in found if one.usable is not False or one.broken]).items():
+    for heading, members in by_needs([one for one in records if one.usable is not False or one.broken]).items():
         _group(heading, {_names(one): f"BROKEN: {one.broken}" if one.broken else one.summary for one in members})
-    if given is not None and (others := [one for one in found if not one.usable and one.broken is None]):
-        _group("would need more", {_names(one): missing(one, given) for one in others})
+    if words is not None and (others := [one for one in records if not one.usable and one.broken is None]):
+        _group("would need more", {_names(one): missing(one, words) for one in others})
 
 
 def _names(one: StrategyRecord) -> str:
@@ -56,16 +56,16 @@ def show(name: Name, json: Json = False) -> None:
     """Show one strategy: what it does, what it needs, its fields."""
     from lexigraft.api.catalog import details
 
-    found = details(name)
+    shown = details(name)
     if json:
-        print_json(found.as_json())
+        print_json(shown.as_json())
         return
-    typer.echo(found.documentation)
+    typer.echo(shown.documentation)
     typer.echo("")
-    for alias, preset in found.summary.aliases.items():
+    for alias, preset in shown.summary.aliases.items():
         fields = ", ".join(f"{key}={value}" for key, value in preset.items())
-        typer.echo(f"{alias}: {found.summary.name} with {fields or 'its defaults'}")
-    table(("field", "type", "default"), [[f.name, f.type, f.default] for f in found.fields])
+        typer.echo(f"{alias}: {shown.summary.name} with {fields or 'its defaults'}")
+    table(("field", "type", "default"), [[f.name, f.type, f.default] for f in shown.fields])
 
 
 @app.command()

@@ -151,5 +151,5 @@ def evaluate(
     from lexigraft.core.config.recipe import EvaluationSettings
 
     values = {"evaluators": evaluator or ["bits_per_byte"], "max_lines": max_lines}
-    found = run(model, heldout, settings=validate(EvaluationSettings, values, "evaluation"))
-    print_json(found) if json else pairs({k: f"{v:.4f}" for k, v in found.items()})
+    figures = run(model, heldout, settings=validate(EvaluationSettings, values, "evaluation"))
+    print_json(figures) if json else pairs({k: f"{v:.4f}" for k, v in figures.items()})

@@ -56,7 +56,7 @@ def ranking(report: Report) -> TextTable:
 
 
 def coverage(report: Report) -> TextTable:
-    """What the graft matched, made new and left to the fallback, with the tokenizer's fertility."""
+    """Counts of matched, new, covered and fallback tokens, with the tokenizer's fertility."""
     rules = sorted({rule for row in report.rows for rule in row.matched})
     return _filled(
         [
@@ -86,7 +86,7 @@ def coverage(report: Report) -> TextTable:
 
 
 def cost(report: Report) -> TextTable:
-    """What one cell of each strategy took, mean over seeds."""
+    """Time, memory and tokens of one cell of each strategy, mean over seeds."""
     return _filled(
         [
             "strategy",

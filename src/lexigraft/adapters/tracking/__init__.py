@@ -1,1 +1,1 @@
-"""Runs in MLflow."""
+"""MLflow tracking of comparisons and single runs."""

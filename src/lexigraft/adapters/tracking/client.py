@@ -1,4 +1,4 @@
-"""A quiet MLflow client: no telemetry, short waits for a dead server, artifacts beside a local database."""
+"""MLflow client: no telemetry, short timeouts for a dead server, artifacts beside a local database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SQLITE = "sqlite:///"
 
 
 def connect(uri: str) -> MlflowClient:
-    """A client for a tracking store that has answered one question.
+    """Connect to a tracking store and check that it answers.
 
     Args:
         uri: ``sqlite:///PATH``, ``http://…``, or any store MLflow knows. A sqlite file's folder is made when missing.
@@ -47,7 +47,7 @@ def connect(uri: str) -> MlflowClient:
     if (database := database_file(uri)) is not None:
         database.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        # MLflow 3's own tables use what SQLAlchemy 2.1 deprecates; nothing a user of ours can act on.
+        # MLflow 3's own tables use what SQLAlchemy 2.1 deprecates; a user cannot act on it.
         warnings.simplefilter("ignore")
         from mlflow import MlflowClient
 
@@ -62,15 +62,15 @@ def database_file(uri: str) -> Path | None:
 
 
 def experiment_id(client: MlflowClient, uri: str, name: str) -> str:
-    """The experiment of that name, made when missing, brought back when deleted.
+    """The id of an experiment by name; it is created when missing and restored when deleted.
 
     With a sqlite store its artifacts go to ``mlruns/`` beside the database.
     """
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         database = database_file(uri)
         folder = (database.parent / "mlruns" / re.sub(r"[^\w.-]+", "_", name)).as_uri() if database else None
         return str(client.create_experiment(name, artifact_location=folder))
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)

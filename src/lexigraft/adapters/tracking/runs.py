@@ -1,4 +1,4 @@
-"""What goes into an MLflow run: names and lengths the store accepts, in as few requests as it allows."""
+"""Contents of MLflow runs: parameters, metrics and tags, within the store's limits on names, lengths and batches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RunValues:
 
 
 def child_values(comparison: Comparison, result: CellResult | None) -> RunValues:
-    """Everything of a cell, with all that the comparison's cells share repeated; the shared part alone for None."""
+    """Parameters and metrics of a cell, with the facts that all cells share; for ``None`` the shared facts alone."""
     shared: dict[str, object] = {
         name: value
         for name, value in comparison.facts.items()
@@ -77,17 +77,17 @@ def log_values(client: MlflowClient, run_id: str, values: RunValues, artifacts: 
 
 def named_runs(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> list[Run]:
     """The runs that carry all these tags."""
-    wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-    return list(client.search_runs([experiment], filter_string=wanted))
+    condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    return list(client.search_runs([experiment], filter_string=condition))
 
 
 def finished_child(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> bool:
     """Whether a finished run carries these tags; unfinished ones that do are deleted."""
-    found = named_runs(client, experiment, tags)
-    for run in found:
+    runs = named_runs(client, experiment, tags)
+    for run in runs:
         if run.info.status != "FINISHED":
             client.delete_run(run.info.run_id)
-    return any(run.info.status == "FINISHED" for run in found)
+    return any(run.info.status == "FINISHED" for run in runs)
 
 
 def _name(name: str) -> str:

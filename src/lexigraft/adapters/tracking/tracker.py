@@ -1,4 +1,4 @@
-"""Comparisons in MLflow: one parent run, one child for each cell, nothing twice, and a dead server loses nothing."""
+"""MLflow tracking of a comparison: a parent run, one child for each cell, no duplicates, robust to a dead server."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _LATER = "Every result is in {folder}; the same `lexigraft compare` logs them la
 
 @dataclass
 class MlflowTracker:
-    """Logs a comparison while it runs. After ``open`` nothing here raises: what fails is told by ``finish``.
+    """Logs a comparison while it runs. After ``open`` no method raises: ``finish`` returns what failed.
 
     Attributes:
         client: The connected client.
         uri: The store that is used.
         experiment: The experiment's name.
         folder: The comparison's folder; the same cells in another folder are another parent run.
-        warning: What a person should know from the start: the asked-for store did not answer.
+        warning: Set where the store that was asked for did not answer; empty otherwise.
     """
 
     client: MlflowClient
@@ -51,7 +51,7 @@ class MlflowTracker:
     _experiment_id: str = ""
     _parent: str = ""
     _comparison: Comparison | None = None
-    _fault: str = ""
+    _error: str = ""
     _logged: set[str] = field(default_factory=set)
 
     @classmethod
@@ -84,7 +84,7 @@ class MlflowTracker:
         return cls(connect(local), local, experiment, folder, warning)
 
     def start(self, comparison: Comparison, recipe: str) -> None:
-        """Open the comparison's parent run, or take up the one it already has.
+        """Open the comparison's parent run, or reopen the one it already has.
 
         Args:
             comparison: The cells and facts.
@@ -94,7 +94,7 @@ class MlflowTracker:
         self._try(lambda: self._start(comparison, recipe))
 
     def log_cell(self, result: CellResult, folder: Path) -> None:
-        """Log one finished cell, once; its leftovers from an interruption are replaced.
+        """Log one finished cell, once; an unfinished run from an interruption is replaced.
 
         Args:
             result: The result.
@@ -111,29 +111,29 @@ class MlflowTracker:
             failed: Some cells failed.
 
         Returns:
-            What a person should know; empty when everything is in the store that was asked for.
+            A warning; empty where everything is in the store that was asked for.
         """
-        self._fault = ""
+        self._error = ""
         self._try(lambda: self._finish(folder, report, failed))
-        lost = f"MLflow at {self.uri} stopped answering ({self._fault}). {_LATER.format(folder=folder)}"
-        return lost if self._fault else self.warning
+        lost = f"MLflow at {self.uri} stopped answering ({self._error}). {_LATER.format(folder=folder)}"
+        return lost if self._error else self.warning
 
     def _try(self, step: Callable[[], None]) -> None:
-        """Run a step unless the store has failed already: a dead server is waited for once, not once a cell."""
-        if self._fault:
+        """Run a step unless the store has failed already: a dead server costs one timeout, not one for each cell."""
+        if self._error:
             return
         try:
             step()
         except Exception as error:
-            self._fault = _short(error)
+            self._error = _short(error)
 
     def _start(self, comparison: Comparison, recipe: str) -> None:
         self._experiment_id = experiment_id(self.client, self.uri, self.experiment)
         parts = [comparison.name, str(self.folder.resolve()), *sorted(c.key for c in comparison.cells)]
         identity = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-        found = named_runs(self.client, self._experiment_id, {PARENT: identity})
-        if found:
-            self._parent = found[0].info.run_id
+        runs = named_runs(self.client, self._experiment_id, {PARENT: identity})
+        if runs:
+            self._parent = runs[0].info.run_id
             self.client.update_run(self._parent, status="RUNNING")
             return
         tags = {PARENT: identity, KIND: "comparison"} | shared_tags(comparison)
@@ -152,8 +152,8 @@ class MlflowTracker:
             tags = wanted | {KIND: "cell", "lexigraft.strategy": result.cell.label} | shared_tags(self._comparison)
             name = f"{result.cell.label} s{result.cell.seed}"
             run = self.client.create_run(self._experiment_id, tags=tags, run_name=name)
-            home = cell_folder(folder, result.cell)
-            artifacts = [home / RESULT, home / "provenance.parquet"]
+            results = cell_folder(folder, result.cell)
+            artifacts = [results / RESULT, results / "provenance.parquet"]
             log_values(self.client, run.info.run_id, child_values(self._comparison, result), artifacts)
             self.client.set_terminated(run.info.run_id, "FINISHED")
         self._logged.add(key)
@@ -189,7 +189,7 @@ def log_single(
         artifacts: Files to attach; missing ones are left out.
 
     Returns:
-        What a person should know; empty when all is logged.
+        A warning; empty where everything is in the store that was asked for.
 
     Raises:
         LexigraftError: A required store does not answer.
@@ -205,8 +205,8 @@ def log_single(
         tracker.client.set_terminated(run.info.run_id, "FINISHED")
 
     tracker._try(log)
-    failed = f"MLflow at {tracker.uri} did not take the run ({tracker._fault}); the result is in {folder}"
-    return failed if tracker._fault else tracker.warning
+    failed = f"MLflow at {tracker.uri} did not take the run ({tracker._error}); the result is in {folder}"
+    return failed if tracker._error else tracker.warning
 
 
 def asked_for(settings: TrackingSettings) -> str:

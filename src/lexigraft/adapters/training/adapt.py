@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.adapters.training.loop import uses_bfloat16
 from lexigraft.adapters.training.peft_warnings import expected_peft_warnings
-from lexigraft.adapters.training.resume import run_folder, stretch
+from lexigraft.adapters.training.resume import run_folder, train_phase
 from lexigraft.adapters.training.run_settings import Loop, OnStep
-from lexigraft.adapters.training.trainable import Parts, add_lora, choose, parts, plain_name, refuse_impossible
+from lexigraft.adapters.training.trainable import Parts, add_lora, parts, plain_name, refuse_impossible, set_trainable
 from lexigraft.core.config.recipe import AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind, refuse_long_sequences
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Adapted:
-    """An adapted model and how it came about.
+    """An adapted model with its LoRA layers, losses, evaluations and counts.
 
     Attributes:
         model: A plain transformers model with the LoRA layers merged; tied tables are still tied.
@@ -82,16 +82,16 @@ def adapt(
         vocabulary: Its vocabulary.
         corpus: Target text.
         settings: What trains, how long, how.
-        objective: What it learns from.
+        objective: The training objective.
         new_ids: Rows that ``new_rows`` trains.
         on_step: Called with the step and the live model in evaluation mode at each of ``eval_steps``; it cannot change
             the run. What it returns is in ``Adapted.evaluations``, also for steps before an interruption.
         eval_steps: Steps to call it at; step 0 is the caller's.
-        work: Folder for checkpoints (with ``checkpoint_every``); emptied of this run's own when it ends.
+        work: Folder for checkpoints (with ``checkpoint_every``); this run's own are deleted when it ends.
         resume: Whether to continue from checkpoints found there.
 
     Returns:
-        The merged model and the story of its training.
+        The merged model with its losses, evaluations and counts.
 
     Raises:
         LexigraftError: The objective does not suit the model, the settings ask for what it cannot do, or the corpus
@@ -107,13 +107,13 @@ def adapt(
     refuse_impossible(model, phases, new_ids)
     refuse_long_sequences(model, settings.sequence_length)
     _refuse_sharded(phases)
-    found = parts(model)
+    model_parts = parts(model)
     packed = pack(vocabulary, corpus.lines, settings.sequence_length, kind=model_kind(model.config))
     run = None
     if work is not None and settings.checkpoint_every:
-        said = [settings.model_dump_json(), objective.name, json.dumps(objective.parameters(), sort_keys=True)]
-        said += [vocabulary.hash, corpus.hash, str(list(new_ids) if new_ids is not None else None)]
-        run = run_folder(work, "adapt", said, model)
+        key_parts = [settings.model_dump_json(), objective.name, json.dumps(objective.parameters(), sort_keys=True)]
+        key_parts += [vocabulary.hash, corpus.hash, str(list(new_ids) if new_ids is not None else None)]
+        run = run_folder(work, "adapt", key_parts, model)
     if run is not None and not resume:
         shutil.rmtree(run, ignore_errors=True)
     dtypes = {name: p.dtype for name, p in model.named_parameters()}
@@ -135,18 +135,18 @@ def adapt(
     losses: list[tuple[int, float]] = []
     evaluations: dict[int, dict[str, float]] = {}
     trained: set[str] = set()
-    most = first = 0
+    most_trainable = first_step = 0
     for number, phase in enumerate(phases):
-        release = choose(model, found, phase, new_ids)
+        release = set_trainable(model, model_parts, phase, new_ids)
         names = {n for n, p in model.named_parameters() if p.requires_grad}
         trained |= {plain_name(n) for n in names if ".lora_" not in n}
-        most = max(most, _count(model, found, phase, new_ids))
-        history = stretch(
+        most_trainable = max(most_trainable, _count(model, model_parts, phase, new_ids))
+        history = train_phase(
             model,
             objective,
             vocabulary,
             packed,
-            replace(loop, steps=phase.steps, first_step=first, table_names=_tables(found)),
+            replace(loop, steps=phase.steps, first_step=first_step, table_names=_tables(model_parts)),
             on_step=on_step,
             eval_steps=eval_steps,
             folder=run / f"phase-{number}" if run is not None else None,
@@ -155,7 +155,7 @@ def adapt(
         losses += history.losses
         evaluations |= history.evaluations
         release()
-        first += phase.steps
+        first_step += phase.steps
     if restore_cache is not None:
         restore_cache()
     lora, config = _merge(peft_model)
@@ -174,7 +174,7 @@ def adapt(
         evaluations=evaluations,
         tokens_trained=len(losses) * loop.rows_per_batch * settings.sequence_length,
         seconds=time.perf_counter() - started,
-        trainable_parameters=most,
+        trainable_parameters=most_trainable,
     )
 
 
@@ -186,26 +186,26 @@ def _refuse_sharded(phases: Sequence[Phase]) -> None:
         )
 
 
-def _tables(found: Parts) -> frozenset[str]:
-    names = found.embeddings | found.output | found.bias
+def _tables(model_parts: Parts) -> frozenset[str]:
+    names = model_parts.embeddings | model_parts.output | model_parts.bias
     return names | {n.replace(".weight", ".base_layer.weight") for n in names}
 
 
-def _count(model: PreTrainedModel, found: Parts, phase: Phase, new_ids: Sequence[int] | None) -> int:
+def _count(model: PreTrainedModel, model_parts: Parts, phase: Phase, new_ids: Sequence[int] | None) -> int:
     rows = len(set(new_ids or ()))
     total = 0
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         plain = plain_name(name)
-        wish = phase.embeddings if plain in found.embeddings else phase.head
-        some = wish == "new_rows" and plain in found.embeddings | found.output | found.bias
-        total += parameter.numel() * rows // len(parameter) if some else parameter.numel()
+        mode = phase.embeddings if plain in model_parts.embeddings else phase.head
+        by_rows = mode == "new_rows" and plain in model_parts.embeddings | model_parts.output | model_parts.bias
+        total += parameter.numel() * rows // len(parameter) if by_rows else parameter.numel()
     return total
 
 
 def _raise_precision(model: PreTrainedModel, bfloat16: bool) -> None:
-    """float32 for training; under bfloat16 autocast frozen weights may stay as small as they are."""
+    """Cast weights to float32 for training; under bfloat16 autocast the body's own weights keep their dtype."""
     import torch
 
     for name, parameter in model.named_parameters():
@@ -235,7 +235,7 @@ def _checkpoint_gradients(model: PreTrainedModel) -> Any:
 
 
 def _merge(peft_model: Any) -> tuple[dict[str, Any], Any]:
-    """Take the LoRA layers out of the model, merged into its weights; their state is handed back."""
+    """Merge the LoRA layers into the model's weights and remove them; returns their state and configuration."""
     if peft_model is None:
         return {}, None
     from peft import get_peft_model_state_dict
@@ -245,7 +245,7 @@ def _merge(peft_model: Any) -> tuple[dict[str, Any], Any]:
     config = peft_model.peft_config["default"]
     with expected_peft_warnings():
         merged = peft_model.merge_and_unload(safe_merge=True)
-    for leftover in ("peft_config", "_hf_peft_config_loaded"):
-        if leftover in vars(merged):
-            delattr(merged, leftover)
+    for attribute in ("peft_config", "_hf_peft_config_loaded"):
+        if attribute in vars(merged):
+            delattr(merged, attribute)
     return lora, config

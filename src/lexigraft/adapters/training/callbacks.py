@@ -1,4 +1,4 @@
-"""What happens between training steps: evaluation that cannot change the run, a stop at a bad loss, a progress bar."""
+"""Trainer callbacks: evaluation that cannot change the run, a stop at a non-finite loss, a progress bar."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Evaluate(TrainerCallback):
-    """Hands the live model to the caller at chosen steps; what it returns goes into the log, thus into checkpoints."""
+    """Calls ``on_step`` with the live model at chosen steps; its figures go into the log and thus into checkpoints."""
 
     def __init__(self, model: PreTrainedModel, on_step: OnStep | None, steps: frozenset[int], first_step: int) -> None:
         self.model, self.on_step, self.steps, self.first_step = model, on_step, steps, first_step
@@ -29,7 +29,7 @@ class Evaluate(TrainerCallback):
         if self.on_step is None or step not in self.steps or not state.is_world_process_zero:
             return
         training = [m for m in self.model.modules() if m.training]
-        # Frozen weights that stayed bfloat16 meet float32 tables and LoRA layers: only autocast brings them together.
+        # Frozen bfloat16 weights and float32 tables and LoRA layers cannot be multiplied without autocast.
         mixed = args.bf16 and any(p.dtype == torch.bfloat16 for p in self.model.parameters())
         with global_randomness_kept(), torch.autocast(args.device.type, torch.bfloat16, enabled=mixed):
             self.model.eval()
@@ -42,7 +42,7 @@ class Evaluate(TrainerCallback):
 
 
 class StopAtBadLoss(TrainerCallback):
-    """Ends a run whose loss is no number any more."""
+    """Stops a run whose loss is not finite."""
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
         """Raise ``LexigraftError`` when the loss that was just logged is not finite."""
@@ -54,7 +54,7 @@ class StopAtBadLoss(TrainerCallback):
 
 
 class Progress(TrainerCallback):
-    """A progress bar on a terminal, silence elsewhere."""
+    """A progress bar on a terminal; no output elsewhere."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
@@ -72,13 +72,13 @@ class Progress(TrainerCallback):
             self.bar.start()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
-        """Move the bar."""
+        """Update the bar."""
         if self.bar is not None and "loss" in (logs or {}):
             self.bar.update(
                 self.task, completed=state.global_step, description=f"training, loss {(logs or {})['loss']:.3f}"
             )
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self.bar is not None:
             self.bar.stop()

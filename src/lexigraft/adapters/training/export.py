@@ -1,4 +1,4 @@
-"""An adapted model on disk: merged as a plain checkpoint, or only what training changed."""
+"""Saved adapters: LoRA layers in PEFT's format, and the model's own parameters that trained; saving and loading."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def save_adapter(adapted: Adapted, out: Path) -> None:
     """Write what training changed: the LoRA layers in PEFT's format, and the model's own parameters that trained.
 
     Args:
-        adapted: What :func:`training.adapt` gave.
+        adapted: The result of :func:`lexigraft.adapters.training.adapt.adapt`.
         out: A folder that does not exist yet, or is empty.
 
     Raises:
@@ -30,13 +30,13 @@ def save_adapter(adapted: Adapted, out: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    own = dict(adapted.model.named_parameters())
+    parameters = dict(adapted.model.named_parameters())
     with whole_folder(Path(out), force=False) as partial:
         if adapted.lora_config is not None:
             adapted.lora_config.inference_mode = True
             adapted.lora_config.save_pretrained(partial)
             save_file(dict(adapted.lora), partial / LORA_WEIGHTS, metadata={"format": "pt"})
-        trained = {name: own[name].detach().cpu().contiguous() for name in adapted.trained}
+        trained = {name: parameters[name].detach().cpu().contiguous() for name in adapted.trained}
         save_file(trained, partial / TRAINED_WEIGHTS, metadata={"format": "pt"})
 
 
@@ -60,26 +60,26 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
     if not (path / TRAINED_WEIGHTS).is_file():
         raise LexigraftError("no adapter in this folder", folder, "Give a folder that `lexigraft adapt` wrote")
     trained = load_file(path / TRAINED_WEIGHTS)
-    own = dict(model.named_parameters())
-    wrong = [n for n, value in trained.items() if n not in own or own[n].shape != value.shape]
-    if wrong:
+    parameters = dict(model.named_parameters())
+    unknown = [n for n, value in trained.items() if n not in parameters or parameters[n].shape != value.shape]
+    if unknown:
         raise LexigraftError(
-            "the adapter belongs to another model", wrong[0], "Apply it to the model it was trained from"
+            "the adapter belongs to another model", unknown[0], "Apply it to the model it was trained from"
         )
     if (path / LORA_WEIGHTS).is_file():
         from peft import PeftModel
 
-        dtypes = {name: p.dtype for name, p in own.items()}
-        for parameter in own.values():
+        dtypes = {name: p.dtype for name, p in parameters.items()}
+        for parameter in parameters.values():
             parameter.data = parameter.data.float()
 
         with expected_peft_warnings():
             model = PeftModel.from_pretrained(model, str(path)).merge_and_unload(safe_merge=True)
-        own = dict(model.named_parameters())
-        for name, parameter in own.items():
+        parameters = dict(model.named_parameters())
+        for name, parameter in parameters.items():
             parameter.data = parameter.data.to(dtypes[name])
             parameter.requires_grad_(True)
     with torch.no_grad():
         for name, value in trained.items():
-            own[name].copy_(value)
+            parameters[name].copy_(value)
     return model.eval()

@@ -1,4 +1,4 @@
-"""The one training loop: packed text and an objective through transformers.Trainer, in one process or in many."""
+"""The training loop: packed text and an objective through transformers.Trainer, in one process or in several."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("lexigraft")
 
 _PATIENCE = 24 * 60 * 60
-"""Seconds that processes wait for one that evaluates; when one dies, the launcher ends the others at once."""
+"""Seconds that processes wait for one that evaluates; where one dies, the launcher ends the others at once."""
 
 
 def uses_bfloat16(precision: Precision) -> bool:
@@ -66,15 +66,15 @@ def train(
 
     Args:
         model: The model, LoRA layers already in place.
-        objective: What it learns from.
+        objective: The training objective.
         vocabulary: The vocabulary of the packed text.
         packed: The text.
-        loop: How.
+        loop: Steps, rates, precision, checkpoints and seed.
         on_step: Called with the step and the model in evaluation mode at each of ``eval_steps``; it cannot change the
             run, because the random state is put back. What it returns is kept in checkpoints too. Of many processes
             only the first calls it.
-        eval_steps: Steps to call it at, counted over all stretches.
-        work: Folder of this stretch's checkpoints.
+        eval_steps: Steps to call it at, counted over all phases.
+        work: Folder of this phase's checkpoints.
 
     Returns:
         Losses and evaluations, those before an interruption too.
@@ -139,8 +139,8 @@ def train(
             ],
             table_names=loop.table_names,
         )
-        for noisy in (PrinterCallback, ProgressCallback):
-            trainer.remove_callback(noisy)
+        for callback in (PrinterCallback, ProgressCallback):
+            trainer.remove_callback(callback)
         if here.count > 1:
             _leave_the_group_at_exit()
         # Each process drops out other units of its own rows.
@@ -176,9 +176,9 @@ def _leave_the_group_at_exit() -> None:
 
 
 def _trim_before_the_loss(module: TrainingModule) -> Any:
-    """Hand back, after the last layer's forward pass, what the pass freed: the loss that follows takes the most."""
+    """Return freed memory to the system after the last layer's forward pass: the loss that follows needs the most."""
 
-    def after(layer: torch.nn.Module, given: Any, output: Any) -> None:
+    def after(layer: torch.nn.Module, inputs: Any, output: Any) -> None:
         if layer.training:
             trim()
 
@@ -186,13 +186,13 @@ def _trim_before_the_loss(module: TrainingModule) -> Any:
 
 
 def last_checkpoint(work: Path) -> Path | None:
-    """The newest finished checkpoint under a folder; what an interrupted save left is removed."""
+    """The newest finished checkpoint under a folder; partial ones of an interrupted save are removed."""
     if not work.is_dir():
         return None
     for partial in work.glob("partial*"):
         shutil.rmtree(partial, ignore_errors=True)
-    found = {int(p.name.split("-")[1]): p for p in work.glob("checkpoint-*")}
-    return found[max(found)] if found else None
+    checkpoints = {int(p.name.split("-")[1]): p for p in work.glob("checkpoint-*")}
+    return checkpoints[max(checkpoints)] if checkpoints else None
 
 
 def _history(log: list[dict[str, Any]], first_step: int) -> History:

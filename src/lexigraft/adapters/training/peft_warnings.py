@@ -1,4 +1,4 @@
-"""The two warnings PEFT gives about things that are as they should be."""
+"""Suppression of two PEFT warnings about expected situations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 def expected_peft_warnings() -> Iterator[None]:
     """Silence PEFT where it uses an old name of transformers, or corrects a configuration that wrongly says "tied".
 
-    mT5-like models hold two tables under a configuration that says one; PEFT sets it right when it merges.
+    mT5-like models hold two tables although their configuration says they are tied; PEFT corrects it on merging.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)

@@ -1,4 +1,4 @@
-"""A model from scratch for a corpus and a tokenizer: preset or configuration file, unigram bias, full training."""
+"""Pre-training from scratch for a corpus and a tokenizer: preset or configuration file, unigram bias, all weights."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def pretrain(
     Args:
         corpus: The text.
         vocabulary: The vocabulary; the model's tables get exactly ``vocabulary.size`` rows.
-        settings: Shape, length, rates.
-        objective: What it learns from.
+        settings: Model shape, steps, rates.
+        objective: The training objective.
         config: A configuration to use in place of ``settings.preset``.
-        work: Folder for checkpoints (with ``checkpoint_every``); emptied of this run's own at the end.
+        work: Folder for checkpoints (with ``checkpoint_every``); this run's own are deleted when it ends.
         on_step: Called with the step and the live model at each of ``eval_steps``; it cannot change the run.
         eval_steps: Steps to call it at.
 
@@ -68,12 +68,12 @@ def pretrain(
     model = build(shape, settings.seed)
     if settings.unigram_bias and kind == "masked":
         start_at_unigrams(model, packed, vocabulary)
-    found = parts(model)
+    model_parts = parts(model)
     run = None
     if work is not None and settings.checkpoint_every:
-        said = [settings.model_dump_json(), objective.name, json.dumps(objective.parameters(), sort_keys=True)]
-        said += [shape.to_json_string(use_diff=False), vocabulary.hash, corpus.hash]
-        run = run_folder(work, "pretrain", said, model)
+        key_parts = [settings.model_dump_json(), objective.name, json.dumps(objective.parameters(), sort_keys=True)]
+        key_parts += [shape.to_json_string(use_diff=False), vocabulary.hash, corpus.hash]
+        run = run_folder(work, "pretrain", key_parts, model)
     loop = Loop(
         steps=settings.steps,
         rows_per_batch=max(1, settings.batch_tokens // settings.sequence_length),
@@ -84,7 +84,7 @@ def pretrain(
         precision=settings.precision,
         checkpoint_every=settings.checkpoint_every,
         seed=settings.seed,
-        table_names=found.embeddings | found.output | found.bias,
+        table_names=model_parts.embeddings | model_parts.output | model_parts.bias,
     )
     train(model, objective, vocabulary, packed, loop, on_step=on_step, eval_steps=eval_steps, work=run)
     if run is not None:
@@ -93,10 +93,10 @@ def pretrain(
 
 
 def fitted(config: PreTrainedConfig, vocabulary: Vocabulary, sequence_length: int) -> PreTrainedConfig:
-    """A copy of a configuration with the vocabulary's size and special ids, and room for the sequences.
+    """A copy of a configuration with the vocabulary's size and special ids, and enough positions for the sequences.
 
     Args:
-        config: A shape.
+        config: The configuration.
         vocabulary: The vocabulary.
         sequence_length: The longest training sequence.
 
@@ -104,7 +104,7 @@ def fitted(config: PreTrainedConfig, vocabulary: Vocabulary, sequence_length: in
         The configuration to build the model from.
 
     Raises:
-        LexigraftError: A RoBERTa-like model whose tokenizer has no pad token, which its positions are numbered by.
+        LexigraftError: A RoBERTa-like model, whose positions start after the pad id, with a tokenizer without one.
     """
     from transformers import AutoConfig
 
@@ -114,8 +114,8 @@ def fitted(config: PreTrainedConfig, vocabulary: Vocabulary, sequence_length: in
     values["vocab_size"] = vocabulary.size
     values.pop("architectures", None)
     for role in ("bos", "eos", "pad"):
-        stand_in = {"bos": "cls", "eos": "sep"}.get(role, role)
-        values[f"{role}_token_id"] = special.get(role, special.get(stand_in))
+        substitute = {"bos": "cls", "eos": "sep"}.get(role, role)
+        values[f"{role}_token_id"] = special.get(role, special.get(substitute))
     if values.get("is_encoder_decoder"):
         values["decoder_start_token_id"] = special.get("pad", 0)
     if "max_position_embeddings" in values:
@@ -162,6 +162,11 @@ def start_at_unigrams(model: PreTrainedModel, packed: PackedText, vocabulary: Vo
 
 
 def configuration(preset: str) -> PreTrainedConfig:
+    """The model configuration of a preset's name, a ``config.json`` or its folder.
+
+    Raises:
+        LexigraftError: No such preset or file, or a file that holds no model configuration.
+    """
     from transformers import AutoConfig
 
     if preset in MODEL_PRESETS:

@@ -1,4 +1,4 @@
-"""Stretches of training that survive an interruption: one folder for each run, named after all that decides it."""
+"""Resumable training: checkpoints of a run in a folder named by the hash of everything that decides the run."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from lexigraft.core.training.packing import PackedText
 
 
-def run_folder(work: Path, stage: str, said: Iterable[str], model: PreTrainedModel) -> Path:
-    """A folder named after everything that decides a run, so that another run's checkpoints are never continued.
+def run_folder(work: Path, stage: str, key_parts: Iterable[str], model: PreTrainedModel) -> Path:
+    """The folder of a run, named by a hash of everything that decides it, so that no other run's checkpoints are used.
 
     Args:
-        work: Where runs lie.
+        work: The folder that holds the runs.
         stage: First part of the folder's name.
-        said: Settings and hashes as text.
-        model: The model at its start; its weights count.
+        key_parts: Settings and hashes as text.
+        model: The model before training; its weights are part of the hash.
 
     Returns:
         The folder's path; it need not exist.
     """
     import torch
 
-    digest = hashlib.sha256("\0".join(said).encode())
+    digest = hashlib.sha256("\0".join(key_parts).encode())
     for name, parameter in model.named_parameters():
         digest.update(name.encode())
         digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return work / f"{stage}-{digest.hexdigest()[:16]}"
 
 
-def stretch(
+def train_phase(
     model: PreTrainedModel,
     objective: Objective,
     vocabulary: Vocabulary,
@@ -54,18 +54,18 @@ def stretch(
     folder: Path | None,
     keep: bool,
 ) -> History:
-    """Train one stretch, or read it back when it had ended before an interruption.
+    """Train one phase, or load its result where it had ended before an interruption.
 
     Args:
         model: The model.
-        objective: What it learns from.
+        objective: The training objective.
         vocabulary: The vocabulary.
         packed: The text.
-        loop: How.
-        on_step: See :func:`trainer_loop.train`.
-        eval_steps: See :func:`trainer_loop.train`.
-        folder: The stretch's own folder under the run's.
-        keep: Whether to keep its end, for the stretches that follow.
+        loop: Steps, rates, precision, checkpoints and seed.
+        on_step: See :func:`lexigraft.adapters.training.loop.train`.
+        eval_steps: See :func:`lexigraft.adapters.training.loop.train`.
+        folder: The phase's folder under the run's.
+        keep: Whether to keep its final weights, for the phases that follow.
 
     Returns:
         Its losses and evaluations.

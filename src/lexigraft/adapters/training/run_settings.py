@@ -1,4 +1,4 @@
-"""Settings and history of one training run."""
+"""Settings and history of one phase of training."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class Loop:
-    """How one stretch of training runs.
+    """Settings of one phase of training.
 
     Attributes:
-        steps: Optimiser steps of this stretch.
+        steps: Optimizer steps of this phase.
         rows_per_batch: Packed rows in a batch, those of all processes together.
         learning_rate: AdamW's peak rate.
         warmup_share: Share of the steps that warm up.
@@ -28,8 +28,8 @@ class Loop:
         weight_decay: For matrices; never for embedding tables, biases and norms.
         precision: "auto" is bfloat16 where a GPU has it.
         checkpoint_every: Steps between checkpoints; 0 for none.
-        seed: Orders rows, draws noise, seeds dropout.
-        first_step: Steps already trained by earlier stretches.
+        seed: Seed of the row order, the objective's noise and dropout.
+        first_step: Steps trained by earlier phases.
         table_names: Parameters that are embedding tables.
     """
 
@@ -48,7 +48,7 @@ class Loop:
 
 @dataclass(frozen=True)
 class History:
-    """What a stretch of training left behind.
+    """Losses and evaluations of one phase of training.
 
     Attributes:
         losses: Training loss in nats by step.

@@ -1,4 +1,4 @@
-"""What trains, in words: tables, head and body of a model, made trainable by requires_grad or by LoRA layers."""
+"""Trainable parts of a model: tables, head and body, selected by requires_grad, row masks or LoRA layers."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ def parts(model: PreTrainedModel) -> Parts:
 
 
 def refuse_impossible(model: PreTrainedModel, phases: Sequence[Phase], new_ids: Sequence[int] | None) -> None:
-    """Refuse wishes that this model cannot grant, before anything is changed.
+    """Refuse settings that this model cannot be trained with, before anything is changed.
 
     Args:
         model: The plain model.
-        phases: What is wished for.
+        phases: What trains when.
         new_ids: Rows that count as new.
 
     Raises:
-        LexigraftError: LoRA on a table that several modules share, new rows that nobody named or that lie beyond the
-            table, or more layers than there are.
+        LexigraftError: LoRA on a table that several modules share, no new rows, new rows beyond the table, or more
+            layers than there are.
     """
     table = model.get_input_embeddings().weight
     shared = sum(getattr(m, "weight", None) is table for m in model.modules()) > 1
@@ -86,7 +86,7 @@ def refuse_impossible(model: PreTrainedModel, phases: Sequence[Phase], new_ids: 
 
 
 def add_lora(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[Phase]) -> Any:
-    """Put LoRA layers where any phase asks for them; the model's own object stays the one to train.
+    """Insert LoRA layers where any phase asks for them; the given model object is the one to train.
 
     Args:
         model: The plain model.
@@ -119,20 +119,22 @@ def add_lora(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[P
         return get_peft_model(model, config)
 
 
-def choose(model: PreTrainedModel, found: Parts, phase: Phase, new_ids: Sequence[int] | None) -> Callable[[], None]:
-    """Make exactly what a phase says trainable.
+def set_trainable(
+    model: PreTrainedModel, model_parts: Parts, phase: Phase, new_ids: Sequence[int] | None
+) -> Callable[[], None]:
+    """Make exactly the parameters that a phase names trainable.
 
     A tied table follows ``embeddings``. ``head`` decides over an output table of its own and the head's bias; a masked
     model's head transform trains under ``head: full`` only.
 
     Args:
         model: The model, with its LoRA layers in place.
-        found: The parts of the plain model.
+        model_parts: The parts of the plain model.
         phase: What trains.
         new_ids: Rows that count as new.
 
     Returns:
-        A function that takes the hooks away again.
+        A function that removes the gradient hooks.
     """
     end_layers = _end_layers(model, int(phase.body.split(":")[1])) if phase.body.startswith("top_bottom") else None
     hooks = []
@@ -140,19 +142,19 @@ def choose(model: PreTrainedModel, found: Parts, phase: Phase, new_ids: Sequence
         where = plain_name(name)
         if ".lora_" in name:
             owner = f"{where}.weight" if not where.endswith(".weight") else where
-            wish = phase.body
-            if owner in found.embeddings:
-                wish = phase.embeddings
-            elif owner in found.output:
-                wish = phase.head
-            parameter.requires_grad_(wish == "lora")
+            mode = phase.body
+            if owner in model_parts.embeddings:
+                mode = phase.embeddings
+            elif owner in model_parts.output:
+                mode = phase.head
+            parameter.requires_grad_(mode == "lora")
             continue
-        wish = _wish(where, found, phase)
-        full = wish == "full" or (where in found.body and end_layers is not None and where.startswith(end_layers))
-        rows = wish == "new_rows" and where not in found.transform
+        mode = _mode(where, model_parts, phase)
+        full = mode == "full" or (where in model_parts.body and end_layers is not None and where.startswith(end_layers))
+        rows = mode == "new_rows" and where not in model_parts.transform
         parameter.requires_grad_(full or rows)
         if rows:
-            hooks.append(parameter.register_hook(_only(new_ids or ())))
+            hooks.append(parameter.register_hook(_row_mask(new_ids or ())))
 
     def release() -> None:
         for hook in hooks:
@@ -166,15 +168,15 @@ def plain_name(name: str) -> str:
     return re.sub(r"\.(base_layer|lora_\w+(\.default)?)\b", "", name)
 
 
-def _wish(name: str, found: Parts, phase: Phase) -> str:
-    if name in found.embeddings:
+def _mode(name: str, model_parts: Parts, phase: Phase) -> str:
+    if name in model_parts.embeddings:
         return phase.embeddings
-    if name in found.output | found.bias | found.transform:
+    if name in model_parts.output | model_parts.bias | model_parts.transform:
         return phase.head
     return phase.body
 
 
-def _only(rows: Sequence[int]) -> Callable[[torch.Tensor], torch.Tensor]:
+def _row_mask(rows: Sequence[int]) -> Callable[[torch.Tensor], torch.Tensor]:
     """A gradient hook that lets the given rows through and zeroes the others."""
     import torch
 
@@ -193,20 +195,20 @@ def _lora_targets(model: PreTrainedModel, settings: AdaptSettings, phases: Seque
     import torch
     from transformers.pytorch_utils import Conv1D
 
-    found = parts(model)
+    model_parts = parts(model)
     targets: list[str] = []
     if any(phase.body == "lora" for phase in phases):
         linear = [
             name
             for name, module in model.named_modules()
-            if isinstance(module, torch.nn.Linear | Conv1D) and f"{name}.weight" in found.body
+            if isinstance(module, torch.nn.Linear | Conv1D) and f"{name}.weight" in model_parts.body
         ]
         wanted = settings.lora_targets
         targets = [n for n in linear if wanted is None or any(n == w or n.endswith(f".{w}") for w in wanted)]
         if not targets:
             known = {name.rsplit(".", 1)[-1] for name in linear}
             raise LexigraftError("no linear layer of the body has this name", wanted, did_you_mean(str(wanted), known))
-    tables = {"embeddings": found.embeddings, "head": found.output}
+    tables = {"embeddings": model_parts.embeddings, "head": model_parts.output}
     for word, names in tables.items():
         if any(getattr(phase, word) == "lora" for phase in phases):
             targets += [name.removesuffix(".weight") for name in names]

@@ -1,4 +1,4 @@
-"""The parameters that train, whole, also where several processes hold a shard of each (FSDP2, DeepSpeed ZeRO)."""
+"""Gathering and loading of the parameters that train, also where each process holds a shard (FSDP2, DeepSpeed ZeRO)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def trained_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 
     Where they are sharded every process must call this, because each gives its shards and each gets the whole.
     """
-    return {name: _whole(p) for name, p in module.named_parameters() if p.requires_grad}
+    return {name: _gathered(p) for name, p in module.named_parameters() if p.requires_grad}
 
 
 def load_trained(module: torch.nn.Module, path: Path) -> None:
@@ -37,7 +37,7 @@ def write_trained(module: torch.nn.Module, state: Mapping[str, torch.Tensor]) ->
             parameter.copy_(value)
 
 
-def _whole(parameter: torch.nn.Parameter) -> torch.Tensor:
+def _gathered(parameter: torch.nn.Parameter) -> torch.Tensor:
     from torch.distributed.tensor import DTensor
 
     if isinstance(parameter, DTensor):

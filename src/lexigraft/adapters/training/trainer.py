@@ -1,4 +1,4 @@
-"""transformers.Trainer for packed text: one process's share of every batch; checkpoints that are whole or absent."""
+"""transformers.Trainer for packed text: each process gets its share of a batch; checkpoints are written atomically."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def _layers(model: PreTrainedModel) -> list[str]:
 
 
 class Shares(Dataset[dict[str, Any]]):
-    """One process's share of the batch of every step of one stretch of training.
+    """One process's share of the batch of every step of one phase of training.
 
-    The noise is drawn for the whole batch, from the seed and the place of its first row in the endless order, and the
-    rows are shared out afterwards. So a batch is the same however many processes share it, and when it is repeated.
+    The noise is drawn for the whole batch, from the seed and the position of its first row in the endless order, and
+    the rows are divided afterwards. So a batch is the same however many processes share it, and when it is repeated.
     """
 
     def __init__(self, packed: PackedText, loop: Loop, objective: Objective, vocabulary: Vocabulary) -> None:
@@ -92,9 +92,9 @@ class Shares(Dataset[dict[str, Any]]):
         import numpy as np
 
         rows, seed = self.loop.rows_per_batch, self.loop.seed
-        place = (self.loop.first_step + step) * rows
-        text = torch.from_numpy(np.stack([self.packed.at(place + i, seed) for i in range(rows)])).long()
-        state = np.random.SeedSequence([seed, place]).generate_state(1, np.uint64)[0]
+        position = (self.loop.first_step + step) * rows
+        text = torch.from_numpy(np.stack([self.packed.at(position + i, seed) for i in range(rows)])).long()
+        state = np.random.SeedSequence([seed, position]).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
         whole = self.objective.batch(text, self.vocabulary, generator)
         share = {name: tensor[self.rows] for name, tensor in whole.items()}
@@ -103,7 +103,7 @@ class Shares(Dataset[dict[str, Any]]):
 
 
 class PackedTrainer(Trainer):
-    """Trainer whose data are already shared out; its checkpoints hold what trains and appear whole or not at all."""
+    """Trainer whose data are already divided among processes; its atomic checkpoints hold the trained parameters."""
 
     def __init__(self, *args: Any, table_names: frozenset[str], **kwargs: Any) -> None:
         self.table_names = {_PREFIX + name for name in table_names}
@@ -111,7 +111,7 @@ class PackedTrainer(Trainer):
         super().__init__(*args, **kwargs)
 
     def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """Every step's share in order; accelerate, which would share the shares out again, does not see it."""
+        """Every step's share in order; not prepared by accelerate, which would divide the shares again."""
         shares = self.train_dataset
         return DataLoader(shares, sampler=SequentialSampler(shares), batch_size=1, collate_fn=lambda one: one[0])
 
@@ -128,7 +128,7 @@ class PackedTrainer(Trainer):
         return [name for name in names if name not in self.table_names]
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Write what trains; DeepSpeed's own checkpoint, which comes after, holds the weights already."""
+        """Write the trained parameters; DeepSpeed's own checkpoint, written afterwards, holds the weights itself."""
         if self.is_deepspeed_enabled:
             return
         state = trained_state(self.model)
@@ -141,7 +141,7 @@ class PackedTrainer(Trainer):
         return self._saving or str(super()._get_output_dir(trial))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """All processes write into a partial folder, then the first one gives it its name."""
+        """All processes write into a partial folder, then the first one renames it."""
         run, step = Path(self.args.output_dir), self.state.global_step
         partial, name = run / f"partial-{step}", f"checkpoint-{step}"
         if self.args.should_save:

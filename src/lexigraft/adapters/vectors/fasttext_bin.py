@@ -1,4 +1,4 @@
-"""fastText's binary models: vectors of words from the rows that they need, the matrix stays in the file."""
+"""Reader of fastText's binary models: word vectors from the rows that they need; the matrix stays on disk."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ Ids = npt.NDArray[np.int64]
 class FastTextFile:
     """A model as ``fasttext`` saves it, version 11 or 12, plain (``.bin``) or quantized (``.ftz``).
 
-    Its dictionary is in memory, its matrix stays in the file. Every count is held against the size of the file before
-    anything of that size is made.
+    Its dictionary is in memory, its matrix stays in the file. Every count is checked against the size of the file
+    before memory of that size is allocated.
     Source: the format is what ``saveModel`` of fastText writes: magic number, version, training arguments, dictionary
     with pruned n-grams, input matrix, output matrix; little-endian.
 
@@ -107,7 +107,7 @@ class FastTextFile:
             subwords: Whether an unknown word has the mean over its n-grams.
 
         Returns:
-            float32, ``(words, dim)``; zero where nothing of a word is known.
+            float32, ``(words, dim)``; zero for a word without known entry or n-gram.
 
         Raises:
             TypeError: A string that has no UTF-8 form, from which n-grams are asked for.
@@ -145,7 +145,7 @@ class FastTextFile:
         return rows, np.concatenate([np.flatnonzero(known), owners])
 
     def _add_up(self, file: FileIO, rows: Ids, owners: Ids, found: npt.NDArray[np.float32]) -> None:
-        """Add each row to the vector that owns it, a few rows at a time in the order of the file; then the means."""
+        """Add each row to its word's vector, a few rows at a time in the order of the file; then divide to means."""
         import torch
 
         by_row = np.argsort(rows)
@@ -166,7 +166,7 @@ class FastTextFile:
 
 
 class _Reader:
-    """A model's file from its beginning, nothing taken that it has not."""
+    """Sequential reader of a model's file; refuses to read beyond its end."""
 
     def __init__(self, file: FileIO, path: Path) -> None:
         self._file, self._path, self._at = file, path, 0
@@ -224,14 +224,14 @@ class _Reader:
         return words, np.concatenate(counts), np.concatenate(kinds)
 
     def plain(self) -> InputMatrix:
-        """A matrix of float32, passed over."""
+        """A matrix of float32, which stays in the file."""
         rows, dim = self._shape()
         start = self._at
         self.skip(4 * rows * dim)
         return PlainMatrix(start, rows, dim)
 
     def quantized(self) -> InputMatrix:
-        """A product-quantized matrix, which is small."""
+        """A product-quantized matrix, read into memory."""
         norms = self.flag()
         rows, dim = self._shape()
         (size,) = self.numbers("<i")
@@ -262,13 +262,13 @@ class _Reader:
 
 
 def _utf8(word: str, *, strict: bool) -> bytes:
-    """A word as fastText is given it; one without a UTF-8 form is known to nobody."""
+    """A word in UTF-8; a word without a UTF-8 form gets bytes that match no entry."""
     try:
         return word.encode()
     except UnicodeEncodeError as error:
         if strict:
             raise TypeError(f"fastText takes no text without a UTF-8 form: {word!r}") from error
-        return b"\0"  # which no entry of a dictionary holds
+        return b"\0"  # no entry of a dictionary holds a NUL
 
 
 def _cut_off(path: Path) -> NoReturn:

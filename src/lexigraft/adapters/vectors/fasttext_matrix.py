@@ -60,7 +60,7 @@ class PlainMatrix:
     dim: int
 
     def read(self, file: FileIO, wanted: Ids) -> Rows:
-        """Read ascending rows in stretches, small gaps included; see :class:`InputMatrix`."""
+        """Read ascending rows in ranges, small gaps included; see :class:`InputMatrix`."""
         width = 4 * self.dim
         at_once = max(1, SPAN // width)
         found = np.empty((len(wanted), self.dim), np.float32)
@@ -82,7 +82,7 @@ class QuantizedMatrix:
     Attributes:
         codes: A centroid for each part of each row, ``(rows, parts)``.
         centroids: Of each part, ``(256, width of the part)``; all are equally wide, but perhaps the last.
-        norms: What each row is multiplied with, ``(rows,)``; ``None`` for nothing.
+        norms: Factors that the rows are multiplied with, ``(rows,)``; ``None`` for nothing.
     """
 
     codes: npt.NDArray[np.uint8]
@@ -100,14 +100,14 @@ class QuantizedMatrix:
         return sum(part.shape[1] for part in self.centroids)
 
     def read(self, file: FileIO, wanted: Ids) -> Rows:
-        """Rows out of memory; see :class:`InputMatrix`."""
+        """Combine rows in memory; see :class:`InputMatrix`."""
         codes = self.codes[wanted]
         found = np.concatenate([part[codes[:, n]] for n, part in enumerate(self.centroids)], axis=1)
         return found if self.norms is None else found * self.norms[wanted, None]
 
 
 def read_exactly(file: FileIO, start: int, into: npt.NDArray[Any]) -> None:
-    """Fill an array from a place in a file.
+    """Fill an array from an offset in a file.
 
     Raises:
         EOFError: The file ends before that.

@@ -1,4 +1,4 @@
-"""Word vectors out of files: fastText .bin, text .vec, and Lexigraft's own .npz."""
+"""Readers of vector files: fastText .bin, text .vec, and Lexigraft's own .npz."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_vectors(path: Path, names: Sequence[str], *, subwords: bool) -> npt.NDA
 
     Args:
         path: A .bin, .vec, .vec.gz or .npz file.
-        names: What is looked up; text files are read for these alone.
+        names: The words to look up; of text files only their lines are parsed.
         subwords: Whether a fastText model builds the vector of an unknown word from its character n-grams.
 
     Returns:
@@ -38,7 +38,7 @@ def read_vectors(path: Path, names: Sequence[str], *, subwords: bool) -> npt.NDA
         found = FastTextFile(path).means(names, subwords=subwords)
         require_finite(found, path)
         found[[not name for name in names]] = 0  # n-grams of two characters hold the two marks of the empty word
-        # As fastText's own answers are, in the build that trains vectors here.
+        # The fastText build that trains vectors here scales its vectors to length 1 too.
         lengths = np.sqrt(np.einsum("ij,ij->i", found, found))[:, None]
         found /= np.where(lengths > 0, lengths, np.float32(1))
         return found
@@ -93,8 +93,8 @@ def read_arrays(path: Path) -> tuple[list[str], npt.NDArray[np.float32], npt.NDA
             names = arrays["words" if "words" in arrays else "tokens"].tolist()
             vectors = np.asarray(arrays["vectors"], dtype=np.float32)
             counts = np.asarray(arrays["counts"], dtype=np.int64) if "counts" in arrays else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, struct.error) as fault:
-        hint = f"It must hold the arrays 'vectors' and 'tokens' ({fault})"
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, struct.error) as error:
+        hint = f"It must hold the arrays 'vectors' and 'tokens' ({error})"
         raise LexigraftError("vector file cannot be read", path, hint) from None
     if vectors.ndim != 2 or len(names) != len(vectors):
         raise LexigraftError(
@@ -127,15 +127,15 @@ def require_finite(vectors: npt.NDArray[np.float32], where: object) -> None:
 def mean_vectors(model: Any, strings: Sequence[str]) -> npt.NDArray[np.float32]:
     """fastText's vector of each string: the mean over the rows of the word itself and of its character n-grams.
 
-    Some builds of fastText scale what ``get_word_vector`` answers to length 1, which changes means over words and maps
-    between spaces; the rows themselves are the same in all of them.
+    Some builds of fastText scale the vectors of ``get_word_vector`` to length 1, which changes means over words and
+    maps between spaces; the rows themselves are the same in all of them.
 
     Args:
         model: A fastText model.
         strings: Words, known or not.
 
     Returns:
-        float32, ``(strings, dim)``; zero where nothing of the string is known.
+        float32, ``(strings, dim)``; zero for a string without known entry or n-gram.
     """
     found = np.zeros((len(strings), model.get_dimension()), np.float32)
     table = model.get_input_matrix()
@@ -151,7 +151,7 @@ def mean_vectors(model: Any, strings: Sequence[str]) -> npt.NDArray[np.float32]:
 
 
 def word_vectors(model: Any, names: Sequence[str], *, subwords: bool) -> npt.NDArray[np.float32]:
-    """What fastText answers for each name; some builds scale it to length 1.
+    """fastText's own vector of each name (``get_word_vector``); some builds scale it to length 1.
 
     Args:
         model: A fastText model.

@@ -110,10 +110,10 @@ def load_vectors(path: Path, vocabulary: Vocabulary, level: Literal["token", "wo
 
 
 def resolved(settings: VectorSettings) -> dict[str, Any]:
-    """What fastText is given: the preset's values where a field is not set."""
+    """fastText's options: the preset's values where a field is not set."""
     fields = settings.model_dump(include={"epochs", "negatives", "threads"})
-    given = {name: getattr(settings, name) for name in ("dim", "min_count", "char_ngrams")}
-    return {**VECTOR_PRESETS[settings.preset], **fields, **{k: v for k, v in given.items() if v is not None}}
+    overrides = {name: getattr(settings, name) for name in ("dim", "min_count", "char_ngrams")}
+    return {**VECTOR_PRESETS[settings.preset], **fields, **{k: v for k, v in overrides.items() if v is not None}}
 
 
 def escaped(token: str) -> str:

@@ -1,4 +1,4 @@
-"""Word vectors trained on text: fastText CBOW with character n-grams, kept by content."""
+"""Word vectors trained on text: fastText CBOW with character n-grams, cached by content."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Rows = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What training leaves: enough to look words up and to spell others.
+    """Trained vectors of words, and of character n-grams for words that are unknown.
 
     Attributes:
         words: The words, most frequent first.
@@ -51,17 +51,17 @@ class Trained:
     ngram_vectors: Rows
 
     def space(self) -> WordSpace:
-        """As a word space that spells."""
+        """A word space that builds vectors of unknown strings from n-grams."""
         import torch
 
-        at = {word: n for n, word in enumerate(self.words)}
+        index_of = {word: n for n, word in enumerate(self.words)}
         known = {ngram: n for n, ngram in enumerate(self.ngrams)}
 
         def spell(texts: Sequence[str]) -> Rows:
             vectors = np.zeros((len(texts), self.vectors.shape[1]), np.float32)
             for n, text in enumerate(texts):
-                if text in at:
-                    vectors[n] = self.vectors[at[text]]
+                if text in index_of:
+                    vectors[n] = self.vectors[index_of[text]]
                 elif found := [known[ngram] for ngram in ngrams_of(text) if ngram in known]:
                     vectors[n] = self.ngram_vectors[found].mean(axis=0, dtype=np.float32)
             return vectors
@@ -158,15 +158,15 @@ def _train(corpus: Corpus, options: Mapping[str, Any]) -> Trained:
     kept = [n for n, word in enumerate(words) if word != LINE_END]
     names = [words[n] for n in kept]
     vectors = mean_vectors(model, names)
-    places = [model.get_subword_id(ngram) for ngram in ngrams]
-    ngram_vectors = np.asarray(model.get_input_matrix(), np.float32)[np.array(places, np.int64)]
+    ids = [model.get_subword_id(ngram) for ngram in ngrams]
+    ngram_vectors = np.asarray(model.get_input_matrix(), np.float32)[np.array(ids, np.int64)]
     if not kept or not (np.isfinite(vectors).all() and np.isfinite(ngram_vectors).all()):
         raise LexigraftError("no usable word vectors came out", f"{len(kept)} words", "Give more text or fewer epochs")
     return Trained(names, vectors, np.asarray(counts, np.int64)[kept], ngrams, ngram_vectors)
 
 
 def _to_arrays(trained: Trained) -> Arrays:
-    """Strings are joined by line ends, which no word holds: arrays of strings take the longest one's room for each."""
+    """Strings are joined by line ends, which no word holds: an array of strings pads each one to the longest."""
     words, ngrams = (np.frombuffer("\n".join(s).encode(), np.uint8) for s in (trained.words, trained.ngrams))
     return {
         "words": words,

@@ -35,7 +35,7 @@ def word_vectors(
         settings: The files, or how to train.
         source_text: Source-language text; needed without files.
         target_text: Target text; needed without files.
-        cache: Folder for trained vectors, kept by content.
+        cache: Folder for trained vectors, cached by content.
 
     Raises:
         LexigraftError: A file that cannot be used, vectors of two widths that should share one space, or too little
@@ -60,9 +60,9 @@ def word_vectors(
 
 
 def words_content(name: str) -> str:
-    """What a file of word vectors holds, as its hash with the languages that are taken from it: never a path."""
+    """Content key of a file of word vectors: its hash with the languages that are taken from it, never a path."""
     path, languages = _with_languages(name)
-    return file_hash(_there(path)) + "".join(f"#{language}" for language in languages)
+    return file_hash(_existing(path)) + "".join(f"#{language}" for language in languages)
 
 
 def read_words(name: str, limit: int | None = None) -> WordSpace:
@@ -82,8 +82,8 @@ def read_words(name: str, limit: int | None = None) -> WordSpace:
         LexigraftError: The file is missing, damaged, of another kind, or holds no word of the language.
     """
     path, languages = _with_languages(name)
-    _there(path)
-    keep = _of(languages) if languages else lambda key: key
+    _existing(path)
+    keep = _word_filter(languages) if languages else lambda key: key
     if path.suffix == ".bin" and not languages:
         return _fasttext(path, limit)
     if path.suffix == ".npz":
@@ -110,14 +110,14 @@ def _with_languages(name: str) -> tuple[Path, tuple[str, ...]]:
     return Path(path).expanduser(), tuple(sorted(filter(None, languages.split(","))))
 
 
-def _there(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     if not path.is_file():
         raise LexigraftError("word vectors not found", path, "Give a .bin, .vec or .npz file")
     return path
 
 
-def _of(languages: Sequence[str]) -> Read:
-    """The word behind a key of one of the languages, ``None`` for the others."""
+def _word_filter(languages: Sequence[str]) -> Read:
+    """A function from a key to its word, ``None`` where the key is of none of the languages."""
 
     def word(key: str) -> str | None:
         marked = _OF_A_LANGUAGE.fullmatch(key)

@@ -1,1 +1,1 @@
-"""Examination of a recipe, a machine and a tracking store before a comparison runs."""
+"""Checks of the machine, a recipe and a tracking store before a comparison runs (`lexigraft doctor`)."""

@@ -1,4 +1,4 @@
-"""What a recipe will take: time, memory, and in what portions and precision it works."""
+"""Cost estimate of a recipe: time, memory, block and batch sizes, and precision."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from lexigraft.report.tables import seconds
 
 
 def report_cost(findings: Findings, recipe: CompareSettings) -> None:
-    """Rehearse a recipe and note what all of it will take."""
+    """Rehearse a recipe and report the time and memory of the whole comparison."""
     started = time.perf_counter()
-    found: Rehearsal | None = findings.try_(lambda: rehearse(recipe))
-    if found is None:
+    rehearsal: Rehearsal | None = findings.try_(lambda: rehearse(recipe))
+    if rehearsal is None:
         return
     findings.good(f"rehearsed in {seconds(time.perf_counter() - started)}, with what else this machine is doing now")
-    once = ", ".join(f"{name} {seconds(value)}" for name, value in found.once.items())
+    once = ", ".join(f"{name} {seconds(value)}" for name, value in rehearsal.once.items())
     findings.good(
-        f"time of a cell: about {seconds(found.cell_seconds)} (reading and grafting {seconds(found.graft_seconds)}, "
-        f"adaptation {seconds(found.adapt_seconds + found.steps * found.step_seconds)}, "
-        f"{found.measurements} measurements of {seconds(found.measure_seconds)}), without what its strategy learns"
+        f"time of a cell: about {seconds(rehearsal.cell_seconds)} "
+        f"(reading and grafting {seconds(rehearsal.graft_seconds)}, "
+        f"adaptation {seconds(rehearsal.adapt_seconds + rehearsal.steps * rehearsal.step_seconds)}, "
+        f"{rehearsal.measurements} measurements of {seconds(rehearsal.measure_seconds)}), "
+        "without what its strategy learns"
     )
     findings.good(
-        f"time in all: about {seconds(found.seconds)} for {found.cells} cells one after the other"
+        f"time in all: about {seconds(rehearsal.seconds)} for {rehearsal.cells} cells one after the other"
         + (f", {once} before them included" if once else "")
     )
-    tell = findings.note if found.peak_bytes > 0.9 * total_memory() else findings.good
-    tell(f"memory: {found.peak_bytes / 1e9:.2f} GB for one cell, libraries included")
+    add = findings.note if rehearsal.peak_bytes > 0.9 * total_memory() else findings.good
+    add(f"memory: {rehearsal.peak_bytes / 1e9:.2f} GB for one cell, libraries included")
     findings.good(f"portions: {_portions(recipe)}")
 
 

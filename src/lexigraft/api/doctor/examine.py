@@ -1,4 +1,4 @@
-"""`lexigraft doctor` from Python: what this machine has, and what a recipe would stumble over."""
+"""`lexigraft doctor` from Python: checks of this machine and of a recipe."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from lexigraft.api.doctor.recipe import report_recipe
 
 
 def examine(recipe: str | Path | None = None, *, rehearse: bool = False) -> Examined:
-    """Look at the machine and, if one is given, at a recipe with everything it names; no weight is loaded by that.
+    """Check the machine and, if one is given, a recipe with everything it names; weights are loaded by rehearsing only.
 
     Args:
         recipe: A recipe file.
-        rehearse: Whether the recipe's steps are tried out, once nothing is wrong with it, to say what it will take.
+        rehearse: Whether, if no error was found, the recipe's steps are tried out to estimate time and memory.
 
     Returns:
-        What was found, problems included; nothing is raised for a user's mistake.
+        The findings, problems included; nothing is raised for a user's mistake.
     """
     findings = Findings()
     report_machine(findings, Path.cwd())

@@ -1,4 +1,4 @@
-"""What a look at the machine or a recipe found: lines with a mark, collected, none of them an exception."""
+"""Findings of a check: lines marked good, note or bad; errors become findings instead of being raised."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lexigraft.core.errors import LexigraftError
 
 
 class Mark(StrEnum):
-    """How a finding counts: as it should be, worth knowing, or something that would fail."""
+    """Severity of a finding: correct, worth knowing, or an error that would stop the comparison."""
 
     GOOD = "✓"
     NOTE = "!"
@@ -21,10 +21,10 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line.
+    """One line of the doctor's output.
 
     Attributes:
-        mark: How it counts.
+        mark: Its severity.
         what: What was found, and what to do where something is wrong.
     """
 
@@ -34,10 +34,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examined:
-    """Everything found.
+    """All findings.
 
     Attributes:
-        findings: The lines, in the order of looking.
+        findings: The lines, in the order of the checks.
     """
 
     findings: tuple[Finding, ...]
@@ -55,7 +55,7 @@ class Examined:
 
 @dataclass
 class Findings:
-    """Collects findings while one looks around."""
+    """Collects the findings of the checks."""
 
     findings: list[Finding] = field(default_factory=list)
 
@@ -79,16 +79,16 @@ class Findings:
 
     @contextmanager
     def collect_errors(self) -> Iterator[None]:
-        """Turn a user's mistake met on the way into a finding."""
+        """Turn a LexigraftError raised in the block into a finding."""
         try:
             yield
         except LexigraftError as error:
             self.bad(str(error))
 
-    def try_(self, look: Callable[[], Any]) -> Any:
-        """The result of a look, or ``None`` when it met a mistake, which is then noted."""
+    def try_(self, check: Callable[[], Any]) -> Any:
+        """The result of a check, or ``None`` where it raised a LexigraftError, which becomes a finding."""
         with self.collect_errors():
-            return look()
+            return check()
         return None
 
 

@@ -1,4 +1,4 @@
-"""What this machine has: Python, packages, cores, memory, GPU, disk, plug-ins."""
+"""Checks of this machine: Python, packages, cores, memory, GPU, disk, plug-ins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCARCE_DISK = 2 * 10**9
 
 
 def report_machine(findings: Findings, folder: Path) -> None:
-    """Note versions, device, disk space under ``folder``, and every plug-in that is broken."""
+    """Report versions, device, disk space under ``folder``, and every plug-in that is broken."""
     _versions(findings)
     _device(findings)
     _disk(findings, folder)
@@ -36,14 +36,14 @@ def _versions(findings: Findings) -> None:
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
         try:
-            found = version(requirement.name)
+            installed = version(requirement.name)
         except PackageNotFoundError:
             findings.bad(f"{requirement.name} is not installed (wanted: {requirement.specifier})")
             continue
-        if requirement.specifier.contains(found, prereleases=True):
-            fitting.append(f"{requirement.name} {found}")
+        if requirement.specifier.contains(installed, prereleases=True):
+            fitting.append(f"{requirement.name} {installed}")
         else:
-            findings.bad(f"{requirement.name} {found} is outside {requirement.specifier}")
+            findings.bad(f"{requirement.name} {installed} is outside {requirement.specifier}")
     findings.good(f"lexigraft {version('lexigraft')} with {', '.join(fitting)}")
 
 
@@ -69,9 +69,9 @@ def _disk(findings: Findings, folder: Path) -> None:
 
 
 def _plugins(findings: Findings, kind: str) -> None:
-    found = discover(kind)
-    whole = [p.name for p in found.values() if p.cls is not None]
-    findings.good(f"{len(whole)} {KINDS[kind][0]}: {', '.join(whole)}")
-    for plugin in found.values():
+    plugins = discover(kind)
+    working = [p.name for p in plugins.values() if p.cls is not None]
+    findings.good(f"{len(working)} {KINDS[kind][0]}: {', '.join(working)}")
+    for plugin in plugins.values():
         if plugin.cls is None:
             findings.note(f"{kind} '{plugin.name}' is broken: {plugin.broken} ({plugin.file})")

@@ -1,4 +1,4 @@
-"""What a recipe would stumble over: its files, tokenizers, needs and sizes, before any weight loads."""
+"""Checks of a recipe before any weights load: its files, tokenizers, needs and sizes."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.number_splitting import digit_warning
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
-LOOKED_AT = 200_000
-"""Lines of a text that are read; the others are counted when the comparison starts."""
+MOST_LINES = 200_000
+"""Lines of a text that are read at most; the comparison reads them all."""
 
 
 def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
-    """Note everything about a recipe that a person should know before starting it; the recipe, if it can be read."""
+    """Check a recipe with everything it names; returns the recipe, or ``None`` where it cannot be read."""
     recipe: CompareSettings | None = findings.try_(lambda: read_recipe(path))
     if recipe is None:
         return None
@@ -46,7 +46,7 @@ def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
     target = _target(findings, recipe, source)
     if source is not None and target is not None:
         _alignment(findings, recipe, source, target)
-    _supplies(findings, recipe, target)
+    _inputs(findings, recipe, target)
     report_sizes(findings, recipe, header, target, cells)
     report_store(findings, recipe.tracking)
     return recipe
@@ -70,13 +70,13 @@ def _plugins(findings: Findings, recipe: CompareSettings) -> None:
 
 
 def _texts(findings: Findings, recipe: CompareSettings) -> None:
-    given = recipe.corpus
-    named = {"train": given.train, "heldout": given.heldout, "source_heldout": given.source_heldout}
-    named["source_train"] = given.source_train
-    for name, paths in (named | {f"also_heldout.{n}": p for n, p in given.also_heldout.items()}).items():
+    corpus = recipe.corpus
+    named = {"train": corpus.train, "heldout": corpus.heldout, "source_heldout": corpus.source_heldout}
+    named["source_train"] = corpus.source_train
+    for name, paths in (named | {f"also_heldout.{n}": p for n, p in corpus.also_heldout.items()}).items():
         for path in paths:
             with findings.collect_errors():
-                findings.good(f"corpus.{name}: {_text(path, given.text_field)}")
+                findings.good(f"corpus.{name}: {_text(path, corpus.text_field)}")
 
 
 def _text(path: str, field: str) -> str:
@@ -84,14 +84,14 @@ def _text(path: str, field: str) -> str:
         return f"{path} (read when the comparison starts)"
     count = size = 0
     first = ""
-    for line in islice(read_lines([path], field), LOOKED_AT):
+    for line in islice(read_lines([path], field), MOST_LINES):
         if line.strip():
             first = first or line.strip()
             count += 1
             size += len(line.encode("utf-8", "surrogatepass"))
     if not count:
         raise LexigraftError("corpus is empty", path, "Give files with at least one line of text")
-    at_least = "at least " if count >= LOOKED_AT else ""
+    at_least = "at least " if count >= MOST_LINES else ""
     return f"{path}: {at_least}{count:,} lines, {size:,} bytes, begins “{first[:60]}”"
 
 
@@ -142,19 +142,19 @@ def _target(findings: Findings, recipe: CompareSettings, source: Vocabulary | No
 
 def _alignment(findings: Findings, recipe: CompareSettings, source: Vocabulary, target: Vocabulary) -> None:
     with findings.collect_errors():
-        found = align(source, target, recipe.graft.rules)
-        counts = ", ".join(f"{rule} {n:,}" for rule, n in found.counts().items())
-        findings.good(f"alignment: {counts}, new {len(found.new):,}")
+        alignment = align(source, target, recipe.graft.rules)
+        counts = ", ".join(f"{rule} {n:,}" for rule, n in alignment.counts().items())
+        findings.good(f"alignment: {counts}, new {len(alignment.new):,}")
         if (warning := digit_warning(source, target)) is not None:
             findings.note(warning)
 
 
-def _supplies(findings: Findings, recipe: CompareSettings, target: Vocabulary | None) -> None:
+def _inputs(findings: Findings, recipe: CompareSettings, target: Vocabulary | None) -> None:
     if (settings := recipe.dictionary) is not None:
         words: Dictionary | None = findings.try_(lambda: load_dictionary(settings))
         if words is not None:
-            tell = findings.note if words.rejected else findings.good
-            tell(f"dictionary: {len(words):,} pairs, {words.rejected:,} lines rejected")
+            add = findings.note if words.rejected else findings.good
+            add(f"dictionary: {len(words):,} pairs, {words.rejected:,} lines rejected")
     if (sides := recipe.parallel) is not None:
         text: SentencePairs | None = findings.try_(lambda: load_parallel(sides))
         if text is not None:

@@ -1,7 +1,7 @@
-"""A recipe rehearsed: its own steps, done a few times on a part of its text, tell what all of it will take.
+"""Rehearsal of a recipe: time and memory of a comparison, estimated from a few of its own steps on part of its text.
 
-Nothing is modelled that can be run: the model is loaded, grafted, trained for a few steps and measured on a few lines,
-in a process of its own, so that time and peak memory are those of the real thing on this machine.
+Steps are run, not modeled: the model is loaded, grafted, trained for a few steps and measured on a few lines,
+in a process of its own, so that time and peak memory are those of a comparison on this machine.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 FEW, MORE = 2, 6
-"""Training steps of two runs; what one step takes is the difference, shared among the steps between."""
+"""Training steps of two runs; their difference in time gives the time of one step."""
 ENOUGH = 2.0
-"""Seconds after which a part of a text has been long enough."""
+"""Seconds after which no longer part of a text is measured."""
 SAMPLE = 2_000_000
 """Bytes of training text from which tokenizers and vectors are learned; the time is scaled to all of it."""
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What a comparison will take, one cell after the other; without what strategies take to learn or search.
+    """Estimated time and memory of a comparison, one cell after the other, without what strategies learn or search.
 
     Attributes:
-        once: Seconds of what is made once, by its name.
+        once: Seconds of each preparation that is done once, by its name.
         graft_seconds: Reading, grafting and checking in one cell.
         adapt_seconds: Preparing the adaptation in one cell.
         step_seconds: One training step.
@@ -68,13 +68,13 @@ class Rehearsal:
 
     @property
     def cell_seconds(self) -> float:
-        """One cell."""
+        """Seconds of one cell."""
         trained = self.adapt_seconds + self.steps * self.step_seconds if self.steps else 0.0
         return self.graft_seconds + trained + self.measurements * self.measure_seconds
 
     @property
     def seconds(self) -> float:
-        """All of it, with one job."""
+        """Seconds of the whole comparison, with one job."""
         return sum(self.once.values()) + self.cells * self.cell_seconds
 
 
@@ -85,7 +85,7 @@ def rehearse(recipe: CompareSettings) -> Rehearsal:
         recipe: The recipe.
 
     Raises:
-        LexigraftError: Whatever the comparison would stumble over.
+        LexigraftError: Any error that the comparison itself would raise.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_rehearse, recipe).result()
@@ -134,8 +134,8 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def _two_lengths(train: Callable[[int], object]) -> tuple[float, float]:
-    """Seconds that training takes whatever its length, and for each step."""
-    train(1)  # what only the first run in a process takes
+    """Seconds of training that do not depend on its length, and seconds of each step."""
+    train(1)  # warm-up: the first run in a process takes longer
     _, few = _timed(lambda: train(FEW))
     _, more = _timed(lambda: train(MORE))
     step = max(more - few, 0.0) / (MORE - FEW)
@@ -193,7 +193,7 @@ def _measuring(
         return _timed(lambda: measure(model, vocabulary, {name: part}, recipe.evaluation))[1]
 
     part = lines[:1]
-    once(part)  # what only the first run in a process takes
+    once(part)  # warm-up: the first run in a process takes longer
     seconds = once(part)
     while seconds < ENOUGH and len(part) < len(lines):
         count = min(2 * len(part), len(lines))

@@ -1,4 +1,4 @@
-"""How large the tables and a cell of a comparison will be."""
+"""Size estimates of a recipe: training tokens, tables, and memory of a cell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lexigraft.core.tokenization.vocabulary import Vocabulary
 def report_sizes(
     findings: Findings, recipe: CompareSettings, header: Header | None, target: Vocabulary | None, cells: int
 ) -> None:
-    """Note training tokens, tables and memory of a cell, as far as the source's header and the target are known."""
+    """Report training tokens, tables and memory of a cell, as far as the source's header and the target are known."""
     adaptation = recipe.adaptation
     tokens = adaptation.steps * adaptation.batch_tokens
     length = f"{adaptation.steps:,} steps × {adaptation.batch_tokens:,} tokens = {tokens:,} tokens"
@@ -30,5 +30,5 @@ def report_sizes(
     logits = adaptation.batch_tokens * rows
     # Model, the float32 source tables, new rows twice while they are made, AdamW's gradient and moments, logits thrice.
     needed = (body + new) * header.bytes_per_value + 4 * (old + 2 * new) + 12 * trained + 12 * logits
-    tell = findings.note if needed > 0.9 * total_memory() else findings.good
-    tell(f"memory: about {needed / 1e9:.2f} GB for one cell, beside the libraries' own 0.5 GB")
+    add = findings.note if needed > 0.9 * total_memory() else findings.good
+    add(f"memory: about {needed / 1e9:.2f} GB for one cell, beside the libraries' own 0.5 GB")

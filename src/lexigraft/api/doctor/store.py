@@ -1,4 +1,4 @@
-"""Whether the tracking store of a recipe answers."""
+"""Check of a recipe's tracking store: whether it answers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _PATIENCE = 3.0
 
 
 def report_store(findings: Findings, settings: TrackingSettings) -> None:
-    """Note where runs go; a store that does not answer fails only where the recipe requires it."""
+    """Report where runs go; a store that does not answer fails only where the recipe requires it."""
     if not settings.enabled:
         findings.good("tracking: off")
         return
     from lexigraft.adapters.tracking.tracker import asked_for
 
     uri = asked_for(settings)
-    fault = _fault(uri)
-    silent = f"the MLflow store does not answer: {uri} ({fault})"
-    if fault is None:
+    error = _error(uri)
+    silent = f"the MLflow store does not answer: {uri} ({error})"
+    if error is None:
         findings.good(f"tracking: {uri}")
     elif settings.required:
         findings.bad(f"{silent}. Start it, or set tracking.required to false")
@@ -31,7 +31,7 @@ def report_store(findings: Findings, settings: TrackingSettings) -> None:
         findings.note(f"{silent}; runs would go to mlflow.db in the output folder")
 
 
-def _fault(uri: str) -> str | None:
+def _error(uri: str) -> str | None:
     if uri.startswith("sqlite:///"):
         home = Path(uri.removeprefix("sqlite:///")).resolve().parent
         while not home.exists():
@@ -42,7 +42,7 @@ def _fault(uri: str) -> str | None:
     try:
         with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_PATIENCE):
             return None
-    except urllib.error.HTTPError as fault:
-        return None if fault.code in (401, 403) else f"HTTP {fault.code}"
-    except (OSError, ValueError) as fault:
-        return str(getattr(fault, "reason", fault))
+    except urllib.error.HTTPError as error:
+        return None if error.code in (401, 403) else f"HTTP {error.code}"
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error))

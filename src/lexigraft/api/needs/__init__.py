@@ -1,1 +1,1 @@
-"""What strategies may need beyond the two vocabularies, one file each: how it is supplied, loaded and identified."""
+"""The needs of strategies beyond the two vocabularies, one file each: how it is supplied, loaded and identified."""

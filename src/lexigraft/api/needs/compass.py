@@ -1,4 +1,4 @@
-"""Vectors of both vocabularies' tokens in one space, learned on the same target text."""
+"""The need `compass`: vectors of both vocabularies' tokens in one space, learned on the same target text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Compass(NeedSpec):
-    """Vectors of source and target tokens that were learned side by side."""
+    """Vectors of source and target tokens in one space."""
 
     name: ClassVar[str] = "compass"
     recipe_key: ClassVar[str] = "corpus.train"
@@ -31,7 +31,7 @@ class Compass(NeedSpec):
         return None not in (inputs.corpus, inputs.source)
 
     def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> Loaded:
-        """Learn the vectors, or read them where they were learned before."""
+        """Learn the vectors, or read them from the cache."""
         return cached_compass(inputs.target_text(), load_vocabulary(present(inputs.source)), target, cache_folder)
 
     def sample(self, fixture: Fixture) -> Loaded:

@@ -1,4 +1,4 @@
-"""A bilingual word list."""
+"""The need `dictionary`: a bilingual word list."""
 
 from __future__ import annotations
 

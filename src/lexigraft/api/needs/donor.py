@@ -1,4 +1,4 @@
-"""A second model that already uses the target tokenizer."""
+"""The need `donor`: a second model that already uses the target tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The true word links of a cloned language."""
+"""The need `gold_links`: the true word links of a cloned language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source model itself, loaded whole."""
+"""The need `model`: the source model itself, loaded whole."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Model(NeedSpec):
     by_graft: ClassVar[bool] = True
 
     def available(self, inputs: StrategyInputs) -> bool:
-        """The graft meets it, no input does."""
+        """No input of a user meets it; the graft does."""
         return False
 
     def sample(self, fixture: Fixture) -> PreTrainedModel:

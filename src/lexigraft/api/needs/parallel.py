@@ -1,4 +1,4 @@
-"""Sentences of both languages, aligned line by line."""
+"""The need `parallel`: sentences of both languages, aligned line by line."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Parallel(NeedSpec):
         return {"text": load_parallel(settings, inputs.unseen()).hash, "aligner": settings.aligner}
 
     def sample(self, fixture: Fixture) -> ParallelText:
-        """The sample texts side by side."""
+        """The sample texts as sentence pairs."""
         from lexigraft.testing.inputs import sample_parallel_text
 
         return sample_parallel_text()

@@ -1,4 +1,4 @@
-"""TEMA's poor model: pre-trained on target text with the target tokenizer."""
+"""The need `poor_model`: TEMA's model that was pre-trained on target text with the target tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trials of candidate strategies: a short adaptation, measured on lines held out of the training text."""
+"""The need `probe`: trials of candidate strategies, adapted for a few steps and measured on held-out lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Probe(NeedSpec):
-    """What tries candidates on target text."""
+    """A probe that tries candidate chains on target text."""
 
     name: ClassVar[str] = "probe"
     recipe_key: ClassVar[str] = "corpus.train"
@@ -27,18 +27,18 @@ class Probe(NeedSpec):
     supplied_by: ClassVar = (frozenset({"corpus"}),)
 
     def available(self, inputs: StrategyInputs) -> bool:
-        """Target text is given, and how candidates are tried."""
+        """Target text and the probe's settings are given."""
         return None not in (inputs.corpus, inputs.probing)
 
     def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> ModelProbe:
-        """A probe whose candidates lean on the same things, but learn nothing from the lines they are measured on."""
+        """A probe whose candidates get the same inputs, without the lines that they are measured on."""
         train, lines = hold_out(inputs.target_text())
         unseen = frozenset(lines.lines)
         inner = replace(inputs, corpus=lambda: train, unseen=lambda: inputs.unseen() | unseen, probing=None)
         return ModelProbe(present(inputs.probing), target, train, lines, inner.loaders(target, cache_folder))
 
     def sample(self, fixture: Fixture) -> Loaded:
-        """Made figures instead of a graft."""
+        """Synthetic figures without a graft."""
         from lexigraft.testing.inputs import sample_probe
 
         return sample_probe

@@ -1,4 +1,4 @@
-"""Static vectors of the target tokens: trained with fastText on the corpus, or read from a file."""
+"""The need `target_vectors`: static vectors of the target tokens, trained with fastText or read from a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Target text that a strategy learns rows on."""
+"""The need `training`: target text that a strategy learns rows on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Word vectors of both languages: read from files, or trained with fastText on text of both."""
+"""The need `word_vectors`: word vectors of both languages, read from files or trained on text of both."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class PreparedGraft:
         vocabulary: The vocabulary that it gets.
         rows: The tables with provenance and counts.
         alignment: Which source token each target token matched, by which rule.
-        facts: What ``lexigraft.json`` says.
+        facts: The content of ``lexigraft.json``.
         skeleton: The body without weights, already reshaped for the new vocabulary.
     """
 
@@ -60,7 +60,7 @@ class Grafted:
         vocabulary: Its new vocabulary.
         rows: The tables with provenance and counts.
         alignment: Which source token each target token matched, by which rule.
-        facts: What ``lexigraft.json`` says.
+        facts: The content of ``lexigraft.json``.
     """
 
     model: PreTrainedModel

@@ -177,7 +177,7 @@ class Resources:
     """The declared needs of one strategy, each loaded once, on first use.
 
     Args:
-        declared: What the strategy said it needs.
+        declared: The needs that the strategy declares.
         loaders: A loader for each need the caller can supply.
     """
 

@@ -117,7 +117,7 @@ class InitContext:
 
 @dataclass(frozen=True)
 class Strategy:
-    """One embedding-initialisation method: a frozen dataclass whose fields are its hyper-parameters.
+    """One embedding-initialization method: a frozen dataclass whose fields are its hyper-parameters.
 
     A subclass lives in its own file, named after the method, and declares the class attributes below. Its docstring is
     its record: one line of summary, then ``Source:``, ``Needs:`` and ``Relations:``.
@@ -127,8 +127,8 @@ class Strategy:
     by the body and its logit is a constant), so the laws forbid it unless a control claims it, and then demand it.
 
     ``convex``: every row is one convex combination of source rows, the same one in the output table and the head bias.
-    Rows that are only added then keep greedy behaviour: a new logit is that combination of old logits, never above the
-    largest, so what the model said of old text it still says (Mundra et al. 2024, CW2V; a law checks it).
+    Added rows then leave greedy decoding unchanged: a new logit is that combination of old logits, never above the
+    largest, so the model's greedy predictions on old text stay the same (Mundra et al. 2024, CW2V; a law checks it).
     """
 
     name: ClassVar[str]
@@ -141,7 +141,7 @@ class Strategy:
     zero_rows: ClassVar[bool] = False
 
     def plan(self, ctx: InitContext) -> Plan:
-        """Say how each row of ``ctx.target_ids`` is made, in that order."""
+        """Plan each row of ``ctx.target_ids``, in that order."""
         raise NotImplementedError(f"{type(self).__name__} has no plan()")
 
     def required_needs(self) -> frozenset[Need]:

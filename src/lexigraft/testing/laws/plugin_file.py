@@ -113,8 +113,8 @@ def _recipe_round_trip(plugin: Plugin) -> None:
     fields = {f.name for f in dataclasses.fields(cls)}
     require(set(parameters) == fields, f"parameters() names {sorted(parameters)}, the fields are {sorted(fields)}")
     written = yaml.safe_dump(parameters)
-    again = construct("strategy", plugin.name, cls, yaml.safe_load(written))
-    require(again == strategy, f"reading the parameters back gives {again}, not {strategy}")
+    reread = construct("strategy", plugin.name, cls, yaml.safe_load(written))
+    require(reread == strategy, f"reading the parameters back gives {reread}, not {strategy}")
 
 
 LAWS = tuple(

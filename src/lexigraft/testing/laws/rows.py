@@ -33,7 +33,7 @@ def logits(model: PreTrainedModel, size: int) -> torch.Tensor:
     return outputs
 
 
-def _sound(trial: Trial, rows: Rows) -> None:
+def _check_tables(trial: Trial, rows: Rows) -> None:
     size = trial.fixture.target.size
     for role, table in rows.tables.items():
         require(len(table) == size, f"{role}: {len(table)} rows for {size} tokens")
@@ -44,10 +44,10 @@ def _sound(trial: Trial, rows: Rows) -> None:
 
 
 def _tables_are_sound(trial: Trial) -> None:
-    _sound(trial, trial.rows)
+    _check_tables(trial, trial.rows)
 
 
-def _copied(trial: Trial, rows: Rows) -> None:
+def _check_copies(trial: Trial, rows: Rows) -> None:
     matched = trial.fixture.alignment.matched
     source_ids = trial.fixture.alignment.source_ids[matched]
     for role, table in rows.tables.items():
@@ -58,7 +58,7 @@ def _copied(trial: Trial, rows: Rows) -> None:
 def _matched_rows_are_copies(trial: Trial) -> None:
     skip_unless(trial.copies_matched, _RE_ESTIMATES)
     require(len(trial.fixture.alignment.matched) > 20, "the fixture matches almost nothing")
-    _copied(trial, trial.rows)
+    _check_copies(trial, trial.rows)
 
 
 def _extension_keeps_old_rows(trial: Trial) -> None:
@@ -85,7 +85,7 @@ def _same_tokenizer_same_logits(trial: Trial) -> None:
 
 def _nothing_new_works(trial: Trial) -> None:
     unchanged = trial.on(trial.fixture.same_tokenizer)
-    _sound(unchanged, unchanged.rows)
+    _check_tables(unchanged, unchanged.rows)
     if trial.copies_matched:
         require(
             len(unchanged.asked) == 0 and unchanged.rows.counts["covered"] == 0,
@@ -95,7 +95,7 @@ def _nothing_new_works(trial: Trial) -> None:
 
 def _empty_overlap_works(trial: Trial) -> None:
     unmatched = trial.on(trial.fixture.without_matches)
-    _sound(unmatched, unmatched.rows)
+    _check_tables(unmatched, unmatched.rows)
 
 
 def _rows_beyond_the_tokenizer(trial: Trial) -> None:
@@ -107,9 +107,9 @@ def _rows_beyond_the_tokenizer(trial: Trial) -> None:
         for role, table in trial.fixture.tables.items()
     }
     rows = build_rows([trial.strategy], trial.context(tables=FloatTables(longer)))
-    _sound(trial, rows)
+    _check_tables(trial, rows)
     if trial.copies_matched:
-        _copied(trial, rows)
+        _check_copies(trial, rows)
 
 
 def _bias_is_handled(trial: Trial) -> None:
