@@ -21,7 +21,7 @@ from lexigraft.core.tokenization.alignment import align
 from lexigraft.core.tokenization.number_splitting import digit_scheme, digit_warning
 from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from unit.test_pieces import by_listing
+from unit.methods.test_pieces import by_listing
 
 pytestmark = [
     pytest.mark.real,

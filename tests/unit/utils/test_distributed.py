@@ -20,7 +20,7 @@ from lexigraft.core.training.objective import DEFAULT_OBJECTIVE
 from lexigraft.core.training.packing import pack
 from lexigraft.core.utils.distributed import Processes, processes
 
-CONFIGS = Path(__file__).parents[2] / "examples" / "accelerate"
+CONFIGS = Path(__file__).parents[3] / "examples" / "accelerate"
 LOOP = Loop(2, 5, 1e-2, 0.0, "linear", 0.0, "float32", 0, 0)
 
 

@@ -260,7 +260,7 @@ def test_checkpoints_of_another_run_are_not_continued(tmp_path: Path) -> None:
 def test_a_killed_process_continues_to_the_same_weights(tmp_path: Path) -> None:
     def run(work: str, out: str, kill_at: int) -> int:
         command = [sys.executable, "-m", "fixtures.adapting", "roberta-tied-bias", work, out, str(kill_at)]
-        return subprocess.run(command, check=False, cwd=Path(__file__).parents[1]).returncode
+        return subprocess.run(command, check=False, cwd=Path(__file__).parents[2]).returncode
 
     whole, resumed = str(tmp_path / "whole.pt"), str(tmp_path / "resumed.pt")
     adapt_until_killed("roberta-tied-bias", str(tmp_path / "a"), whole, "0")
