@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lexigraft import settings as settings
     from lexigraft import strategies as strategies
     from lexigraft import testing as testing
     from lexigraft.api.catalog import list_strategies as list_strategies
@@ -32,7 +33,7 @@ _WHERE = {
     "list_strategies": "lexigraft.api.catalog",
     "LexigraftError": "lexigraft.core.errors",
 }
-_MODULES = ("strategies", "testing")
+_MODULES = ("settings", "strategies", "testing")
 
 __all__ = [
     "LexigraftError",
@@ -44,6 +45,7 @@ __all__ = [
     "list_strategies",
     "load_adapter",
     "pretrain",
+    "settings",
     "strategies",
     "testing",
 ]

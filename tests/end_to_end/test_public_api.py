@@ -8,7 +8,7 @@ from tests.fixtures.commands import write_files
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 import lexigraft
-from lexigraft.core.config.recipe import AdaptSettings
+from lexigraft.settings import AdaptSettings
 
 LOADERS = {"roberta-tied-bias": AutoModelForMaskedLM, "llama-untied": AutoModelForCausalLM}
 SETTINGS = AdaptSettings(steps=3, batch_tokens=64, sequence_length=32, learning_rate=1e-2, precision="float32")

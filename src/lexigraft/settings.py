@@ -1,0 +1,37 @@
+"""Settings that the functions of the Python API take: the sections of a recipe, with the same names and defaults."""
+
+from __future__ import annotations
+
+from lexigraft.core.config.recipe import (
+    AdaptSettings,
+    CompareSettings,
+    CorpusSettings,
+    DictionarySettings,
+    EvaluationSettings,
+    GraftSettings,
+    ParallelSettings,
+    Phase,
+    PretrainSettings,
+    StrategySettings,
+    TokenizerSettings,
+    TrackingSettings,
+    VectorSettings,
+    WordVectorSettings,
+)
+
+__all__ = [
+    "AdaptSettings",
+    "CompareSettings",
+    "CorpusSettings",
+    "DictionarySettings",
+    "EvaluationSettings",
+    "GraftSettings",
+    "ParallelSettings",
+    "Phase",
+    "PretrainSettings",
+    "StrategySettings",
+    "TokenizerSettings",
+    "TrackingSettings",
+    "VectorSettings",
+    "WordVectorSettings",
+]
