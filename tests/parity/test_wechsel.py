@@ -152,7 +152,7 @@ def test_wechsel_cannot_use_a_wider_target_space_and_this_can(tmp_path: Path) ->
     files = made_languages(tmp_path, "unigram", dims=(12, 16))
     request: dict[str, object] = {name: str(path) for name, path in vars(files).items()}
     answer = ask(WECHSEL, "wechsel_worker.py", request | {"out": str(tmp_path / "no.npz"), "ngrams": True})
-    assert "fault" in answer
+    assert "error" in answer
     assert our_rows(files, "ngrams").counts["covered"] > 200
 
 
