@@ -199,6 +199,33 @@ def test_rules_apply_in_their_own_order_whatever_the_order_given() -> None:
     assert matches(source, target, "case_fold", "no_space") == {"▁a": ("a", "no_space")}
 
 
+@pytest.mark.parametrize("normalized", [False, True])
+def test_runs_of_spaces_match_whether_added_or_not(normalized: bool) -> None:
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
+    from transformers import PreTrainedTokenizerFast
+
+    def gemma_like(added: bool) -> Vocabulary:
+        strings = ["<unk>", "▁", "▁▁", "▁▁▁▁", "a", "b", "▁a"]
+        merges = [("▁", "▁"), ("▁▁", "▁▁"), ("▁", "a")]
+        backend = Tokenizer(models.BPE({t: i for i, t in enumerate(strings)}, merges, unk_token="<unk>"))
+        backend.normalizer = normalizers.Replace(" ", "▁")
+        backend.decoder = decoders.Replace("▁", " ")
+        if added:
+            backend.add_tokens([AddedToken(t, normalized=normalized) for t in ("▁▁", "▁▁▁▁", "▁killa")])
+        return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>"))
+
+    plain, added = gemma_like(False), gemma_like(True)
+    for source, target in ((plain, added), (added, plain)):
+        found = matches(source, target)
+        assert found["▁▁"] == ("▁▁", "bytes")
+        assert found["▁▁▁▁"] == ("▁▁▁▁", "bytes")
+    code = added.encode(["a    b"])[0]
+    assert b"".join(b" " * bool(added.starts[i]) + added.surfaces.texts[i] for i in code) == b"a    b"
+    assert added.starts[added.id_of("▁killa")]
+    assert [plain.tokens[i] for i in plain.pieces(b"   ", True)] == ["▁▁▁▁"]
+    assert matches(byte_level(b"    "), added)["▁▁▁▁"] == ("ĠĠĠĠ", "bytes")
+
+
 def test_no_overlap_is_all_new_and_an_unknown_rule_is_refused() -> None:
     found = align(sentencepiece("x"), sentencepiece("y", "▁z"))
     assert found.new.tolist() == [1, 2]

@@ -120,7 +120,8 @@ def surfaces(
         tokens: Token strings by id; an id that no token has holds the empty string.
         family: How the strings are written.
         special_ids: Ids of special tokens.
-        added_ids: Ids of added tokens, whose strings are plain text in every family.
+        added_ids: Ids of added tokens, whose strings are plain text in every family, except that SentencePiece's space
+            mark is a space there too: such a tokenizer decodes it to one.
         isolates: Whether the pre-tokenizer splits punctuation off (BERT's does); longer tokens that contain some, such
             as ``##,``, can then never occur and are unusable.
         isolates_ideographs: Whether CJK ideographs are split off as well, where punctuation is: BERT's normalizer does,
@@ -149,8 +150,10 @@ def surfaces(
         for i in np.flatnonzero(lengths == len("<0x00>")).tolist():
             if tokens[i].startswith("<0x") and (piece := _BYTE_PIECE.fullmatch(tokens[i])):
                 texts[i], starts[i], kinds[i] = bytes([int(piece[1], 16)]), False, Kind.BYTE
+    space_mark = SPACE_MARK if family is Family.SENTENCEPIECE else " "
     for i in added_ids:
-        (texts[i], starts[i]), kinds[i], isolated[i] = _split_space(tokens[i].encode()), Kind.TEXT, False
+        data = tokens[i].replace(space_mark, " ").encode()
+        (texts[i], starts[i]), kinds[i], isolated[i] = _split_space(data), Kind.TEXT, False
     for i in special_ids:
         texts[i], starts[i], kinds[i], isolated[i] = tokens[i].encode(), False, Kind.SPECIAL, False
     return Surfaces(tuple(texts), starts, isolated, kinds)
