@@ -227,6 +227,33 @@ def test_a_sentencepiece_model_without_a_role_gets_none(tmp_path: Path) -> None:
     assert roles(load_vocabulary(path)) == {"eos": "</s>", "unk": "<unk>", "pad": "<pad>"}
 
 
+def test_random_cuts_of_a_tokenizer_in_memory_are_set_off_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    tokenizer = tiny_tokenizer("unigram")
+    tokenizer.backend_tokenizer.model.alpha, tokenizer.backend_tokenizer.model.nbest_size = 0.1, 8
+    assert Vocabulary.of(tokenizer).encode(LINES) == Vocabulary.of(tiny_tokenizer("unigram")).encode(LINES)
+    assert "cuts text at random (alpha 0.1)" in caplog.text
+
+
+@pytest.mark.parametrize("family", ["byte_bpe", "bpe_byte_fallback"])
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_random_cuts_that_a_file_asks_for_are_set_off_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, family: TinyFamily, whole_folder: bool
+) -> None:
+    expected = Vocabulary.of(tiny_tokenizer(family)).encode(LINES)
+    assert not caplog.records
+    tokenizer = tiny_tokenizer(family)
+    tokenizer.backend_tokenizer.model.dropout = 0.5
+    tokenizer.save_pretrained(tmp_path)
+    loaded = load_vocabulary(tmp_path if whole_folder else tmp_path / "tokenizer.json")
+    assert "cuts text at random (dropout 0.5)" in caplog.text
+    assert [loaded.encode(LINES) for _ in range(3)] == [expected] * 3
+    assert [loaded.pieces(b"houses", True) for _ in range(20)] == [loaded.pieces(b"houses", True)] * 20
+    loaded.tokenizer.save_pretrained(tmp_path / "written")
+    caplog.clear()
+    assert load_vocabulary(tmp_path / "written").encode(LINES) == expected
+    assert not caplog.records
+
+
 def test_what_is_no_tokenizer_is_refused(tmp_path: Path) -> None:
     cases = {
         "no.json": b"{}",

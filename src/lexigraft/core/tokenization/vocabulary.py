@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,8 @@ from lexigraft.core.tokenization.surface import (
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+_LOG = logging.getLogger("lexigraft")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,8 @@ class Vocabulary:
     def of(cls, tokenizer: Any) -> Vocabulary:
         """The vocabulary of a loaded tokenizer.
 
+        The tokenizer is made to give the same tokens each time: truncation, padding and random cuts are set off in it.
+
         Raises:
             LexigraftError: The tokenizer has no ``tokenizers`` backend, or no tokens.
         """
@@ -63,6 +68,7 @@ class Vocabulary:
             )
         backend.no_truncation()
         backend.no_padding()
+        _set_sampling_off(backend.model)
         tokens = _tokens_by_id(tokenizer)
         if not tokens:
             raise LexigraftError(
@@ -236,6 +242,14 @@ def _tokens_by_id(tokenizer: Any) -> list[str]:
     for token, i in by_token.items():
         tokens[i] = token
     return tokens
+
+
+def _set_sampling_off(model: Any) -> None:
+    """Set off the random cuts that training may use: BPE's dropout (Provilkov et al. 2020), Unigram's sampling."""
+    for setting in ("dropout", "alpha"):
+        if value := getattr(model, setting, None):
+            setattr(model, setting, None)
+            _LOG.warning("the tokenizer cuts text at random (%s %.3g): set off", setting, value)
 
 
 def _names(description: Any, name: str) -> bool:
