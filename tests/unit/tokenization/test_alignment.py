@@ -37,6 +37,15 @@ def wordpiece(*tokens: str) -> Vocabulary:
     return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]"))
 
 
+def bert(*tokens: str) -> Vocabulary:
+    """WordPiece with BERT's normalizer, which parts ideographs from each other."""
+    from tokenizers import normalizers
+
+    tokenizer = wordpiece(*tokens).tokenizer
+    tokenizer.backend_tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
+    return Vocabulary.of(tokenizer)
+
+
 def sentencepiece(*tokens: str) -> Vocabulary:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -168,6 +177,38 @@ def test_isolated_punctuation_matches_whatever_its_word_start() -> None:
     }
 
 
+def test_isolated_target_tokens_prefer_text_without_a_word_start() -> None:
+    signs = [t for sign in (",", "!", "中") for t in (sign.encode(), f" {sign}".encode())]
+    target = bert(",", "!", "中", ".", "a", "##a")
+    for source in (byte_level(*signs, b" .", b"a"), byte_level(*reversed(signs), b" .", b"a")):
+        assert matches(source, target) == {
+            ",": (",", "isolated"),
+            "!": ("!", "isolated"),
+            "中": (to_byte_level("中".encode()), "isolated"),
+            ".": ("Ġ.", "isolated"),
+            "##a": ("a", "bytes"),
+        }
+    twins = matches(sentencepiece("▁,", ",", "▁!"), target)
+    assert twins == {",": (",", "isolated"), "!": ("▁!", "isolated")}
+    assert matches(bert("!", "中", ","), target)[","] == (",", "bytes")
+    # Without the normalizer that parts them, ideographs are words like others.
+    assert matches(byte_level(*signs), wordpiece("中"))["中"] == (to_byte_level(" 中".encode()), "bytes")
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_no_rule_that_is_always_tried_crosses_kinds(source: Family, target: Family) -> None:
+    a, b = tiny_vocabulary(source, "source"), tiny_vocabulary(target, "target")
+    found = align(a, b)
+    matched = found.matched[found.rule_ids[found.matched] != found.rules.index("special_role")]
+    assert (a.surfaces.kinds[found.source_ids[matched]] == b.surfaces.kinds[matched]).all()
+
+
+def test_a_byte_piece_takes_no_row_of_a_sign() -> None:
+    source, target = bert("!", "a"), sentencepiece("<0x21>", "<0x61>", "▁a")
+    assert matches(source, target) == {"▁a": ("a", "bytes")}
+    assert matches(target, bert("!")) == {}
+
+
 def test_each_relaxed_rule_finds_what_its_name_says() -> None:
     source = sentencepiece("a", "▁House", "▁cafe\u0301", "▁tree")
     target = sentencepiece("▁a", "▁house", "▁café", "tree")
@@ -197,6 +238,33 @@ def test_the_lowest_id_wins_among_equal_surfaces() -> None:
 def test_rules_apply_in_their_own_order_whatever_the_order_given() -> None:
     source, target = sentencepiece("a", "▁A"), sentencepiece("▁a")
     assert matches(source, target, "case_fold", "no_space") == {"▁a": ("a", "no_space")}
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+def test_runs_of_spaces_match_whether_added_or_not(normalized: bool) -> None:
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
+    from transformers import PreTrainedTokenizerFast
+
+    def gemma_like(added: bool) -> Vocabulary:
+        strings = ["<unk>", "▁", "▁▁", "▁▁▁▁", "a", "b", "▁a"]
+        merges = [("▁", "▁"), ("▁▁", "▁▁"), ("▁", "a")]
+        backend = Tokenizer(models.BPE({t: i for i, t in enumerate(strings)}, merges, unk_token="<unk>"))
+        backend.normalizer = normalizers.Replace(" ", "▁")
+        backend.decoder = decoders.Replace("▁", " ")
+        if added:
+            backend.add_tokens([AddedToken(t, normalized=normalized) for t in ("▁▁", "▁▁▁▁", "▁killa")])
+        return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>"))
+
+    plain, added = gemma_like(False), gemma_like(True)
+    for source, target in ((plain, added), (added, plain)):
+        found = matches(source, target)
+        assert found["▁▁"] == ("▁▁", "bytes")
+        assert found["▁▁▁▁"] == ("▁▁▁▁", "bytes")
+    code = added.encode(["a    b"])[0]
+    assert b"".join(b" " * bool(added.starts[i]) + added.surfaces.texts[i] for i in code) == b"a    b"
+    assert added.starts[added.id_of("▁killa")]
+    assert [plain.tokens[i] for i in plain.pieces(b"   ", True)] == ["▁▁▁▁"]
+    assert matches(byte_level(b"    "), added)["▁▁▁▁"] == ("ĠĠĠĠ", "bytes")
 
 
 def test_no_overlap_is_all_new_and_an_unknown_rule_is_refused() -> None:

@@ -12,6 +12,7 @@ from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.surface import Family
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SAMPLE
+from lexigraft.testing.tiny_tokenizers import Family as TinyFamily
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 LINES = [
@@ -108,6 +109,149 @@ def test_vocab_json_and_merges_are_byte_level_bpe(tmp_path: Path, name: str) -> 
     assert loaded.family is Family.BYTE_LEVEL
     assert loaded.tokens == Vocabulary.of(tokenizer).tokens
     assert loaded.encode(LINES) == Vocabulary.of(tokenizer).encode(LINES)
+
+
+BERT_ROLES = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+
+
+def roles(vocabulary: Vocabulary) -> dict[str, str]:
+    return {role: vocabulary.tokens[i] for role, i in vocabulary.specials.items()}
+
+
+def bare_folder(folder: Path, family: TinyFamily, config: object, model: object) -> Path:
+    """A tokenizer.json with configurations of our own."""
+    tiny_tokenizer(family).backend_tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps(model), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("config", "model"),
+    [
+        ({"do_lower_case": True}, {"model_type": "bert"}),
+        ({"tokenizer_class": "BertTokenizer"}, {}),
+        ({"tokenizer_class": "BertTokenizer", "pad_token": "[PAD]"}, {}),
+        ({}, {}),
+        ({"tokenizer_class": "NoSuchTokenizer"}, {"model_type": "no such model"}),
+    ],
+)
+def test_roles_that_a_folder_does_not_name_are_those_of_its_class_or_the_usual_ones(
+    tmp_path: Path, config: object, model: object
+) -> None:
+    from transformers import AutoTokenizer
+
+    folder = bare_folder(tmp_path, "wordpiece", config, model)
+    loaded = load_vocabulary(folder)
+    assert roles(loaded) == BERT_ROLES
+    assert loaded.encode(LINES) == Vocabulary.of(tiny_tokenizer("wordpiece")).encode(LINES)
+    if model == {"model_type": "bert"}:
+        theirs = AutoTokenizer.from_pretrained(str(folder))
+        assert roles(loaded) == {role: getattr(theirs, f"{role}_token") for role in BERT_ROLES}
+
+
+def test_a_role_that_a_folder_leaves_empty_stays_empty(tmp_path: Path) -> None:
+    folder = bare_folder(tmp_path, "wordpiece", {"tokenizer_class": "BertTokenizer", "pad_token": None}, {})
+    assert roles(load_vocabulary(folder)) == {r: s for r, s in BERT_ROLES.items() if r != "pad"}
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]"}
+    assert roles(load_vocabulary(bare_folder(tmp_path, "wordpiece", config, {}))) == {"unk": "[UNK]"}
+
+
+def test_the_default_of_a_class_that_is_ordinary_text_here_fills_no_role(tmp_path: Path) -> None:
+    folder = bare_folder(tmp_path, "wordpiece", {"tokenizer_class": "LlamaTokenizer"}, {"model_type": "llama"})
+    assert roles(load_vocabulary(folder)) == BERT_ROLES
+
+
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_a_bare_file_takes_no_ordinary_token_for_a_special_one(tmp_path: Path, whole_folder: bool) -> None:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    strings = ["<", "/", "s", ">", "u", "n", "k", "<s", "<s>", "</", "</s", "</s>", "<bos>", "<eos>", "a"]
+    merges = [("<", "s"), ("<s", ">"), ("<", "/"), ("</", "s"), ("</s", ">")]
+    backend = Tokenizer(models.BPE({t: i for i, t in enumerate(strings)}, merges))
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    backend.model.save(str(tmp_path))
+    from_merges = load_vocabulary(tmp_path / "merges.txt")
+    backend.add_special_tokens(["<bos>", "<eos>"])
+    backend.save(str(tmp_path / "tokenizer.json"))
+    from_json = load_vocabulary(tmp_path if whole_folder else tmp_path / "tokenizer.json")
+    for loaded in (from_json, from_merges):
+        assert roles(loaded) == {"bos": "<bos>", "eos": "<eos>"}
+        assert loaded.encode(["a<s>a</s>", "<bos>a"]) == [e.ids for e in backend.encode_batch(["a<s>a</s>", "<bos>a"])]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("<BOS_TOKEN>", "<|END_OF_TURN_TOKEN|>", "<PAD>"), ("bos", "eos", "pad")),
+        (("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"), ("bos", "eos")),
+        (("<|endoftext|>",), ("bos", "eos")),
+        (("<EOT>", "<META>"), ("bos", "eos")),
+    ],
+)
+def test_usual_names_of_several_publishers(tmp_path: Path, names: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    backend = Tokenizer(models.BPE({"a": 0}, []))
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    backend.add_special_tokens(list(names))
+    backend.save(str(tmp_path / "tokenizer.json"))
+    assert tuple(roles(load_vocabulary(tmp_path / "tokenizer.json"))) == expected
+
+
+def test_the_unknown_token_of_a_model_is_known_without_a_special_flag(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    backend = Tokenizer(models.Unigram([("▁a", -1.0), ("<s>", -2.0), ("<unk>", -3.0)], unk_id=2))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    backend.save(str(tmp_path / "tokenizer.json"))
+    assert roles(load_vocabulary(tmp_path)) == {"unk": "<unk>"}
+
+
+def test_a_sentencepiece_model_names_its_own_roles(tmp_path: Path) -> None:
+    import sentencepiece
+
+    options = {"bos_piece": "<begin>", "eos_piece": "<end>", "unk_piece": "<what>", "pad_piece": "<fill>"}
+    control = ["<s>", "<mask>"]
+    path = train(tmp_path, model_type="unigram", vocab_size=700, control_symbols=control, **options)
+    theirs = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    loaded = load_vocabulary(path)
+    expected = {"bos": "<begin>", "eos": "<end>", "unk": "<what>", "pad": "<fill>", "mask": "<mask>"}
+    assert roles(loaded) == expected
+    own = {"bos": theirs.bos_id(), "eos": theirs.eos_id(), "unk": theirs.unk_id(), "pad": theirs.pad_id()}
+    assert own.items() <= loaded.specials.items()
+
+
+def test_a_sentencepiece_model_without_a_role_gets_none(tmp_path: Path) -> None:
+    path = train(tmp_path, model_type="bpe", vocab_size=700, bos_id=-1, user_defined_symbols=["<s>", "[CLS]"])
+    assert roles(load_vocabulary(path)) == {"eos": "</s>", "unk": "<unk>", "pad": "<pad>"}
+
+
+def test_random_cuts_of_a_tokenizer_in_memory_are_set_off_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    tokenizer = tiny_tokenizer("unigram")
+    tokenizer.backend_tokenizer.model.alpha, tokenizer.backend_tokenizer.model.nbest_size = 0.1, 8
+    assert Vocabulary.of(tokenizer).encode(LINES) == Vocabulary.of(tiny_tokenizer("unigram")).encode(LINES)
+    assert "cuts text at random (alpha 0.1)" in caplog.text
+
+
+@pytest.mark.parametrize("family", ["byte_bpe", "bpe_byte_fallback"])
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_random_cuts_that_a_file_asks_for_are_set_off_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, family: TinyFamily, whole_folder: bool
+) -> None:
+    expected = Vocabulary.of(tiny_tokenizer(family)).encode(LINES)
+    assert not caplog.records
+    tokenizer = tiny_tokenizer(family)
+    tokenizer.backend_tokenizer.model.dropout = 0.5
+    tokenizer.save_pretrained(tmp_path)
+    loaded = load_vocabulary(tmp_path if whole_folder else tmp_path / "tokenizer.json")
+    assert "cuts text at random (dropout 0.5)" in caplog.text
+    assert [loaded.encode(LINES) for _ in range(3)] == [expected] * 3
+    assert [loaded.pieces(b"houses", True) for _ in range(20)] == [loaded.pieces(b"houses", True)] * 20
+    loaded.tokenizer.save_pretrained(tmp_path / "written")
+    caplog.clear()
+    assert load_vocabulary(tmp_path / "written").encode(LINES) == expected
+    assert not caplog.records
 
 
 def test_what_is_no_tokenizer_is_refused(tmp_path: Path) -> None:

@@ -69,6 +69,13 @@ def test_special_and_added_tokens_are_plain_text_in_every_family() -> None:
         assert read(" ñan", family, added=True) == ("ñan".encode(), True, Kind.TEXT)
 
 
+def test_the_space_mark_of_an_added_token_is_a_space_where_the_tokenizer_writes_spaces_so() -> None:
+    assert read("▁▁▁▁", Family.SENTENCEPIECE, added=True) == (b"   ", True, Kind.TEXT)
+    assert read("▁ñan▁a", Family.SENTENCEPIECE, added=True) == ("ñan a".encode(), True, Kind.TEXT)
+    assert read("a▁", Family.SENTENCEPIECE, added=True) == (b"a ", False, Kind.TEXT)
+    assert read("▁▁", Family.BYTE_LEVEL, added=True) == ("▁▁".encode(), False, Kind.TEXT)
+
+
 def test_tokens_that_the_pre_tokenizer_always_splits_are_isolated_or_unusable() -> None:
     assert read("##,", Family.WORDPIECE, isolates=True)[2] is Kind.UNUSABLE
     assert read("##,", Family.WORDPIECE)[2] is Kind.TEXT

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lexigraft.core.tokenization.surface import SPACE_MARK, Family
+from lexigraft.core.tokenization.surface import SPACE_MARK
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
@@ -191,7 +191,6 @@ def whole_pieces(vocabulary: Vocabulary, text: bytes, starts: bool) -> list[int]
     pieces = vocabulary.pieces(text, starts)
     written = b"".join(vocabulary.surfaces.texts[i] for i in pieces)
     wanted = text
-    if vocabulary.family is not Family.BYTE_LEVEL:
-        with suppress(UnicodeDecodeError):
-            wanted = vocabulary.normalized(text.decode()).replace(SPACE_MARK, " ").encode()
+    with suppress(UnicodeDecodeError):
+        wanted = vocabulary.normalized(text.decode()).replace(SPACE_MARK, " ").encode()
     return pieces if written.replace(b" ", b"") == wanted.replace(b" ", b"") else []

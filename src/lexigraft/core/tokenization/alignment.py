@@ -59,10 +59,11 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
     """Match a target vocabulary with a source vocabulary on bytes.
 
     Rules in order: ``special_role``; ``bytes`` (same bytes, same word start, same kind); ``isolated`` (a token that its
-    pre-tokenizer always splits off, such as BERT's punctuation, carries no word start and matches the same
-    bytes); ``unusable`` (a token that can never occur, such as BERT's ``[unused0]`` or ``##,``, matches its own string,
-    so that an extended vocabulary keeps every old row); then, only if asked for, ``byte_piece`` (``<0x41>`` with
-    ``A``), ``no_space``, ``case_fold`` and ``nfc``.
+    pre-tokenizer always splits off, such as BERT's punctuation, carries no word start and matches text of the same
+    bytes, without a word start where there is such a token, since a sign mostly follows a word); ``unusable`` (a token
+    that can never occur, such as BERT's ``[unused0]`` or ``##,``, matches its own string, so that an extended
+    vocabulary keeps every old row); then, only if asked for, ``byte_piece`` (``<0x41>`` with ``A``), ``no_space``,
+    ``case_fold`` and ``nfc``. None but the first and ``byte_piece`` matches tokens of different kinds.
     A fragment of a UTF-8 character matches the same bytes and nothing else. Several source tokens with one surface:
     the one with the same string wins, else the lowest id.
 
@@ -149,11 +150,16 @@ def _look_up(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]
 
 
 def _by_bytes(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Same bytes, same word start, same kind; without a key for each token, because this rule runs on all of them."""
+    """Same bytes, same word start, same kind; without a key for each token, because this rule runs on all of them.
+
+    A target token that is always split off has no word start to compare, unless the source's token is split off too.
+    """
     source_ids = np.full(len(open_ids), -1, np.int64)
-    for kind, starts in product((_TEXT, _BYTE), (False, True)):
+    for kind, starts, isolated in product((_TEXT, _BYTE), (False, True), (False, True)):
         asked = (target.kinds[open_ids] == kind) & (target.starts[open_ids] == starts)
-        candidates = np.flatnonzero((source.kinds == kind) & (source.starts == starts))[::-1].tolist()
+        asked &= target.isolated[open_ids] == isolated
+        comparable = source.isolated if isolated else True
+        candidates = np.flatnonzero((source.kinds == kind) & (source.starts == starts) & comparable)[::-1].tolist()
         table = dict(zip(map(source.texts.__getitem__, candidates), candidates, strict=True))
         wanted = open_ids[asked].tolist()
         matches = map(table.get, map(target.texts.__getitem__, wanted), repeat(-1))
@@ -163,7 +169,9 @@ def _by_bytes(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64
 
 def _by_isolation(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     isolated = _first_ids(source, np.flatnonzero(source.isolated), _key_bytes)
-    matches = np.fromiter((isolated.get(target.texts[i], -1) for i in open_ids.tolist()), np.int64, len(open_ids))
+    matches = np.full(len(open_ids), -1, np.int64)
+    is_text = target.kinds[open_ids] == _TEXT
+    matches[is_text] = [isolated.get(target.texts[i], -1) for i in open_ids[is_text].tolist()]
     if target.isolated[open_ids].any():
         text_ids = np.flatnonzero(source.kinds == _TEXT)
         order = text_ids[np.argsort(source.starts[text_ids], kind="stable")]

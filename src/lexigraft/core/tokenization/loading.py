@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.special_tokens import special_strings, unnamed_roles, usual_roles
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-_ROLE_STRINGS = {
-    "bos": ("<s>", "<|begin_of_text|>", "<bos>", "<|startoftext|>", "<|endoftext|>"),
-    "eos": ("</s>", "<|end_of_text|>", "<eos>", "<|endoftext|>"),
-    "unk": ("<unk>", "[UNK]"),
-    "sep": ("[SEP]",),
-    "cls": ("[CLS]",),
-    "mask": ("<mask>", "[MASK]"),
-    "pad": ("<pad>", "[PAD]"),
-}
 
 
 def load_vocabulary(path: str | Path, *, trust_remote_code: bool = False) -> Vocabulary:
@@ -65,7 +57,10 @@ def _from_folder_or_hub(name: str, local: Path, trust_remote_code: bool) -> Any:
         if "tokenizer.json" in names and not names & {"tokenizer_config.json", "special_tokens_map.json"}:
             return _from_file(local / "tokenizer.json")
         if "tokenizer.json" in names:
-            return PreTrainedTokenizerFast.from_pretrained(str(local))
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(str(local))
+            roles = unnamed_roles(local, special_strings(tokenizer.backend_tokenizer))
+            given = {f"{role}_token": string for role, string in roles.items()}
+            return PreTrainedTokenizerFast.from_pretrained(str(local), **given) if given else tokenizer
         return AutoTokenizer.from_pretrained(str(local), trust_remote_code=trust_remote_code)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise LexigraftError("tokenizer not found", name, "Give a folder, a tokenizer file, or a Hub name")
@@ -76,29 +71,33 @@ def _from_file(path: Path) -> PreTrainedTokenizerFast:
     from tokenizers import Tokenizer
 
     if path.suffix == ".json" and path.name != "vocab.json":
-        return _with_roles(Tokenizer.from_file(str(path)))
+        backend = Tokenizer.from_file(str(path))
+        return _with_roles(backend, usual_roles(special_strings(backend)))
     if path.suffix == ".model":
-        return _with_roles(_sentencepiece(path))
+        return _sentencepiece(path)
     if path.name == "vocab.txt":
-        return _with_roles(_wordpiece(path))
+        return _wordpiece(path)
     if path.name in ("vocab.json", "merges.txt"):
-        return _with_roles(_byte_level(path.with_name("vocab.json"), path.with_name("merges.txt")))
+        return _byte_level(path.with_name("vocab.json"), path.with_name("merges.txt"))
     raise LexigraftError("file is not a known tokenizer", path, "Known: tokenizer.json, *.model, vocab.txt, vocab.json")
 
 
-def _byte_level(vocab: Path, merges: Path) -> Any:
+def _byte_level(vocab: Path, merges: Path) -> PreTrainedTokenizerFast:
+    """Byte-level BPE; only tokens that no merge makes can be special ones, since text never holds them."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     for needed in (vocab, merges):
         if not needed.is_file():
             raise LexigraftError("byte-level BPE needs vocab.json and merges.txt side by side; missing", needed)
-    tokenizer = Tokenizer(models.BPE.from_file(str(vocab), str(merges)))
+    ids, pairs = models.BPE.read_file(str(vocab), str(merges))
+    tokenizer = Tokenizer(models.BPE(ids, pairs))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    return tokenizer
+    made = {left + right for left, right in pairs}
+    return _with_roles(tokenizer, usual_roles({token for token in ids if len(token) > 1 and token not in made}))
 
 
-def _wordpiece(path: Path) -> Any:
+def _wordpiece(path: Path) -> PreTrainedTokenizerFast:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     tokenizer = Tokenizer(models.WordPiece.from_file(str(path), unk_token="[UNK]"))
@@ -106,10 +105,10 @@ def _wordpiece(path: Path) -> Any:
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=not cased)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    return tokenizer
+    return _with_roles(tokenizer, usual_roles(tokenizer.get_vocab()))
 
 
-def _sentencepiece(path: Path) -> Any:
+def _sentencepiece(path: Path) -> PreTrainedTokenizerFast:
     """Rebuild a SentencePiece model (Unigram or BPE) with its own pieces, scores and normalizer."""
     from sentencepiece import sentencepiece_model_pb2 as schema
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
@@ -143,8 +142,11 @@ def _sentencepiece(path: Path) -> Any:
     )
     byte_parts = [decoders.ByteFallback(), decoders.Fuse()] if fallback else []
     tokenizer.decoder = decoders.Sequence([*byte_parts, decoders.Metaspace()])
-    tokenizer.add_special_tokens([p.piece for p in proto.pieces if p.type in (2, 3)])
-    return tokenizer
+    special = [p.piece for p in proto.pieces if p.type in (2, 3)]
+    tokenizer.add_special_tokens(special)
+    own = {role: getattr(proto.trainer_spec, f"{role}_piece") for role in ("bos", "eos", "unk", "pad")}
+    roles = {role: string for role, string in (usual_roles(special) | own).items() if string in special}
+    return _with_roles(tokenizer, roles)
 
 
 def _merges(pieces: list[tuple[str, float]], ids: dict[str, int]) -> list[tuple[str, str]]:
@@ -156,10 +158,8 @@ def _merges(pieces: list[tuple[str, float]], ids: dict[str, int]) -> list[tuple[
     return [pair for *_, pair in sorted(ranked)]
 
 
-def _with_roles(backend: Any) -> PreTrainedTokenizerFast:
+def _with_roles(backend: Any, roles: Mapping[str, str]) -> PreTrainedTokenizerFast:
     from transformers import PreTrainedTokenizerFast
 
-    known = backend.get_vocab()
-    roles = {role: next((s for s in strings if s in known), None) for role, strings in _ROLE_STRINGS.items()}
-    given = {f"{role}_token": string for role, string in roles.items() if string is not None}
+    given = {f"{role}_token": string for role, string in roles.items()}
     return PreTrainedTokenizerFast(tokenizer_object=backend, **given)

@@ -21,8 +21,6 @@ def spelling(vocabulary: Vocabulary, text: bytes, starts: bool) -> bytes:
         starts: Whether they start a word.
     """
     marked = b" " * (starts and vocabulary.family not in UNMARKED)
-    if vocabulary.family is Family.BYTE_LEVEL:
-        return marked + text
     try:
         words = vocabulary.normalized(text.decode())
     except UnicodeDecodeError:

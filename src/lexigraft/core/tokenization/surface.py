@@ -110,6 +110,7 @@ def surfaces(
     special_ids: frozenset[int],
     added_ids: frozenset[int],
     isolates: bool = False,
+    isolates_ideographs: bool = True,
     prefix: str = "##",
     suffix: str = "</w>",
 ) -> Surfaces:
@@ -119,9 +120,12 @@ def surfaces(
         tokens: Token strings by id; an id that no token has holds the empty string.
         family: How the strings are written.
         special_ids: Ids of special tokens.
-        added_ids: Ids of added tokens, whose strings are plain text in every family.
-        isolates: Whether the pre-tokenizer splits punctuation and CJK characters off (BERT's does); longer tokens that
-            contain one, such as ``##,``, can then never occur and are unusable.
+        added_ids: Ids of added tokens, whose strings are plain text in every family, except that SentencePiece's space
+            mark is a space there too: such a tokenizer decodes it to one.
+        isolates: Whether the pre-tokenizer splits punctuation off (BERT's does); longer tokens that contain some, such
+            as ``##,``, can then never occur and are unusable.
+        isolates_ideographs: Whether CJK ideographs are split off as well, where punctuation is: BERT's normalizer does,
+            unless it is told not to.
         prefix: WordPiece's mark of a word's continuation.
         suffix: The end-of-word mark of suffix-style BPE.
 
@@ -134,7 +138,9 @@ def surfaces(
     isolated = np.zeros(len(tokens), np.bool_)
     if isolates:
         for i, token in enumerate(tokens):
-            if any(map(_stands_alone, token.removeprefix(prefix) or token)):
+            if any(
+                _is_sign(c) or (isolates_ideographs and _is_ideograph(c)) for c in token.removeprefix(prefix) or token
+            ):
                 isolated[i] = len(token) == 1
                 kinds[i] = kinds[i] if len(token) == 1 else Kind.UNUSABLE
     if family is Family.WORDPIECE:
@@ -144,8 +150,10 @@ def surfaces(
         for i in np.flatnonzero(lengths == len("<0x00>")).tolist():
             if tokens[i].startswith("<0x") and (piece := _BYTE_PIECE.fullmatch(tokens[i])):
                 texts[i], starts[i], kinds[i] = bytes([int(piece[1], 16)]), False, Kind.BYTE
+    space_mark = SPACE_MARK if family is Family.SENTENCEPIECE else " "
     for i in added_ids:
-        (texts[i], starts[i]), kinds[i], isolated[i] = _split_space(tokens[i].encode()), Kind.TEXT, False
+        data = tokens[i].replace(space_mark, " ").encode()
+        (texts[i], starts[i]), kinds[i], isolated[i] = _split_space(data), Kind.TEXT, False
     for i in special_ids:
         texts[i], starts[i], kinds[i], isolated[i] = tokens[i].encode(), False, Kind.SPECIAL, False
     return Surfaces(tuple(texts), starts, isolated, kinds)
@@ -207,9 +215,19 @@ _READERS: Mapping[Family, Callable[[Sequence[str], str], Read]] = {
 }
 
 
-def _stands_alone(character: str) -> bool:
-    """Whether BERT's pre-tokenizer makes this character a word of its own: punctuation or a CJK ideograph."""
+def _is_sign(character: str) -> bool:
+    """Whether BERT's pre-tokenizer takes this character for punctuation, and makes it a word of its own."""
     code = ord(character)
     ascii_symbol = code < 128 and not character.isalnum() and not character.isspace()
-    cjk = 0x4E00 <= code <= 0x9FFF or 0x3400 <= code <= 0x4DBF or 0xF900 <= code <= 0xFAFF or 0x20000 <= code <= 0x2FA1F
-    return ascii_symbol or cjk or unicodedata.category(character).startswith("P")
+    return (ascii_symbol and 32 < code < 127) or unicodedata.category(character).startswith("P")
+
+
+_IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2FA1F))
+
+
+def _is_ideograph(character: str) -> bool:
+    """Whether BERT's normalizer puts spaces around this character: a CJK ideograph."""
+    code = ord(character)
+    return (
+        0x4E00 <= code <= 0x9FFF or 0x3400 <= code <= 0x4DBF or 0xF900 <= code <= 0xFAFF or 0x20000 <= code <= 0x2FA1F
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.running_text import inside_line
 from lexigraft.core.tokenization.special_tokens import roles_of
 from lexigraft.core.tokenization.surface import (
     SPACE_MARK,
@@ -26,6 +28,8 @@ from lexigraft.core.tokenization.surface import (
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+_LOG = logging.getLogger("lexigraft")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +56,8 @@ class Vocabulary:
     def of(cls, tokenizer: Any) -> Vocabulary:
         """The vocabulary of a loaded tokenizer.
 
+        The tokenizer is made to give the same tokens each time: truncation, padding and random cuts are set off in it.
+
         Raises:
             LexigraftError: The tokenizer has no ``tokenizers`` backend, or no tokens.
         """
@@ -62,6 +68,7 @@ class Vocabulary:
             )
         backend.no_truncation()
         backend.no_padding()
+        _set_sampling_off(backend.model)
         tokens = _tokens_by_id(tokenizer)
         if not tokens:
             raise LexigraftError(
@@ -77,6 +84,7 @@ class Vocabulary:
             special_ids=special_ids,
             added_ids=frozenset(added),
             isolates=_names(component(backend.pre_tokenizer), "BertPreTokenizer"),
+            isolates_ideographs=_names(component(backend.normalizer), "'handle_chinese_chars': True"),
             prefix=getattr(model, "continuing_subword_prefix", None) or "##",
             suffix=getattr(model, "end_of_word_suffix", None) or "</w>",
         )
@@ -134,48 +142,70 @@ class Vocabulary:
         Returns:
             Token ids, empty when nothing in this vocabulary spells the bytes.
         """
-        model = self.tokenizer.backend_tokenizer.model
-        if self.family is Family.BYTE_LEVEL:
-            ids = [t.id for t in model.tokenize(to_byte_level(b" " * starts + text))]
+        try:
+            words = text.decode()
+        except UnicodeDecodeError:
+            return self._pieces_of_fragment(text, starts)
+        if self.family is Family.WORDPIECE:
+            ids = self._pieces_of_words(self.normalized(words), starts)
         else:
-            try:
-                words = text.decode()
-            except UnicodeDecodeError:
-                return self._byte_pieces(text)
-            ids = self._text_pieces(self.normalized(words), starts, model)
+            model = self.tokenizer.backend_tokenizer.model
+            ids = [t.id for word in self._words(self.normalized(words), starts) for t in model.tokenize(word)]
+        return self._known(ids)
+
+    def _known(self, ids: list[int]) -> list[int]:
         unknown = self.specials.get("unk")
         return [i for i in ids if i != unknown and i not in self.special_ids]
 
-    def _byte_pieces(self, data: bytes) -> list[int]:
+    def _pieces_of_fragment(self, data: bytes, starts: bool) -> list[int]:
+        """Bytes that are no text, which neither normalizer nor pre-tokenizer ever see on their own."""
+        if self.family is Family.BYTE_LEVEL:
+            model = self.tokenizer.backend_tokenizer.model
+            return self._known([t.id for t in model.tokenize(to_byte_level(b" " * starts + data))])
         by_token = [self._ids.get(f"<0x{b:02X}>") for b in data]
         return [i for i in by_token if i is not None] if None not in by_token else []
 
     def normalized(self, text: str) -> str:
         """Text as the tokenizer's normalizer leaves it, without a word-start mark that it may add in front."""
-        normalizer = self.tokenizer.backend_tokenizer.normalizer
-        return normalizer.normalize_str(text).removeprefix(SPACE_MARK) if normalizer is not None else text
+        normalizer, _ = self._inside_line
+        return normalizer.normalize_str(text) if normalizer is not None else text
 
-    def _text_pieces(self, text: str, starts: bool, model: Any) -> list[int]:
+    @cached_property
+    def _inside_line(self) -> tuple[Any, Any]:
+        return inside_line(self.tokenizer.backend_tokenizer)
+
+    def _words(self, text: str, starts: bool) -> list[str]:
+        """The words that the pre-tokenizer makes of normalized text, as the model reads them."""
         if self.family is Family.SENTENCEPIECE:
-            return [t.id for t in model.tokenize(SPACE_MARK * starts + text.replace(" ", SPACE_MARK))]
-        if self.family is Family.WORDPIECE:
-            pre = self.tokenizer.backend_tokenizer.pre_tokenizer
-            words = [w for w, _ in pre.pre_tokenize_str(text)] if pre is not None else [text]
-            return [i for n, word in enumerate(words) for i in self._word_pieces(word, starts or n > 0)]
-        return [t.id for t in model.tokenize(text)]
+            text = SPACE_MARK * starts + text.replace(" ", SPACE_MARK)
+        elif self.family is Family.BYTE_LEVEL:
+            text = " " * starts + text
+        # At a word start the tokenizer's own pre-tokenizer has no space to add, except to later words.
+        pre = self.tokenizer.backend_tokenizer.pre_tokenizer if starts else self._inside_line[1]
+        words = [w for w, _ in pre.pre_tokenize_str(text)] if pre is not None else [text]
+        if self.family is Family.BYTE_LEVEL and not _names(component(pre), "ByteLevel"):
+            return [to_byte_level(word.encode()) for word in words]
+        return words
+
+    def _pieces_of_words(self, text: str, starts: bool) -> list[int]:
+        """WordPiece's pieces; text that does not start a word is read behind a letter, which some signs part from."""
+        letter = "" if starts else "a"
+        pre = self.tokenizer.backend_tokenizer.pre_tokenizer
+        words = [w for w, _ in pre.pre_tokenize_str(letter + text)] if pre is not None else [letter + text]
+        if not words or starts:
+            return [i for word in words for i in self._word_pieces(word, True)]
+        inside = self._word_pieces(words[0].removeprefix(letter), False)
+        return inside + [i for word in words[1:] for i in self._word_pieces(word, True)]
 
     def _word_pieces(self, word: str, starts: bool) -> list[int]:
         """WordPiece's greedy longest match (Schuster & Nakajima 2012), able to begin inside a word."""
-        prefix = self.tokenizer.backend_tokenizer.model.continuing_subword_prefix
+        model = self.tokenizer.backend_tokenizer.model
         pieces: list[int] = []
         start = 0
-        while start < len(word):
-            mark = "" if start == 0 and starts else prefix
+        while start < len(word) <= model.max_input_chars_per_word:
+            mark = "" if start == 0 and starts else model.continuing_subword_prefix
             for end in range(len(word), start, -1):
-                i = self._ids.get(mark + word[start:end])
-                if i is None and start == 0 and end == 1 and len(word) == 1:
-                    i = self._ids.get(word)
-                if i is not None:
+                if (i := self._ids.get(mark + word[start:end])) is not None:
                     pieces.append(i)
                     start = end
                     break
@@ -212,6 +242,14 @@ def _tokens_by_id(tokenizer: Any) -> list[str]:
     for token, i in by_token.items():
         tokens[i] = token
     return tokens
+
+
+def _set_sampling_off(model: Any) -> None:
+    """Set off the random cuts that training may use: BPE's dropout (Provilkov et al. 2020), Unigram's sampling."""
+    for setting in ("dropout", "alpha"):
+        if value := getattr(model, setting, None):
+            setattr(model, setting, None)
+            _LOG.warning("the tokenizer cuts text at random (%s %.3g): set off", setting, value)
 
 
 def _names(description: Any, name: str) -> bool:
