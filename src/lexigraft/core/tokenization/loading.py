@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.special_tokens import special_strings, unnamed_roles, usual_roles
+from lexigraft.core.tokenization.open_roles import special_strings, unnamed_roles, usual_roles
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

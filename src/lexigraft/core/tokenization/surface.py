@@ -120,8 +120,7 @@ def surfaces(
         tokens: Token strings by id; an id that no token has holds the empty string.
         family: How the strings are written.
         special_ids: Ids of special tokens.
-        added_ids: Ids of added tokens, whose strings are plain text in every family, except that SentencePiece's space
-            mark is a space there too: such a tokenizer decodes it to one.
+        added_ids: Ids of added tokens, whose strings are plain text in every family.
         isolates: Whether the pre-tokenizer splits punctuation off (BERT's does); longer tokens that contain some, such
             as ``##,``, can then never occur and are unusable.
         isolates_ideographs: Whether CJK ideographs are split off as well, where punctuation is: BERT's normalizer does,
@@ -150,6 +149,7 @@ def surfaces(
         for i in np.flatnonzero(lengths == len("<0x00>")).tolist():
             if tokens[i].startswith("<0x") and (piece := _BYTE_PIECE.fullmatch(tokens[i])):
                 texts[i], starts[i], kinds[i] = bytes([int(piece[1], 16)]), False, Kind.BYTE
+    # A tokenizer that writes spaces as marks decodes the mark of an added token, such as Gemma's "▁▁", to a space too.
     space_mark = SPACE_MARK if family is Family.SENTENCEPIECE else " "
     for i in added_ids:
         data = tokens[i].replace(space_mark, " ").encode()
