@@ -15,7 +15,7 @@ from lexigraft.core.errors import UnknownName
 from lexigraft.core.tokenization.alignment import DEFAULT_RULES, NEW, RELAXED_RULES, align
 from lexigraft.core.tokenization.surface import Kind, to_byte_level
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.testing.tiny_tokenizers import Family
+from lexigraft.testing.tiny_tokenizers import Family, tiny_tokenizer
 
 PAIRS = list(product(get_args(Family), get_args(Family)))
 
@@ -98,6 +98,31 @@ def test_a_vocabulary_matches_itself_token_by_token(family: Family) -> None:
     assert (found.source_ids[named] == np.flatnonzero(named)).all()
     never = np.flatnonzero(v.surfaces.kinds == Kind.UNUSABLE)
     assert {found.rule_of(i) for i in never.tolist() if named[i]} <= {"unusable"}
+
+
+@pytest.mark.parametrize("family", get_args(Family))
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_an_extension_keeps_every_old_row_though_old_words_are_added_again(family: Family, data: st.DataObject) -> None:
+    before, tokenizer = tiny_vocabulary(family, "source"), tiny_tokenizer(family, "source")
+    again = data.draw(st.lists(st.sampled_from([t for t in before.tokens if t]), min_size=1, max_size=60, unique=True))
+    tokenizer.add_tokens([*again, "qucha", " wasi"])
+    after = Vocabulary.of(tokenizer)
+    assert after.tokens[: before.size] == before.tokens
+    assert align(before, after).source_ids.tolist() == [*range(before.size), -1, -1]
+
+
+def test_words_added_again_under_their_old_ids_are_read_as_the_model_reads_them() -> None:
+    for family, known in {"wordpiece": "##s", "byte_bpe": "Ġthe", "bpe_byte_fallback": "<0x0A>"}.items():
+        before, tokenizer = tiny_vocabulary(family), tiny_tokenizer(family)
+        tokenizer.add_tokens([known])
+        after = Vocabulary.of(tokenizer)
+        i = before.id_of(known)
+        assert i is not None
+        assert i in tokenizer.added_tokens_decoder
+        assert after.surfaces.texts[i] == before.surfaces.texts[i]
+        assert after.surfaces.kinds[i] == before.surfaces.kinds[i]
+        assert after.starts[i] == before.starts[i]
 
 
 def test_a_token_that_can_never_occur_matches_its_own_string_only() -> None:

@@ -75,7 +75,8 @@ class Vocabulary:
             tokens,
             family,
             special_ids=special_ids,
-            added_ids=frozenset(added),
+            # A word that was registered again under its old id still stands for what the model reads in it.
+            added_ids=frozenset(i for i, t in added.items() if model.token_to_id(t.content) != i),
             isolates=_names(component(backend.pre_tokenizer), "BertPreTokenizer"),
             prefix=getattr(model, "continuing_subword_prefix", None) or "##",
             suffix=getattr(model, "end_of_word_suffix", None) or "</w>",
