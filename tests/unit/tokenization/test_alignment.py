@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import get_args
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from fixtures.vocabularies import tiny_vocabulary
 from lexigraft.core.errors import UnknownName
 from lexigraft.core.tokenization.alignment import DEFAULT_RULES, NEW, RELAXED_RULES, align
+from lexigraft.core.tokenization.special_tokens import ROLES
 from lexigraft.core.tokenization.surface import Kind, to_byte_level
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_tokenizers import Family, tiny_tokenizer
@@ -158,7 +160,7 @@ def test_made_fragments_match_the_same_bytes_and_nothing_else(ours: list[bytes],
         assert found.source_ids[i] == expected
 
 
-def test_specials_match_by_role_then_stand_in_then_string() -> None:
+def test_specials_match_by_string_then_role_then_stand_in() -> None:
     roberta, bert = tiny_vocabulary("byte_bpe", "source"), tiny_vocabulary("wordpiece", "target")
     found = align(roberta, bert)
     for role in ("pad", "unk", "cls", "sep", "mask"):
@@ -173,6 +175,40 @@ def test_specials_match_by_role_then_stand_in_then_string() -> None:
     extra = t5.id_of("<extra_id_7>")
     assert extra is not None
     assert tiny_vocabulary("unigram_sentinels", "source").tokens[found.source_ids[extra]] == "<extra_id_7>"
+
+
+def with_specials(order: Sequence[str], **roles: str) -> Vocabulary:
+    """A vocabulary of special tokens in this order, some of which fill roles."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.WordLevel({token: i for i, token in enumerate(order)}, unk_token=order[0]))
+    named = {f"{role}_token": token for role, token in roles.items()}
+    return Vocabulary.of(
+        PreTrainedTokenizerFast(tokenizer_object=backend, additional_special_tokens=list(order), **named)
+    )
+
+
+NAMES = ("<s>", "</s>", "[CLS]", "[SEP]", "<mask>", "<pad>")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.permutations(NAMES),
+    *[st.dictionaries(st.sampled_from(ROLES), st.sampled_from(NAMES)) for _ in range(2)],
+)
+def test_a_special_token_under_the_same_string_is_the_same_whatever_its_roles(
+    order: list[str], ours: dict[str, str], theirs: dict[str, str]
+) -> None:
+    source, target = with_specials(NAMES, **theirs), with_specials(order, **ours)
+    found = align(source, target)
+    assert [source.tokens[i] for i in found.source_ids.tolist()] == list(target.tokens)
+
+
+def test_a_stand_in_is_only_for_a_special_token_that_the_source_lacks() -> None:
+    source = with_specials(["<s>", "[CLS]", "[SEP]"], cls="[CLS]", sep="[SEP]")
+    target = with_specials(["</s>", "<s>"], bos="<s>", eos="</s>")
+    assert align(source, target).source_ids.tolist() == [source.id_of("[SEP]"), source.id_of("<s>")]
 
 
 def test_special_tokens_match_no_text_of_the_same_string() -> None:
