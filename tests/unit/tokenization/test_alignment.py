@@ -133,6 +133,23 @@ def test_a_token_that_can_never_occur_matches_its_own_string_only() -> None:
     assert matches(source, sentencepiece(",", "[unused1]")) == {}
 
 
+@pytest.mark.parametrize("token", ["\n", "\r\n", "\t", "House", "É"])
+def test_an_added_token_has_its_own_string_whatever_the_normalizer_makes_of_it(token: str) -> None:
+    from tokenizers import Regex, normalizers
+
+    tokenizer = sentencepiece("▁", "a", "▁▁", "house").tokenizer
+    tokenizer.backend_tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFD(), normalizers.Lowercase(), normalizers.Replace(Regex(r"\s"), " ")]
+    )
+    tokenizer.add_tokens([token])
+    changed, plain = Vocabulary.of(tokenizer), byte_level(token.encode(), b" ", b"  ", b"house")
+    assert changed.tokens[-1] == token
+    own = to_byte_level(token.encode())
+    expected = {own: (token, "bytes"), "Ġ": ("▁", "bytes"), "ĠĠ": ("▁▁", "bytes"), "house": ("house", "bytes")}
+    assert matches(changed, plain) == expected
+    assert matches(plain, changed)[token] == (own, "bytes")
+
+
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_no_relaxed_rule_lets_a_fragment_match_other_bytes(source: Family, target: Family) -> None:
     a, b = tiny_vocabulary(source, "source"), tiny_vocabulary(target, "target")
