@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import AddedToken
 
 from fixtures.vocabularies import tiny_vocabulary
 from lexigraft.core.errors import UnknownName
@@ -108,7 +109,10 @@ def test_a_vocabulary_matches_itself_token_by_token(family: Family) -> None:
 def test_an_extension_keeps_every_old_row_though_old_words_are_added_again(family: Family, data: st.DataObject) -> None:
     before, tokenizer = tiny_vocabulary(family, "source"), tiny_tokenizer(family, "source")
     again = data.draw(st.lists(st.sampled_from([t for t in before.tokens if t]), min_size=1, max_size=60, unique=True))
-    tokenizer.add_tokens([*again, "qucha", " wasi"])
+    special = data.draw(st.booleans())
+    tokenizer.add_tokens([*again, "qucha", " wasi"], special_tokens=special)
+    if special:
+        tokenizer.mask_token = again[0]
     after = Vocabulary.of(tokenizer)
     assert after.tokens[: before.size] == before.tokens
     assert align(before, after).source_ids.tolist() == [*range(before.size), -1, -1]
@@ -226,6 +230,55 @@ def test_a_stand_in_is_only_for_a_special_token_that_the_source_lacks() -> None:
     source = with_specials(["<s>", "[CLS]", "[SEP]"], cls="[CLS]", sep="[SEP]")
     target = with_specials(["</s>", "<s>"], bos="<s>", eos="</s>")
     assert align(source, target).source_ids.tolist() == [source.id_of("[SEP]"), source.id_of("<s>")]
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+@pytest.mark.parametrize("special", [(True, True), (True, False), (False, True), (False, False)])
+def test_added_tokens_of_one_string_are_the_same_though_one_side_calls_them_special(
+    source: Family, target: Family, special: tuple[bool, bool]
+) -> None:
+    names = ["<think>", "</think>", "<tool_call>"]
+    tokenizers = tiny_tokenizer(source, "source"), tiny_tokenizer(target, "target")
+    for tokenizer, is_special, order in zip(tokenizers, special, (names, names[::-1]), strict=True):
+        tokenizer.add_tokens([AddedToken(name, special=is_special, normalized=False) for name in order])
+    a, b = map(Vocabulary.of, tokenizers)
+    found = align(a, b)
+    assert [a.tokens[found.source_ids[b.id_of(name)]] for name in names] == names
+
+
+def test_pieces_that_spell_a_special_token_without_a_role_are_the_token() -> None:
+    source, target = (
+        sentencepiece("<extra_id_0>", "▁<extra_id_0>", "<extra_id_1>"),
+        tiny_vocabulary("unigram_sentinels"),
+    )
+    for a, b in ((source, target), (target, source)):
+        found = align(a, b)
+        for name in ("<extra_id_0>", "<extra_id_1>"):
+            i = b.id_of(name)
+            assert i is not None
+            assert found.source_ids[i] == a.id_of(name)
+
+
+def test_an_ordinary_token_spelled_like_the_token_of_a_role_is_not_that_token() -> None:
+    gemma = tiny_tokenizer("unigram_byte_fallback")
+    gemma.add_tokens([AddedToken("<s>", normalized=False), AddedToken("[SEP]", normalized=False)])
+    gemma_like, roberta = Vocabulary.of(gemma), tiny_vocabulary("byte_bpe", "target")
+    tag = gemma_like.id_of("<s>")
+    assert tag is not None
+    assert align(roberta, gemma_like).source_ids[tag] == -1
+    assert align(roberta, gemma_like).source_ids[gemma_like.specials["bos"]] == roberta.specials["bos"]
+    assert align(gemma_like, roberta).source_ids[roberta.specials["bos"]] == gemma_like.specials["bos"]
+    bert = tiny_vocabulary("wordpiece")  # the other side has nothing else for the role
+    assert align(gemma_like, bert).source_ids[bert.specials["sep"]] == gemma_like.id_of("[SEP]")
+
+
+def test_a_special_string_is_not_a_piece_that_is_read_otherwise() -> None:
+    tokenizer = byte_level(b"a").tokenizer
+    tokenizer.add_tokens(["##s", "▁a"], special_tokens=True)
+    marked = Vocabulary.of(tokenizer)
+    for other in (wordpiece("##s"), sentencepiece("▁a")):
+        assert matches(marked, other) == {}
+        assert align(other, marked).source_ids.tolist()[2:] == [-1, -1]
 
 
 def test_special_tokens_match_no_text_of_the_same_string() -> None:
