@@ -20,6 +20,7 @@ from lexigraft.adapters.training.export import load_adapter, save_adapter
 from lexigraft.adapters.training.trainable import parts
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import refuse_long_sequences
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_models import FIXTURES, spec
 
 
@@ -105,6 +106,33 @@ def test_new_rows_leave_old_rows_bit_for_bit(name: str) -> None:
         assert not torch.equal(after[table][new], before[table][new])
     width = sum(before[t].numel() // rows for t in found.embeddings | found.output | found.bias)
     assert result.trainable_parameters == len(new) * width
+
+
+@pytest.mark.parametrize(
+    ("name", "embeddings"),
+    [
+        ("llama-tied", "full"),
+        ("llama-untied", "full"),
+        ("llama-untied", "lora"),
+        ("gpt2-tied", "full"),
+        ("roberta-tied-bias", "full"),
+    ],
+)
+def test_the_input_row_of_an_end_token_that_pads_too_trains(name: str, embeddings: str) -> None:
+    end = load(name)[1].specials["eos"]
+    change = {}
+    for shared in (False, True):
+        model, vocabulary = load(name)
+        if shared:
+            vocabulary.tokenizer.pad_token = vocabulary.tokenizer.eos_token
+            vocabulary = Vocabulary.of(vocabulary.tokenizer)
+            model.get_input_embeddings().padding_idx = end  # as the model's class sets it from the configuration
+        before = weights(model)
+        adapted(model, vocabulary, {"embeddings": embeddings, "head": "frozen", "body": "frozen"})
+        table = next(iter(parts(model).embeddings))
+        change[shared] = (model.get_parameter(table) - before[table])[end]
+    assert change[True].abs().max() > 0
+    torch.testing.assert_close(change[True], change[False])
 
 
 def test_lora_on_untied_tables_is_merged() -> None:

@@ -116,6 +116,16 @@ def test_a_causal_model_is_the_same_after_an_interruption(tmp_path: Path) -> Non
     assert not list(work.iterdir())
 
 
+def test_an_end_token_that_pads_too_trains(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer("bpe_byte_fallback")
+    tokenizer.pad_token = tokenizer.eos_token
+    vocabulary = Vocabulary.of(tokenizer)
+    settings = _settings(preset=_shape(tmp_path, "llama"))
+    model = pretrain(CORPUS, vocabulary, settings, objective=Causal())
+    row = model.get_input_embeddings().weight[vocabulary.specials["eos"]]
+    assert row.abs().max() > 0  # drawn as zeros, being the padding token's
+
+
 def test_wrong_shapes_are_refused(tmp_path: Path) -> None:
     vocabulary = Vocabulary.of(tiny_tokenizer("byte_bpe"))
     with pytest.raises(LexigraftError, match="Did you mean 'roberta-tiny'"):

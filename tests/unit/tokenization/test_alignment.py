@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import get_args
 
@@ -9,13 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import AddedToken
 
 from fixtures.vocabularies import tiny_vocabulary
 from lexigraft.core.errors import UnknownName
 from lexigraft.core.tokenization.alignment import DEFAULT_RULES, NEW, RELAXED_RULES, align
+from lexigraft.core.tokenization.special_tokens import ROLES
 from lexigraft.core.tokenization.surface import Kind, to_byte_level
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.testing.tiny_tokenizers import Family
+from lexigraft.testing.tiny_tokenizers import Family, tiny_tokenizer
 
 PAIRS = list(product(get_args(Family), get_args(Family)))
 
@@ -109,10 +112,55 @@ def test_a_vocabulary_matches_itself_token_by_token(family: Family) -> None:
     assert {found.rule_of(i) for i in never.tolist() if named[i]} <= {"unusable"}
 
 
+@pytest.mark.parametrize("family", get_args(Family))
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_an_extension_keeps_every_old_row_though_old_words_are_added_again(family: Family, data: st.DataObject) -> None:
+    before, tokenizer = tiny_vocabulary(family, "source"), tiny_tokenizer(family, "source")
+    again = data.draw(st.lists(st.sampled_from([t for t in before.tokens if t]), min_size=1, max_size=60, unique=True))
+    special = data.draw(st.booleans())
+    tokenizer.add_tokens([*again, "qucha", " wasi"], special_tokens=special)
+    if special:
+        tokenizer.mask_token = again[0]
+    after = Vocabulary.of(tokenizer)
+    assert after.tokens[: before.size] == before.tokens
+    assert align(before, after).source_ids.tolist() == [*range(before.size), -1, -1]
+
+
+def test_words_added_again_under_their_old_ids_are_read_as_the_model_reads_them() -> None:
+    for family, known in {"wordpiece": "##s", "byte_bpe": "Ġthe", "bpe_byte_fallback": "<0x0A>"}.items():
+        before, tokenizer = tiny_vocabulary(family), tiny_tokenizer(family)
+        tokenizer.add_tokens([known])
+        after = Vocabulary.of(tokenizer)
+        i = before.id_of(known)
+        assert i is not None
+        assert i in tokenizer.added_tokens_decoder
+        assert after.surfaces.texts[i] == before.surfaces.texts[i]
+        assert after.surfaces.kinds[i] == before.surfaces.kinds[i]
+        assert after.starts[i] == before.starts[i]
+
+
 def test_a_token_that_can_never_occur_matches_its_own_string_only() -> None:
     source, target = wordpiece("##,", "[unused1]", "a"), wordpiece("[unused1]", "[unused2]", "##,", ",", "##a")
     assert matches(source, target) == {"[unused1]": ("[unused1]", "unusable"), "##,": ("##,", "unusable")}
     assert matches(source, sentencepiece(",", "[unused1]")) == {}
+
+
+@pytest.mark.parametrize("token", ["\n", "\r\n", "\t", "House", "É"])
+def test_an_added_token_has_its_own_string_whatever_the_normalizer_makes_of_it(token: str) -> None:
+    from tokenizers import Regex, normalizers
+
+    tokenizer = sentencepiece("▁", "a", "▁▁", "house").tokenizer
+    tokenizer.backend_tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFD(), normalizers.Lowercase(), normalizers.Replace(Regex(r"\s"), " ")]
+    )
+    tokenizer.add_tokens([token])
+    changed, plain = Vocabulary.of(tokenizer), byte_level(token.encode(), b" ", b"  ", b"house")
+    assert changed.tokens[-1] == token
+    own = to_byte_level(token.encode())
+    expected = {own: (token, "bytes"), "Ġ": ("▁", "bytes"), "ĠĠ": ("▁▁", "bytes"), "house": ("house", "bytes")}
+    assert matches(changed, plain) == expected
+    assert matches(plain, changed)[token] == (own, "bytes")
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
@@ -142,7 +190,7 @@ def test_made_fragments_match_the_same_bytes_and_nothing_else(ours: list[bytes],
         assert found.source_ids[i] == expected
 
 
-def test_specials_match_by_role_then_stand_in_then_string() -> None:
+def test_specials_match_by_string_then_role_then_stand_in() -> None:
     roberta, bert = tiny_vocabulary("byte_bpe", "source"), tiny_vocabulary("wordpiece", "target")
     found = align(roberta, bert)
     for role in ("pad", "unk", "cls", "sep", "mask"):
@@ -157,6 +205,89 @@ def test_specials_match_by_role_then_stand_in_then_string() -> None:
     extra = t5.id_of("<extra_id_7>")
     assert extra is not None
     assert tiny_vocabulary("unigram_sentinels", "source").tokens[found.source_ids[extra]] == "<extra_id_7>"
+
+
+def with_specials(order: Sequence[str], **roles: str) -> Vocabulary:
+    """A vocabulary of special tokens in this order, some of which fill roles."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.WordLevel({token: i for i, token in enumerate(order)}, unk_token=order[0]))
+    named = {f"{role}_token": token for role, token in roles.items()}
+    return Vocabulary.of(
+        PreTrainedTokenizerFast(tokenizer_object=backend, additional_special_tokens=list(order), **named)
+    )
+
+
+NAMES = ("<s>", "</s>", "[CLS]", "[SEP]", "<mask>", "<pad>")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.permutations(NAMES),
+    *[st.dictionaries(st.sampled_from(ROLES), st.sampled_from(NAMES)) for _ in range(2)],
+)
+def test_a_special_token_under_the_same_string_is_the_same_whatever_its_roles(
+    order: list[str], ours: dict[str, str], theirs: dict[str, str]
+) -> None:
+    source, target = with_specials(NAMES, **theirs), with_specials(order, **ours)
+    found = align(source, target)
+    assert [source.tokens[i] for i in found.source_ids.tolist()] == list(target.tokens)
+
+
+def test_a_stand_in_is_only_for_a_special_token_that_the_source_lacks() -> None:
+    source = with_specials(["<s>", "[CLS]", "[SEP]"], cls="[CLS]", sep="[SEP]")
+    target = with_specials(["</s>", "<s>"], bos="<s>", eos="</s>")
+    assert align(source, target).source_ids.tolist() == [source.id_of("[SEP]"), source.id_of("<s>")]
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+@pytest.mark.parametrize("special", [(True, True), (True, False), (False, True), (False, False)])
+def test_added_tokens_of_one_string_are_the_same_though_one_side_calls_them_special(
+    source: Family, target: Family, special: tuple[bool, bool]
+) -> None:
+    names = ["<think>", "</think>", "<tool_call>"]
+    tokenizers = tiny_tokenizer(source, "source"), tiny_tokenizer(target, "target")
+    for tokenizer, is_special, order in zip(tokenizers, special, (names, names[::-1]), strict=True):
+        tokenizer.add_tokens([AddedToken(name, special=is_special, normalized=False) for name in order])
+    a, b = map(Vocabulary.of, tokenizers)
+    found = align(a, b)
+    assert [a.tokens[found.source_ids[b.id_of(name)]] for name in names] == names
+
+
+def test_pieces_that_spell_a_special_token_without_a_role_are_the_token() -> None:
+    source, target = (
+        sentencepiece("<extra_id_0>", "▁<extra_id_0>", "<extra_id_1>"),
+        tiny_vocabulary("unigram_sentinels"),
+    )
+    for a, b in ((source, target), (target, source)):
+        found = align(a, b)
+        for name in ("<extra_id_0>", "<extra_id_1>"):
+            i = b.id_of(name)
+            assert i is not None
+            assert found.source_ids[i] == a.id_of(name)
+
+
+def test_an_ordinary_token_spelled_like_the_token_of_a_role_is_not_that_token() -> None:
+    gemma = tiny_tokenizer("unigram_byte_fallback")
+    gemma.add_tokens([AddedToken("<s>", normalized=False), AddedToken("[SEP]", normalized=False)])
+    gemma_like, roberta = Vocabulary.of(gemma), tiny_vocabulary("byte_bpe", "target")
+    tag = gemma_like.id_of("<s>")
+    assert tag is not None
+    assert align(roberta, gemma_like).source_ids[tag] == -1
+    assert align(roberta, gemma_like).source_ids[gemma_like.specials["bos"]] == roberta.specials["bos"]
+    assert align(gemma_like, roberta).source_ids[roberta.specials["bos"]] == gemma_like.specials["bos"]
+    bert = tiny_vocabulary("wordpiece")  # the other side has nothing else for the role
+    assert align(gemma_like, bert).source_ids[bert.specials["sep"]] == gemma_like.id_of("[SEP]")
+
+
+def test_a_special_string_is_not_a_piece_that_is_read_otherwise() -> None:
+    tokenizer = byte_level(b"a").tokenizer
+    tokenizer.add_tokens(["##s", "▁a"], special_tokens=True)
+    marked = Vocabulary.of(tokenizer)
+    for other in (wordpiece("##s"), sentencepiece("▁a")):
+        assert matches(marked, other) == {}
+        assert align(other, marked).source_ids.tolist()[2:] == [-1, -1]
 
 
 def test_special_tokens_match_no_text_of_the_same_string() -> None:

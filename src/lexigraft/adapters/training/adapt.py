@@ -14,7 +14,15 @@ from lexigraft.adapters.training.loop import uses_bfloat16
 from lexigraft.adapters.training.peft_warnings import expected_peft_warnings
 from lexigraft.adapters.training.resume import run_folder, train_phase
 from lexigraft.adapters.training.run_settings import Loop, OnStep
-from lexigraft.adapters.training.trainable import Parts, add_lora, parts, plain_name, refuse_impossible, set_trainable
+from lexigraft.adapters.training.trainable import (
+    Parts,
+    add_lora,
+    parts,
+    plain_name,
+    refuse_impossible,
+    set_trainable,
+    train_shared_padding_row,
+)
 from lexigraft.core.config.recipe import AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind, refuse_long_sequences
@@ -117,6 +125,7 @@ def adapt(
     if run is not None and not resume:
         shutil.rmtree(run, ignore_errors=True)
     dtypes = {name: p.dtype for name, p in model.named_parameters()}
+    train_shared_padding_row(model, vocabulary)
     peft_model = add_lora(model, settings, phases)
     _raise_precision(model, uses_bfloat16(settings.precision))
     restore_cache = _checkpoint_gradients(model) if settings.gradient_checkpointing else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lexigraft.adapters.training.loop import train
 from lexigraft.adapters.training.resume import run_folder
 from lexigraft.adapters.training.run_settings import Loop, OnStep
-from lexigraft.adapters.training.trainable import parts
+from lexigraft.adapters.training.trainable import parts, train_shared_padding_row
 from lexigraft.core.config.model_presets import MODEL_PRESETS
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.models.architecture import model_kind
@@ -68,6 +68,7 @@ def pretrain(
     model = build(shape, settings.seed)
     if settings.unigram_bias and kind == "masked":
         start_at_unigrams(model, packed, vocabulary)
+    train_shared_padding_row(model, vocabulary)
     model_parts = parts(model)
     run = None
     if work is not None and settings.checkpoint_every:

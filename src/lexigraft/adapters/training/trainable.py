@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from lexigraft.core.config.recipe import AdaptSettings, Phase
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,26 @@ def set_trainable(
             hook.remove()
 
     return release
+
+
+def train_shared_padding_row(model: PreTrainedModel, vocabulary: Vocabulary) -> None:
+    """Let the padding token's input row train where it is another role's too, as with ``pad_token = eos_token``.
+
+    torch's embedding layer keeps the gradient of its ``padding_idx`` at zero. Training sequences hold no padding, so
+    what this would stop is the end token.
+
+    Args:
+        model: The plain model.
+        vocabulary: Its vocabulary.
+    """
+    import torch
+
+    pad, table = vocabulary.specials.get("pad"), model.get_input_embeddings().weight
+    if pad not in [i for role, i in vocabulary.specials.items() if role != "pad"]:
+        return
+    for module in model.modules():
+        if isinstance(module, torch.nn.Embedding) and module.weight is table:
+            module.padding_idx = None
 
 
 def plain_name(name: str) -> str:

@@ -132,8 +132,8 @@ _MAPPED_FIELDS = ("decoder_start_token_id", "forced_bos_token_id", "forced_eos_t
 
 def set_special_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
     """Set every special id in the configuration and the generation configuration to the new vocabulary's."""
-    strings = [{v.tokens[i]: i for i in sorted(v.special_ids)} for v in (before, after)]
-    new_of = {s: t for t, s in match_specials(before.specials, after.specials, *strings).items()}
+    # Several new tokens may have one old twin; the best match comes first.
+    new_of = {s: t for t, s in reversed(match_specials(before, after).items())}
     configs: list[Any] = [model.config, model.config.get_text_config()]
     if (generation := getattr(model, "generation_config", None)) is not None:
         configs.append(generation)

@@ -84,7 +84,7 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
     rules = (NEW, *DEFAULT_RULES, *(r for r in RELAXED_RULES if r in relaxed))
     source_ids = np.full(target.size, -1, np.int64)
     rule_ids = np.zeros(target.size, np.int8)
-    for i, j in _special_pairs(source, target).items():
+    for i, j in match_specials(source, target).items():
         source_ids[i], rule_ids[i] = j, rules.index("special_role")
     usable = target.surfaces.is_text
     for number, rule in enumerate(rules[2:], start=2):
@@ -119,11 +119,6 @@ def _prefer_same_string(
         same = surfaces.texts[same_string] == surfaces.texts[j] and surfaces.starts[same_string] == surfaces.starts[j]
         if same and surfaces.kinds[same_string] == surfaces.kinds[j]:
             source_ids[i] = same_string
-
-
-def _special_pairs(source: Vocabulary, target: Vocabulary) -> dict[int, int]:
-    strings = [{v.tokens[i]: i for i in sorted(v.special_ids)} for v in (source, target)]
-    return match_specials(source.specials, target.specials, *strings)
 
 
 _BYTE, _TEXT = int(Kind.BYTE), int(Kind.TEXT)

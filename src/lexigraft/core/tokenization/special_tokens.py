@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.core.tokenization.surface import Kind
+
+if TYPE_CHECKING:
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 ROLES = ("bos", "eos", "unk", "sep", "cls", "mask", "pad")
 """Roles by importance: where several share one id, the first wins."""
@@ -17,30 +21,59 @@ def roles_of(tokenizer: Any) -> dict[str, int]:
     return {role: int(i) for role, i in ids.items() if i is not None}
 
 
-def match_specials(
-    source: Mapping[str, int],
-    target: Mapping[str, int],
-    source_strings: Mapping[str, int],
-    target_strings: Mapping[str, int],
-) -> dict[int, int]:
-    """Match special tokens: by role, then by the alternative role (bos and cls, eos and sep), then by the same string.
+def match_specials(source: Vocabulary, target: Vocabulary) -> dict[int, int]:
+    """Match tokens that are special on either side: by the same string, then by role, then by the alternative role.
+
+    Alternative roles are bos and cls, eos and sep.
 
     Args:
-        source: Role to id in the source tokenizer.
-        target: Role to id in the target tokenizer.
-        source_strings: Every special token's string to its id in the source.
-        target_strings: The same for the target.
+        source: The source vocabulary.
+        target: The target vocabulary.
 
     Returns:
         Target id to source id.
     """
-    matched: dict[int, int] = {}
+    matched = _same_strings(source, target)
     for alternative in (False, True):
         for role in ROLES:
             source_role = _ALTERNATIVES.get(role, "") if alternative else role
-            if role in target and source_role in source:
-                matched.setdefault(target[role], source[source_role])
-    for string, i in target_strings.items():
-        if string in source_strings:
-            matched.setdefault(i, source_strings[string])
+            if role in target.specials and source_role in source.specials:
+                matched.setdefault(target.specials[role], source.specials[source_role])
     return matched
+
+
+def _same_strings(source: Vocabulary, target: Vocabulary) -> dict[int, int]:
+    wanted, known = ({v.tokens[i]: i for i in sorted(v.special_ids)} for v in (target, source))
+    matched = {i: known[string] for string, i in wanted.items() if string in known}
+    for string, i in wanted.items():
+        twin = None if string in known else source.id_of(string)
+        if twin is not None and _is_same_token(target, i, source, twin):
+            matched[i] = twin
+    for string, i in known.items():
+        twin = None if string in wanted else target.id_of(string)
+        if twin is not None and _is_same_token(source, i, target, twin):
+            matched[twin] = i
+    return matched
+
+
+def _is_same_token(special: Vocabulary, i: int, other: Vocabulary, j: int) -> bool:
+    """Whether a special token is the token of the same string that another vocabulary does not call special.
+
+    It is where both were registered under one id, as in an extension. Else the string must stand for itself (``##s``
+    does not), and a token that fills a role, such as XLM-R's ``<s>``, is not the HTML tag that Gemma spells alike: the
+    other vocabulary must not fill that role itself, and must have registered the string.
+    """
+    if i == j and special.family is other.family:
+        return True
+    if special.family is not other.family and not _stands_for_itself(other, j):
+        return False
+    roles = [role for role, filled in special.specials.items() if filled == i]
+    if not roles:
+        return True
+    registered = other.surfaces.kinds[j] == Kind.UNUSABLE or j in other.tokenizer.added_tokens_decoder
+    return registered and not any(role in other.specials for role in roles)
+
+
+def _stands_for_itself(vocabulary: Vocabulary, i: int) -> bool:
+    text, token = vocabulary.surfaces.texts[i], vocabulary.tokens[i].encode()
+    return token in (text, b" " + text)

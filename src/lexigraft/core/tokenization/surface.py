@@ -120,7 +120,7 @@ def surfaces(
         tokens: Token strings by id; an id that no token has holds the empty string.
         family: How the strings are written.
         special_ids: Ids of special tokens.
-        added_ids: Ids of added tokens, whose strings are plain text in every family.
+        added_ids: Ids of added tokens outside the model's own vocabulary, whose strings are plain text in every family.
         isolates: Whether the pre-tokenizer splits punctuation off (BERT's does); longer tokens that contain some, such
             as ``##,``, can then never occur and are unusable.
         isolates_ideographs: Whether CJK ideographs are split off as well, where punctuation is: BERT's normalizer does,

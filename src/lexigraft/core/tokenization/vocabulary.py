@@ -82,7 +82,8 @@ class Vocabulary:
             tokens,
             family,
             special_ids=special_ids,
-            added_ids=frozenset(added),
+            # A word that was registered again under its old id still stands for what the model reads in it.
+            added_ids=frozenset(i for i, t in added.items() if model.token_to_id(t.content) != i),
             isolates=_names(component(backend.pre_tokenizer), "BertPreTokenizer"),
             isolates_ideographs=_names(component(backend.normalizer), "'handle_chinese_chars': True"),
             prefix=getattr(model, "continuing_subword_prefix", None) or "##",
@@ -231,10 +232,12 @@ class Vocabulary:
 
 
 def _tokens_by_id(tokenizer: Any) -> list[str]:
-    backend = tokenizer.backend_tokenizer
+    backend, added = tokenizer.backend_tokenizer, tokenizer.added_tokens_decoder
     # Looking up each id takes a third of the time of get_vocab().
     size = backend.get_vocab_size(with_added_tokens=True)
     tokens = list(map(backend.id_to_token, range(size)))
+    # Of an added token this is the normalized string, which may be another token's or a mere space.
+    tokens = [added[i].content if i in added else token for i, token in enumerate(tokens)]
     if None not in tokens and len(set(tokens)) == size:
         return tokens
     by_token = tokenizer.get_vocab()
