@@ -18,6 +18,7 @@ from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import check_tables, tables_of
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.saving import save_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.training.objective import DEFAULT_OBJECTIVE, Objective
 from lexigraft.core.utils.distributed import processes
@@ -350,5 +351,5 @@ def make_tokenizer(
     refuse_existing(Path(out), force)
     tokenizer = train_tokenizer(settings, load_corpus(list(corpus)))
     with whole_folder(Path(out), force) as folder:
-        tokenizer.save_pretrained(folder)
+        save_tokenizer(tokenizer, folder)
     return TokenizerResult(settings.type, len(tokenizer), Path(out))

@@ -14,6 +14,7 @@ from lexigraft.core.grafting.rows import Provenance
 from lexigraft.core.models.architecture import context_length
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.core.tokenization.saving import save_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def write_tokenizer(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary
     tokenizer = vocabulary.tokenizer
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     tokenizer.model_max_length = min(tokenizer.model_max_length, context_length(model, tokenizer.model_max_length))
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
 
 
 def _disable_progress_bar() -> None:
@@ -56,13 +57,12 @@ def _disable_progress_bar() -> None:
 
 
 def verify_model(folder: Path, model: PreTrainedModel) -> None:
-    """Load the folder with plain transformers and compare: same logits bit for bit, same ties, tokenizer as saved.
+    """Load the folder with plain transformers and compare: same logits bit for bit, same ties.
 
     Raises:
         RuntimeError: The saved model differs from the model in memory; the folder must not be kept.
     """
     import torch
-    from transformers import AutoTokenizer
 
     reloaded = load_model(folder)
     model.eval()
@@ -76,7 +76,6 @@ def verify_model(folder: Path, model: PreTrainedModel) -> None:
     with torch.no_grad():
         if not torch.equal(model(**inputs).logits, reloaded(**inputs).logits):
             raise RuntimeError("the saved model gives other logits than the model in memory")
-    AutoTokenizer.from_pretrained(folder)
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
