@@ -27,7 +27,7 @@ FACTS, PROVENANCE = "lexigraft.json", "provenance.parquet"
 def write_model(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
     """Save a model and its tokenizer in transformers' own format."""
     _disable_progress_bar()
-    model.save_pretrained(folder)
+    _save(model, folder)
     write_tokenizer(folder, model, vocabulary)
 
 
@@ -36,10 +36,30 @@ def write_settings(folder: Path, model: PreTrainedModel) -> None:
     _disable_progress_bar()
     # Into a temporary folder, because save_pretrained deletes the shards of other checkpoints that it finds.
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        model.save_pretrained(temporary, state_dict={})
+        _save(model, Path(temporary), state_dict={})
         for path in Path(temporary).iterdir():
             if path.suffix != ".safetensors":
                 os.replace(path, folder / path.name)
+
+
+def _save(model: PreTrainedModel, folder: Path, **options: Any) -> None:
+    """Save a model; generation settings are written as they are, also those that transformers refuses to save.
+
+    Many published models have sampling settings without ``do_sample``; transformers saves such settings only where
+    nothing has changed in them, not even a special id.
+    """
+    from transformers import GenerationConfig
+
+    own = getattr(model, "generation_config", None)
+    if own is None or not model.can_generate():
+        model.save_pretrained(folder, **options)
+        return
+    model.generation_config = GenerationConfig()
+    try:
+        model.save_pretrained(folder, **options)
+    finally:
+        model.generation_config = own
+    own.to_json_file(folder / "generation_config.json", use_diff=True, keys_to_pop=["compile_config"])
 
 
 def write_tokenizer(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
