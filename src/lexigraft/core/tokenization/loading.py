@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.sentencepiece_models import read_sentencepiece
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ _ROLE_STRINGS = {
     "pad": ("<pad>", "[PAD]"),
 }
 
+_SENTENCEPIECE = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "spm.model")
+"""SentencePiece models as the families of models name them."""
+
 
 def load_vocabulary(path: str | Path, *, trust_remote_code: bool = False) -> Vocabulary:
     """Load a tokenizer and view its vocabulary.
 
     Args:
-        path: A folder or Hub name for ``AutoTokenizer``; or one file: ``tokenizer.json``, a SentencePiece ``.model``,
+        path: A folder or Hub name for ``AutoTokenizer``; or one file: ``tokenizer.json``, a SentencePiece ``.model`` or ``.spm``,
             ``vocab.txt`` (WordPiece), or ``vocab.json`` / ``merges.txt`` (byte-level BPE).
         trust_remote_code: Whether code that comes with a Hub tokenizer may run.
 
@@ -56,7 +60,7 @@ def _from_folder_or_hub(name: str, local: Path, trust_remote_code: bool) -> Any:
     if local.is_dir():
         names = {p.name for p in local.iterdir()}
         if not names & {"tokenizer.json", "tokenizer_config.json"}:
-            for bare in ("tokenizer.model", "vocab.json", "vocab.txt"):
+            for bare in (*_SENTENCEPIECE, "vocab.json", "vocab.txt"):
                 if bare in names:
                     return _from_file(local / bare)
             raise LexigraftError(
@@ -77,13 +81,15 @@ def _from_file(path: Path) -> PreTrainedTokenizerFast:
 
     if path.suffix == ".json" and path.name != "vocab.json":
         return _with_roles(Tokenizer.from_file(str(path)))
-    if path.suffix == ".model":
-        return _with_roles(_sentencepiece(path))
+    if path.suffix in (".model", ".spm"):
+        return _with_roles(read_sentencepiece(path))
     if path.name == "vocab.txt":
         return _with_roles(_wordpiece(path))
     if path.name in ("vocab.json", "merges.txt"):
         return _with_roles(_byte_level(path.with_name("vocab.json"), path.with_name("merges.txt")))
-    raise LexigraftError("file is not a known tokenizer", path, "Known: tokenizer.json, *.model, vocab.txt, vocab.json")
+    raise LexigraftError(
+        "file is not a known tokenizer", path, "Known: tokenizer.json, *.model, *.spm, vocab.txt, vocab.json"
+    )
 
 
 def _byte_level(vocab: Path, merges: Path) -> Any:
@@ -107,53 +113,6 @@ def _wordpiece(path: Path) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     return tokenizer
-
-
-def _sentencepiece(path: Path) -> Any:
-    """Rebuild a SentencePiece model (Unigram or BPE) with its own pieces, scores and normalizer."""
-    from sentencepiece import sentencepiece_model_pb2 as schema
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
-
-    proto = schema.ModelProto.FromString(path.read_bytes())
-    pieces = [(p.piece, p.score) for p in proto.pieces]
-    fallback = bool(proto.trainer_spec.byte_fallback)
-    unknown = next((i for i, p in enumerate(proto.pieces) if p.type == 2), None)
-    if proto.trainer_spec.model_type == 2:
-        ids = {piece: i for i, (piece, _) in enumerate(pieces)}
-        model: Any = models.BPE(
-            vocab=ids,
-            merges=_merges(pieces, ids),
-            unk_token=pieces[unknown][0] if unknown is not None else None,
-            fuse_unk=True,
-            byte_fallback=fallback,
-        )
-    else:
-        model = models.Unigram(pieces, unk_id=unknown, byte_fallback=fallback)
-    tokenizer = Tokenizer(model)
-    steps: list[Any] = []
-    if charsmap := proto.normalizer_spec.precompiled_charsmap:
-        steps.append(normalizers.Precompiled(charsmap))
-    if proto.normalizer_spec.remove_extra_whitespaces:
-        steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
-    if steps:
-        tokenizer.normalizer = normalizers.Sequence(steps)
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
-        prepend_scheme="always" if proto.normalizer_spec.add_dummy_prefix else "never",
-        split=proto.trainer_spec.model_type != 2,
-    )
-    byte_parts = [decoders.ByteFallback(), decoders.Fuse()] if fallback else []
-    tokenizer.decoder = decoders.Sequence([*byte_parts, decoders.Metaspace()])
-    tokenizer.add_special_tokens([p.piece for p in proto.pieces if p.type in (2, 3)])
-    return tokenizer
-
-
-def _merges(pieces: list[tuple[str, float]], ids: dict[str, int]) -> list[tuple[str, str]]:
-    """Every pair of pieces that makes a piece, best-scored result first: SentencePiece BPE merges by score."""
-    ranked: list[tuple[float, int, int, tuple[str, str]]] = []
-    for piece, score in pieces:
-        splits = ((piece[:n], piece[n:]) for n in range(1, len(piece)))
-        ranked += [(-score, ids[a], ids[b], (a, b)) for a, b in splits if a in ids and b in ids]
-    return [pair for *_, pair in sorted(ranked)]
 
 
 def _with_roles(backend: Any) -> PreTrainedTokenizerFast:
