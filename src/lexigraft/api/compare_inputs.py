@@ -24,6 +24,7 @@ from lexigraft.core.grafting.pipeline import make_chain
 from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.saving import save_tokenizer
 from lexigraft.core.tokenization.training import train_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.files import whole_folder
@@ -196,7 +197,7 @@ def _trained_tokenizer(settings: TokenizerSettings, corpus: Corpus, folder: Path
         say(f"training a {settings.type} tokenizer of {settings.size:,} tokens")
         tokenizer = train_tokenizer(settings, corpus)
         with whole_folder(out, force=False) as draft:
-            tokenizer.save_pretrained(draft)
+            save_tokenizer(tokenizer, draft)
     return out
 
 

@@ -18,6 +18,8 @@ from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import check_tables, tables_of
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.post_processing import check_post_processor
+from lexigraft.core.tokenization.saving import save_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.training.objective import DEFAULT_OBJECTIVE, Objective
 from lexigraft.core.utils.distributed import processes
@@ -207,6 +209,7 @@ def adapt(
     settings = settings or AdaptSettings()
     text = load_corpus(list(corpus))
     vocabulary = load_vocabulary(model)
+    check_post_processor(vocabulary)
     loaded = load_model(model)
     check_tables(tables_of(loaded), vocabulary, model)
     first = processes().first
@@ -309,6 +312,7 @@ def pretrain(
     settings = settings or PretrainSettings()
     text = load_corpus(list(corpus))
     vocabulary = load_vocabulary(tokenizer)
+    check_post_processor(vocabulary)
     say(f"pre-training {settings.preset} on {len(text):,} lines for {settings.steps:,} steps")
     model = pretrain_model(text, vocabulary, settings, work=work)
     result = PretrainResult(
@@ -350,5 +354,5 @@ def make_tokenizer(
     refuse_existing(Path(out), force)
     tokenizer = train_tokenizer(settings, load_corpus(list(corpus)))
     with whole_folder(Path(out), force) as folder:
-        tokenizer.save_pretrained(folder)
+        save_tokenizer(tokenizer, folder)
     return TokenizerResult(settings.type, len(tokenizer), Path(out))

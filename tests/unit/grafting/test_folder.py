@@ -145,6 +145,24 @@ def test_the_facts_tell_what_was_done(tmp_path: Path) -> None:
     assert "mean+random" in card
 
 
+@pytest.mark.parametrize("streamed", [True, False])
+def test_sampling_settings_without_do_sample_are_kept(tmp_path: Path, streamed: bool) -> None:
+    source = saved_source("llama-tied", tmp_path / "source")
+    settings = json.loads((source / "generation_config.json").read_text()) | {"temperature": 0.6, "top_p": 0.9}
+    (source / "generation_config.json").write_text(json.dumps(settings))
+    target = Vocabulary.of(fixture("llama-tied")[2])
+    made = prepare_graft(str(source), target, make_chain([("mean", {})]), {})
+    if streamed:
+        write_graft(made, tmp_path / "out")
+    else:
+        (tmp_path / "out").mkdir()
+        write_model(tmp_path / "out", in_memory(made).model, target)
+    written = json.loads((tmp_path / "out" / "generation_config.json").read_text())
+    assert (written["temperature"], written["top_p"]) == (0.6, 0.9)
+    assert "do_sample" not in written
+    assert written["eos_token_id"] == target.specials["eos"]
+
+
 def test_a_model_that_does_not_survive_saving_is_found_out(tmp_path: Path) -> None:
     model, tokenizer, _ = fixture("roberta-tied-bias")
     write_model(tmp_path, model, Vocabulary.of(tokenizer))

@@ -91,24 +91,81 @@ def test_every_special_id_is_the_new_vocabularys(name: str) -> None:
 def test_generation_settings_that_name_ids_are_translated_or_dropped() -> None:
     model, before, after = loaded("t5-tied")
     model.generation_config.forced_eos_token_id = before.specials["eos"]
-    model.generation_config.suppress_tokens = [5, 6]
-    model.generation_config.bad_words_ids = [[7]]
+    kept, gone = (
+        before.tokens.index("<extra_id_0>"),
+        next(i for i, t in enumerate(before.tokens) if t not in after.tokens),
+    )
+    model.generation_config.suppress_tokens = [kept, gone]
+    model.generation_config.begin_suppress_tokens = [gone]
+    model.generation_config.bad_words_ids = [[kept], [kept, gone]]
+    model.generation_config.forced_decoder_ids = [[1, kept], [2, gone]]
     install(model, drawn(model, after.size), before, after)
     assert model.config.decoder_start_token_id == after.specials["pad"]
     assert model.generation_config.decoder_start_token_id in (None, after.specials["pad"])
     assert model.generation_config.forced_eos_token_id == after.specials["eos"]
-    assert model.generation_config.suppress_tokens is None
-    assert model.generation_config.bad_words_ids is None
+    twin = after.tokens.index("<extra_id_0>")
+    assert model.generation_config.suppress_tokens == [twin]
+    assert model.generation_config.begin_suppress_tokens is None
+    assert model.generation_config.bad_words_ids == [[twin]]
+    assert model.generation_config.forced_decoder_ids == [[1, twin]]
 
 
-def test_a_role_that_the_new_vocabulary_lacks_is_emptied() -> None:
+def extended(tokenizer: Any) -> Any:
+    from transformers import PreTrainedTokenizerFast
+
+    backend = type(tokenizer.backend_tokenizer).from_str(tokenizer.backend_tokenizer.to_str())
+    backend.add_tokens(["wasikuna"])
+    return PreTrainedTokenizerFast(tokenizer_object=backend, **tokenizer.special_tokens_map)
+
+
+def test_an_extended_vocabulary_leaves_generation_settings_as_they_are() -> None:
+    from transformers import GenerationConfig
+
+    model, tokenizer, _ = fixture("llama-tied")
+    roles = Vocabulary.of(tokenizer).specials
+    model.generation_config = GenerationConfig(
+        bos_token_id=7,
+        eos_token_id=[roles["eos"], 20, 21],
+        temperature=0.6,
+        suppress_tokens=[30],
+        bad_words_ids=[[40, 41]],
+    )
+    model.config.eos_token_id = [roles["eos"], 20]
+    model.config.bos_token_id = 7
+    as_it_was = model.generation_config.to_dict()
+    set_special_ids(model, Vocabulary.of(tokenizer), Vocabulary.of(extended(tokenizer)))
+    assert model.generation_config.to_dict() == as_it_was
+    assert model.config.eos_token_id == [roles["eos"], 20]
+    assert model.config.bos_token_id == 7
+
+
+def test_a_list_of_ends_goes_to_the_tokens_that_took_their_places() -> None:
+    from transformers import GenerationConfig
+
+    model, before, after = loaded("llama-tied")
+    assert before.specials["pad"] != after.specials["pad"]
+    gone = next(i for i, t in enumerate(before.tokens) if t not in after.tokens)
+    model.generation_config = GenerationConfig(eos_token_id=[before.specials["eos"], before.specials["pad"], gone])
+    set_special_ids(model, before, after)
+    assert model.generation_config.eos_token_id == [after.specials["eos"], after.specials["pad"]]
+    assert model.generation_config.pad_token_id is None
+    model.generation_config.eos_token_id = [gone]
+    set_special_ids(model, before, after)
+    assert model.generation_config.eos_token_id == after.specials["eos"]
+
+
+def test_a_role_that_the_new_vocabulary_lacks_goes_with_its_row_or_is_emptied() -> None:
     model, before, _ = loaded("llama-tied")
     after = loaded("bert-tied-bias")[2]
     assert "bos" not in after.specials
     set_special_ids(model, before, after)
+    assert model.config.bos_token_id == after.specials["cls"]
+    assert model.config.eos_token_id == after.specials["sep"]
+    assert model.config.pad_token_id == after.specials["pad"]
+    model, before, _ = loaded("bert-tied-bias")
+    set_special_ids(model, before, made_vocabulary())
     assert model.config.bos_token_id is None
     assert model.config.eos_token_id is None
-    assert model.config.pad_token_id == after.specials["pad"]
 
 
 def made_vocabulary(unk: bool = True, pad: bool = True, eos: bool = False, byte_pieces: bool = False) -> Vocabulary:

@@ -56,14 +56,91 @@ def test_a_sentencepiece_model_gives_sentencepieces_own_ids(tmp_path: Path, kind
     assert ours.encode(LINES) == [theirs.encode(line) for line in LINES]
 
 
-def test_a_sentencepiece_model_without_dummy_prefix_or_normaliser(tmp_path: Path) -> None:
+OPTIONS: dict[str, dict[str, object]] = {
+    "no dummy prefix": {"add_dummy_prefix": False, "normalization_rule_name": "identity"},
+    "all white space": {"remove_extra_whitespaces": False, "normalization_rule_name": "identity"},
+    "runs of spaces": {"remove_extra_whitespaces": False, "allow_whitespace_only_pieces": True},
+    "no dummy prefix, all white space": {
+        "add_dummy_prefix": False,
+        "remove_extra_whitespaces": False,
+        "normalization_rule_name": "identity",
+    },
+    "tabs and newlines": {"normalization_rule_name": "identity"},
+    "pieces across words": {"split_by_whitespace": False},
+    "symbols": {"user_defined_symbols": ["[REF]", "<sep>", "\t", "\n"], "normalization_rule_name": "identity"},
+    "symbols of spaces": {
+        "user_defined_symbols": ["[REF]", "▁▁", "▁▁▁▁", "\n", "\n\n"],
+        "remove_extra_whitespaces": False,
+        "normalization_rule_name": "identity",
+        "add_dummy_prefix": False,
+    },
+    "control symbols": {"control_symbols": ["<c>"]},
+    "case folding": {"normalization_rule_name": "nmt_nfkc_cf"},
+}
+EDGES = [
+    "  two  spaces at both ends  ",
+    "\ta tab",
+    "a newline\n",
+    "",
+    " ",
+    "   ",
+    "\n",
+    "if x:\n    y = 1\n\n      z\n",
+    "maki[REF]lumi",
+    "[REF] a [REF][REF]<sep>b",
+    "a    b   c",
+    "a\u00a0b",
+]
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+@pytest.mark.parametrize("byte_fallback", [False, True])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_options_of_sentencepiece_are_heeded(tmp_path: Path, kind: str, byte_fallback: bool, options: str) -> None:
     import sentencepiece
 
-    options = {"add_dummy_prefix": False, "normalization_rule_name": "identity", "byte_fallback": True}
-    path = train(tmp_path, model_type="unigram", vocab_size=700, **options)
+    path = train(tmp_path, model_type=kind, vocab_size=650, byte_fallback=byte_fallback, **OPTIONS[options])
     theirs = sentencepiece.SentencePieceProcessor(model_file=str(path))
-    lines = [line.strip() for line in LINES if "  " not in line]
-    assert load_vocabulary(path).encode(lines) == [theirs.encode(line) for line in lines]
+    ours = load_vocabulary(path)
+    assert ours.family is Family.SENTENCEPIECE
+    for line in [*LINES, *EDGES]:
+        ids = theirs.encode(line)
+        assert (line, ours.encode([line])[0]) == (line, ids)
+        if theirs.unk_id() not in ids:
+            assert ours.tokenizer.decode(ids) == theirs.decode(ids)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"treat_whitespace_as_suffix": True}, "treat_whitespace_as_suffix=true"),
+        ({"model_type": "word", "vocab_size": 80}, "model_type=word"),
+    ],
+)
+def test_options_that_cannot_be_rebuilt_are_named(tmp_path: Path, options: dict[str, object], named: str) -> None:
+    path = train(tmp_path, **{"model_type": "unigram", "vocab_size": 650, **options})
+    with pytest.raises(LexigraftError, match=named):
+        load_vocabulary(path)
+
+
+def test_a_model_that_gets_other_ids_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lexigraft.core.tokenization import sentencepiece_models
+
+    path = train(tmp_path, model_type="unigram", vocab_size=650, remove_extra_whitespaces=False)
+    monkeypatch.setattr(sentencepiece_models, "_metaspace_prepends", lambda _: True)
+    with pytest.raises(LexigraftError, match="remove_extra_whitespaces=false"):
+        load_vocabulary(path)
+
+
+@pytest.mark.parametrize("name", ["spiece.model", "sentencepiece.bpe.model", "spm.model", "tokenizer.model"])
+def test_a_folder_with_nothing_but_a_sentencepiece_model(tmp_path: Path, name: str) -> None:
+    path = train(tmp_path, model_type="unigram", vocab_size=650)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / name).write_bytes(path.read_bytes())
+    (tmp_path / "source.spm").write_bytes(path.read_bytes())
+    expected = load_vocabulary(path)
+    assert load_vocabulary(tmp_path / "folder").hash == expected.hash
+    assert load_vocabulary(tmp_path / "source.spm").hash == expected.hash
 
 
 def same(ours: Vocabulary, original: object) -> None:

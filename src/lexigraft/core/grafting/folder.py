@@ -14,6 +14,7 @@ from lexigraft.core.grafting.rows import Provenance
 from lexigraft.core.models.architecture import context_length
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.core.tokenization.saving import save_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ FACTS, PROVENANCE = "lexigraft.json", "provenance.parquet"
 def write_model(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
     """Save a model and its tokenizer in transformers' own format."""
     _disable_progress_bar()
-    model.save_pretrained(folder)
+    _save(model, folder)
     write_tokenizer(folder, model, vocabulary)
 
 
@@ -35,10 +36,30 @@ def write_settings(folder: Path, model: PreTrainedModel) -> None:
     _disable_progress_bar()
     # Into a temporary folder, because save_pretrained deletes the shards of other checkpoints that it finds.
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        model.save_pretrained(temporary, state_dict={})
+        _save(model, Path(temporary), state_dict={})
         for path in Path(temporary).iterdir():
             if path.suffix != ".safetensors":
                 os.replace(path, folder / path.name)
+
+
+def _save(model: PreTrainedModel, folder: Path, **options: Any) -> None:
+    """Save a model; generation settings are written as they are, also those that transformers refuses to save.
+
+    Many published models have sampling settings without ``do_sample``; transformers saves such settings only where
+    nothing has changed in them, not even a special id.
+    """
+    from transformers import GenerationConfig
+
+    own = getattr(model, "generation_config", None)
+    if own is None or not model.can_generate():
+        model.save_pretrained(folder, **options)
+        return
+    model.generation_config = GenerationConfig()
+    try:
+        model.save_pretrained(folder, **options)
+    finally:
+        model.generation_config = own
+    own.to_json_file(folder / "generation_config.json", use_diff=True, keys_to_pop=["compile_config"])
 
 
 def write_tokenizer(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
@@ -46,7 +67,7 @@ def write_tokenizer(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary
     tokenizer = vocabulary.tokenizer
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     tokenizer.model_max_length = min(tokenizer.model_max_length, context_length(model, tokenizer.model_max_length))
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
 
 
 def _disable_progress_bar() -> None:
@@ -56,13 +77,12 @@ def _disable_progress_bar() -> None:
 
 
 def verify_model(folder: Path, model: PreTrainedModel) -> None:
-    """Load the folder with plain transformers and compare: same logits bit for bit, same ties, tokenizer as saved.
+    """Load the folder with plain transformers and compare: same logits bit for bit, same ties.
 
     Raises:
         RuntimeError: The saved model differs from the model in memory; the folder must not be kept.
     """
     import torch
-    from transformers import AutoTokenizer
 
     reloaded = load_model(folder)
     model.eval()
@@ -76,7 +96,6 @@ def verify_model(folder: Path, model: PreTrainedModel) -> None:
     with torch.no_grad():
         if not torch.equal(model(**inputs).logits, reloaded(**inputs).logits):
             raise RuntimeError("the saved model gives other logits than the model in memory")
-    AutoTokenizer.from_pretrained(folder)
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:

@@ -122,8 +122,6 @@ def verify_tables(folder: Path, prepared: PreparedGraft, replaced: Mapping[str, 
     Raises:
         RuntimeError: The folder differs from the graft; it must not be kept.
     """
-    from transformers import AutoTokenizer
-
     reloaded = DiskModel(str(folder))
     if reloaded.layout != prepared.body.layout:
         raise RuntimeError("tables or ties did not survive writing")
@@ -138,4 +136,3 @@ def verify_tables(folder: Path, prepared: PreparedGraft, replaced: Mapping[str, 
         for stored in reloaded.stored_as([name]):
             if reloaded.checkpoint.tensors[stored].shape != tensor.shape:
                 raise RuntimeError(f"{stored} has the wrong shape for its model: {tuple(tensor.shape)} is expected")
-    AutoTokenizer.from_pretrained(folder)

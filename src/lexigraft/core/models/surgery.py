@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.tables import Role, names_of, tables_of
+from lexigraft.core.tokenization.post_processing import check_post_processor
 from lexigraft.core.tokenization.special_tokens import match_specials
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -128,40 +129,79 @@ def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
 
 _ID_FIELDS = ("bos", "eos", "pad", "unk", "sep", "cls", "mask")
 _MAPPED_FIELDS = ("decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id")
+_LIST_FIELDS = ("suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "forced_decoder_ids")
 
 
 def set_special_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
-    """Set every special id in the configuration and the generation configuration to the new vocabulary's."""
-    # Several new tokens may have one old twin; the best match comes first.
-    new_of = {s: t for t, s in reversed(match_specials(before, after).items())}
+    """Set every special id in the configuration and the generation configuration to the new vocabulary's.
+
+    An id, or a list of ids, becomes the id of the token that took the old one's place. Generation settings that are a
+    file of their own get no id that they did not have.
+    """
+    new_of = _new_ids(before, after)
     configs: list[Any] = [model.config, model.config.get_text_config()]
     if (generation := getattr(model, "generation_config", None)) is not None:
         configs.append(generation)
-    for config in dict.fromkeys(map(id, configs)):
-        _set_ids(next(c for c in configs if id(c) == config), after, new_of)
+    for config in {id(config): config for config in configs}.values():
+        own_file = config is generation and not getattr(config, "_from_model_config", False)
+        _set_ids(config, before, after, new_of, fill=not own_file)
 
 
-def _set_ids(config: Any, after: Vocabulary, new_of: dict[int, int]) -> None:
+def _new_ids(before: Vocabulary, after: Vocabulary) -> dict[int, int]:
+    """The new id of every old token that keeps its string or its special role."""
+    new_of = {}
+    if before.family is after.family:
+        new_of = {i: new for i, token in enumerate(before.tokens) if token and (new := after.id_of(token)) is not None}
+    # Several new tokens may match one old token; the best match comes first.
+    return new_of | {s: t for t, s in reversed(match_specials(before, after).items())}
+
+
+def _set_ids(config: Any, before: Vocabulary, after: Vocabulary, new_of: dict[int, int], *, fill: bool) -> None:
     for role in _ID_FIELDS:
         field = f"{role}_token_id"
-        if hasattr(config, field) or role in ("bos", "eos", "pad"):
+        old = getattr(config, field, None)
+        # Bodies reckon with the padding id and its kin in their configuration: there they are the tokenizer's own.
+        if old is not None and (role in ("bos", "eos") or not fill):
+            setattr(config, field, _mapped(old, before.specials.get(role), after.specials.get(role), new_of))
+        elif fill and (hasattr(config, field) or role in ("bos", "eos", "pad")):
             setattr(config, field, after.specials.get(role))
     for field in _MAPPED_FIELDS:
         old = getattr(config, field, None)
         if old is not None:
-            default = after.specials.get("pad" if field.startswith("decoder") else field.split("_")[1])
-            setattr(config, field, new_of.get(old, default))
-    for field in ("suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "forced_decoder_ids"):
-        if getattr(config, field, None) is not None:
-            setattr(config, field, None)
+            role = "pad" if field.startswith("decoder") else field.split("_")[1]
+            setattr(config, field, _mapped(old, None, after.specials.get(role), new_of))
+    for field in _LIST_FIELDS:
+        old = getattr(config, field, None)
+        if old is not None:
+            setattr(config, field, _all_mapped(field, old, new_of) or None)
+
+
+def _mapped(old: Any, own: int | None, default: int | None, new_of: Mapping[int, int]) -> Any:
+    """The new id for an old one, the role's new id for the role's old one; lists stay lists."""
+    if isinstance(old, list):
+        ids = [_mapped(i, own, None, new_of) for i in old]
+        return list(dict.fromkeys(i for i in ids if i is not None)) or default
+    if old == own and default is not None:
+        return default
+    return new_of.get(old, default)
+
+
+def _all_mapped(field: str, old: list[Any], new_of: Mapping[int, int]) -> list[Any]:
+    """The entries all of whose tokens are in the new vocabulary, with their new ids."""
+    if field == "bad_words_ids":
+        return [[new_of[i] for i in word] for word in old if all(i in new_of for i in word)]
+    if field == "forced_decoder_ids":
+        return [[place, new_of.get(i)] for place, i in old if i is None or i in new_of]
+    return [new_of[i] for i in old if i in new_of]
 
 
 def check_usable(vocabulary: Vocabulary) -> None:
-    """Refuse a target tokenizer that cannot encode every text or cannot pad.
+    """Refuse a target tokenizer that cannot encode every text, cannot pad, or adds ids of another vocabulary.
 
     Raises:
-        LexigraftError: No unknown token although some bytes have no token; or no padding token.
+        LexigraftError: No unknown token although some bytes have no token; no padding token; a stale post-processor.
     """
+    check_post_processor(vocabulary)
     if "unk" not in vocabulary.specials and not vocabulary.byte_complete:
         raise LexigraftError(
             "target tokenizer has no unknown token",

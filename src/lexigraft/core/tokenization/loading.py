@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.open_roles import special_strings, unnamed_roles, usual_roles
+from lexigraft.core.tokenization.sentencepiece_models import read_sentencepiece
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+_SENTENCEPIECE = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "spm.model")
+"""SentencePiece models as the families of models name them."""
 
 
 def load_vocabulary(path: str | Path, *, trust_remote_code: bool = False) -> Vocabulary:
     """Load a tokenizer and view its vocabulary.
 
     Args:
-        path: A folder or Hub name for ``AutoTokenizer``; or one file: ``tokenizer.json``, a SentencePiece ``.model``,
-            ``vocab.txt`` (WordPiece), or ``vocab.json`` / ``merges.txt`` (byte-level BPE).
+        path: A folder or Hub name for ``AutoTokenizer``; or one file: ``tokenizer.json``, a SentencePiece ``.model`` or
+            ``.spm``, ``vocab.txt`` (WordPiece), or ``vocab.json`` / ``merges.txt`` (byte-level BPE).
         trust_remote_code: Whether code that comes with a Hub tokenizer may run.
 
     Raises:
@@ -48,7 +52,7 @@ def _from_folder_or_hub(name: str, local: Path, trust_remote_code: bool) -> Any:
     if local.is_dir():
         names = {p.name for p in local.iterdir()}
         if not names & {"tokenizer.json", "tokenizer_config.json"}:
-            for bare in ("tokenizer.model", "vocab.json", "vocab.txt"):
+            for bare in (*_SENTENCEPIECE, "vocab.json", "vocab.txt"):
                 if bare in names:
                     return _from_file(local / bare)
             raise LexigraftError(
@@ -73,13 +77,17 @@ def _from_file(path: Path) -> PreTrainedTokenizerFast:
     if path.suffix == ".json" and path.name != "vocab.json":
         backend = Tokenizer.from_file(str(path))
         return _with_roles(backend, usual_roles(special_strings(backend)))
-    if path.suffix == ".model":
-        return _sentencepiece(path)
+    if path.suffix in (".model", ".spm"):
+        backend, own = read_sentencepiece(path)
+        special = special_strings(backend)
+        return _with_roles(backend, usual_roles(special) | {r: s for r, s in own.items() if s in special})
     if path.name == "vocab.txt":
         return _wordpiece(path)
     if path.name in ("vocab.json", "merges.txt"):
         return _byte_level(path.with_name("vocab.json"), path.with_name("merges.txt"))
-    raise LexigraftError("file is not a known tokenizer", path, "Known: tokenizer.json, *.model, vocab.txt, vocab.json")
+    raise LexigraftError(
+        "file is not a known tokenizer", path, "Known: tokenizer.json, *.model, *.spm, vocab.txt, vocab.json"
+    )
 
 
 def _byte_level(vocab: Path, merges: Path) -> PreTrainedTokenizerFast:
@@ -106,56 +114,6 @@ def _wordpiece(path: Path) -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     return _with_roles(tokenizer, usual_roles(tokenizer.get_vocab()))
-
-
-def _sentencepiece(path: Path) -> PreTrainedTokenizerFast:
-    """Rebuild a SentencePiece model (Unigram or BPE) with its own pieces, scores and normalizer."""
-    from sentencepiece import sentencepiece_model_pb2 as schema
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
-
-    proto = schema.ModelProto.FromString(path.read_bytes())
-    pieces = [(p.piece, p.score) for p in proto.pieces]
-    fallback = bool(proto.trainer_spec.byte_fallback)
-    unknown = next((i for i, p in enumerate(proto.pieces) if p.type == 2), None)
-    if proto.trainer_spec.model_type == 2:
-        ids = {piece: i for i, (piece, _) in enumerate(pieces)}
-        model: Any = models.BPE(
-            vocab=ids,
-            merges=_merges(pieces, ids),
-            unk_token=pieces[unknown][0] if unknown is not None else None,
-            fuse_unk=True,
-            byte_fallback=fallback,
-        )
-    else:
-        model = models.Unigram(pieces, unk_id=unknown, byte_fallback=fallback)
-    tokenizer = Tokenizer(model)
-    steps: list[Any] = []
-    if charsmap := proto.normalizer_spec.precompiled_charsmap:
-        steps.append(normalizers.Precompiled(charsmap))
-    if proto.normalizer_spec.remove_extra_whitespaces:
-        steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
-    if steps:
-        tokenizer.normalizer = normalizers.Sequence(steps)
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
-        prepend_scheme="always" if proto.normalizer_spec.add_dummy_prefix else "never",
-        split=proto.trainer_spec.model_type != 2,
-    )
-    byte_parts = [decoders.ByteFallback(), decoders.Fuse()] if fallback else []
-    tokenizer.decoder = decoders.Sequence([*byte_parts, decoders.Metaspace()])
-    special = [p.piece for p in proto.pieces if p.type in (2, 3)]
-    tokenizer.add_special_tokens(special)
-    own = {role: getattr(proto.trainer_spec, f"{role}_piece") for role in ("bos", "eos", "unk", "pad")}
-    roles = {role: string for role, string in (usual_roles(special) | own).items() if string in special}
-    return _with_roles(tokenizer, roles)
-
-
-def _merges(pieces: list[tuple[str, float]], ids: dict[str, int]) -> list[tuple[str, str]]:
-    """Every pair of pieces that makes a piece, best-scored result first: SentencePiece BPE merges by score."""
-    ranked: list[tuple[float, int, int, tuple[str, str]]] = []
-    for piece, score in pieces:
-        splits = ((piece[:n], piece[n:]) for n in range(1, len(piece)))
-        ranked += [(-score, ids[a], ids[b], (a, b)) for a, b in splits if a in ids and b in ids]
-    return [pair for *_, pair in sorted(ranked)]
 
 
 def _with_roles(backend: Any, roles: Mapping[str, str]) -> PreTrainedTokenizerFast:
