@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -156,6 +159,27 @@ def test_a_folder_of_save_pretrained(tmp_path: Path) -> None:
     loaded = load_vocabulary(tmp_path)
     same(loaded, tokenizer)
     assert loaded.hash == Vocabulary.of(tokenizer).hash
+
+
+@pytest.mark.slow
+def test_a_hub_name_gives_the_ids_of_its_folder(tmp_path: Path) -> None:
+    cache = tmp_path / "hub" / "models--tiny--qwen"
+    folder = cache / "snapshots" / "abc"
+    folder.mkdir(parents=True)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text("abc")
+    tiny_tokenizer("unigram").save_pretrained(folder)
+    # AutoTokenizer rebuilds every tokenizer beside this model by rules of its own.
+    (folder / "config.json").write_text(json.dumps({"model_type": "qwen2"}))
+    run = "from lexigraft.core.tokenization.loading import load_vocabulary; print(load_vocabulary('tiny/qwen').hash)"
+    done = subprocess.run(
+        [sys.executable, "-c", run],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path / "hub")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [load_vocabulary(folder).hash]
 
 
 @pytest.mark.parametrize("whole_folder", [False, True])

@@ -22,8 +22,8 @@ def load_vocabulary(path: str | Path, *, trust_remote_code: bool = False) -> Voc
     """Load a tokenizer and view its vocabulary.
 
     Args:
-        path: A folder or Hub name for ``AutoTokenizer``; or one file: ``tokenizer.json``, a SentencePiece ``.model`` or
-            ``.spm``, ``vocab.txt`` (WordPiece), or ``vocab.json`` / ``merges.txt`` (byte-level BPE).
+        path: A folder or Hub name; or one file: ``tokenizer.json``, a SentencePiece ``.model`` or ``.spm``,
+            ``vocab.txt`` (WordPiece), or ``vocab.json`` / ``merges.txt`` (byte-level BPE).
         trust_remote_code: Whether code that comes with a Hub tokenizer may run.
 
     Raises:
@@ -68,7 +68,18 @@ def _from_folder_or_hub(name: str, local: Path, trust_remote_code: bool) -> Any:
         return AutoTokenizer.from_pretrained(str(local), trust_remote_code=trust_remote_code)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise LexigraftError("tokenizer not found", name, "Give a folder, a tokenizer file, or a Hub name")
+    if _hub_has(name, "tokenizer.json"):
+        return PreTrainedTokenizerFast.from_pretrained(name)
     return AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
+
+
+def _hub_has(name: str, file: str) -> bool:
+    from transformers.utils import cached_file
+
+    try:
+        return cached_file(name, file) is not None
+    except OSError:  # there is no such file, or the Hub cannot be reached
+        return False
 
 
 def _from_file(path: Path) -> PreTrainedTokenizerFast:
