@@ -234,13 +234,18 @@ def test_an_existing_folder_is_kept_or_with_force_replaced_whole(files: Files, t
     refused(lexigraft(*files.graft(out)), "output folder exists", "--force")
     refused_json(lexigraft(*files.graft(out), "--json"), "output folder exists")
     assert (out / "mine.txt").read_text() == "precious"
+    refused(lexigraft(*files.graft(out), "--force"), "something else than a model", "only folders that Lexigraft wrote")
+    assert (out / "mine.txt").read_text() == "precious"
+    (out / "mine.txt").rename(tmp_path / "mine.txt")
+    assert lexigraft(*files.graft(out)).code == 0
+    (out / "older.txt").write_text("of an older graft")
     refused(lexigraft(*files.graft(out, strategy="focus"), "--force"), "focus needs")
-    assert (out / "mine.txt").exists()
+    assert (out / "older.txt").exists()
     done = lexigraft(*files.graft(out), "--force", "--json")
     assert done.code == 0, done
-    assert not (out / "mine.txt").exists()
+    assert not (out / "older.txt").exists()
     assert (out / "model.safetensors").exists()
-    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.txt", "out"]
 
 
 @pytest.mark.parametrize("command", ["adapt", "pretrain", "tokenizer", "evaluate"])

@@ -85,6 +85,17 @@ def test_a_broken_file_is_listed_with_the_reason_and_breaks_nothing(plugin_folde
         find("strategy", "cracked")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["raise SystemExit(3)\n", "import sys\nsys.exit()\n", "raise KeyboardInterrupt\n", "raise BaseException('odd')\n"],
+)
+def test_a_file_that_exits_or_interrupts_is_listed_as_broken(plugin_folder: Path, text: str) -> None:
+    write_plugin(plugin_folder, "leaves", text)
+    found = discover("strategy")
+    assert found["leaves"].broken
+    assert found["mean"].cls is not None
+
+
 def test_a_file_that_comes_later_or_is_mended_is_found_in_the_same_process(plugin_folder: Path) -> None:
     path = write_plugin(plugin_folder, "mended_later", "import not_a_module_at_all\n")
     before = discover("strategy")

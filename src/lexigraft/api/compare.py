@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,20 +10,28 @@ from typing import Any
 
 from lexigraft.api.compare_cells import CellRunner, cells_of
 from lexigraft.api.compare_inputs import Prepared, Shared, load_texts, prepare, strategy_inputs
-from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.api.train import refuse_untrainable
+from lexigraft.core.config.recipe import CompareSettings, PretrainSettings
 from lexigraft.core.config.recipe_files import dump_recipe, read_recipe
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import CellResult, Comparison
 from lexigraft.core.evaluation.cell_store import load_results
 from lexigraft.core.evaluation.runner import Progress, run_cells
 from lexigraft.core.grafting.needs import refuse_missing
-from lexigraft.core.grafting.pipeline import make_chain
-from lexigraft.core.grafting.strategy import Strategy, needs_of
+from lexigraft.core.grafting.pipeline import make_chain, refuse_same
+from lexigraft.core.grafting.strategy import Body, Strategy, needs_of
 from lexigraft.core.models.disk_model import DiskModel
+from lexigraft.core.models.surgery import check_usable
 from lexigraft.core.registry import make
+from lexigraft.core.tokenization.alignment import refuse_unknown_rules
+from lexigraft.core.utils.devices import usable_device
+from lexigraft.core.utils.files import emptied_after_error, refuse_other_output
 from lexigraft.core.utils.hashing import hash_of
 from lexigraft.core.utils.versions import versions
 from lexigraft.report.writer import ReportPaths, write_report
+
+JOBS_PER_CORE = 8
+"""Most cells at a time for each processor core; each takes a process with libraries and a model of its own."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +62,18 @@ def check_recipe(recipe: CompareSettings) -> dict[str, list[Strategy]]:
         The configured strategies by label.
 
     Raises:
-        LexigraftError: Unknown strategies or fields, missing needs, evaluators or objectives.
+        LexigraftError: Unknown strategies, fields or match rules, missing needs, evaluators or objectives, or a device
+            that is not here.
     """
     chains = {s.label: make_chain(s.chain) for s in recipe.strategies}
     refuse_unmet(recipe, chains)
-    for name in recipe.evaluation.evaluators:
+    from lexigraft.adapters.training.pretrain import configuration
+
+    refuse_unknown_rules(recipe.graft.rules)
+    usable_device(recipe.graft.device)
+    if isinstance(recipe.poor_model, PretrainSettings):
+        configuration(recipe.poor_model.preset)
+    for name in {*recipe.evaluation.evaluators, *recipe.evaluation.options}:
         make("evaluator", name, recipe.evaluation.options.get(name, {}))
     if recipe.adaptation.objective:
         make("objective", recipe.adaptation.objective, recipe.adaptation.objective_options)
@@ -101,11 +117,20 @@ def compare(
     """
     settings = recipe if isinstance(recipe, CompareSettings) else read_recipe(Path(recipe), overrides)
     folder = Path(out)
+    if jobs > (most := JOBS_PER_CORE * (os.cpu_count() or 1)):
+        raise LexigraftError("this machine cannot run so many cells at a time", jobs, f"Give --jobs of at most {most}")
+    refuse_other_output(folder)
     chains = check_recipe(settings)
     source = DiskModel(settings.source)
+    if settings.adaptation.steps and any(chain[0].body is Body.SOURCE for chain in chains.values()):
+        refuse_untrainable(source.skeleton, settings.adaptation)
     texts = load_texts(settings)
-    tracker = _tracker(settings, folder)
-    prepared, target = prepare(settings, texts, folder / "prepared", say)
+    with emptied_after_error(folder):
+        tracker = _tracker(settings, folder)
+        prepared, target = prepare(settings, texts, folder / "prepared", say)
+        if any(not strategy.keeps_tokenizer for chain in chains.values() for strategy in chain):
+            check_usable(target)
+            refuse_same(source.vocabulary, target)
     shared = Shared(texts, source, target, chains)
     comparison = describe_comparison(settings, prepared, shared)
     if tracker:

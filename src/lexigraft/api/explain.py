@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lexigraft.core.errors import LexigraftError, UnknownName
-from lexigraft.core.grafting.folder import FACTS, read_provenance
+from lexigraft.core.grafting.folder import read_facts, read_provenance
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -64,19 +63,23 @@ def explain(folder: str | Path, token: str, *, top: int = 10) -> list[TokenExpla
         One explanation for each token, its source tokens by decreasing absolute weight.
 
     Raises:
-        LexigraftError: Not a grafted folder.
+        LexigraftError: Not a grafted folder, or a damaged one.
         UnknownName: The text has no token.
     """
     home = Path(folder)
     columns = read_provenance(home)
     vocabulary = load_vocabulary(home)
     ids = _ids(vocabulary, token)
-    facts = json.loads((home / FACTS).read_text(encoding="utf-8"))
-    source = _names(facts["source"]["model"])
+    if len(columns["rule"]) != vocabulary.size:
+        fit = f"{len(columns['rule'])} rows for {vocabulary.size} tokens"
+        raise LexigraftError("provenance and tokenizer do not fit together", fit, "Graft again")
+    source = read_facts(home).get("source")
+    name = source.get("model") if isinstance(source, dict) else None
+    shown = _names(name if isinstance(name, str) else "")
     explanations = []
     for i in ids:
         pairs = sorted(zip(columns["source_ids"][i], columns["weights"][i], strict=True), key=lambda p: -abs(p[1]))
-        sources = tuple(SourceWeight(s, source(s), weight) for s, weight in pairs[:top])
+        sources = tuple(SourceWeight(s, shown(s), weight) for s, weight in pairs[:top])
         rule, more = columns["rule"][i], max(0, len(pairs) - top)
         explanations.append(TokenExplanation(vocabulary.display(i), i, rule, sources, more))
     return explanations

@@ -154,6 +154,18 @@ def adapt_model(
     )
 
 
+def refuse_untrainable(model: PreTrainedModel, settings: AdaptSettings) -> None:
+    """Refuse settings that a grafted model of this body could not be trained with; the model needs no weights.
+
+    Raises:
+        LexigraftError: See :func:`lexigraft.adapters.training.adapt.checked_phases`.
+    """
+    from lexigraft.adapters.training.adapt import checked_phases
+
+    objective = objective_for(model.config, settings.objective, settings.objective_options)
+    checked_phases(model, settings, objective, new_ids=[0])
+
+
 def pretrain_model(
     corpus: Corpus, vocabulary: Vocabulary, settings: PretrainSettings, *, work: Path | None = None
 ) -> PreTrainedModel:

@@ -50,7 +50,7 @@ def graft(
     ] = None,
     norm_calibration: Annotated[str, typer.Option(help="none, anchors or script.")] = "none",
     fallback: Annotated[str, typer.Option(help="Rows that nobody covers: normal or mean.")] = "normal",
-    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides everything random.", min=0, max=2**32 - 1)] = 0,
     memory_budget: Annotated[str | None, typer.Option(help="Memory for one block of work, such as 2GB.")] = None,
     device: Annotated[str, typer.Option(help="Where strategies that learn compute: auto, cpu, cuda, ...")] = "auto",
     force: Annotated[bool, typer.Option(help="Replace the output folder if it exists.")] = False,

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lexigraft.cli.outside_errors import as_user_error
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
 
@@ -56,7 +57,7 @@ def assignments(pairs: Sequence[str] | None, option: str = "--set") -> dict[str,
     Raises:
         LexigraftError: A pair without ``=``.
     """
-    import yaml
+    from lexigraft.core.config.yaml_text import read_yaml
 
     parsed: dict[str, Any] = {}
     for pair in pairs or []:
@@ -64,8 +65,8 @@ def assignments(pairs: Sequence[str] | None, option: str = "--set") -> dict[str,
         if not equals or not key:
             raise LexigraftError(f"{option} needs key=value", pair, "For example --set temperature=0.5")
         try:
-            parsed[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
+            parsed[key] = read_yaml(value, pair)
+        except LexigraftError:
             parsed[key] = value
     return parsed
 
@@ -92,6 +93,8 @@ def pairs(values: Mapping[str, object]) -> None:
 def guarded(run: Callable[[], Any], as_json: bool) -> int:
     """Run a command; a user's mistake becomes one message and exit code 2, never a traceback.
 
+    So does an error of another library over a user's file; a traceback is left for faults of our own.
+
     Args:
         run: The command.
         as_json: Whether errors are printed as JSON.
@@ -103,22 +106,16 @@ def guarded(run: Callable[[], Any], as_json: bool) -> int:
         run()
     except LexigraftError as error:
         return _fail(error, as_json)
-    except OSError as error:
-        if error.errno not in (28, 30, 13, 122):
-            raise
-        reason = error.strerror or str(error)
-        return _fail(
-            LexigraftError(
-                "the disk refused", f"{reason}: {error.filename or ''}", "Free space or choose another folder"
-            ),
-            as_json,
-        )
     except KeyboardInterrupt:
         say("\nInterrupted. Nothing finished is lost; the same command goes on from there.")
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except BaseException as error:
+        if (shown := as_user_error(error)) is None:
+            raise
+        return _fail(shown, as_json)
     return 0
 
 

@@ -250,7 +250,7 @@ def _load(kind: str, path: Path, module_name: str | None, origin: str) -> Plugin
     try:
         module = importlib.import_module(module_name) if module_name else _import_file(path)
         return Plugin(kind, path.stem, str(path), origin, _class_in(kind, module))
-    except Exception as error:  # a plug-in may raise anything; it must not break the others
+    except BaseException as error:  # a plug-in may raise anything, or exit; it must not break the others
         return Plugin(kind, path.stem, str(path), origin, None, f"{type(error).__name__}: {error}")
 
 
@@ -315,5 +315,5 @@ def _from_entry_points(kind: str) -> Iterator[Plugin]:
             cls = point.load()
             _refuse_other(kind, point.name, cls)
             yield Plugin(kind, point.name, inspect.getfile(cls), "entry point", cls)
-        except Exception as error:  # as above: one broken distribution must not take the others along
+        except BaseException as error:  # as above: one broken distribution must not take the others along
             yield Plugin(kind, point.name, point.value, "entry point", None, f"{type(error).__name__}: {error}")

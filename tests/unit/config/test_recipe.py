@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ BASE: dict[str, Any] = {
 }
 
 
-def write_recipe(folder: Path, **changed: object) -> Path:
+def write_recipe(folder: Path, more: dict[Any, object] | None = None, **changed: object) -> Path:
     path = folder / "recipe.yaml"
-    path.write_text(yaml.safe_dump(BASE | changed, allow_unicode=True), encoding="utf-8")
+    path.write_text(yaml.safe_dump(BASE | changed | (more or {}), allow_unicode=True), encoding="utf-8")
     return path
 
 
@@ -88,10 +89,32 @@ def test_every_fault_is_told_at_once_with_what_was_meant(tmp_path: Path) -> None
         ({"adaptation": {"body": "half"}}, "adaptation.body"),
         ({"adaptation": {"steps": 5, "phases": [{"steps": 4}]}}, "must add up"),
         ({"target_tokenizer": {"type": "unigrm"}}, "target_tokenizer"),
+        ({"strategies": [{"chain": None}]}, "chain must be a list"),
+        ({"strategies": [{"chain": []}]}, "chain must be a list"),
+        ({"strategies": [{"chain": "mean"}]}, "chain must be a list"),
+        ({"seeds": [-1]}, "seeds.0"),
+        ({"seeds": [2**32]}, "seeds.0"),
+        ({"adaptation": {"seed": -1}}, "adaptation.seed"),
+        ({"adaptation": {"steps": 10**30}}, "adaptation.steps"),
+        ({"adaptation": {"batch_tokens": 10**12}}, "adaptation.batch_tokens"),
+        ({"adaptation": {"learning_rate": float("inf")}}, "adaptation.learning_rate"),
+        ({"adaptation": {"body": "top_bottom:0"}}, "adaptation.body"),
+        ({"adaptation": {"body": "top_bottom:" + "9" * 5000}}, "adaptation.body"),
+        ({"adaptation": {"steps": 4, "phases": [{"steps": 4, "body": "half"}]}}, "adaptation.phases.0.body"),
+        ({"target_tokenizer": {"size": 10**12}}, "target_tokenizer"),
+        ({"target_vectors": {"dim": 10**9}}, "target_vectors.dim"),
+        ({"corpus": {"train": "a", "limit_lines": -5}}, "corpus.limit_lines"),
+        ({"graft": {"memory_budget": "9" * 400 + "GB"}}, "not valid"),
+        ({"graft": {"memory_budget": float("inf")}}, "not valid"),
+        ({"graft": {"memory_budget": "900PB"}}, "graft.memory_budget"),
+        ({1: "a"}, "not valid"),
+        ({"source": "a\0b"}, "NUL"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, changed: dict[str, Any], expected: str) -> None:
-    assert expected in problem(tmp_path, **changed)
+    with pytest.raises(LexigraftError) as caught:
+        read_recipe(write_recipe(tmp_path, changed))
+    assert expected in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -148,3 +171,20 @@ def test_settings_are_frozen() -> None:
     with pytest.raises(Exception, match="frozen"):
         settings.steps = 4  # type: ignore[misc]
     assert CompareSettings.model_validate(BASE).model_config["frozen"]
+
+
+@pytest.mark.parametrize("source", ["x" * 5000, "~nobody-of-this-name/model", "./" + "y" * 300])
+def test_a_path_that_no_system_takes_is_left_for_the_reader_of_the_model(tmp_path: Path, source: str) -> None:
+    assert source[-9:] in read_recipe(write_recipe(tmp_path, source=source)).source
+
+
+def test_a_path_that_leads_in_a_circle_is_left_for_the_reader_of_the_model(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert "loop" in read_recipe(write_recipe(tmp_path, source="./loop")).source
+
+
+def test_a_recipe_that_is_a_pipe_or_a_folder_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "pipe.yaml", tmp_path):
+        with pytest.raises(LexigraftError, match="recipe is not a file"):
+            read_recipe(path)

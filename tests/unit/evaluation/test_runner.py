@@ -88,6 +88,21 @@ def test_a_changed_key_runs_again_and_old_results_never_mix_in(tmp_path: Path) -
     assert load_result(out, new[0]) is None
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff", b"null", b"[]", b'{"cell": 3}', b"[" * 100_000, b'{"cell": {"label": "a"}}', b"9" * 5000],
+)
+def test_a_damaged_result_runs_again_and_is_named_once(tmp_path: Path, content: bytes) -> None:
+    diary, out = tmp_path / "diary", tmp_path / "out"
+    first = run_cells(cells("ab"), partial(noted, diary=diary), out)
+    (cell_folder(out, cells("ab")[0]) / "result.json").write_bytes(content)
+    messages: list[str] = []
+    again = run_cells(cells("ab"), partial(noted, diary=diary), out, progress=lambda said, *_: messages.append(said))
+    assert again == first
+    assert ran(diary) == ["a0", "b0", "a1", "b1", "a0"]
+    assert messages == ["damaged results, run again: a (seed 0)", "3 finished before", "a (seed 0) done"]
+
+
 def test_a_failing_cell_leaves_the_others_and_is_listed(tmp_path: Path) -> None:
     diary, out = tmp_path / "diary", tmp_path / "out"
     with pytest.raises(LexigraftError, match=r"3 of 6 cells failed: b \(seed 0\): no vectors: b.bin") as caught:

@@ -69,12 +69,12 @@ def test_a_fault_of_the_disk_is_told_as_one(tmp_path: Path, error: Exception) ->
 def test_what_exists_is_kept_unless_forced_and_then_replaced_whole(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "old").write_text("old")
+    (out / "lexigraft.json").write_text("old")
     with pytest.raises(LexigraftError, match="--force"), whole_folder(out, force=False):
         pass
     with pytest.raises(ValueError, match="ours"), whole_folder(out, force=True):
         raise ValueError("ours")
-    assert [p.name for p in out.iterdir()] == ["old"]
+    assert [p.name for p in out.iterdir()] == ["lexigraft.json"]
     with whole_folder(out, force=True) as draft:
         (draft / "new").write_text("new")
     assert [p.name for p in out.iterdir()] == ["new"]
@@ -90,7 +90,7 @@ def test_an_empty_folder_is_filled_and_a_file_is_never_replaced(tmp_path: Path) 
     with pytest.raises(LexigraftError, match="is a file"), whole_folder(tmp_path / "file", force=True):
         pass
     assert (tmp_path / "file").read_text() == "mine"
-    with pytest.raises(LexigraftError, match="cannot write"), whole_folder(tmp_path / "file" / "x", force=False):
+    with pytest.raises(LexigraftError, match="under a file"), whole_folder(tmp_path / "file" / "x", force=False):
         pass
 
 

@@ -17,6 +17,7 @@ from lexigraft.adapters.training.run_settings import Loop, OnStep
 from lexigraft.adapters.training.trainable import (
     Parts,
     add_lora,
+    lora_targets,
     parts,
     plain_name,
     refuse_impossible,
@@ -106,15 +107,7 @@ def adapt(
             does not fill one sequence.
     """
     started = time.perf_counter()
-    refuse_unsuitable(objective, model.config)
-    phases = settings.phases or (
-        [Phase(steps=settings.steps, embeddings=settings.embeddings, head=settings.head, body=settings.body)]
-        if settings.steps
-        else []
-    )
-    refuse_impossible(model, phases, new_ids)
-    refuse_long_sequences(model, settings.sequence_length)
-    _refuse_sharded(phases)
+    phases = checked_phases(model, settings, objective, new_ids)
     model_parts = parts(model)
     packed = pack(vocabulary, corpus.lines, settings.sequence_length, kind=model_kind(model.config))
     run = None
@@ -185,6 +178,33 @@ def adapt(
         seconds=time.perf_counter() - started,
         trainable_parameters=most_trainable,
     )
+
+
+def checked_phases(
+    model: PreTrainedModel, settings: AdaptSettings, objective: Objective, new_ids: Sequence[int] | None
+) -> list[Phase]:
+    """What trains when, after everything that a model without weights can tell about it.
+
+    Args:
+        model: The plain model, which may be on the meta device.
+        settings: What trains, for how long.
+        objective: The training objective.
+        new_ids: Rows that ``new_rows`` trains.
+
+    Raises:
+        LexigraftError: The objective does not suit the model, or the settings ask for what it cannot do.
+    """
+    refuse_unsuitable(objective, model.config)
+    phases = settings.phases or (
+        [Phase(steps=settings.steps, embeddings=settings.embeddings, head=settings.head, body=settings.body)]
+        if settings.steps
+        else []
+    )
+    refuse_impossible(model, phases, new_ids)
+    refuse_long_sequences(model, settings.sequence_length)
+    _refuse_sharded(phases)
+    lora_targets(model, settings, phases)
+    return phases
 
 
 def _refuse_sharded(phases: Sequence[Phase]) -> None:

@@ -104,7 +104,7 @@ def add_lora(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[P
     from peft import LoraConfig, get_peft_model
     from transformers.pytorch_utils import Conv1D
 
-    targets = _lora_targets(model, settings, phases)
+    targets = lora_targets(model, settings, phases)
     if not targets:
         return None
     modules = dict(model.named_modules())
@@ -212,7 +212,17 @@ def _row_mask(rows: Sequence[int]) -> Callable[[torch.Tensor], torch.Tensor]:
     return keep
 
 
-def _lora_targets(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[Phase]) -> list[str]:
+def lora_targets(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[Phase]) -> list[str]:
+    """Names of the modules that get LoRA layers.
+
+    Args:
+        model: The plain model.
+        settings: For ``lora_targets``.
+        phases: What trains when.
+
+    Raises:
+        LexigraftError: ``lora_targets`` names no linear layer of the body.
+    """
     import torch
     from transformers.pytorch_utils import Conv1D
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,9 @@ from lexigraft.core.data.readers import numbered_lines
 from lexigraft.core.errors import LexigraftError
 
 BLOCK = 4096
+MOST_DIM = 2**16
+_NO_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError)
+"""What a damaged or encrypted zip file raises."""
 
 
 def read_vectors(path: Path, names: Sequence[str], *, subwords: bool) -> npt.NDArray[np.float32]:
@@ -90,20 +95,45 @@ def read_arrays(path: Path) -> tuple[list[str], npt.NDArray[np.float32], npt.NDA
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            _refuse_larger_than_announced(arrays)
             names = arrays["words" if "words" in arrays else "tokens"].tolist()
-            vectors = np.asarray(arrays["vectors"], dtype=np.float32)
-            counts = np.asarray(arrays["counts"], dtype=np.int64) if "counts" in arrays else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, struct.error) as error:
+            vectors = _numbers(arrays["vectors"], "fiu", np.float32)
+            counts = _numbers(arrays["counts"], "iu", np.int64) if "counts" in arrays else None
+    except (OSError, ValueError, TypeError, LookupError, EOFError, MemoryError, *_NO_ZIP) as error:
         hint = f"It must hold the arrays 'vectors' and 'tokens' ({error})"
         raise LexigraftError("vector file cannot be read", path, hint) from None
-    if vectors.ndim != 2 or len(names) != len(vectors):
+    if vectors.ndim != 2 or not _are_strings(names) or len(names) != len(vectors):
         raise LexigraftError(
-            "vectors and tokens do not fit together", path, f"{vectors.shape} against {len(names)} tokens"
+            "vectors and tokens do not fit together", path, f"Vectors {vectors.shape}; one token, a string, for each"
         )
     if counts is not None and (counts.shape != (len(names),) or (counts < 0).any()):
         raise LexigraftError("counts and words do not fit together", path, "One count, not negative, for each word")
     require_finite(vectors, path)
     return names, vectors, counts
+
+
+def _refuse_larger_than_announced(arrays: Any) -> None:
+    """Refuse arrays whose headers announce more than the file holds, before numpy allocates what they announce."""
+    for item in arrays.zip.infolist():
+        if item.filename.removesuffix(".npy") not in ("tokens", "words", "vectors", "counts"):
+            continue
+        with arrays.zip.open(item) as member:
+            version = np.lib.format.read_magic(member)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(member)
+            if math.prod(shape) * dtype.itemsize > item.file_size - member.tell():
+                raise ValueError(f"{item.filename} announces {shape} and holds {item.file_size:,} bytes")
+
+
+def _are_strings(names: object) -> TypeGuard[list[str]]:
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
+def _numbers(array: npt.NDArray[Any], kinds: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    if array.dtype.kind not in kinds:
+        raise ValueError(f"numbers of another kind: {array.dtype}")
+    with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused
+        return np.asarray(array, dtype=dtype)
 
 
 def require_finite(vectors: npt.NDArray[np.float32], where: object) -> None:
@@ -226,6 +256,9 @@ def vector_lines(
 def _header(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[int, int]:
     _, first = next(lines, (1, ""))
     parts = first.split()
-    if len(parts) != 2 or not all(p.isascii() and p.isdigit() for p in parts) or int(parts[1]) < 1:
+    if len(parts) != 2 or not all(p.isascii() and p.isdigit() and len(p) < 16 for p in parts) or int(parts[1]) < 1:
         raise LexigraftError("vector file has no header", f"{path}, line 1", "The first line must be: COUNT DIM")
-    return int(parts[0]), int(parts[1])
+    rows, dim = map(int, parts)
+    if dim > MOST_DIM:
+        raise LexigraftError("vector file announces too long vectors", f"{path}: {dim}", f"At most {MOST_DIM:,} values")
+    return rows, dim

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from lexigraft.core.errors import LexigraftError, did_you_mean
 
@@ -18,12 +18,20 @@ def _as_list(value: object) -> object:
 
 
 Paths = Annotated[list[str], BeforeValidator(_as_list)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What NumPy, torch, fastText and transformers all take as a seed."""
+Count = Annotated[int, Field(le=2**31 - 1)]
+"""A number of steps, lines or the like: the libraries below take no larger one."""
+Width = Annotated[int, Field(le=2**16)]
+"""A dimension, rank or number of threads."""
+BatchTokens = Annotated[int, Field(ge=16, le=2**26)]
+"""Tokens of one step, far more than anyone trains on at once."""
 
 
 class Settings(BaseModel):
     """Frozen settings that refuse unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def validate(kind: type[S], values: Mapping[str, Any], where: str) -> S:
@@ -36,6 +44,10 @@ def validate(kind: type[S], values: Mapping[str, Any], where: str) -> S:
         return kind.model_validate(dict(values))
     except ValidationError as error:
         raise LexigraftError(f"{where} is not valid", "; ".join(_explain(kind, e) for e in error.errors())) from None
+    except (TypeError, ArithmeticError, LookupError) as error:  # validators of fields let these through
+        raise LexigraftError(
+            f"{where} is not valid", str(error), "A value is not of the kind that its key takes"
+        ) from None
 
 
 def _explain(kind: type[Settings], error: Any) -> str:

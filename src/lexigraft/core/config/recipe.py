@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ByteSize, Field, model_validator
 
-from lexigraft.core.config.base import Paths, Settings
+from lexigraft.core.config.base import BatchTokens, Count, Paths, Seed, Settings, Width
 
 Trains = Literal["full", "new_rows", "lora", "frozen"]
 Calibration = Literal["none", "anchors", "script"]
+Body = Annotated[str, Field(pattern=r"^(lora|frozen|full|top_bottom:[1-9][0-9]{0,3})$")]
 
 
 class CorpusSettings(Settings):
@@ -25,11 +26,11 @@ class CorpusSettings(Settings):
     heldout: Paths = []
     also_heldout: dict[str, Paths] = {}
     heldout_share: float = Field(0.1, ge=0, lt=1)
-    heldout_lines: int = Field(200, ge=1)
+    heldout_lines: Count = Field(200, ge=1)
     source_heldout: Paths = []
     source_train: Paths = []
     text_field: str = "text"
-    limit_lines: int | None = None
+    limit_lines: Count | None = Field(None, ge=1)
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:
@@ -48,7 +49,7 @@ class TokenizerSettings(Settings):
     """A target tokenizer trained from the corpus: SentencePiece-like Unigram or BPE, byte-level BPE, or WordPiece."""
 
     type: Literal["unigram", "bpe", "byte_bpe", "wordpiece"] = "unigram"
-    size: int = Field(8000, ge=300)
+    size: int = Field(8000, ge=300, le=2**24)
     lowercase: bool = False
     byte_fallback: bool = False
 
@@ -76,13 +77,13 @@ class VectorSettings(Settings):
     file: str | None = None
     level: Literal["token", "word"] = "token"
     preset: Literal["lexigraft", "focus"] = "lexigraft"
-    dim: int | None = Field(None, ge=2)
-    epochs: int = Field(3, ge=1)
-    negatives: int = Field(10, ge=1)
-    min_count: int | None = Field(None, ge=1)
-    char_ngrams: tuple[int, int] | None = None
+    dim: Width | None = Field(None, ge=2)
+    epochs: Count = Field(3, ge=1)
+    negatives: Count = Field(10, ge=1)
+    min_count: Count | None = Field(None, ge=1)
+    char_ngrams: tuple[Width, Width] | None = None
     extend_tokenizer: str | None = None
-    threads: int = Field(1, ge=1)
+    threads: Width = Field(1, ge=1)
 
     @model_validator(mode="after")
     def _words_come_from_a_file(self) -> Self:
@@ -103,11 +104,11 @@ class WordVectorSettings(Settings):
     source: str | None = None
     target: str | None = None
     shared: bool = False
-    limit_words: int | None = Field(None, ge=1)
-    dim: int = Field(100, ge=2)
-    epochs: int = Field(5, ge=1)
-    min_count: int = Field(3, ge=1)
-    threads: int = Field(1, ge=1)
+    limit_words: Count | None = Field(None, ge=1)
+    dim: Width = Field(100, ge=2)
+    epochs: Count = Field(5, ge=1)
+    min_count: Count = Field(3, ge=1)
+    threads: Width = Field(1, ge=1)
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
@@ -127,7 +128,7 @@ class ParallelSettings(Settings):
 
     source: Paths
     target: Paths
-    limit_lines: int | None = None
+    limit_lines: Count | None = Field(None, ge=1)
     aligner: Literal["builtin", "eflomal"] = "builtin"
 
 
@@ -135,9 +136,9 @@ class PretrainSettings(Settings):
     """Pretraining of a model from scratch on a corpus with a tokenizer."""
 
     preset: str = "roberta-tiny"
-    steps: int = Field(1000, ge=1)
-    batch_tokens: int = Field(4096, ge=16)
-    sequence_length: int = Field(128, ge=8)
+    steps: Count = Field(1000, ge=1)
+    batch_tokens: BatchTokens = 4096
+    sequence_length: Count = Field(128, ge=8)
     learning_rate: float = Field(2e-3, gt=0)
     warmup_share: float = Field(0.06, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
@@ -145,17 +146,17 @@ class PretrainSettings(Settings):
     objective_options: dict[str, Any] = {"mask_share": 0.3}
     unigram_bias: bool = True
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    checkpoint_every: int = Field(0, ge=0)
-    seed: int = 0
+    checkpoint_every: Count = Field(0, ge=0)
+    seed: Seed = 0
 
 
 class Phase(Settings):
     """One phase of adaptation, in which a fixed part of the model trains."""
 
-    steps: int = Field(ge=1)
+    steps: Count = Field(ge=1)
     embeddings: Trains = "full"
     head: Trains = "full"
-    body: str = "lora"
+    body: Body = "lora"
 
 
 class AdaptSettings(Settings):
@@ -163,26 +164,26 @@ class AdaptSettings(Settings):
 
     objective: str | None = None
     objective_options: dict[str, Any] = {}
-    steps: int = Field(200, ge=0)
-    batch_tokens: int = Field(2048, ge=16)
-    sequence_length: int = Field(128, ge=8)
+    steps: Count = Field(200, ge=0)
+    batch_tokens: BatchTokens = 2048
+    sequence_length: Count = Field(128, ge=8)
     learning_rate: float = Field(5e-4, gt=0)
     warmup_share: float = Field(0.06, ge=0, lt=1)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     weight_decay: float = Field(0.0, ge=0)
     embeddings: Trains = "full"
     head: Trains = "full"
-    body: Annotated[str, Field(pattern=r"^(lora|frozen|full|top_bottom:\d+)$")] = "lora"
-    lora_rank: int = Field(8, ge=1)
+    body: Body = "lora"
+    lora_rank: Width = Field(8, ge=1)
     lora_alpha: float = Field(16, gt=0)
     lora_dropout: float = Field(0.0, ge=0, lt=1)
     lora_targets: list[str] | None = None
     phases: list[Phase] = []
     gradient_checkpointing: bool = False
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    checkpoint_every: int = Field(0, ge=0)
-    probe_step: int = Field(50, ge=0)
-    seed: int = 0
+    checkpoint_every: Count = Field(0, ge=0)
+    probe_step: Count = Field(50, ge=0)
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _phases_add_up(self) -> Self:
@@ -196,7 +197,7 @@ class EvaluationSettings(Settings):
 
     evaluators: list[str] = ["bits_per_byte"]
     options: dict[str, dict[str, Any]] = {}
-    max_lines: int = Field(200, ge=1)
+    max_lines: Count = Field(200, ge=1)
 
 
 class GraftSettings(Settings):
@@ -208,7 +209,7 @@ class GraftSettings(Settings):
     rules: list[str] = []
     norm_calibration: Calibration = "none"
     fallback: Literal["normal", "mean"] = "normal"
-    memory_budget: Annotated[ByteSize, Field(gt=0)] | None = None
+    memory_budget: Annotated[ByteSize, Field(gt=0, le=2**50)] | None = None
     device: str = "auto"
     verify: bool = True
 
@@ -249,7 +250,7 @@ def _link(value: object) -> tuple[str, dict[str, Any]]:
         return str(value[0]), dict(value[1])
     if isinstance(value, Mapping) and "name" in value:
         return str(value["name"]), {str(k): v for k, v in value.items() if k not in _LINE_KEYS}
-    raise ValueError(f"a strategy is a name, or a mapping with 'name' and its fields, not {value!r}")
+    raise ValueError(f"a strategy is a name, or a mapping with 'name' and its fields, not {repr(value)[:80]}")
 
 
 def _strategy(value: object) -> object:
@@ -258,6 +259,8 @@ def _strategy(value: object) -> object:
     given = value if isinstance(value, Mapping) else {}
     calibration = given.get("norm_calibration")
     if "chain" in given:
+        if not isinstance(given["chain"], list) or not given["chain"]:
+            raise ValueError("chain must be a list of at least one strategy")
         links = [_link(v) for v in given["chain"]]
         default = "+".join(n for n, _ in links)
         if unknown := set(given) - {"chain", *_LINE_KEYS[1:]}:
@@ -281,7 +284,7 @@ class CompareSettings(Settings):
     corpus: CorpusSettings
     strategies: Annotated[list[StrategySettings], BeforeValidator(_strategies)]
     reference: str | None = None
-    seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
+    seeds: Annotated[list[Seed], Field(min_length=1)] = [0, 1, 2]
     dictionary: DictionarySettings | None = None
     target_vectors: VectorSettings = VectorSettings()
     poor_model: str | PretrainSettings | None = None

@@ -11,6 +11,7 @@ import yaml
 
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.yaml_text import read_yaml
 from lexigraft.core.errors import LexigraftError
 
 
@@ -24,14 +25,16 @@ def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Compa
     Raises:
         LexigraftError: The file is missing, is not YAML, or holds an unknown key or an impossible value.
     """
+    if path.exists() and not path.is_file():
+        raise LexigraftError("recipe is not a file", path, "Give the path of a YAML recipe")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_yaml(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError:
         raise LexigraftError("recipe not found", path, "Give the path of a YAML recipe") from None
     except OSError as error:
         raise LexigraftError("recipe cannot be read", path, error.strerror or str(error)) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise LexigraftError("recipe is not readable YAML", path, " ".join(str(error).split())) from None
+    except UnicodeDecodeError as error:
+        raise LexigraftError("recipe is not readable YAML", path, str(error)) from None
     if not isinstance(values, dict):
         raise LexigraftError("recipe must be a mapping of keys", path, "See examples/ for complete recipes")
     for key, value in (overrides or {}).items():
@@ -58,19 +61,21 @@ _PATH_KEYS = {
 def _resolve(value: Any, base: Path, key: str = "") -> Any:
     """Make paths absolute: a value under a path key that exists beside the recipe, or that looks like a local path."""
     if isinstance(value, dict):
-        return {k: _resolve(v, base, _meaning(k, key)) for k, v in value.items()}
+        return {k: _resolve(v, base, _meaning(str(k), key)) for k, v in value.items()}
     if isinstance(value, list):
         return [_resolve(v, base, key) for v in value]
+    if isinstance(value, str) and "\0" in value:
+        raise LexigraftError("recipe holds a NUL character", ascii(value)[:80], f"Write another {key or 'value'}")
     if isinstance(value, str) and key in _PATH_KEYS:
         value = os.path.expandvars(value)
         if "$" in value:
             raise LexigraftError(
                 "recipe names an environment variable that is not set", value, "Set it, or write the path"
             )
-        expanded = Path(value).expanduser()
-        local = base / expanded
-        if value.startswith((".", "/", "~")) or local.exists() or _one_language(local):
-            return str(local.resolve()) if not any(c in value for c in "*?[") else str(local)
+        # os.path, because pathlib raises for names that are too long, links that lead in circles and unknown users.
+        local = base / os.path.expanduser(value)
+        if value.startswith((".", "/", "~")) or os.path.exists(local) or _one_language(local):
+            return os.path.realpath(local) if not any(c in value for c in "*?[") else str(local)
     return value
 
 
@@ -84,7 +89,7 @@ def _meaning(key: str, parent: str) -> str:
 def _one_language(path: Path) -> bool:
     """Whether this is ``FILE#eng``: one language out of a file of word vectors."""
     file, mark, _ = str(path).rpartition("#")
-    return bool(mark) and Path(file).is_file()
+    return bool(mark) and os.path.isfile(file)
 
 
 def dump_recipe(recipe: CompareSettings) -> str:

@@ -26,7 +26,7 @@ class Corpus:
         lines: The lines in order, stripped, none empty; in a temporary file when they are too large for memory.
         hash: SHA-256 (hex) over the lines in order.
         bytes: UTF-8 bytes of all lines, without line ends.
-        dropped_empty: How many lines were empty.
+        dropped_empty: How many lines were empty, or records without a text (``null``).
         dropped_duplicates: How many lines repeated an earlier one.
         dropped_heldout: How many lines also occur in the held-out text (see :func:`without`).
         origin: The paths or names the lines came from.
@@ -42,7 +42,11 @@ class Corpus:
 
     @classmethod
     def of(cls, lines: Iterable[str], origin: Sequence[str] = (), *, deduplicate: bool = False) -> Corpus:
-        """Make a corpus of lines in memory: stripped, empty ones dropped."""
+        """Make a corpus of lines in memory: stripped, empty ones dropped.
+
+        Raises:
+            LexigraftError: A line holds half of a surrogate pair.
+        """
         return _cleaned(lines, None, deduplicate, tuple(origin))
 
     def __len__(self) -> int:
@@ -60,8 +64,8 @@ def load_corpus(
     """Read a corpus; Unicode forms stay as they are.
 
     Args:
-        paths: Files (.txt, .jsonl, .parquet, .gz of the first two), globs, folders, or ``hub:NAME[:split]``.
-        text_field: The JSON field or column that holds the text.
+        paths: Files (.txt, .jsonl, .csv, .parquet, .gz of the first three), globs, folders, or ``hub:NAME[:split]``.
+        text_field: The JSON field, or the column of CSV or parquet, that holds the text.
         limit_lines: Stop after this many kept lines.
         deduplicate: Drop exact repetitions of an earlier line.
         held_bytes: Text that is held in memory before it goes to a temporary file.
@@ -166,7 +170,7 @@ def _cleaned(
         texts, count = stripped(), 0
         # Read no more lines than are still wanted: lines after the last one must not be read or counted.
         while batch := list(islice(texts, BATCH_LINES if limit is None else min(BATCH_LINES, limit - count))):
-            encoded = [text.encode("utf-8", "surrogatepass") for text in batch]
+            encoded = [_utf8(text) for text in batch]
             new = seen.add(encoded) if deduplicate else [True] * len(batch)
             yield from compress(zip(batch, encoded, strict=True), new)
             count += sum(new)
@@ -176,8 +180,15 @@ def _cleaned(
     return replace(corpus, dropped_empty=empty, dropped_duplicates=repeated)
 
 
+def _utf8(line: str) -> bytes:
+    try:
+        return line.encode("utf-8")
+    except UnicodeEncodeError:
+        raise LexigraftError("text holds half of a surrogate pair", ascii(line)[:80], "Mend or drop the line") from None
+
+
 def _encoded(lines: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    return ((line, line.encode("utf-8", "surrogatepass")) for line in lines)
+    return ((line, _utf8(line)) for line in lines)
 
 
 def _corpus(lines: Iterable[tuple[str, bytes]], origin: tuple[str, ...], held_bytes: int = HELD_BYTES) -> Corpus:

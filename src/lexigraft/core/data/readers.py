@@ -1,18 +1,21 @@
-"""Readers of text lines: plain text, JSON lines, parquet, gzip of the first two, globs, folders, Hub data sets."""
+"""Readers of text lines: plain text, JSON lines, CSV (these also as gzip), parquet, globs, folders, Hub data sets."""
 
 from __future__ import annotations
 
+import csv
 import glob
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lexigraft.core.errors import LexigraftError, did_you_mean
 
 JSON_LINES = frozenset({".jsonl", ".ndjson", ".json"})
 IN_FOLDERS = frozenset({".txt", ".parquet"}) | JSON_LINES
+MOST_CELL = 2**24
+"""Most characters in one cell of a CSV file; a quote that is never closed must not read a large file into memory."""
 
 
 def read_lines(paths: Sequence[str | Path], text_field: str = "text") -> Iterator[str]:
@@ -20,14 +23,15 @@ def read_lines(paths: Sequence[str | Path], text_field: str = "text") -> Iterato
 
     Args:
         paths: Files, globs, folders, or Hub data sets written ``hub:NAME[:split]``.
-        text_field: The field (JSON lines), column (parquet, Hub) that holds the text.
+        text_field: The field (JSON lines) or column (CSV, parquet, Hub) that holds the text.
 
     Yields:
-        One line, or one record's text.
+        One line, or one record's text; the empty string for a record whose text is ``null``, so that lines keep
+        their places and a corpus counts it as empty.
 
     Raises:
-        LexigraftError: A missing file (before anything is read), text that is not UTF-8, broken JSON, a missing
-            field or column, damaged gzip or parquet.
+        LexigraftError: A missing file (before anything is read), text that is not UTF-8 or holds half of a surrogate
+            pair, broken JSON or CSV, a missing field or column, damaged gzip or parquet.
     """
     for source in expand(paths):
         if isinstance(source, str):
@@ -36,6 +40,8 @@ def read_lines(paths: Sequence[str | Path], text_field: str = "text") -> Iterato
             yield from _parquet(source, text_field)
         elif _kind(source) in JSON_LINES:
             yield from _json_lines(source, text_field)
+        elif _kind(source) == ".csv":
+            yield from _csv(source, text_field)
         else:
             yield from (line for _, line in numbered_lines(source))
 
@@ -90,6 +96,9 @@ def _kind(path: Path) -> str:
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Stream a UTF-8 text file (gzip by its name) with line numbers from 1; a byte order mark is left out.
 
+    Lines end with LF or CR LF. A CR ends a line only in a file that has no LF: elsewhere it is part of the text, as in
+    the files of other programs whose lines must stay parallel to these.
+
     Args:
         path: The file.
 
@@ -103,7 +112,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with opener(path, "rb") as file:
-            for number, raw in enumerate(file, 1):
+            for number, raw in enumerate(_raw_lines(file), 1):
                 line = raw.decode("utf-8")
                 yield number, (line.removeprefix("\ufeff") if number == 1 else line).rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -119,6 +128,33 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise LexigraftError("cannot read the file", path, error.strerror or str(error)) from None
 
 
+def _raw_lines(file: Iterable[bytes]) -> Iterator[bytes]:
+    for number, raw in enumerate(file):
+        if number == 0 and not raw.endswith(b"\n"):
+            yield from raw.splitlines()
+        else:
+            yield raw
+
+
+def _text_in(record: Mapping[str, object], field: str, where: str) -> str:
+    """The text of a record, by one rule for every kind of file; the empty string for ``null``."""
+    if field not in record:
+        raise LexigraftError(f"record has no field '{field}'", where, did_you_mean(field, map(str, record)))
+    text = record[field]
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise LexigraftError(f"field '{field}' is not text", where, "Name the field that holds text with text_field")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        raise LexigraftError(
+            "text holds half of a surrogate pair", where, f"Text was cut inside a character; mend or leave out {half}"
+        ) from None
+    return text
+
+
 def _json_lines(path: Path, field: str) -> Iterator[str]:
     for number, line in numbered_lines(path):
         if not line.strip():
@@ -128,14 +164,26 @@ def _json_lines(path: Path, field: str) -> Iterator[str]:
             record = json.loads(line)
         except json.JSONDecodeError as error:
             raise LexigraftError("line is not JSON", where, f"Give one JSON object a line ({error.msg})") from None
-        if not isinstance(record, dict) or field not in record:
-            fields = map(str, record) if isinstance(record, dict) else ()
-            raise LexigraftError(f"record has no field '{field}'", where, did_you_mean(field, fields))
-        if not isinstance(record[field], str):
-            raise LexigraftError(
-                f"field '{field}' is not text", where, "Name the field that holds text with text_field"
-            )
-        yield record[field]
+        except (ValueError, RecursionError) as error:
+            hint = f"A number has too many digits, or lists lie too deep in each other ({error})"
+            raise LexigraftError("line of JSON cannot be read", where, hint) from None
+        yield _text_in(record if isinstance(record, dict) else {}, field, where)
+
+
+def _csv(path: Path, column: str) -> Iterator[str]:
+    """The texts of a column that the first line names."""
+    csv.field_size_limit(MOST_CELL)
+    rows = csv.reader((f"{line}\n" for _, line in numbered_lines(path)), strict=True)
+    try:
+        header = next(rows, [])
+        if column not in header:
+            hint = f"{did_you_mean(column, header)} Name it with text_field, or call a file of plain lines .txt"
+            raise LexigraftError(f"CSV file has no column '{column}'", path, hint)
+        for row in rows:
+            if row:
+                yield _text_in(dict(zip(header, row, strict=False)), column, f"{path}, line {rows.line_num}")
+    except csv.Error as error:
+        raise LexigraftError("CSV file cannot be read", f"{path}, line {rows.line_num}", str(error)) from None
 
 
 def _parquet(path: Path, column: str) -> Iterator[str]:
@@ -153,9 +201,14 @@ def _parquet(path: Path, column: str) -> Iterator[str]:
                     f"column '{column}' is not text", f"{path} ({kind})", "Name another column with text_field"
                 )
             for batch in file.iter_batches(columns=[column]):
-                yield from (text for text in batch.column(0).to_pylist() if text is not None)
+                yield from (text or "" for text in batch.column(0).to_pylist())
+    except UnicodeDecodeError as error:
+        byte = f"byte 0x{error.object[error.start]:02x}"
+        raise LexigraftError(
+            "text is not UTF-8", f"{path}, column '{column}'", f"Convert it to UTF-8 ({byte})"
+        ) from None
     except (pa.ArrowException, OSError) as error:
-        raise LexigraftError("parquet file cannot be read", path, str(error).splitlines()[0]) from None
+        raise LexigraftError("parquet file cannot be read", path, " ".join(str(error).split())[:300]) from None
 
 
 def _hub(name: str, field: str) -> Iterator[str]:
@@ -168,10 +221,7 @@ def _hub(name: str, field: str) -> Iterator[str]:
     repository, _, split = name.removeprefix("hub:").partition(":")
     try:
         rows = load_dataset(repository, split=split or "train", streaming=True)
-        for row in rows:
-            if field not in row:
-                raise LexigraftError(f"data set has no field '{field}'", name, did_you_mean(field, row))
-            if row[field] is not None:
-                yield str(row[field])
+        for number, row in enumerate(rows, 1):
+            yield _text_in(row, field, f"{name}, row {number}")
     except (OSError, ValueError) as error:
         raise LexigraftError("Hub data set cannot be read", name, " ".join(str(error).split())[:300]) from None

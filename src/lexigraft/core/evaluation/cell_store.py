@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import Cell, CellResult, Comparison
 from lexigraft.core.utils.files import lock_file, write_whole
 
+DAMAGED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading of a file that is no result raises."""
 RESULT, FAILURE, COMPARISON, RECIPE = "result.json", "error.txt", "comparison.json", "recipe.yaml"
 
 
@@ -40,14 +43,26 @@ def save_result(folder: Path, result: CellResult) -> None:
 
 
 def load_result(folder: Path, cell: Cell) -> CellResult | None:
-    """The finished result of exactly this cell; None when there is none, or it belongs to another key."""
+    """The finished result of exactly this cell; None when there is none, a damaged one, or one of another key."""
     try:
         values = json.loads((cell_folder(folder, cell) / RESULT).read_text(encoding="utf-8"))
         result = CellResult.from_json(values)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (OSError, *DAMAGED):
         return None
     same = (result.cell.label, result.cell.seed, result.cell.key) == (cell.label, cell.seed, cell.key)
     return result if same else None
+
+
+def has_damaged_result(folder: Path, cell: Cell) -> bool:
+    """Whether something lies in the place of the cell's result that is none."""
+    path = cell_folder(folder, cell) / RESULT
+    try:
+        CellResult.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except DAMAGED:
+        return True
+    except OSError:
+        return os.path.lexists(path)
+    return False
 
 
 def save_failure(folder: Path, cell: Cell, message: str) -> None:
@@ -87,7 +102,7 @@ def load_comparison(folder: Path) -> Comparison:
     except (FileNotFoundError, NotADirectoryError):
         hint = "Give the folder that `lexigraft compare --out` wrote"
         raise LexigraftError("no comparison in this folder", folder, hint) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except DAMAGED as error:
         raise LexigraftError("the comparison's list of cells is damaged", path, f"{error}; run it again") from None
 
 

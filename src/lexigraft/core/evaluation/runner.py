@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import Cell, CellResult, Comparison
-from lexigraft.core.evaluation.cell_store import load_result, locked, save_comparison, save_failure
+from lexigraft.core.evaluation.cell_store import has_damaged_result, load_result, locked, save_comparison, save_failure
 from lexigraft.core.evaluation.worker import Failure, start_worker, store_cell, store_cell_in_worker
 
 RunCell = Callable[[Cell], CellResult]
@@ -61,12 +61,15 @@ def run_cells(
     with locked(out):
         if comparison is not None:
             save_comparison(out, comparison, recipe)
+        damaged = [cell.title for cell in cells if has_damaged_result(out, cell)]
         done = {cell: result for cell in cells if (result := load_result(out, cell)) is not None}
         for result in done.values():
             on_done(result)
         seeds = list(dict.fromkeys(c.seed for c in cells))
         waiting = sorted((c for c in cells if c not in done), key=lambda c: seeds.index(c.seed))
         failed: dict[Cell, str] = {}
+        if damaged:
+            progress(f"damaged results, run again: {', '.join(damaged)}", len(done), len(cells))
         if done:
             progress(f"{len(done)} finished before", len(done), len(cells))
         jobs = max(1, min(jobs, len(waiting)))

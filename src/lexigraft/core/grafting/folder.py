@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 FACTS, PROVENANCE = "lexigraft.json", "provenance.parquet"
+COLUMNS = ["target_id", "token", "rule", "source_ids", "weights"]
+"""Of the provenance."""
 
 
 def write_model(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
@@ -153,15 +155,52 @@ def read_provenance(folder: Path) -> dict[str, list[Any]]:
     """The columns of ``provenance.parquet``: target_id, token, rule, source_ids, weights.
 
     Raises:
-        LexigraftError: The folder holds no provenance.
+        LexigraftError: The folder holds no provenance, or a damaged one.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = folder / PROVENANCE
     if not path.is_file():
         raise LexigraftError("folder holds no provenance", path, "Give a folder that `lexigraft graft` wrote")
-    columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
+    hint = "Graft again; `lexigraft graft` writes the file beside the model"
+    try:
+        table = pq.read_table(path)
+        if missing := [name for name in COLUMNS if name not in table.column_names]:
+            raise LexigraftError("provenance lacks columns", f"{path}: {', '.join(missing)}", hint)
+        columns: dict[str, list[Any]] = table.select(COLUMNS).to_pydict()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise LexigraftError("provenance is damaged", f"{path}: {' '.join(str(error).split())[:200]}", hint) from None
+    ids, rules, sources, weights = (columns[name] for name in ("target_id", "rule", "source_ids", "weights"))
+    if (
+        ids != list(range(len(ids)))
+        or not all(isinstance(rule, str) for rule in rules)
+        or not all(
+            isinstance(s, list) and isinstance(w, list) and len(s) == len(w)
+            for s, w in zip(sources, weights, strict=True)
+        )
+    ):
+        raise LexigraftError("provenance is damaged", path, hint)
     return columns
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """The content of ``lexigraft.json``.
+
+    Raises:
+        LexigraftError: It is missing or damaged.
+    """
+    path = folder / FACTS
+    hint = "Give a folder that `lexigraft graft` wrote, or graft again"
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LexigraftError("the folder's facts cannot be read", path, f"{error.strerror}. {hint}") from None
+    except (ValueError, RecursionError) as error:
+        raise LexigraftError("the folder's facts are damaged", path, f"{error}. {hint}") from None
+    if not isinstance(facts, dict):
+        raise LexigraftError("the folder's facts are damaged", path, hint)
+    return facts
 
 
 def new_rows(folder: Path) -> list[int]:

@@ -149,6 +149,8 @@ class _Draft:
         plans = plans_by_role(strategy, plan, frozenset(self.tables))
         covered = None
         for role, part in plans.items():
+            if wrong := _fault_of(part):
+                raise BrokenContract(f"strategy '{strategy.name}' returned {wrong}", role.value)
             if len(part) != len(ids):
                 raise BrokenContract(
                     f"strategy '{strategy.name}' answered the wrong number of rows", f"{len(part)} for {len(ids)}"
@@ -243,6 +245,39 @@ def _spans(rows: int, table: torch.Tensor) -> Iterator[slice]:
     return row_blocks(rows, 4 * math.prod(table.shape[1:]), 2**20)
 
 
+def _fault_of(part: object) -> str | None:
+    """What keeps a part of a plan from being used: lengths and types that the contract forbids."""
+    import torch
+
+    if isinstance(part, Mix):
+        arrays = (part.indptr, part.indices, part.weights)
+        if not all(isinstance(a, np.ndarray) and a.ndim == 1 for a in arrays) or not len(part.indptr):
+            return "a mix that is not made of three arrays of one dimension"
+        if (
+            part.indptr.dtype.kind not in "iu"
+            or part.indices.dtype.kind not in "iu"
+            or part.weights.dtype != np.float32
+        ):
+            return f"a mix of the types {', '.join(str(a.dtype) for a in arrays)}"
+        if part.indptr[0] or (np.diff(part.indptr) < 0).any() or part.indptr[-1] != len(part.indices):
+            return "a mix whose row pointers do not fit its entries"
+        if len(part.indices) != len(part.weights):
+            return f"a mix of {len(part.indices)} source ids and {len(part.weights)} weights"
+        return None
+    if not isinstance(part, Dense):
+        return f"a {type(part).__name__} where a Mix or a Dense is expected"
+    if not isinstance(part.rows, torch.Tensor) or not part.rows.dim() or not part.rows.is_floating_point():
+        return "finished rows that are not a tensor of real numbers"
+    covered = part.covered
+    if covered is not None and not (
+        isinstance(covered, np.ndarray) and covered.dtype == np.bool_ and covered.shape == (len(part),)
+    ):
+        return f"a 'covered' that is not one bool for each of {len(part)} rows"
+    if part.mix is not None:
+        return _fault_of(part.mix) or (None if len(part.mix) == len(part) else "a mix of another length than its rows")
+    return None
+
+
 def covered_by(part: Mix | Dense) -> npt.NDArray[np.bool_]:
     """Which of the rows asked for a part covers, bool, ``(asked,)``."""
     if isinstance(part, Mix):
@@ -254,6 +289,10 @@ def plans_by_role(strategy: Strategy, plan: Plan, roles: frozenset[Role]) -> dic
     """One plan for each table: a Mix serves every table; finished rows must be given for each table of the model."""
     if isinstance(plan, Mix):
         return dict.fromkeys(sorted(roles), plan)
+    if not isinstance(plan, Dense | Mapping):
+        raise BrokenContract(
+            f"strategy '{strategy.name}' returned no plan", type(plan).__name__, "Return a Mix, a Dense, or one by role"
+        )
     plans = {Role.INPUT: plan} if isinstance(plan, Dense) else dict(plan)
     if Role.INPUT not in plans:
         raise BrokenContract(f"strategy '{strategy.name}' returned no plan for the input table", sorted(plans))

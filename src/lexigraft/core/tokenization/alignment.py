@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress, product, repeat
 from operator import ne
@@ -55,6 +55,17 @@ class Alignment:
         return self.rules[self.rule_ids[target_id]]
 
 
+def refuse_unknown_rules(relaxed: Iterable[str]) -> None:
+    """Refuse relaxed rules that do not exist.
+
+    Raises:
+        UnknownName: The first of them.
+    """
+    for name in relaxed:
+        if name not in RELAXED_RULES:
+            raise UnknownName("match rule", name, RELAXED_RULES)
+
+
 def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -> Alignment:
     """Match a target vocabulary with a source vocabulary on bytes.
 
@@ -78,9 +89,7 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
     Raises:
         UnknownName: A relaxed rule that does not exist.
     """
-    for name in relaxed:
-        if name not in RELAXED_RULES:
-            raise UnknownName("match rule", name, RELAXED_RULES)
+    refuse_unknown_rules(relaxed)
     rules = (NEW, *DEFAULT_RULES, *(r for r in RELAXED_RULES if r in relaxed))
     source_ids = np.full(target.size, -1, np.int64)
     rule_ids = np.zeros(target.size, np.int8)

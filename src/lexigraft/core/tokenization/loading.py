@@ -47,7 +47,7 @@ def _first_line(error: Exception) -> str:
 
 def _from_folder_or_hub(name: str, local: Path, trust_remote_code: bool) -> Any:
     """Read ``tokenizer.json`` as it stands; model-specific classes rebuild it and drop what they don't know."""
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+    from transformers import AutoTokenizer
 
     if local.is_dir():
         names = {p.name for p in local.iterdir()}
@@ -61,25 +61,35 @@ def _from_folder_or_hub(name: str, local: Path, trust_remote_code: bool) -> Any:
         if "tokenizer.json" in names and not names & {"tokenizer_config.json", "special_tokens_map.json"}:
             return _from_file(local / "tokenizer.json")
         if "tokenizer.json" in names:
-            tokenizer = PreTrainedTokenizerFast.from_pretrained(str(local))
-            roles = unnamed_roles(local, special_strings(tokenizer.backend_tokenizer))
-            given = {f"{role}_token": string for role, string in roles.items()}
-            return PreTrainedTokenizerFast.from_pretrained(str(local), **given) if given else tokenizer
+            return _fast(str(local), local)
         return AutoTokenizer.from_pretrained(str(local), trust_remote_code=trust_remote_code)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise LexigraftError("tokenizer not found", name, "Give a folder, a tokenizer file, or a Hub name")
-    if _hub_has(name, "tokenizer.json"):
-        return PreTrainedTokenizerFast.from_pretrained(name)
+    if (file := _from_hub(name, "tokenizer.json")) is not None:
+        _from_hub(name, "config.json")
+        return _fast(name, file.parent)
     return AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
 
 
-def _hub_has(name: str, file: str) -> bool:
+def _fast(name: str, folder: Path) -> Any:
+    """A tokenizer with ``tokenizer.json``, by its name or path, with the roles that its files leave open."""
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(name)
+    roles = unnamed_roles(folder, special_strings(tokenizer.backend_tokenizer))
+    given = {f"{role}_token": string for role, string in roles.items()}
+    return PreTrainedTokenizerFast.from_pretrained(name, **given) if given else tokenizer
+
+
+def _from_hub(name: str, file: str) -> Path | None:
+    """A file of a Hub repository in the local cache; ``None`` where there is none, or the Hub cannot be reached."""
     from transformers.utils import cached_file
 
     try:
-        return cached_file(name, file) is not None
-    except OSError:  # there is no such file, or the Hub cannot be reached
-        return False
+        found = cached_file(name, file)
+    except OSError:
+        return None
+    return None if found is None else Path(found)
 
 
 def _from_file(path: Path) -> PreTrainedTokenizerFast:

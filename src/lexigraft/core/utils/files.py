@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lexigraft.core.errors import LexigraftError
+
+OUR_FILES = ("lexigraft.json", "tokenizer_config.json")
+"""Of these each folder that a command writes holds one."""
 
 
 @contextlib.contextmanager
@@ -24,8 +28,11 @@ def replacing(path: Path) -> Iterator[Path]:
         The temporary path to write to.
 
     Raises:
-        LexigraftError: The disk is full, or the folder cannot be written.
+        LexigraftError: The disk is full, the folder cannot be written, or something else than a file is at the path.
     """
+    if os.path.lexists(path) and not path.is_file():
+        raise LexigraftError("cannot write the file", path, "Something else than a file is there")
+    path = Path(os.path.realpath(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
@@ -97,16 +104,61 @@ def _umask() -> int:
     return current
 
 
-def refuse_existing(out: Path, force: bool) -> None:
-    """Refuse an output folder that exists.
+def refuse_other_output(out: Path) -> None:
+    """Refuse an output path that no folder can be at.
 
     Raises:
-        LexigraftError: The folder exists (and is not empty) and ``force`` is off, or is a file.
+        LexigraftError: Something else is there (a file, a pipe, a device, a link that leads nowhere or in a circle), it
+            lies under a file, or the system does not take the name.
     """
-    if out.is_file():
-        raise LexigraftError("output is a file, not a folder", out, "Choose another --out")
-    if out.is_dir() and any(out.iterdir()) and not force:
+    hint = "Choose another --out"
+    try:
+        if not stat.S_ISDIR(os.stat(out).st_mode):
+            raise LexigraftError("output is a file, not a folder", out, hint)
+    except FileNotFoundError:
+        if os.path.islink(out):
+            raise LexigraftError("output is a link that leads nowhere", out, hint) from None
+    except NotADirectoryError:
+        raise LexigraftError("output lies under a file", out, hint) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise LexigraftError("cannot write the output folder", out, reason) from None
+
+
+def refuse_existing(out: Path, force: bool) -> None:
+    """Refuse an output folder that exists; with ``force`` only one that Lexigraft did not write.
+
+    Raises:
+        LexigraftError: The folder exists (and is not empty) and ``force`` is off or another program's files are in it;
+            or as :func:`refuse_other_output`.
+    """
+    refuse_other_output(out)
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    if not force:
         raise LexigraftError("output folder exists", out, "Choose another --out, or pass --force to replace it")
+    if not any((out / name).is_file() for name in OUR_FILES):
+        hint = "--force replaces only folders that Lexigraft wrote; delete this one yourself, or choose another --out"
+        raise LexigraftError("output folder holds something else than a model or tokenizer", out, hint)
+
+
+@contextmanager
+def emptied_after_error(folder: Path) -> Iterator[None]:
+    """Delete the empty folders under a new folder, and itself if nothing is in it, when the block ends with an error.
+
+    Args:
+        folder: The folder that the block may make; one that exists already is left as it is.
+    """
+    new = not folder.exists()
+    try:
+        yield
+    except BaseException:
+        if new:
+            inner = (path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink())
+            for path in [*sorted(inner, reverse=True), folder]:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+        raise
 
 
 @contextmanager
@@ -127,8 +179,8 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
         LexigraftError: The folder exists and ``force`` is off, or the disk is full or read-only, or another run is
             writing the folder.
     """
-    out = out.resolve()
     refuse_existing(out, force)
+    out = out.resolve()
     with ExitStack() as stack:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -147,6 +199,7 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
             yield draft
             _set_default_permissions(draft)
             sync_tree(draft)
+            refuse_existing(out, force)  # again: another program may have put something there meanwhile
             if out.exists():
                 old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
                 os.replace(out, old / "folder")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
+_BOUNDS = {"stripes": (1, 1000), "batch_tokens": (1, 2**26), "max_length": (8, 2**24), "stride": (1, 2**24)}
+
 
 @dataclass(frozen=True)
 class BitsPerByte(Evaluator):
@@ -58,13 +60,10 @@ class BitsPerByte(Evaluator):
 
     def __post_init__(self) -> None:
         """Refuse settings with which nothing is measured."""
-        for field in ("stripes", "batch_tokens"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} must be at least 1")
-        if self.max_length < 8:
-            raise ValueError("max_length must be at least 8")
-        if self.stride is not None and self.stride < 1:
-            raise ValueError("stride must be at least 1")
+        for field, (least, most) in _BOUNDS.items():
+            value = getattr(self, field)
+            if value is not None and not least <= value <= most:
+                raise ValueError(f"{field} must be at least {least} and at most {most:,}")
 
     def evaluate(self, model: PreTrainedModel, vocabulary: Vocabulary, lines: Sequence[str]) -> dict[str, float]:
         """Bits per byte of the lines, and statistics of their tokenization.

@@ -1,0 +1,60 @@
+"""YAML text of users: read with bounds, so that a short text cannot fill the memory, and with one kind of error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from lexigraft.core.errors import LexigraftError
+
+MOST_CHARACTERS = 2**22
+"""Longest text that is read; a recipe has a few thousand characters."""
+MOST_VALUES = 100_000
+"""Most values, where an alias counts as all that it stands for."""
+
+_FAULTS = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
+"""What PyYAML raises for text that is not YAML and for scalars that are not what their tag says."""
+
+
+def read_yaml(text: str, where: object) -> Any:
+    """The value of a YAML document.
+
+    Args:
+        text: The document.
+        where: What is read, for messages.
+
+    Raises:
+        LexigraftError: The text is not YAML, is too long or nested too deep, or holds more values than anyone writes.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise LexigraftError("YAML is too long", where, f"At most {MOST_CHARACTERS:,} characters are read")
+    loader = yaml.SafeLoader("")
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _values(node, {}) > MOST_VALUES:
+            raise LexigraftError("YAML holds too many values", where, f"At most {MOST_VALUES:,}; aliases count in full")
+        return loader.construct_document(node)
+    except RecursionError:
+        raise LexigraftError("YAML is nested too deep", where, "Write fewer levels") from None
+    except _FAULTS as error:
+        raise LexigraftError("text is not readable YAML", where, " ".join(str(error).split())[:300]) from None
+    finally:
+        loader.dispose()
+
+
+def _values(node: yaml.Node, counted: dict[int, int | None]) -> int:
+    """Values under a node, aliases counted as often as they stand; ``counted`` holds ``None`` for a node in work."""
+    key = id(node)
+    if key not in counted:
+        counted[key] = None
+        children = node.value if isinstance(node, yaml.CollectionNode) else []
+        if isinstance(node, yaml.MappingNode):
+            children = [part for pair in node.value for part in pair]
+        counted[key] = 1 + sum(_values(child, counted) for child in children)
+    if (count := counted[key]) is None:
+        raise ValueError("an alias stands for a value that contains it")
+    return count
