@@ -24,6 +24,7 @@ from lexigraft.core.grafting.needs import Need, refuse_missing
 from lexigraft.core.grafting.pipeline import Grafted, PreparedGraft, in_memory, make_chain, prepare_graft
 from lexigraft.core.grafting.strategy import uses_of
 from lexigraft.core.grafting.writer import write_graft
+from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.registry import PluginSpec
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.utils.cache import cache_folder
@@ -119,6 +120,7 @@ class GraftInputs(TypedDict, total=False):
         donor: A model that already uses the target tokenizer; refused where no strategy of the chain uses one.
         gold_links: The links file of a cloned language.
         inputs: Settings of needs that other packages bring, by need.
+        allow_missing: Patterns of tensors that the source's checkpoint may lack (``lm_head.*``): they are random.
         seed: Decides everything random; 0 by default.
         settings: Match rules, norms, fallback, memory, device, and whether a written folder is verified.
     """
@@ -134,6 +136,7 @@ class GraftInputs(TypedDict, total=False):
     donor: str | None
     gold_links: str | None
     inputs: Mapping[str, Mapping[str, Any]] | None
+    allow_missing: Sequence[str]
     seed: int
     settings: GraftSettings | None
 
@@ -206,6 +209,7 @@ def _prepare(
     donor: str | None = None,
     gold_links: str | None = None,
     inputs: Mapping[str, Mapping[str, Any]] | None = None,
+    allow_missing: Sequence[str] = (),
     seed: int = 0,
     settings: GraftSettings | None = None,
 ) -> PreparedGraft:
@@ -234,4 +238,5 @@ def _prepare(
         logger.warning("%s works on the model itself: all of it is loaded into memory", "+".join(working))
     target = load_vocabulary(target_tokenizer)
     loaders = strategy_inputs.loaders(target, cache_folder())
-    return prepare_graft(source, target, chain, loaders, poor=poor_model, seed=seed, settings=settings)
+    model = DiskModel(source, allow_missing=allow_missing)
+    return prepare_graft(model, target, chain, loaders, poor=poor_model, seed=seed, settings=settings)

@@ -189,6 +189,7 @@ def adapt(
     export: str = "merged",
     work: Path | None = None,
     force: bool = False,
+    allow_missing: Sequence[str] = (),
     say: Say = lambda text: None,
 ) -> AdaptResult:
     """Continue the pre-training of a model on target text and write the result.
@@ -204,6 +205,7 @@ def adapt(
         export: ``merged``, ``adapter`` or ``both`` (the adapter is then in ``adapter/``).
         work: Folder for checkpoints; an interrupted run is resumed from there.
         force: Whether an existing folder is replaced.
+        allow_missing: Patterns of tensors that the checkpoint may lack, such as ``lm_head.*``: they start at random.
         say: Called with progress messages.
 
     Returns:
@@ -222,7 +224,7 @@ def adapt(
     text = load_corpus(list(corpus))
     vocabulary = load_vocabulary(model)
     check_post_processor(vocabulary)
-    loaded = load_model(model)
+    loaded = load_model(model, allow_missing=allow_missing)
     check_tables(tables_of(loaded), vocabulary, model)
     first = processes().first
     texts = {"heldout": load_corpus(list(heldout)).lines} if heldout and first else {}

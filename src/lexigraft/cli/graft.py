@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lexigraft.cli.output import Json, Sets, assignments, pairs, print_json, sections
+from lexigraft.cli.output import AllowMissing, Json, Sets, assignments, pairs, print_json, sections
 from lexigraft.core.errors import LexigraftError
 
 
@@ -53,6 +53,7 @@ def graft(
     seed: Annotated[int, typer.Option(help="Decides everything random.", min=0, max=2**32 - 1)] = 0,
     memory_budget: Annotated[str | None, typer.Option(help="Memory for one block of work, such as 2GB.")] = None,
     device: Annotated[str, typer.Option(help="Where strategies that learn compute: auto, cpu, cuda, ...")] = "auto",
+    allow_missing: AllowMissing = None,
     force: Annotated[bool, typer.Option(help="Replace the output folder if it exists.")] = False,
     json: Json = False,
 ) -> None:
@@ -104,6 +105,7 @@ def graft(
         donor=donor,
         gold_links=gold_links,
         inputs=sections(input_),
+        allow_missing=allow_missing or (),
         seed=seed,
         settings=validate(GraftSettings, settings, "graft"),
         force=force,

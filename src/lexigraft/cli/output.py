@@ -19,6 +19,10 @@ _WAIT_SECONDS = 20
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field; repeatable.")]
+AllowMissing = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Tensors that the checkpoint may lack (lm_head.*): they are random."),
+]
 
 
 def print_json(value: Any) -> None:

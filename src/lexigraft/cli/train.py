@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lexigraft.cli.output import Json, Sets, assignments, pairs, print_json, say
+from lexigraft.cli.output import AllowMissing, Json, Sets, assignments, pairs, print_json, say
 from lexigraft.core.utils.distributed import processes
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def adapt(
     seed: Annotated[int, typer.Option(help="Decides everything random.", min=0, max=2**32 - 1)] = 0,
     checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints; 0 for none.")] = None,
     work: Work = None,
+    allow_missing: AllowMissing = None,
     set_: Sets = None,
     track: Track = False,
     force: Force = False,
@@ -133,8 +134,9 @@ def adapt(
     )  # fmt: skip
     settings = validate(AdaptSettings, options | assignments(set_), "adapt")
     result = run(
-        model, corpus, out=out, settings=settings, heldout=heldout, export=export, work=work, force=force, say=say
-    )
+        model, corpus, out=out, settings=settings, heldout=heldout, export=export, work=work, force=force,
+        allow_missing=allow_missing or (), say=say,
+    )  # fmt: skip
     _report("adapt", out, settings.model_dump(mode="json"), result, track=track, as_json=json)
 
 
@@ -143,6 +145,7 @@ def evaluate(
     heldout: Annotated[list[str], typer.Option(help="Held-out text; repeatable.")],
     evaluator: Annotated[list[str] | None, typer.Option(help="Evaluators; bits_per_byte by default.")] = None,
     max_lines: Annotated[int, typer.Option(help="Lines at most.")] = 200,
+    allow_missing: AllowMissing = None,
     json: Json = False,
 ) -> None:
     """Measure a model on held-out text."""
@@ -151,5 +154,6 @@ def evaluate(
     from lexigraft.core.config.recipe import EvaluationSettings
 
     values = {"evaluators": evaluator or ["bits_per_byte"], "max_lines": max_lines}
-    figures = run(model, heldout, settings=validate(EvaluationSettings, values, "evaluation"))
+    settings = validate(EvaluationSettings, values, "evaluation")
+    figures = run(model, heldout, settings=settings, allow_missing=allow_missing or ())
     print_json(figures) if json else pairs({k: f"{v:.4f}" for k, v in figures.items()})

@@ -125,6 +125,7 @@ def prepare_graft(
         source_tables = _checked_tables(source_model)
         source_rows = len(source_tables.as_stored(Role.INPUT))
         body = _poor_body(poor, target) if chain[0].body is Body.TARGET else source_model
+        body.refuse_damaged()
     with _timed(seconds, "surgery"):
         skeleton = copy.deepcopy(body.skeleton)
         reshape(skeleton, body.vocabulary, target)

@@ -110,9 +110,9 @@ def replacements(prepared: PreparedGraft) -> dict[str, torch.Tensor]:
             prepared.body.stored_as(names_of(prepared.skeleton, table)), prepared.rows.tables[role]
         )
     moving = positions_that_move(prepared.body.skeleton, prepared.vocabulary.specials.get("pad"))
-    for own, (_, old, new) in moving.items():
+    for own, move in moving.items():
         for name in prepared.body.stored_as([own]):
-            replaced[name] = moved_positions(read_tensor(prepared.body.checkpoint.tensors[name]), old, new)
+            replaced[name] = moved_positions(read_tensor(prepared.body.checkpoint.tensors[name]), move.old, move.new)
     return replaced
 
 

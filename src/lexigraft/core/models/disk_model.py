@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.checkpoint import WIDTHS, Checkpoint, Stored, open_checkpoint
 from lexigraft.core.models.loading import load_config, load_model, model_class
-from lexigraft.core.models.streaming import Copied, holds, read_tensor, torch_dtype
+from lexigraft.core.models.missing_tensors import compare_names, refuse_missing, refuse_not_finite
+from lexigraft.core.models.streaming import Copied, all_finite_stored, holds, read_tensor, torch_dtype
 from lexigraft.core.models.tables import Role, Tables, names_of, tables_of
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -89,13 +90,15 @@ class DiskModel:
 
     Args:
         path: Folder or Hub name; for a Hub name, the weights are downloaded when the checkpoint is first used.
+        allow_missing: Patterns of tensor names that the checkpoint may lack: they get random values.
 
     Raises:
         LexigraftError: There is no model. Missing or damaged weights raise it when they are first used.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, allow_missing: Sequence[str] = ()) -> None:
         self.path = path
+        self._allow_missing = tuple(allow_missing)
         self.config: PretrainedConfig = load_config(path)
 
     @cached_property
@@ -116,7 +119,7 @@ class DiskModel:
     @cached_property
     def model(self) -> PreTrainedModel:
         """The whole model in memory."""
-        return load_model(self.path, config=self.config)
+        return load_model(self.path, config=self.config, allow_missing=self._allow_missing)
 
     def take(self) -> PreTrainedModel:
         """The whole model, which the caller may change; the next use of :attr:`model` loads it from disk again."""
@@ -126,7 +129,13 @@ class DiskModel:
 
     @cached_property
     def layout(self) -> Layout | None:
-        """The names of the tables; ``None`` where the checkpoint has other names for them than the model's class."""
+        """The names of the tables; ``None`` where the checkpoint has other names for them than the model's class.
+
+        ``None`` too where tensors are missing that may be: what stands for them has to be made and written.
+        """
+        info = compare_names(model_class(self.config), self.config, self.checkpoint)
+        if refuse_missing(info, self.path, self._allow_missing):
+            return None
         model = self._empty
         tables = tables_of(model)
         heads = self.stored_as(_module_names(model, model.get_output_embeddings()))
@@ -151,6 +160,21 @@ class DiskModel:
         prefix = f"{model_class(self.config).base_model_prefix}."
         spelled = (s for name in names for s in (name, name.removeprefix(prefix), prefix + name))
         return tuple(dict.fromkeys(name for name in spelled if name in self.checkpoint.tensors))
+
+    def refuse_damaged(self) -> None:
+        """Refuse weights that hold NaN or infinite values; they are read block by block, once.
+
+        Raises:
+            LexigraftError: There are such weights, with their names.
+        """
+        refuse_not_finite(self._not_finite, self.path)
+
+    @cached_property
+    def _not_finite(self) -> tuple[str, ...]:
+        # A buffer, such as a mask, may well hold infinite values.
+        buffers = self.stored_as(name for name, _ in self._empty.named_buffers())
+        tensors = self.checkpoint.tensors
+        return tuple(n for n, stored in tensors.items() if n not in buffers and not all_finite_stored(stored))
 
     @property
     def roles(self) -> frozenset[Role]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.linalg.moments import all_finite
 from lexigraft.core.models.checkpoint import read_index, weight_files
+from lexigraft.core.models.missing_tensors import refuse_missing, refuse_not_finite
+from lexigraft.core.models.tables import tables_of
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -75,6 +79,7 @@ def load_model(
     trust_remote_code: bool = False,
     dtype: str = "auto",
     config: PretrainedConfig | None = None,
+    allow_missing: Sequence[str] = (),
 ) -> PreTrainedModel:
     """Load a model in evaluation mode from safetensors (sharded or not).
 
@@ -83,10 +88,14 @@ def load_model(
         trust_remote_code: Whether code that comes with a Hub model may run.
         dtype: As for transformers.
         config: The configuration, where it is read already; the model gets a copy.
+        allow_missing: Patterns of tensor names that the checkpoint may lack; they get the class's own random values,
+            the same every time.
 
     Raises:
-        LexigraftError: As :func:`load_config`, or weights that cannot be read.
+        LexigraftError: As :func:`load_config`, or weights that cannot be read, are missing, or hold NaN or infinite
+            values.
     """
+    import torch
     from transformers.utils import logging as transformers_logging
 
     config = copy.deepcopy(config) if config else load_config(path, trust_remote_code=trust_remote_code)
@@ -94,13 +103,23 @@ def load_model(
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     try:
-        model: PreTrainedModel = cls.from_pretrained(
-            str(Path(path).expanduser()) if Path(path).expanduser().is_dir() else str(path),
-            config=config,
-            dtype=dtype,
-            use_safetensors=True,
-        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            loaded: tuple[PreTrainedModel, dict[str, Any]] = cls.from_pretrained(
+                str(Path(path).expanduser()) if Path(path).expanduser().is_dir() else str(path),
+                config=config,
+                dtype=dtype,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
     except Exception as error:  # safetensors, hub and transformers each raise their own kinds
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise LexigraftError("model weights cannot be read", path, reason) from error
+    model, info = loaded
+    refuse_missing(info, path, allow_missing)
+    tables = {id(table) for table in tables_of(model).by_role.values()}
+    refuse_not_finite(
+        [n for n, p in model.named_parameters() if id(p) not in tables and p.is_floating_point() and not all_finite(p)],
+        path,
+    )
     return model.eval()

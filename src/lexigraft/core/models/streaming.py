@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.linalg.moments import all_finite
 from lexigraft.core.models.checkpoint import WIDTHS, Stored
 
 if TYPE_CHECKING:
@@ -159,6 +160,16 @@ def read_tensor(stored: Stored, dtype: torch.dtype | None = None) -> torch.Tenso
         flat[done : done + len(part)] = part
         done += len(part)
     return flat.reshape(stored.shape)
+
+
+def all_finite_stored(stored: Stored) -> bool:
+    """Whether a tensor of a checkpoint holds no NaN or infinite value; true for what is not a plain float."""
+    import torch
+
+    if stored.dtype not in _FLOATS:
+        return True
+    blocks = Copied(stored.path, stored.start, stored.length).blocks()
+    return all(all_finite(torch.frombuffer(block, dtype=torch_dtype(stored.dtype))) for block in blocks)
 
 
 def write_pieces(path: Path, pieces: Iterable[Piece], *, cached: bool = True) -> None:

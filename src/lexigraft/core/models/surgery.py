@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+import re
+import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
@@ -68,10 +73,20 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> No
             f"{type(model).__name__} changed its tables on resizing: {set(old.by_role)} to {set(new.by_role)}"
         )
     known = {name for table in new.by_role.values() for name in names_of(model, table)}
-    changed = [n for n, t in model.state_dict().items() if t.shape != shapes.get(n) and n not in known]
+    longer = _rebuilt(model, vocab_size=after.size + 1).state_dict()
+    sizes = {after.size, after.size + 1}  # the first where the class takes the size from elsewhere
+    changed = [
+        name
+        for name, tensor in model.state_dict().items()
+        if (
+            len(longer.get(name, tensor)) not in sizes
+            if name in known
+            else tensor.shape != shapes.get(name) or tensor.shape != longer.get(name, tensor).shape
+        )
+    ]
     if changed:
         raise LexigraftError(
-            "model has tensors of the vocabulary's size beside its tables",
+            "model has tensors that hang on the vocabulary's size in a way of its own",
             f"{', '.join(changed)} of {type(model).__name__}",
             "This architecture cannot be grafted",
         )
@@ -79,26 +94,86 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> No
     set_special_ids(model, before, after)
 
 
-def positions_that_move(model: PreTrainedModel, pad: int | None) -> dict[str, tuple[Any, int, int]]:
+@dataclass(frozen=True)
+class MovingPositions:
+    """A table of positions that follows the padding id, which changes.
+
+    Attributes:
+        reader: The module that counts positions from its ``padding_idx``.
+        table: The module with the table: an embedding of the reader, or the reader itself.
+        old: The old padding id.
+        new: The new one.
+    """
+
+    reader: Any
+    table: Any
+    old: int
+    new: int
+
+
+def positions_that_move(model: PreTrainedModel, pad: int | None) -> dict[str, MovingPositions]:
     """Position tables that must move because they depend on the padding id, which changes.
 
     RoBERTa-like bodies number positions from ``padding id + 1``; with another padding id every token would silently
-    read another position's embedding, so the position table moves along.
+    read another position's embedding, so the position table moves along. A body is found by what its class does: a
+    forward pass reads ``self.padding_idx``.
 
     Args:
         model: The model.
         pad: The new padding id.
 
     Returns:
-        By name of the position table: its module, the old padding id, the new one.
+        What moves, by name of the position table's weight.
+
+    Raises:
+        LexigraftError: A position table depends on the padding id and cannot move: the class makes its values itself,
+            or counts from an id of its own.
     """
+    if pad is None or not (readers := _readers(model, pad)):
+        return {}
+    fresh = {name: getattr(m, "padding_idx", None) for name, m in _rebuilt(model, pad_token_id=pad).named_modules()}
+    made = re.compile("|".join(model._keys_to_ignore_on_load_missing or ()) or r"(?!)")
     moving = {}
-    for name, module in model.named_modules():
-        if hasattr(module, "create_position_ids_from_input_ids") and hasattr(module, "position_embeddings"):
-            old = module.padding_idx
-            if pad is not None and old is not None and pad != old:
-                moving[f"{name}.position_embeddings.weight"] = (module, int(old), pad)
+    for name, module in readers.items():
+        inner = getattr(module, "position_embeddings", None)
+        table, place = (module, name) if inner is None else (inner, f"{name}.position_embeddings")
+        stored = f"{place}.weight" in dict(model.named_parameters(remove_duplicate=False))
+        own_values = not stored and any(b.is_floating_point() for b in module.buffers(recurse=False))
+        if own_values or (stored and made.search(f"{place}.weight")) or fresh[name] != pad:
+            raise LexigraftError(
+                "this body's positions hang on the id of its padding token",
+                f"{type(module).__name__} with padding at {module.padding_idx}, {pad} in the target tokenizer",
+                f"Give a target tokenizer whose padding token has id {module.padding_idx}",
+            )
+        if stored:
+            moving[f"{place}.weight"] = MovingPositions(module, table, int(module.padding_idx), pad)
     return moving
+
+
+def _readers(model: PreTrainedModel, pad: int) -> dict[str, Any]:
+    """Modules by name that read another padding id than the new one in their forward pass."""
+    return {name: m for name, m in model.named_modules() if _reads_padding(m) and m.padding_idx not in (None, pad)}
+
+
+def _reads_padding(module: torch.nn.Module) -> bool:
+    """Whether a module's own forward pass, not that of one of torch's, reads ``self.padding_idx``."""
+    forward = inspect.unwrap(type(module).forward)
+    own = not forward.__module__.startswith("torch.")
+    return own and hasattr(module, "padding_idx") and "padding_idx" in forward.__code__.co_names
+
+
+def _rebuilt(model: PreTrainedModel, **changes: int) -> PreTrainedModel:
+    """A new model of the same class on the meta device, whose configuration has other values."""
+    import torch
+
+    config = copy.deepcopy(model.config)
+    for part in (config, config.get_text_config()):
+        for key, value in changes.items():
+            setattr(part, key, value)
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the class gave them when the model itself was made
+        fresh: PreTrainedModel = type(model)(config)
+    return fresh
 
 
 def moved_positions(table: torch.Tensor, old: int, new: int) -> torch.Tensor:
@@ -111,20 +186,23 @@ def moved_positions(table: torch.Tensor, old: int, new: int) -> torch.Tensor:
 def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
     import torch
 
-    for module, old, new in positions_that_move(model, pad).values():
-        table = module.position_embeddings.weight
-        weight = moved_positions(table.detach(), old, new)
-        rows, width = weight.shape
-        moved = torch.nn.Embedding(rows, width, padding_idx=new, _weight=weight, _freeze=not table.requires_grad)
-        module.position_embeddings = moved
-        module.padding_idx = new
-        model.config.max_position_embeddings = len(weight)
+    for moving in positions_that_move(model, pad).values():
+        module, table = moving.reader, moving.table
+        weight = moved_positions(table.weight.detach(), moving.old, moving.new)
+        table.weight = torch.nn.Parameter(weight, requires_grad=table.weight.requires_grad)
+        table.num_embeddings = length = len(weight)
+        table.padding_idx = module.padding_idx = moving.new
+        model.config.max_position_embeddings = length
+        if hasattr(module, "max_length"):
+            module.max_length = length
         for name in ("position_ids", "token_type_ids"):
             buffer = getattr(module, name, None)
             if buffer is not None:
-                length = len(weight)
                 content = torch.arange(length).expand(1, -1) if name == "position_ids" else buffer.new_zeros(1, length)
                 module.register_buffer(name, content.clone(), persistent=False)
+    # Those without a table of positions, such as a rotary body's.
+    for module in _readers(model, pad).values() if pad is not None else ():
+        module.padding_idx = pad
 
 
 _ID_FIELDS = ("bos", "eos", "pad", "unk", "sep", "cls", "mask")
@@ -145,6 +223,12 @@ def set_special_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabular
     for config in {id(config): config for config in configs}.values():
         own_file = config is generation and not getattr(config, "_from_model_config", False)
         _set_ids(config, before, after, new_of, fill=not own_file)
+    for module in model.modules():
+        # Some modules keep ids that they took from the configuration when they were made (ESM, XLM).
+        for role in _ID_FIELDS:
+            for field in (f"{role}_token_id", f"{role}_index"):
+                if isinstance(vars(module).get(field), int) and role in after.specials:
+                    setattr(module, field, after.specials[role])
 
 
 def _new_ids(before: Vocabulary, after: Vocabulary) -> dict[int, int]:
@@ -165,6 +249,8 @@ def _set_ids(config: Any, before: Vocabulary, after: Vocabulary, new_of: dict[in
             setattr(config, field, _mapped(old, before.specials.get(role), after.specials.get(role), new_of))
         elif fill and (hasattr(config, field) or role in ("bos", "eos", "pad")):
             setattr(config, field, after.specials.get(role))
+        if hasattr(config, f"{role}_index") and role in after.specials:
+            setattr(config, f"{role}_index", after.specials[role])
     for field in _MAPPED_FIELDS:
         old = getattr(config, field, None)
         if old is not None:
