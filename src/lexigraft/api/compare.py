@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from lexigraft.core.grafting.strategy import Strategy, needs_of
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.registry import make
 from lexigraft.core.utils.hashing import hash_of
+from lexigraft.core.utils.secrets import masked_uris
 from lexigraft.core.utils.versions import versions
 from lexigraft.report.writer import ReportPaths, write_report
 
@@ -34,7 +35,7 @@ class Compared:
         comparison: What was compared on what.
         results: One result for each cell.
         report: Where the report is.
-        store: The MLflow store that holds the runs; empty when tracking is off.
+        store: The MLflow store that holds the runs, with its password; empty when tracking is off.
         tracking: A warning about the tracked runs; empty where all of them were logged as asked.
     """
 
@@ -42,7 +43,7 @@ class Compared:
     comparison: Comparison
     results: tuple[CellResult, ...]
     report: ReportPaths
-    store: str
+    store: str = field(repr=False)
     tracking: str
 
 
@@ -145,7 +146,7 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
         "measured_lines": {name: len(text) for name, text in texts.measured.items()},
         "corpus_hash": texts.train.hash,
         "tokenizer_hash": vocabulary.hash,
-        "recipe_hash": hash_of(recipe.model_dump(mode="json")),
+        "recipe_hash": hash_of(masked_uris(recipe.model_dump(mode="json"))),
         "steps": adaptation.steps,
         "batch_tokens": adaptation.batch_tokens,
         "tokens_trained": adaptation.steps * adaptation.batch_tokens,
