@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from lexigraft.core.tokenization.alignment import refuse_unknown_rules
 from lexigraft.core.utils.devices import usable_device
 from lexigraft.core.utils.files import emptied_after_error, refuse_other_output
 from lexigraft.core.utils.hashing import hash_of
+from lexigraft.core.utils.secrets import masked_uris
 from lexigraft.core.utils.versions import versions
 from lexigraft.report.writer import ReportPaths, write_report
 
@@ -43,7 +44,7 @@ class Compared:
         comparison: What was compared on what.
         results: One result for each cell.
         report: Where the report is.
-        store: The MLflow store that holds the runs; empty when tracking is off.
+        store: The MLflow store that holds the runs, with its password; empty when tracking is off.
         tracking: A warning about the tracked runs; empty where all of them were logged as asked.
     """
 
@@ -51,7 +52,7 @@ class Compared:
     comparison: Comparison
     results: tuple[CellResult, ...]
     report: ReportPaths
-    store: str
+    store: str = field(repr=False)
     tracking: str
 
 
@@ -170,7 +171,7 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
         "measured_lines": {name: len(text) for name, text in texts.measured.items()},
         "corpus_hash": texts.train.hash,
         "tokenizer_hash": vocabulary.hash,
-        "recipe_hash": hash_of(recipe.model_dump(mode="json")),
+        "recipe_hash": hash_of(masked_uris(recipe.model_dump(mode="json"))),
         "steps": adaptation.steps,
         "batch_tokens": adaptation.batch_tokens,
         "tokens_trained": adaptation.steps * adaptation.batch_tokens,

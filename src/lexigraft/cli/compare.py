@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lexigraft.cli.output import Json, Sets, assignments, print_json, say
+from lexigraft.core.utils.secrets import masked_uris
 
 if TYPE_CHECKING:
     from lexigraft.api.compare import Compared
@@ -82,7 +83,7 @@ def _show(done: Compared, as_json: bool) -> None:
     typer.echo(f"report:   {done.report.html} (open it in a browser)")
     typer.echo(f"results:  {done.report.csv}")
     if done.store:
-        typer.echo(f"runs:     mlflow ui --backend-store-uri {done.store}")
+        typer.echo(f"runs:     mlflow ui --backend-store-uri {masked_uris(done.store)}")
     if done.tracking:
         typer.echo(done.tracking)
 

@@ -14,6 +14,7 @@ import typer
 from lexigraft.cli.outside_errors import as_user_error
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
+from lexigraft.core.utils.secrets import masked, masked_uris
 
 _WAIT_SECONDS = 20
 
@@ -129,7 +130,7 @@ def _fail(error: LexigraftError, as_json: bool) -> int:
         # error of this process alone is printed after the wait.
         time.sleep(_WAIT_SECONDS)
     if as_json:
-        print_json(error.as_dict())
+        print_json(masked_uris(error.as_dict()))
     else:
-        typer.secho(f"error: {error}", fg=typer.colors.RED if sys.stderr.isatty() else None, err=True)
+        typer.secho(masked(f"error: {error}"), fg=typer.colors.RED if sys.stderr.isatty() else None, err=True)
     return 2

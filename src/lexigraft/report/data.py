@@ -12,6 +12,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import CellResult, Comparison
 from lexigraft.core.evaluation.cell_store import RECIPE, load_comparison, load_failure, load_results
 from lexigraft.core.evaluation.statistics import Estimate, estimate, holm, paired_p, recovered_share
+from lexigraft.core.utils.secrets import masked_uris
 
 TARGET, SOURCE = "bits_per_byte/heldout", "bits_per_byte/source"
 FERTILITY, LOSSLESS, UNKNOWN = "tokens_per_word/heldout", "lossless_share/heldout", "unknown_share/heldout"
@@ -144,7 +145,7 @@ def read_report(folder: Path) -> Report:
         (*unfinished, *_warnings(comparison, rows)),
         tuple(_notes(rows)),
         tuple(_remarks(rows)),
-        recipe.read_text(encoding="utf-8") if recipe.exists() else "",
+        masked_uris(recipe.read_text(encoding="utf-8")) if recipe.exists() else "",
         tuple(results),
     )
 

@@ -13,7 +13,7 @@ import pytest
 from fixtures.comparisons import made_cells, made_comparison, made_result, write_made
 from fixtures.tracking import empty_store, free_port, server, stop
 from lexigraft.adapters.tracking.client import connect
-from lexigraft.adapters.tracking.tracker import MlflowTracker, log_single
+from lexigraft.adapters.tracking.tracker import MlflowTracker, asked_for, log_single
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell_store import load_comparison, save_comparison, save_result
@@ -187,3 +187,13 @@ def test_a_real_server_that_dies_midway_and_comes_back(tmp_path: Path) -> None:
         assert {r.info.status for r in runs(uri)} == {"FINISHED"}
         assert len(runs(uri)) == len(cells) + 1
         assert {f.path for f in connect(uri).list_artifacts(logged[0].info.run_id)} == {"result.json"}
+
+
+def test_the_recipe_beside_the_results_means_the_store_of_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    masked = TrackingSettings(uri="http://***@host:5000")
+    assert asked_for(masked) == "http://***@host:5000"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:word@host:5000")
+    assert asked_for(masked) == "http://me:word@host:5000"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:word@other:5000")
+    assert asked_for(masked) == "http://***@host:5000"
+    assert "word" not in repr(TrackingSettings(uri="http://me:word@host"))

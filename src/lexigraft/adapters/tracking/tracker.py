@@ -22,6 +22,7 @@ from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import CellResult, Comparison
 from lexigraft.core.evaluation.cell_store import COMPARISON, RECIPE, RESULT, cell_folder, load_results
+from lexigraft.core.utils.secrets import MASK, masked, masked_uris
 from lexigraft.core.utils.versions import code_version
 
 if TYPE_CHECKING:
@@ -73,14 +74,16 @@ class MlflowTracker:
         """
         experiment, uri = settings.experiment or name, asked_for(settings)
         try:
+            if MASK in uri and masked_uris(uri) == uri:
+                raise LexigraftError("its password is masked: give the recipe that has it, or set MLFLOW_TRACKING_URI")
             return cls(connect(uri), uri, experiment, folder)
         except Exception as error:
-            reason = _short(error)
+            reason = _short(error, uri)
             if settings.required:
                 hint = f"{reason}. Start it, set tracking.uri, or set tracking.required to false to log locally"
-                raise LexigraftError("the MLflow store does not answer", uri, hint) from None
+                raise LexigraftError("the MLflow store does not answer", masked_uris(uri), hint) from None
         local = f"sqlite:///{(folder / 'mlflow.db').resolve()}"
-        warning = f"MLflow at {uri} does not answer ({reason}); runs go to {local}"
+        warning = f"MLflow at {masked_uris(uri)} does not answer ({reason}); runs go to {local}"
         return cls(connect(local), local, experiment, folder, warning)
 
     def start(self, comparison: Comparison, recipe: str) -> None:
@@ -115,7 +118,7 @@ class MlflowTracker:
         """
         self._error = ""
         self._try(lambda: self._finish(folder, report, failed))
-        lost = f"MLflow at {self.uri} stopped answering ({self._error}). {_LATER.format(folder=folder)}"
+        lost = f"MLflow at {masked_uris(self.uri)} stopped answering ({self._error}). {_LATER.format(folder=folder)}"
         return lost if self._error else self.warning
 
     def _try(self, step: Callable[[], None]) -> None:
@@ -125,7 +128,7 @@ class MlflowTracker:
         try:
             step()
         except Exception as error:
-            self._error = _short(error)
+            self._error = _short(error, self.uri)
 
     def _start(self, comparison: Comparison, recipe: str) -> None:
         self._experiment_id = experiment_id(self.client, self.uri, self.experiment)
@@ -205,21 +208,25 @@ def log_single(
         tracker.client.set_terminated(run.info.run_id, "FINISHED")
 
     tracker._try(log)
-    failed = f"MLflow at {tracker.uri} did not take the run ({tracker._error}); the result is in {folder}"
+    failed = f"MLflow at {masked_uris(tracker.uri)} did not take the run ({tracker._error}); the result is in {folder}"
     return failed if tracker._error else tracker.warning
 
 
 def asked_for(settings: TrackingSettings) -> str:
-    """The store to use: what the settings say, else ``MLFLOW_TRACKING_URI``, else the settings' default."""
-    if "uri" in settings.model_fields_set:
-        return settings.uri
-    return os.environ.get("MLFLOW_TRACKING_URI") or settings.uri
+    """The store to use: what the settings say, else ``MLFLOW_TRACKING_URI``, else the settings' default.
+
+    The recipe beside the results names its store with the password masked; where the variable holds that same store, it
+    is the one that is meant.
+    """
+    given, variable = settings.uri, os.environ.get("MLFLOW_TRACKING_URI")
+    open_or_masked = "uri" not in settings.model_fields_set or (MASK in given and masked_uris(variable) == given)
+    return (open_or_masked and variable) or given
 
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def _short(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+def _short(error: Exception, uri: str) -> str:
+    text = masked(" ".join(str(error).split()), uri) or type(error).__name__
     return text if len(text) <= 160 else text[:159] + "…"

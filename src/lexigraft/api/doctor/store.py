@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from lexigraft.api.doctor.findings import Findings
 from lexigraft.core.config.recipe import TrackingSettings
+from lexigraft.core.utils.secrets import masked, masked_uris
 
 _PATIENCE = 3.0
 
@@ -22,9 +25,10 @@ def report_store(findings: Findings, settings: TrackingSettings) -> None:
 
     uri = asked_for(settings)
     error = _error(uri)
-    silent = f"the MLflow store does not answer: {uri} ({error})"
+    shown = masked_uris(uri)
+    silent = f"the MLflow store does not answer: {shown} ({masked(error or '', uri)})"
     if error is None:
-        findings.good(f"tracking: {uri}")
+        findings.good(f"tracking: {shown}")
     elif settings.required:
         findings.bad(f"{silent}. Start it, or set tracking.required to false")
     else:
@@ -40,9 +44,12 @@ def _error(uri: str) -> str | None:
     if not uri.startswith(("http://", "https://")):
         return None
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_PATIENCE):
+        parts = urlsplit(uri)
+        # urllib takes user information for a part of the host's name, and health is asked for without it.
+        bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], f"{parts.path.rstrip('/')}/health", "", ""))
+        with urllib.request.urlopen(bare, timeout=_PATIENCE):
             return None
     except urllib.error.HTTPError as error:
         return None if error.code in (401, 403) else f"HTTP {error.code}"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         return str(getattr(error, "reason", error))

@@ -218,7 +218,7 @@ class TrackingSettings(Settings):
     """MLflow: where runs go; `required: true` stops before the start when the store does not answer."""
 
     enabled: bool = True
-    uri: str = "sqlite:///mlflow.db"
+    uri: Annotated[str, Field(repr=False)] = "sqlite:///mlflow.db"
     experiment: str | None = None
     required: bool = False
 

@@ -13,6 +13,7 @@ from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.yaml_text import read_yaml
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.secrets import MASK, masked_uris
 
 
 def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> CompareSettings:
@@ -34,7 +35,7 @@ def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Compa
     except OSError as error:
         raise LexigraftError("recipe cannot be read", path, error.strerror or str(error)) from None
     except UnicodeDecodeError as error:
-        raise LexigraftError("recipe is not readable YAML", path, str(error)) from None
+        raise LexigraftError("recipe is not readable YAML", path, masked_uris(str(error))) from None
     if not isinstance(values, dict):
         raise LexigraftError("recipe must be a mapping of keys", path, "See examples/ for complete recipes")
     for key, value in (overrides or {}).items():
@@ -92,12 +93,17 @@ def _one_language(path: Path) -> bool:
     return bool(mark) and os.path.isfile(file)
 
 
+_MASKED = f"# {MASK} stands for a password or a token; the recipe that this was made from has it.\n"
+
+
 def dump_recipe(recipe: CompareSettings) -> str:
-    """The recipe as YAML that reads back to the same settings."""
+    """The recipe as YAML that reads back to the same settings, with passwords and tokens in URIs masked."""
     values = recipe.model_dump(mode="json", exclude_defaults=True)
     values["strategies"] = [
         {"label": s.label, "chain": [{"name": n, **f} for n, f in s.chain]}
         | ({"norm_calibration": s.norm_calibration} if s.norm_calibration else {})
         for s in recipe.strategies
     ]
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    shown = masked_uris(values)
+    note = "" if shown == values else _MASKED
+    return note + yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)

@@ -7,13 +7,14 @@ from typing import Any
 import yaml
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.secrets import masked_uris
 
 MOST_CHARACTERS = 2**22
 """Longest text that is read; a recipe has a few thousand characters."""
 MOST_VALUES = 100_000
 """Most values, where an alias counts as all that it stands for."""
 
-_FAULTS = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
+_YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
 """What PyYAML raises for text that is not YAML and for scalars that are not what their tag says."""
 
 
@@ -40,8 +41,9 @@ def read_yaml(text: str, where: object) -> Any:
         return loader.construct_document(node)
     except RecursionError:
         raise LexigraftError("YAML is nested too deep", where, "Write fewer levels") from None
-    except _FAULTS as error:
-        raise LexigraftError("text is not readable YAML", where, " ".join(str(error).split())[:300]) from None
+    except _YAML_ERRORS as error:
+        reason = masked_uris(" ".join(str(error).split())[:300])
+        raise LexigraftError("text is not readable YAML", where, reason) from None
     finally:
         loader.dispose()
 

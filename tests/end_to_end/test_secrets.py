@@ -1,0 +1,91 @@
+"""No password or token of the tracking store is left anywhere by a whole comparison."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import pytest
+import yaml
+
+from fixtures.recipes import tiny_recipe
+from fixtures.tracking import free_port
+
+pytestmark = pytest.mark.slow
+COMMAND = [sys.executable, "-c", "from lexigraft.cli.main import main; main()"]
+PLANTED = "planted-secret"
+VARIABLES = {f"{name}": f"{PLANTED}-{name}" for name in ("MLFLOW_TRACKING_TOKEN", "HF_TOKEN")}
+
+
+def small(folder: Path, **tracking: object) -> Path:
+    return tiny_recipe(folder, strategies=["random", "mean"], seeds=[0], tracking=tracking)
+
+
+def run(*arguments: object, **variables: str) -> tuple[int, str]:
+    """Exit code and all output of a command; while it runs, no process shows a secret in its arguments."""
+    environment = os.environ | VARIABLES | {"OMP_NUM_THREADS": "1", "PYTHONPATH": "src"} | variables
+    with TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)], env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        while process.poll() is None:
+            for arguments_of in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    assert PLANTED.encode() not in arguments_of.read_bytes()
+                except OSError:
+                    continue  # the process has ended
+            time.sleep(0.2)
+        output.seek(0)
+        return process.returncode, output.read()
+
+
+def assert_clean(folder: Path, text: str) -> None:
+    assert PLANTED not in text, text
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert PLANTED.encode() not in path.read_bytes(), path
+
+
+def test_a_comparison_whose_store_does_not_answer(tmp_path: Path) -> None:
+    uri = f"http://me:{PLANTED}@127.0.0.1:{free_port()}/?access_token={PLANTED}"
+    recipe = small(tmp_path, uri=uri)
+    out = tmp_path / "out"
+    code, text = run("compare", recipe, "--out", out, "--jobs", "2")
+    assert code == 0, text
+    assert "does not answer" in text
+    assert_clean(out, text)
+    written = yaml.safe_load((out / "recipe.yaml").read_text(encoding="utf-8"))
+    assert "***" in written["tracking"]["uri"]
+    assert "# ***" in (out / "recipe.yaml").read_text(encoding="utf-8")
+    assert "***" in (out / "report.md").read_text(encoding="utf-8")
+
+    code, text = run("compare", recipe, "--out", out)
+    assert code == 0, text
+    assert "2 finished before" in text
+    assert_clean(out, text)
+
+    code, text = run("compare", out / "recipe.yaml", "--out", out)
+    assert code == 0, text
+    assert "its password is masked" in text
+    assert "2 finished before" in text
+
+    code, text = run("compare", recipe, "--out", tmp_path / "none", "--set", "tracking.required=true")
+    assert code == 2
+    assert_clean(out, text)
+    code, text = run("doctor", recipe)
+    assert_clean(out, text)
+    assert "does not answer: http://***@" in text
+
+
+def test_a_store_from_a_variable_and_a_uri_that_nothing_can_read(tmp_path: Path) -> None:
+    recipe = small(tmp_path, required=False)
+    out = tmp_path / "out"
+    code, text = run(
+        "compare", recipe, "--out", out, MLFLOW_TRACKING_URI=f"http://me:{PLANTED}#/x@127.0.0.1:{free_port()}"
+    )
+    assert code == 0, text
+    assert_clean(out, text)
