@@ -234,6 +234,7 @@ def lora_targets(model: PreTrainedModel, settings: AdaptSettings, phases: Sequen
             for name, module in model.named_modules()
             if isinstance(module, torch.nn.Linear | Conv1D) and f"{name}.weight" in model_parts.body
         ]
+        linear = [name for name in linear if _takes_lora(model, name)]
         wanted = settings.lora_targets
         targets = [n for n in linear if wanted is None or any(n == w or n.endswith(f".{w}") for w in wanted)]
         if not targets:
@@ -244,6 +245,18 @@ def lora_targets(model: PreTrainedModel, settings: AdaptSettings, phases: Sequen
         if any(getattr(phase, word) == "lora" for phase in phases):
             targets += [name.removesuffix(".weight") for name in names]
     return targets
+
+
+def _takes_lora(model: PreTrainedModel, name: str) -> bool:
+    """Whether PEFT puts LoRA on a layer; it refuses those whose weight a fused kernel reads past it (Mamba's)."""
+    from peft import LoraConfig
+    from peft.tuners.tuners_utils import _check_lora_target_modules_mamba
+
+    try:
+        _check_lora_target_modules_mamba(LoraConfig(), model, name.rpartition(".")[2])
+    except ValueError:
+        return False
+    return True
 
 
 def _end_layers(model: PreTrainedModel, count: int) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 ModelKind = Literal["masked", "causal", "seq2seq"]
+_KINDS_HINT = "Give a masked, a causal or an encoder-decoder language model"
 
 
 def model_kind(config: PreTrainedConfig) -> ModelKind:
@@ -27,9 +28,13 @@ def model_kind(config: PreTrainedConfig) -> ModelKind:
     """
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
+    architectures = getattr(config, "architectures", None) or ()
+    if architectures and not any(predicts_text(name) for name in architectures):
+        # A bare encoder, a classifier, a discriminator: the kind of its configuration says nothing of its head.
+        raise LexigraftError("this model predicts no text", ", ".join(architectures), _KINDS_HINT)
     if getattr(config, "is_encoder_decoder", False):
         return "seq2seq"
-    for architecture in getattr(config, "architectures", None) or ():
+    for architecture in architectures:
         if architecture.endswith("MaskedLM"):
             return "masked"
         if architecture.endswith(("CausalLM", "LMHeadModel")):
@@ -41,8 +46,23 @@ def model_kind(config: PreTrainedConfig) -> ModelKind:
     raise LexigraftError(
         "this model predicts no text",
         getattr(config, "model_type", type(config).__name__),
-        "Give a masked, a causal or an encoder-decoder language model",
+        _KINDS_HINT,
     )
+
+
+def predicts_text(architecture: str) -> bool:
+    """Whether a class of this name has a plain language-model head: logits over the vocabulary for each position."""
+    if architecture.endswith(("MaskedLM", "CausalLM", "LMHeadModel")):
+        return True
+    import transformers
+
+    mappings = (transformers.MODEL_FOR_MASKED_LM_MAPPING, transformers.MODEL_FOR_CAUSAL_LM_MAPPING)
+    for mapping in (*mappings, transformers.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING):
+        # Names, not classes: those are imported one by one when they are looked up.
+        for names in mapping._model_mapping.values():
+            if architecture in ((names,) if isinstance(names, str) else names):
+                return True
+    return False
 
 
 def context_length(model: PreTrainedModel, otherwise: int = 512) -> int:
