@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -83,9 +85,23 @@ def _show(done: Compared, as_json: bool) -> None:
     typer.echo(f"report:   {done.report.html} (open it in a browser)")
     typer.echo(f"results:  {done.report.csv}")
     if done.store:
-        typer.echo(f"runs:     mlflow ui --backend-store-uri {masked_uris(done.store)}")
+        typer.echo(f"runs:     {_shown_at(done.store)}")
     if done.tracking:
         typer.echo(done.tracking)
+
+
+def _shown_at(store: str) -> str:
+    """Where the runs are seen: a server's address, else a command that can be pasted."""
+    shown = str(masked_uris(store))
+    if store.startswith(("http://", "https://", "databricks")):
+        return shown
+    program = Path(sys.executable).with_name("mlflow")
+    mlflow = [str(program)] if program.exists() else [sys.executable, "-m", "mlflow"]
+    if shown == store:
+        return shlex.join([*mlflow, "ui", "--backend-store-uri", store])
+    # A password is not printed: where the store came from the variable, so does the command's.
+    named = os.environ.get("MLFLOW_TRACKING_URI") == store
+    return f'{shlex.join([*mlflow, "ui"])} --backend-store-uri "$MLFLOW_TRACKING_URI"' if named else shown
 
 
 def _summary(done: Compared) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from typing import Annotated, Any
 
 import typer
@@ -69,6 +71,7 @@ def main() -> None:
     if processes().count > 1:
         # Else every process warns that it searched for parameters without gradients and found none.
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    _leave_on_hangup()
     as_json = "--json" in sys.argv[1:]
     code: list[int] = [0]
 
@@ -78,6 +81,15 @@ def main() -> None:
 
     failed = guarded(run, as_json)
     sys.exit(failed or code[0])
+
+
+def _leave_on_hangup() -> None:
+    """Let a closed terminal end the command as an error does, so that half-written folders are deleted; nohup stays."""
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is None or threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(hangup) == signal.SIG_DFL:
+        signal.signal(hangup, lambda number, frame: sys.exit(128 + number))
 
 
 def _invoke(as_json: bool) -> Any:

@@ -52,7 +52,7 @@ def write_report(folder: Path) -> ReportPaths:
 
 
 def results_csv(report: Report) -> str:
-    """Every score and training loss, one a line, in the recipe's order."""
+    """Every score and training loss, one a line: cells in the recipe's order, then by step and metric."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
@@ -60,6 +60,8 @@ def results_csv(report: Report) -> str:
         cell = result.cell
         values = [(s.step, s.metric, s.value) for s in result.scores]
         values += [(step, TRAINING_LOSS, loss) for step, loss in result.losses]
+        # Training that went on from a checkpoint measures in another order than training in one go.
+        values.sort(key=lambda value: value[:2])
         writer.writerows((cell.label, cell.seed, cell.body, step, metric, repr(v)) for step, metric, v in values)
     return file.getvalue()
 

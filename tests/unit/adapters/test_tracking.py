@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from fixtures.comparisons import made_cells, made_comparison, made_result, write_made
 from fixtures.tracking import empty_store, free_port, server, stop
+from lexigraft.adapters.tracking import client as client_module
 from lexigraft.adapters.tracking.client import connect
 from lexigraft.adapters.tracking.tracker import MlflowTracker, asked_for, log_single
 from lexigraft.core.config.recipe import TrackingSettings
@@ -197,3 +202,81 @@ def test_the_recipe_beside_the_results_means_the_store_of_the_variable(monkeypat
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:word@other:5000")
     assert asked_for(masked) == "http://***@host:5000"
     assert "word" not in repr(TrackingSettings(uri="http://me:word@host"))
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """A server that begins every answer and then sends a byte now and then, without end."""
+    over = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999\r\n\r\n")
+            while not over.wait(0.05):
+                connection.sendall(b" ")
+
+    def serve() -> None:
+        while not over.is_set():
+            with suppress(OSError):
+                threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.1)
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        over.set()
+        thread.join()
+
+
+def test_a_server_that_drips_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> None:
+    comparison = write_made(tmp_path / "out", SEEDS)
+    empty_store(tmp_path / "out" / "mlflow.db")
+    connect(store)
+    monkeypatch.setattr(client_module, "PATIENCE_SECONDS", 3.0)
+    with dripping() as uri:
+        with pytest.raises(LexigraftError, match="no answer within 3 seconds"):
+            MlflowTracker.open(TrackingSettings(uri=uri, required=True), "x", tmp_path)
+        tracker = MlflowTracker.open(TrackingSettings(uri=store), comparison.name, tmp_path / "out")
+        from mlflow import MlflowClient
+
+        tracker.client = MlflowClient(tracking_uri=uri)
+        start = time.monotonic()
+        tracker.start(comparison, "r")
+        for cell in comparison.cells:
+            tracker.log_cell(made_result(cell), tmp_path / "out")
+        assert "no answer within 3 seconds" in tracker.finish(tmp_path / "out")
+        assert time.monotonic() - start < 20
+
+
+def test_a_fall_back_that_cannot_be_opened_fails_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    comparison = write_made(out, SEEDS)
+    (out / "mlflow.db").mkdir()
+    settings = TrackingSettings(uri=f"http://127.0.0.1:{free_port()}")
+    tracker = MlflowTracker.open(settings, comparison.name, out)
+    tracker.start(comparison, "r")
+    tracker.log_cell(made_result(comparison.cells[0]), out)
+    assert "nothing is logged" in tracker.finish(out)
+    assert tracker.uri == ""
+    assert "nothing is logged" in log_single(settings, "adapt", out, {}, [])
+
+
+def test_an_experiment_from_the_environment(tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    comparison = write_made(out, SEEDS)
+    client = connect(store)
+    theirs = client.create_experiment("theirs", artifact_location=(tmp_path / "artifacts").as_uri())
+
+    def logged_in(settings: TrackingSettings) -> None:
+        assert log_single(settings, "adapt", out, {}, []) == ""
+
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "named")
+    logged_in(TrackingSettings(uri=store))
+    assert len(runs(store, "named")) == 1
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", theirs)
+    logged_in(TrackingSettings(uri=store))
+    assert logged_again(out, TrackingSettings(uri=store)) == ""
+    assert len(runs(store, "theirs")) == 2 + len(comparison.cells)
+    logged_in(TrackingSettings(uri=store, experiment="recipe"))
+    assert len(runs(store, "recipe")) == 1

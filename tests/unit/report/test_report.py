@@ -120,7 +120,7 @@ def test_the_csv_is_long_and_exact(tmp_path: Path) -> None:
     mine = [r for r in rows if (r["strategy"], r["seed"]) == (cell.label, str(cell.seed))]
     expected = [(s.step, s.metric, s.value) for s in result.scores]
     expected += [(step, "loss/train", loss) for step, loss in result.losses]
-    assert [(int(r["step"]), r["metric"], float(r["value"])) for r in mine] == expected
+    assert [(int(r["step"]), r["metric"], float(r["value"])) for r in mine] == sorted(expected)
     assert {r["body"] for r in mine} == {cell.body}
 
 
@@ -246,3 +246,12 @@ def test_a_folder_without_finished_cells_is_a_clear_error(tmp_path: Path) -> Non
     with pytest.raises(LexigraftError, match="no cell of this comparison is finished"):
         write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_the_csv_does_not_depend_on_the_order_of_measuring(tmp_path: Path) -> None:
+    comparison = write_made(tmp_path)
+    before = write_report(tmp_path).csv.read_bytes()
+    for cell in comparison.cells:
+        made = made_result(cell)
+        save_result(tmp_path, dataclasses.replace(made, scores=made.scores[::-1], losses=made.losses[::-1]))
+    assert write_report(tmp_path).csv.read_bytes() == before

@@ -1,13 +1,17 @@
-"""MLflow client: no telemetry, short timeouts for a dead server, artifacts beside a local database."""
+"""MLflow client: no telemetry, a bounded time for every call, artifacts beside a local database."""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
+import threading
 import warnings
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+
+from lexigraft.adapters.tracking.database import database_of, open_whole
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,7 +26,39 @@ _SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 _ALWAYS = ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK")
-_SQLITE = "sqlite:///"
+_LOGGERS = {"alembic": logging.WARNING, "mlflow.store.db.utils": logging.ERROR, "mlflow.tracking": logging.WARNING}
+PATIENCE_SECONDS = 75.0
+"""The longest that one call of the store may take, all of its requests and retries together."""
+T = TypeVar("T")
+
+
+def in_time(call: Callable[[], T]) -> T:
+    """What a call to the store returns, unless it takes longer than ``PATIENCE_SECONDS``.
+
+    A transport's own timeout starts again with every byte that arrives, so that a server which sends one now and then
+    is waited for without end. A call that takes too long is left to a thread that dies with the process.
+
+    Raises:
+        TimeoutError: The call takes too long.
+        Exception: Whatever the call raises.
+    """
+    answers: list[T] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            answers.append(call())
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="tracking", daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    if errors:
+        raise errors[0]
+    if not answers:
+        raise TimeoutError(f"no answer within {PATIENCE_SECONDS:.0f} seconds")
+    return answers[0]
 
 
 def connect(uri: str) -> MlflowClient:
@@ -42,34 +78,55 @@ def connect(uri: str) -> MlflowClient:
             os.environ[name] = value
         else:
             os.environ.setdefault(name, value)
-    for name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if (database := database_file(uri)) is not None:
-        database.parent.mkdir(parents=True, exist_ok=True)
+    for name, level in _LOGGERS.items():
+        logging.getLogger(name).setLevel(level)
     with warnings.catch_warnings():
         # MLflow 3's own tables use what SQLAlchemy 2.1 deprecates; a user cannot act on it.
         warnings.simplefilter("ignore")
-        from mlflow import MlflowClient
+        import mlflow
 
-        client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)
+        return in_time(lambda: _connected(mlflow.MlflowClient, uri))
+
+
+def _connected(client_of: type[MlflowClient], uri: str) -> MlflowClient:
+    if (database := database_of(uri)) is None:
+        return _answering(client_of, uri)
+    open_whole(database, lambda store: _answering(client_of, store))
+    return client_of(tracking_uri=database.uri)
+
+
+def _answering(client_of: type[MlflowClient], uri: str) -> MlflowClient:
+    client = client_of(tracking_uri=uri)
+    client.search_experiments(max_results=1)
     return client
 
 
-def database_file(uri: str) -> Path | None:
-    """The file behind a sqlite URI, absolute; None for other stores."""
-    return Path(uri.removeprefix(_SQLITE)).resolve() if uri.startswith(_SQLITE) else None
+def store_uri(uri: str) -> str:
+    """The URI with which MLflow opens the store that a URI of the user's means."""
+    database = database_of(uri)
+    return uri if database is None else database.uri
 
 
-def experiment_id(client: MlflowClient, uri: str, name: str) -> str:
+def experiment_id(client: MlflowClient, uri: str, name: str, given: str = "") -> str:
     """The id of an experiment by name; it is created when missing and restored when deleted.
 
     With a sqlite store its artifacts go to ``mlruns/`` beside the database.
+
+    Args:
+        client: The client.
+        uri: Its store.
+        name: The experiment's name.
+        given: An experiment's id, which comes before the name where the store has it.
     """
+    from mlflow.exceptions import MlflowException
+
+    if given:
+        with suppress(MlflowException):
+            return str(client.get_experiment(given).experiment_id)
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
-        database = database_file(uri)
-        folder = (database.parent / "mlruns" / re.sub(r"[^\w.-]+", "_", name)).as_uri() if database else None
+        database = database_of(uri)
+        folder = (database.file.parent / "mlruns" / re.sub(r"[^\w.-]+", "_", name)).as_uri() if database else None
         return str(client.create_experiment(name, artifact_location=folder))
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)

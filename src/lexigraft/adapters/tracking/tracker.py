@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lexigraft.adapters.tracking.client import connect, experiment_id
+from lexigraft.adapters.tracking.client import connect, experiment_id, in_time, store_uri
 from lexigraft.adapters.tracking.runs import (
     RunValues,
     child_values,
@@ -37,18 +37,20 @@ class MlflowTracker:
     """Logs a comparison while it runs. After ``open`` no method raises: ``finish`` returns what failed.
 
     Attributes:
-        client: The connected client.
-        uri: The store that is used.
+        client: The connected client; None where neither the store that was asked for nor a local one could be opened.
+        uri: The store that is used, as MLflow opens it; empty where none could be opened.
         experiment: The experiment's name.
         folder: The comparison's folder; the same cells in another folder are another parent run.
         warning: Set where the store that was asked for did not answer; empty otherwise.
+        given_id: The id of the experiment to use in place of the one of that name; empty where none is given.
     """
 
-    client: MlflowClient
+    client: MlflowClient | None
     uri: str
     experiment: str
     folder: Path
     warning: str = ""
+    given_id: str = ""
     _experiment_id: str = ""
     _parent: str = ""
     _comparison: Comparison | None = None
@@ -59,7 +61,8 @@ class MlflowTracker:
     def open(cls, settings: TrackingSettings, name: str, folder: Path) -> MlflowTracker:
         """Connect before anything runs.
 
-        Where the settings leave the store open, ``MLFLOW_TRACKING_URI`` decides, as everywhere in MLflow.
+        Where the settings leave store or experiment open, ``MLFLOW_TRACKING_URI`` and ``MLFLOW_EXPERIMENT_ID`` or
+        ``MLFLOW_EXPERIMENT_NAME`` decide, as everywhere in MLflow.
 
         Args:
             settings: The recipe's ``tracking``.
@@ -67,24 +70,30 @@ class MlflowTracker:
             folder: The comparison's folder; its ``mlflow.db`` takes the runs when the store does not answer.
 
         Returns:
-            A connected tracker.
+            A connected tracker; one that logs nothing, with a warning, where no store could be opened.
 
         Raises:
             LexigraftError: The store does not answer and ``required`` is set.
         """
-        experiment, uri = settings.experiment or name, asked_for(settings)
+        experiment = settings.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or name
+        uri = asked_for(settings)
         try:
             if MASK in uri and masked_uris(uri) == uri:
                 raise LexigraftError("its password is masked: give the recipe that has it, or set MLFLOW_TRACKING_URI")
-            return cls(connect(uri), uri, experiment, folder)
+            given = "" if settings.experiment else os.environ.get("MLFLOW_EXPERIMENT_ID", "")
+            return cls(connect(uri), store_uri(uri), experiment, folder, given_id=given)
         except Exception as error:
             reason = _short(error, uri)
             if settings.required:
                 hint = f"{reason}. Start it, set tracking.uri, or set tracking.required to false to log locally"
                 raise LexigraftError("the MLflow store does not answer", masked_uris(uri), hint) from None
         local = f"sqlite:///{(folder / 'mlflow.db').resolve()}"
-        warning = f"MLflow at {masked_uris(uri)} does not answer ({reason}); runs go to {local}"
-        return cls(connect(local), local, experiment, folder, warning)
+        silent = f"MLflow at {masked_uris(uri)} does not answer ({reason})"
+        try:
+            return cls(connect(local), store_uri(local), experiment, folder, f"{silent}; runs go to {local}")
+        except Exception as error:
+            warning = f"{silent}, nor can {local} be written ({_short(error, local)}); nothing is logged"
+            return cls(None, "", experiment, folder, warning)
 
     def start(self, comparison: Comparison, recipe: str) -> None:
         """Open the comparison's parent run, or reopen the one it already has.
@@ -94,7 +103,7 @@ class MlflowTracker:
             recipe: The recipe's YAML text.
         """
         self._comparison = comparison
-        self._try(lambda: self._start(comparison, recipe))
+        self._try(lambda client: self._start(client, comparison, recipe))
 
     def log_cell(self, result: CellResult, folder: Path) -> None:
         """Log one finished cell, once; an unfinished run from an interruption is replaced.
@@ -103,7 +112,7 @@ class MlflowTracker:
             result: The result.
             folder: The comparison's folder.
         """
-        self._try(lambda: self._log_cell(result, folder))
+        self._try(lambda client: self._log_cell(client, result, folder))
 
     def finish(self, folder: Path, report: Iterable[Path] = (), *, failed: bool = False) -> str:
         """Log what is still missing, attach recipe and report, and close the parent run.
@@ -117,60 +126,65 @@ class MlflowTracker:
             A warning; empty where everything is in the store that was asked for.
         """
         self._error = ""
-        self._try(lambda: self._finish(folder, report, failed))
+        self._try(lambda client: self._reopen(client, folder))
+        # One call for each cell: the time of a call is bounded, a comparison may have any number of cells.
+        for result in load_results(folder, self._comparison) if self._comparison else ():
+            self.log_cell(result, folder)
+        self._try(lambda client: self._close(client, folder, report, failed))
         lost = f"MLflow at {masked_uris(self.uri)} stopped answering ({self._error}). {_LATER.format(folder=folder)}"
         return lost if self._error else self.warning
 
-    def _try(self, step: Callable[[], None]) -> None:
+    def _try(self, step: Callable[[MlflowClient], None]) -> None:
         """Run a step unless the store has failed already: a dead server costs one timeout, not one for each cell."""
-        if self._error:
+        client = self.client
+        if self._error or client is None:
             return
         try:
-            step()
+            in_time(lambda: step(client))
         except Exception as error:
             self._error = _short(error, self.uri)
 
-    def _start(self, comparison: Comparison, recipe: str) -> None:
-        self._experiment_id = experiment_id(self.client, self.uri, self.experiment)
+    def _start(self, client: MlflowClient, comparison: Comparison, recipe: str) -> None:
+        self._experiment_id = experiment_id(client, self.uri, self.experiment, self.given_id)
         parts = [comparison.name, str(self.folder.resolve()), *sorted(c.key for c in comparison.cells)]
         identity = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-        runs = named_runs(self.client, self._experiment_id, {PARENT: identity})
+        runs = named_runs(client, self._experiment_id, {PARENT: identity})
         if runs:
             self._parent = runs[0].info.run_id
-            self.client.update_run(self._parent, status="RUNNING")
+            client.update_run(self._parent, status="RUNNING")
             return
         tags = {PARENT: identity, KIND: "comparison"} | shared_tags(comparison)
-        run = self.client.create_run(self._experiment_id, tags=tags, run_name=comparison.name)
+        run = client.create_run(self._experiment_id, tags=tags, run_name=comparison.name)
         self._parent = run.info.run_id
-        self.client.log_text(self._parent, recipe, RECIPE)
+        client.log_text(self._parent, recipe, RECIPE)
         values = child_values(comparison, None)
-        log_values(self.client, self._parent, values)
+        log_values(client, self._parent, values)
 
-    def _log_cell(self, result: CellResult, folder: Path) -> None:
+    def _log_cell(self, client: MlflowClient, result: CellResult, folder: Path) -> None:
         key = result.cell.key
         if self._comparison is None or key in self._logged:
             return
         wanted = {CELL: key, "mlflow.parentRunId": self._parent}
-        if not finished_child(self.client, self._experiment_id, wanted):
+        if not finished_child(client, self._experiment_id, wanted):
             tags = wanted | {KIND: "cell", "lexigraft.strategy": result.cell.label} | shared_tags(self._comparison)
             name = f"{result.cell.label} s{result.cell.seed}"
-            run = self.client.create_run(self._experiment_id, tags=tags, run_name=name)
+            run = client.create_run(self._experiment_id, tags=tags, run_name=name)
             results = cell_folder(folder, result.cell)
             artifacts = [results / RESULT, results / "provenance.parquet"]
-            log_values(self.client, run.info.run_id, child_values(self._comparison, result), artifacts)
-            self.client.set_terminated(run.info.run_id, "FINISHED")
+            log_values(client, run.info.run_id, child_values(self._comparison, result), artifacts)
+            client.set_terminated(run.info.run_id, "FINISHED")
         self._logged.add(key)
 
-    def _finish(self, folder: Path, report: Iterable[Path], failed: bool) -> None:
+    def _reopen(self, client: MlflowClient, folder: Path) -> None:
+        if self._comparison is not None and not self._parent:
+            self._start(client, self._comparison, _text(folder / RECIPE))
+
+    def _close(self, client: MlflowClient, folder: Path, report: Iterable[Path], failed: bool) -> None:
         if self._comparison is None:
             return
-        if not self._parent:
-            self._start(self._comparison, _text(folder / RECIPE))
-        for result in load_results(folder, self._comparison):
-            self._log_cell(result, folder)
         files = [folder / COMPARISON, *report]
-        log_values(self.client, self._parent, RunValues(), files)
-        self.client.set_terminated(self._parent, "FAILED" if failed else "FINISHED")
+        log_values(client, self._parent, RunValues(), files)
+        client.set_terminated(self._parent, "FAILED" if failed else "FINISHED")
 
 
 def log_single(
@@ -199,13 +213,13 @@ def log_single(
     """
     tracker = MlflowTracker.open(settings, kind, folder)
 
-    def log() -> None:
-        experiment = experiment_id(tracker.client, tracker.uri, tracker.experiment)
+    def log(client: MlflowClient) -> None:
+        experiment = experiment_id(client, tracker.uri, tracker.experiment, tracker.given_id)
         commit, dirty = code_version()
         tags = {KIND: kind, "lexigraft.code": commit, "lexigraft.dirty": str(dirty).lower()}
-        run = tracker.client.create_run(experiment, tags=tags, run_name=folder.name)
-        log_values(tracker.client, run.info.run_id, RunValues(parameters, tuple(metrics)), artifacts)
-        tracker.client.set_terminated(run.info.run_id, "FINISHED")
+        run = client.create_run(experiment, tags=tags, run_name=folder.name)
+        log_values(client, run.info.run_id, RunValues(parameters, tuple(metrics)), artifacts)
+        client.set_terminated(run.info.run_id, "FINISHED")
 
     tracker._try(log)
     failed = f"MLflow at {masked_uris(tracker.uri)} did not take the run ({tracker._error}); the result is in {folder}"

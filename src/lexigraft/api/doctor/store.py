@@ -6,7 +6,6 @@ import os
 import urllib.error
 import urllib.request
 from http.client import HTTPException
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from lexigraft.api.doctor.findings import Findings
@@ -36,8 +35,10 @@ def report_store(findings: Findings, settings: TrackingSettings) -> None:
 
 
 def _error(uri: str) -> str | None:
-    if uri.startswith("sqlite:///"):
-        home = Path(uri.removeprefix("sqlite:///")).resolve().parent
+    from lexigraft.adapters.tracking.database import database_of
+
+    if (database := database_of(uri)) is not None:
+        home = database.file.parent
         while not home.exists():
             home = home.parent
         return None if os.access(home, os.W_OK) else f"{home} cannot be written"

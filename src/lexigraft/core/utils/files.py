@@ -44,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~current_umask())
         os.replace(temporary, path)
     except OSError as error:
         raise LexigraftError("cannot write the file", path, error.strerror or str(error)) from error
@@ -59,13 +59,14 @@ def write_whole(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def lock_file(path: Path, refusal: LexigraftError, *, remove: bool = False) -> Iterator[None]:
+def lock_file(path: Path, refusal: LexigraftError, *, remove: bool = False, wait_seconds: float = 0) -> Iterator[None]:
     """Hold a lock file for this process; the system releases the lock when the process ends, also after a crash.
 
     Args:
         path: The lock file; made when missing, in a folder that exists.
         refusal: The error for the case that another process holds the lock.
         remove: Whether the file is deleted at the end; a process that opened it meanwhile starts over with a new file.
+        wait_seconds: How long to wait for another process before the refusal.
 
     Yields:
         Nothing; the lock is held inside the block.
@@ -77,7 +78,7 @@ def lock_file(path: Path, refusal: LexigraftError, *, remove: bool = False) -> I
 
     lock = FileLock(path)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=wait_seconds)
     except Timeout:
         raise refusal from None
     try:
@@ -98,7 +99,8 @@ def sync_tree(folder: Path) -> None:
             os.close(handle)
 
 
-def _umask() -> int:
+def current_umask() -> int:
+    """The mask of permissions of this process."""
     current = os.umask(0o022)
     os.umask(current)
     return current
@@ -228,7 +230,7 @@ def _clear(folder: Path, kept: Collection[str]) -> None:
 
 def _set_default_permissions(folder: Path) -> None:
     """Give files and folders the default permissions; some libraries write files that only the owner can read."""
-    mask = _umask()
+    mask = current_umask()
     for path in [folder, *folder.rglob("*")]:
         path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
