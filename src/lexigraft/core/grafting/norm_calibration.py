@@ -43,7 +43,7 @@ def script_norms(ctx: InitContext, role: Role, ids: npt.NDArray[np.int64]) -> to
     """
     import torch
 
-    norms = ctx.table(role)[: ctx.source.size].norm(dim=1).numpy()
+    norms = ctx.table(role).norm(dim=1).numpy()
     by_script: dict[str, list[int]] = {}
     for i in np.flatnonzero(ctx.source.surfaces.kinds == Kind.TEXT).tolist():
         by_script.setdefault(script(ctx.source, i), []).append(i)

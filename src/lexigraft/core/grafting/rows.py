@@ -213,7 +213,7 @@ class _Draft:
         """Draw rows in batches, each from a seed of its own, so that the number of threads does not change them."""
         import torch
 
-        used, table = self._ctx.stored_table(role)[: self._ctx.source.size], self.tables[role]
+        used, table = self._ctx.stored_table(role), self.tables[role]
         draw = mean_draw(used) if kind == "mean" else normal_draw(used)
         batches = [empty[span] for span in _spans(len(empty), table)]
         seeds = torch.randint(2**63 - 1, (len(batches),), generator=generator).tolist()

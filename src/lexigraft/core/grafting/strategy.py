@@ -71,7 +71,7 @@ class InitContext:
         alignment: Token matching: which source token each target token matched, by which rule.
         target_ids: The rows asked for, int64, in the order the plan must answer.
         roles: The tables of the body that the rows go to.
-        tables: Source tables by role, ``(source, hidden)`` or ``(source,)``; use :meth:`table`.
+        tables: Source tables by role as the model stores them, padding rows included; use :meth:`table`.
         resources: What the declared needs give access to.
         generator: Seeded; the only source of randomness a strategy may use.
         device: Where a strategy that learns computes, by torch's name.
@@ -94,12 +94,15 @@ class InitContext:
     journal: Journal = field(default_factory=Journal)
 
     def table(self, role: Role) -> torch.Tensor:
-        """The source table of a role in float32, ``(source, hidden)``. Read only: never write into it."""
-        return self.tables[role]
+        """The source table of a role in float32, ``(source, hidden)`` or ``(source,)``. Read only: never write into it.
+
+        Rows that a model keeps beyond its tokenizer, as padding, are left out.
+        """
+        return self.tables[role][: self.source.size]
 
     def stored_table(self, role: Role) -> torch.Tensor:
         """The same table in its stored dtype, for strategies that take a few rows of it at a time. Read only."""
-        return self.tables.as_stored(role)
+        return self.tables.as_stored(role)[: self.source.size]
 
     def blocks(self, rows: int, bytes_per_row: int) -> Iterator[slice]:
         """Slices of ``rows`` rows, each of which takes at most ``memory_budget`` bytes of work.

@@ -144,7 +144,7 @@ class ConstrainedWord2vec(Strategy):
         self, ctx: InitContext, role: Role, gradients: torch.Tensor, own: Mix, met: npt.NDArray[np.bool_]
     ) -> Hull:
         """The initial weights of some rows in one table."""
-        table = aligned(ctx.table(role)[: ctx.source.size])
+        table = aligned(ctx.table(role))
         usable = np.flatnonzero(mixable(ctx.source))
         if self.support == "full":
             return FullHull.of(

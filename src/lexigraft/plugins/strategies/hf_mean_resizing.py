@@ -32,7 +32,8 @@ class HfMeanResizing(Strategy):
         """Draw rows table by table."""
         n = len(ctx.target_ids)
         ordered = [role for role in Role if role in ctx.roles]
-        return {role: Dense(self._rows(ctx.table(role), n, ctx.generator)) for role in ordered}
+        # transformers takes the mean of all rows that are stored, padding among them
+        return {role: Dense(self._rows(ctx.tables[role], n, ctx.generator)) for role in ordered}
 
     def _rows(self, table: torch.Tensor, n: int, generator: torch.Generator) -> torch.Tensor:
         import torch

@@ -167,7 +167,7 @@ class _Training:
         return total
 
     def _weights(self, role: Role, own: Mix, gradients: torch.Tensor | None) -> FreeWeights:
-        table = aligned(self.ctx.table(role)[: self.ctx.source.size])
+        table = aligned(self.ctx.table(role))
         if gradients is None:
             return FreeWeights.of(table, own)
         usable = np.flatnonzero(mixable(self.ctx.source))

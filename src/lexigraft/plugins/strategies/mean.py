@@ -25,4 +25,4 @@ class Mean(Strategy):
     def plan(self, ctx: InitContext) -> Plan:
         """The mean of each table, once for each row asked for."""
         n = len(ctx.target_ids)
-        return {role: Dense(mean_rows(ctx.table(role)[: ctx.source.size], n)) for role in ctx.roles}
+        return {role: Dense(mean_rows(ctx.table(role), n)) for role in ctx.roles}

@@ -42,7 +42,7 @@ class Multivariate(Strategy):
     def plan(self, ctx: InitContext) -> Plan:
         """Draw rows table by table."""
         ordered = [role for role in Role if role in ctx.roles]
-        return {role: Dense(self._rows(ctx, ctx.table(role)[: ctx.source.size])) for role in ordered}
+        return {role: Dense(self._rows(ctx, ctx.table(role))) for role in ordered}
 
     def _rows(self, ctx: InitContext, table: torch.Tensor) -> torch.Tensor:
         import torch

@@ -83,7 +83,7 @@ class Ofa(Strategy):
         mix = Mix.from_rows((list(ids), list(weights)) for ids, weights in pairs)
         plans: dict[Role, Mix | Dense] = {}
         for role in sorted(ctx.roles):
-            table = ctx.table(role)[: ctx.source.size]
+            table = ctx.table(role)
             plans[role] = mix
             if role is not Role.BIAS:
                 primitives = primitives_of(table, self.rank)

@@ -26,4 +26,4 @@ class Random(Strategy):
         """Draw rows table by table; a head bias gets the source bias's mean."""
         n = len(ctx.target_ids)
         ordered = [role for role in Role if role in ctx.roles]
-        return {role: Dense(normal_rows(ctx.table(role)[: ctx.source.size], n, ctx.generator)) for role in ordered}
+        return {role: Dense(normal_rows(ctx.table(role), n, ctx.generator)) for role in ordered}

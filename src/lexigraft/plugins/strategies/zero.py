@@ -32,7 +32,7 @@ class Zero(Strategy):
     def plan(self, ctx: InitContext) -> Plan:
         """Zeros for every row asked for; a head bias gets the source bias's mean."""
         n = len(ctx.target_ids)
-        return {role: Dense(_rows(ctx.table(role)[: ctx.source.size], n)) for role in ctx.roles}
+        return {role: Dense(_rows(ctx.table(role), n)) for role in ctx.roles}
 
 
 def _rows(table: torch.Tensor, n: int) -> torch.Tensor:
