@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,14 +113,34 @@ def test_adapt_then_evaluate(export: str, files: Files, grafted: Path, tmp_path:
     assert last == "out"
     adapter = {"merged": [], "adapter": [out], "both": [out / "adapter"]}[export]
     assert all((folder / "adapter_config.json").exists() for folder in adapter)
-    if export == "adapter":
-        return
+    # transformers loads an adapter's base model by itself.
     assert AutoModelForMaskedLM.from_pretrained(out).num_parameters() > 0
-    measured = lexigraft("evaluate", out, "--heldout", files.source_text, "--json")
-    assert measured.code == 0, measured
-    after = done.json["after/bits_per_byte/heldout"]
-    assert measured.json["bits_per_byte/heldout"] == pytest.approx(after, rel=1e-4)
+    for folder in {out, *adapter}:
+        measured = lexigraft("evaluate", folder, "--heldout", files.source_text, "--json")
+        assert measured.code == 0, measured
+        after = done.json["after/bits_per_byte/heldout"]
+        assert measured.json["bits_per_byte/heldout"] == pytest.approx(after, rel=1e-4)
     assert "bits_per_byte" in lexigraft("evaluate", out, "--heldout", files.source_text).out
+
+
+def test_an_adapter_whose_base_model_has_moved(files: Files, grafted: Path, tmp_path: Path) -> None:
+    base, moved, adapter = tmp_path / "base", tmp_path / "moved", tmp_path / "adapter"
+    shutil.copytree(grafted, base)
+    sizes = ["--steps", 1, "--batch-tokens", 64, "--sequence-length", 32, "--export", "adapter"]
+    assert lexigraft("adapt", base, "--corpus", files.text, *sizes, "--out", adapter).code == 0
+    base.rename(moved)
+    evaluate = ["evaluate", adapter, "--heldout", files.source_text]
+    lost = lexigraft(*evaluate)
+    assert lost.code == 2
+    assert all(part in lost.err for part in ("base model is not there", str(base), "--base"))
+    assert lexigraft(*evaluate, "--base", moved, "--json").json["bits_per_byte/heldout"] > 0
+    no_adapter = lexigraft("evaluate", moved, "--heldout", files.source_text, "--base", moved)
+    assert no_adapter.code == 2
+    assert "this is none" in no_adapter.err
+    again = lexigraft("adapt", adapter, "--corpus", files.text, "--out", tmp_path / "again")
+    assert again.code == 2
+    assert "holds an adapter, not a model" in again.err
+    assert not (tmp_path / "again").exists()
 
 
 def test_tokenizer_then_pretrain(files: Files, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The last law: a grafted model adapted for two steps, saved and read back, merged, gives equal logits."""
+"""The last law: a grafted model adapted for two steps, saved and read back with plain PEFT, gives equal logits."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import PeftModel
 
 from fixtures.adapting import adapted
-from lexigraft.adapters.training.export import load_adapter, save_adapter
+from lexigraft.adapters.training.export import save_adapter
+from lexigraft.adapters.training.peft_calls import expected_peft_warnings
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import tables_of
 from lexigraft.core.registry import discover
@@ -43,8 +45,14 @@ def test_adapting_a_graft_then_saving_and_merging_gives_equal_logits(
     merged = load_model(tmp_path / "merged")
     assert tables_of(merged).tied == tied
     assert torch.equal(logits(merged, vocabulary.size), wanted)
-    again = load_adapter(start, tmp_path / "adapter")
-    assert tables_of(again).tied == tied
-    # bfloat16 weights are rounded twice on this way.
-    tolerance = 1e-5 if again.dtype == torch.float32 else 2e-2
-    torch.testing.assert_close(logits(again, vocabulary.size), wanted, atol=tolerance, rtol=tolerance)
+    # A bfloat16 model's merged weights are rounded, so the change is compared in float32.
+    exact = logits(merged.float(), vocabulary.size)
+    change = (exact - logits(start.float(), vocabulary.size)).abs().max().item()
+    tolerance = 1e-4 if result.model.dtype == torch.float32 else 0.1 * change
+    with expected_peft_warnings():
+        again = PeftModel.from_pretrained(start, str(tmp_path / "adapter"))
+        torch.testing.assert_close(logits(again, vocabulary.size), exact, atol=tolerance, rtol=tolerance)
+        assert tables_of(again).tied == tied
+        unloaded = again.merge_and_unload()
+    torch.testing.assert_close(logits(unloaded, vocabulary.size), exact, atol=tolerance, rtol=tolerance)
+    assert tables_of(unloaded).tied == tied

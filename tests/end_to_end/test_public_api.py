@@ -26,7 +26,7 @@ def test_a_loaded_adapter_is_the_merged_model(name: str, tmp_path: Path) -> None
     assert all(result.steps == 3 and result.out == tmp_path / export for export, result in results.items())
     merged = LOADERS[name].from_pretrained(results["merged"].out)
     adapted = lexigraft.load_adapter(results["adapter"].out, str(base))
-    beside = lexigraft.load_adapter(results["both"].out / "adapter", str(base))
+    beside = lexigraft.load_adapter(results["both"].out / "adapter")
     start = LOADERS[name].from_pretrained(base)
     ids = torch.arange(24).reshape(2, 12) * 37 % start.config.vocab_size
     with torch.no_grad():

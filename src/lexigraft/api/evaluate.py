@@ -60,15 +60,17 @@ def evaluate(
     settings: EvaluationSettings | None = None,
     text_field: str = "text",
     allow_missing: Sequence[str] = (),
+    base: str | None = None,
 ) -> dict[str, float]:
     """Measure a model on held-out files.
 
     Args:
-        model: Folder or Hub name.
+        model: Folder or Hub name, or the folder of an adapter.
         heldout: Files of text.
         settings: Which evaluators; how many lines at most.
         text_field: The field of JSON lines or the column of Parquet that holds the text.
         allow_missing: Patterns of tensors that the checkpoint may lack, such as ``lm_head.*``: they are random.
+        base: For an adapter, the model it was trained from, where that is not what the adapter names.
 
     Returns:
         Figures by name, for example ``bits_per_byte/heldout``.
@@ -76,9 +78,17 @@ def evaluate(
     Raises:
         LexigraftError: A model or file that cannot be read.
     """
+    from lexigraft.adapters.training.saved_adapter import base_of, is_adapter, load_adapter
+
     settings = settings or EvaluationSettings()
+    adapter = is_adapter(model)
+    if base and not adapter:
+        raise LexigraftError("a base model belongs to an adapter, and this is none", model, "Leave --base out")
+    whole = (base or base_of(model)) if adapter else model
     corpus = load_corpus(list(heldout), text_field=text_field, limit_lines=settings.max_lines)
-    vocabulary = load_vocabulary(model)
-    loaded = load_model(model, allow_missing=allow_missing)
-    check_tables(tables_of(loaded), vocabulary, model)
+    vocabulary = load_vocabulary(whole)
+    loaded = load_model(whole, allow_missing=allow_missing)
+    check_tables(tables_of(loaded), vocabulary, whole)
+    if adapter:
+        loaded = load_adapter(loaded, Path(model))
     return measure(loaded, vocabulary, {"heldout": corpus.lines}, settings)

@@ -14,7 +14,7 @@ from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.folder import FACTS, write_model
 from lexigraft.core.models.architecture import model_kind
-from lexigraft.core.models.loading import load_model
+from lexigraft.core.models.loading import load_config, load_model
 from lexigraft.core.models.tables import check_tables, tables_of
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.loading import load_vocabulary
@@ -222,9 +222,10 @@ def adapt(
         raise LexigraftError("unknown export", export, "Known: merged, adapter, both")
     settings = settings or AdaptSettings()
     text = load_corpus(list(corpus))
+    config = load_config(model)
     vocabulary = load_vocabulary(model)
     check_post_processor(vocabulary)
-    loaded = load_model(model, allow_missing=allow_missing)
+    loaded = load_model(model, config=config, allow_missing=allow_missing)
     check_tables(tables_of(loaded), vocabulary, model)
     first = processes().first
     texts = {"heldout": load_corpus(list(heldout)).lines} if heldout and first else {}
@@ -263,13 +264,14 @@ def adapt(
     return result
 
 
-def load_adapter(folder: str | Path, base: str) -> PreTrainedModel:
+def load_adapter(folder: str | Path, base: str | None = None) -> PreTrainedModel:
     """Apply what ``adapt(..., export="adapter")`` wrote to the model that was adapted, LoRA layers merged.
 
     Args:
-        folder: What ``adapt`` wrote with ``export="adapter"``, or the folder ``adapter/`` of ``export="both"``: LoRA
-            layers in PEFT's format, and the tables and other parameters of the model itself that trained.
-        base: Folder or Hub name of the model before adaptation, usually what ``graft`` wrote.
+        folder: What ``adapt`` wrote with ``export="adapter"``, or the folder ``adapter/`` of ``export="both"``: an
+            adapter in PEFT's format, with the tables and other parameters of the model itself that trained.
+        base: Folder or Hub name of the model before adaptation, usually what ``graft`` wrote; by default the one that
+            the adapter names.
 
     Returns:
         The adapted model on the CPU, in evaluation mode.
@@ -277,9 +279,9 @@ def load_adapter(folder: str | Path, base: str) -> PreTrainedModel:
     Raises:
         LexigraftError: The folder holds no adapter or one of another model, or the base model cannot be read.
     """
-    from lexigraft.adapters.training import export
+    from lexigraft.adapters.training import saved_adapter
 
-    return export.load_adapter(load_model(base), Path(folder))
+    return saved_adapter.load_adapter(load_model(base or saved_adapter.base_of(folder)), Path(folder))
 
 
 def _new_rows(model: str, settings: AdaptSettings) -> list[int] | None:

@@ -141,10 +141,11 @@ def adapt(
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="The model: a folder or Hub name.")],
+    model: Annotated[str, typer.Argument(help="The model: a folder or Hub name, or an adapter's folder.")],
     heldout: Annotated[list[str], typer.Option(help="Held-out text; repeatable.")],
     evaluator: Annotated[list[str] | None, typer.Option(help="Evaluators; bits_per_byte by default.")] = None,
     max_lines: Annotated[int, typer.Option(help="Lines at most.")] = 200,
+    base: Annotated[str | None, typer.Option(help="An adapter's base model, where it has moved.")] = None,
     allow_missing: AllowMissing = None,
     json: Json = False,
 ) -> None:
@@ -155,5 +156,5 @@ def evaluate(
 
     values = {"evaluators": evaluator or ["bits_per_byte"], "max_lines": max_lines}
     settings = validate(EvaluationSettings, values, "evaluation")
-    figures = run(model, heldout, settings=settings, allow_missing=allow_missing or ())
+    figures = run(model, heldout, settings=settings, allow_missing=allow_missing or (), base=base)
     print_json(figures) if json else pairs({k: f"{v:.4f}" for k, v in figures.items()})

@@ -16,7 +16,8 @@ from transformers import AutoTokenizer, PreTrainedModel
 from fixtures.adapting import adapted, load, weights
 from fixtures.adapting import main as adapt_until_killed
 from fixtures.denormals import all_zeros
-from lexigraft.adapters.training.export import load_adapter, save_adapter
+from lexigraft.adapters.training.export import save_adapter
+from lexigraft.adapters.training.saved_adapter import load_adapter
 from lexigraft.adapters.training.trainable import parts
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import refuse_long_sequences

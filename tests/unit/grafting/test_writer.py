@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
 from fixtures.moved_padding import with_pad_at
@@ -161,22 +162,37 @@ def test_names_without_the_prefix_of_the_body_are_kept(tmp_path: Path) -> None:
     assert torch.equal(load_model(tmp_path / "out").get_input_embeddings().weight, made.rows.tables[Role.INPUT])
 
 
-def test_a_head_bias_that_is_stored_twice_is_replaced_twice(tmp_path: Path) -> None:
-    from transformers import BertConfig, BertForMaskedLM
-
-    _, tokenizer, _ = fixture("bert-tied-bias")
+@pytest.mark.parametrize("kind", ["Bert", "Roberta", "XLMRoberta", "Ernie", "Albert"])
+def test_a_head_bias_that_is_stored_twice_is_replaced_twice(kind: str, tmp_path: Path) -> None:
+    name = "bert-tied-bias" if kind in ("Bert", "Ernie") else "roberta-tied-bias"
+    _, tokenizer, _ = fixture(name)
     shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 48}
-    config = BertConfig(vocab_size=len(tokenizer), **shape, tie_word_embeddings=False, pad_token_id=0)
-    model = BertForMaskedLM(config)
+    others = {"Albert": {"embedding_size": 32}}.get(kind, {})
+    config = getattr(transformers, f"{kind}Config")(
+        vocab_size=len(tokenizer),
+        **shape,
+        **others,
+        tie_word_embeddings=False,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    model = getattr(transformers, f"{kind}ForMaskedLM")(config).eval()
     with torch.no_grad():
-        model.cls.predictions.decoder.bias.uniform_()
+        model.get_output_embeddings().bias.uniform_()
     model.save_pretrained(tmp_path / "source")
     tokenizer.save_pretrained(tmp_path / "source")
-    made = prepared(tmp_path / "source", target_of("bert-tied-bias"))
+    assert len([n for n, t in tensors(tmp_path / "source").items() if t.shape == (len(tokenizer),)]) == 2
+    made = prepared(tmp_path / "source", target_of(name))
     write_graft(made, tmp_path / "out")
-    again = tables_of(load_model(tmp_path / "out"))
-    assert not again.tied
-    assert all(torch.equal(table, made.rows.tables[role]) for role, table in again.by_role.items())
+    same_as_in_memory(made, tmp_path / "out")
+    again = load_model(tmp_path / "out")
+    found = tables_of(again)
+    assert not found.tied
+    assert all(torch.equal(table, made.rows.tables[role]) for role, table in found.by_role.items())
+    ids = torch.arange(10, 20)[None]
+    with torch.no_grad():
+        assert torch.equal(again(input_ids=ids).logits, in_memory(made).model.eval()(input_ids=ids).logits)
 
 
 def test_tensors_keep_dtypes_of_their_own(tmp_path: Path) -> None:

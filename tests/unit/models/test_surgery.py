@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import RobertaConfig, RobertaForMaskedLM, UMT5Config, UMT5ForConditionalGeneration
 
 from fixtures.moved_padding import with_pad_at
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.surgery import check_usable, install, reshape, set_special_ids
 from lexigraft.core.models.tables import Role, tables_of
 from lexigraft.core.tokenization.alignment import align
@@ -53,6 +56,32 @@ def test_mt5_stays_untied_whatever_its_configuration_says() -> None:
     assert table.data_ptr() != head.data_ptr()
     assert not torch.equal(table, head)
     assert model.config.tie_word_embeddings is False
+
+
+@pytest.mark.parametrize("kind", [*(s.name for s in FIXTURES), "untied UMT5", "untied RoBERTa"])
+def test_a_models_own_rows_for_its_own_tokens_leave_its_logits(kind: str, tmp_path: Path) -> None:
+    name = {"untied UMT5": "mt5-untied", "untied RoBERTa": "roberta-tied-bias"}.get(kind, kind)
+    model, tokenizer, _ = fixture(name)
+    if kind == "untied UMT5":
+        # Its configuration says "tied" whatever one asks for, and its forward pass scales the logits by that.
+        model = UMT5ForConditionalGeneration(UMT5Config(**without_type(model.config))).eval()
+        model.lm_head.weight = torch.nn.Parameter(torch.randn_like(model.lm_head.weight))
+    elif kind == "untied RoBERTa":
+        model = RobertaForMaskedLM(RobertaConfig(**without_type(model.config) | {"tie_word_embeddings": False})).eval()
+        torch.nn.init.uniform_(model.lm_head.decoder.bias)
+    vocabulary, ids = Vocabulary.of(tokenizer), torch.arange(10, 20)[None]
+    inputs = {"input_ids": ids} | ({"decoder_input_ids": ids} if model.config.is_encoder_decoder else {})
+    own = {role: table.detach()[: vocabulary.size].clone() for role, table in tables_of(model).by_role.items()}
+    with torch.no_grad():
+        expected = model(**inputs).logits[..., : vocabulary.size]
+        install(model, own, vocabulary, vocabulary)
+        assert torch.equal(model(**inputs).logits, expected)
+        model.save_pretrained(tmp_path)
+        assert torch.equal(load_model(tmp_path)(**inputs).logits, expected)
+
+
+def without_type(config: Any) -> dict[str, Any]:
+    return {key: value for key, value in config.to_dict().items() if key not in ("model_type", "architectures")}
 
 
 @pytest.mark.parametrize("place", [0, 3, 9])

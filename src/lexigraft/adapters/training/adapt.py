@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.adapters.training.loop import uses_bfloat16
-from lexigraft.adapters.training.peft_warnings import expected_peft_warnings
+from lexigraft.adapters.training.peft_calls import merged
 from lexigraft.adapters.training.resume import run_folder, train_phase
 from lexigraft.adapters.training.run_settings import Loop, OnStep
 from lexigraft.adapters.training.trainable import (
@@ -272,9 +272,8 @@ def _merge(peft_model: Any) -> tuple[dict[str, Any], Any]:
     state = get_peft_model_state_dict(peft_model, save_embedding_layers=False)
     lora = {name: value.detach().cpu().clone() for name, value in state.items() if "lora_" in name}
     config = peft_model.peft_config["default"]
-    with expected_peft_warnings():
-        merged = peft_model.merge_and_unload(safe_merge=True)
+    model = merged(peft_model)
     for attribute in ("peft_config", "_hf_peft_config_loaded"):
-        if attribute in vars(merged):
-            delattr(merged, attribute)
+        if attribute in vars(model):
+            delattr(model, attribute)
     return lora, config

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lexigraft.adapters.training.peft_warnings import expected_peft_warnings
+from lexigraft.adapters.training.peft_calls import expected_peft_warnings
 from lexigraft.core.errors import LexigraftError, did_you_mean
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def set_trainable(
     for name, parameter in model.named_parameters():
         where = plain_name(name)
         if ".lora_" in name:
-            owner = f"{where}.weight" if not where.endswith(".weight") else where
+            owner = lora_owner(name)
             mode = phase.body
             if owner in model_parts.embeddings:
                 mode = phase.embeddings
@@ -187,6 +187,12 @@ def train_shared_padding_row(model: PreTrainedModel, vocabulary: Vocabulary) -> 
 def plain_name(name: str) -> str:
     """A parameter's name in the model without LoRA layers: that of the layer it belongs to."""
     return re.sub(r"\.(base_layer|lora_\w+(\.default)?)\b", "", name)
+
+
+def lora_owner(name: str) -> str:
+    """The name, in the model without LoRA layers, of the weight that a LoRA parameter changes."""
+    where = plain_name(name)
+    return where if where.endswith(".weight") else f"{where}.weight"
 
 
 def _mode(name: str, model_parts: Parts, phase: Phase) -> str:

@@ -23,8 +23,8 @@ from lexigraft.core.models.checkpoint import Checkpoint
 from lexigraft.core.models.checkpoint_rewrite import rewritten, rewritten_index
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.models.streaming import Values, holds, is_made_of, read_tensor, write_pieces
-from lexigraft.core.models.surgery import moved_positions, positions_that_move
-from lexigraft.core.models.tables import names_of, tables_of
+from lexigraft.core.models.surgery import moved_positions, positions_that_move, second_biases
+from lexigraft.core.models.tables import Role, names_of, tables_of
 from lexigraft.core.utils.files import whole_folder
 from lexigraft.core.utils.memory import peak_rss_bytes
 
@@ -105,10 +105,11 @@ def replacements(prepared: PreparedGraft) -> dict[str, torch.Tensor]:
     assert layout is not None
     replaced = {name: prepared.rows.tables[role] for role, names in layout.names.items() for name in names}
     for role, table in tables_of(prepared.skeleton).by_role.items():
-        # Resizing may have tied two copies of a table: BERT's head bias is stored twice when nothing is tied.
-        replaced |= dict.fromkeys(
-            prepared.body.stored_as(names_of(prepared.skeleton, table)), prepared.rows.tables[role]
-        )
+        # Resizing may have tied two copies of a table, as with an untied Switch Transformer's.
+        names = prepared.body.stored_as(names_of(prepared.skeleton, table))
+        replaced |= dict.fromkeys(names, prepared.rows.tables[role])
+    for name in prepared.body.stored_as(second_biases(prepared.skeleton)):
+        replaced[name] = prepared.rows.tables[Role.BIAS]
     moving = positions_that_move(prepared.body.skeleton, prepared.vocabulary.specials.get("pad"))
     for own, move in moving.items():
         for name in prepared.body.stored_as([own]):

@@ -48,6 +48,13 @@ def load_config(path: str | Path, *, trust_remote_code: bool = False) -> Pretrai
 
 def _check_folder(folder: Path) -> None:
     if not (folder / "config.json").is_file():
+        if (folder / "adapter_config.json").is_file():
+            raise LexigraftError(
+                "folder holds an adapter, not a model",
+                folder,
+                "Give a whole model: `lexigraft adapt --export merged` writes one, or save the model that "
+                "lexigraft.load_adapter(FOLDER) gives, with the base model's tokenizer",
+            )
         raise LexigraftError(
             "folder holds no model (no config.json)", folder, "Give a folder written by save_pretrained"
         )

@@ -41,6 +41,8 @@ def install(model: PreTrainedModel, tables: Mapping[Role, torch.Tensor], before:
             if table.shape != tables[role].shape:
                 raise RuntimeError(f"{role} table is {tuple(table.shape)}, rows are {tuple(tables[role].shape)}")
             table.copy_(tables[role].to(table.dtype))
+        for name in second_biases(model):
+            model.get_parameter(name).copy_(tables[Role.BIAS])
 
 
 def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
@@ -58,21 +60,29 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> No
     """
     old = tables_of(model)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    configs = [model.config, model.config.get_text_config()]
+    said = [config.tie_word_embeddings for config in configs]
     if Role.OUTPUT in old.by_role:
-        model.config.tie_word_embeddings = False
-        model.config.get_text_config().tie_word_embeddings = False
+        for config in configs:
+            config.tie_word_embeddings = False
     try:
         model.resize_token_embeddings(after.size, mean_resizing=False)
     except (TypeError, NotImplementedError) as error:  # some classes override the method
         raise LexigraftError(
             "model class does not take another vocabulary size", type(model).__name__, str(error)
         ) from error
+    if any(_reads(module, "tie_word_embeddings") for module in model.modules()):
+        # UMT5 scales its logits where the configuration says "tied", whatever the checkpoint holds.
+        for config, tied in zip(configs, said, strict=True):
+            config.tie_word_embeddings = tied
+    if Role.OUTPUT in old.by_role:
+        _split_biases(model)
     new = tables_of(model)
     if new.tied != old.tied or set(new.by_role) != set(old.by_role):
         raise RuntimeError(
             f"{type(model).__name__} changed its tables on resizing: {set(old.by_role)} to {set(new.by_role)}"
         )
-    known = {name for table in new.by_role.values() for name in names_of(model, table)}
+    known = {name for table in new.by_role.values() for name in names_of(model, table)} | set(second_biases(model))
     longer = _rebuilt(model, vocab_size=after.size + 1).state_dict()
     sizes = {after.size, after.size + 1}  # the first where the class takes the size from elsewhere
     changed = [
@@ -92,6 +102,31 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> No
         )
     _move_positions(model, after.specials.get("pad"))
     set_special_ids(model, before, after)
+
+
+def second_biases(model: PreTrainedModel) -> list[str]:
+    """Names of a second bias of the head, which nothing reads: its class ties it to the first where tables are tied."""
+    bias = getattr(model.get_output_embeddings(), "bias", None)
+    names = set(names_of(model, bias)) if bias is not None else set()
+    return [name for pair in (model._tied_weights_keys or {}).items() if names & set(pair) for name in {*pair} - names]
+
+
+def _split_biases(model: PreTrainedModel) -> None:
+    """Give an untied head's second bias a parameter of its own again, as long as the first.
+
+    On resizing, RoBERTa's keeps the old length and BERT's becomes one with the first; a checkpoint needs both.
+    """
+    import torch
+
+    head: Any = model.get_output_embeddings()
+    bias = getattr(head, "bias", None)
+    if bias is None:
+        return
+    head.bias = torch.nn.Parameter(torch.empty_like(bias), requires_grad=bias.requires_grad)
+    for name in second_biases(model):
+        owner, _, attribute = name.rpartition(".")
+        second = torch.nn.Parameter(torch.empty_like(bias), requires_grad=bias.requires_grad)
+        setattr(model.get_submodule(owner), attribute, second)
 
 
 @dataclass(frozen=True)
@@ -156,10 +191,13 @@ def _readers(model: PreTrainedModel, pad: int) -> dict[str, Any]:
 
 
 def _reads_padding(module: torch.nn.Module) -> bool:
-    """Whether a module's own forward pass, not that of one of torch's, reads ``self.padding_idx``."""
+    return hasattr(module, "padding_idx") and _reads(module, "padding_idx")
+
+
+def _reads(module: torch.nn.Module, attribute: str) -> bool:
+    """Whether a module's own forward pass, not that of one of torch's, reads an attribute of this name."""
     forward = inspect.unwrap(type(module).forward)
-    own = not forward.__module__.startswith("torch.")
-    return own and hasattr(module, "padding_idx") and "padding_idx" in forward.__code__.co_names
+    return not forward.__module__.startswith("torch.") and attribute in forward.__code__.co_names
 
 
 def _rebuilt(model: PreTrainedModel, **changes: int) -> PreTrainedModel:
