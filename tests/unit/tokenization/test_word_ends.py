@@ -117,6 +117,7 @@ def test_signs_that_are_words_of_their_own_match_whatever_the_marks() -> None:
     assert named(gpt, bert(",", "a")) == {",": (",</w>", "isolated"), "a": ("a</w>", "whole_word")}
     assert named(bert(",", "a"), gpt) == {",</w>": (",", "isolated"), "a</w>": ("a", "whole_word")}
     assert named(gpt, sentencepiece(",", "▁,"))[","] == (",</w>", "isolated")
+    assert named(made_of([",", ",</w>"], []), bert(",")) == {",": (",</w>", "isolated")}
 
 
 @pytest.mark.parametrize("kind", ENDING)
