@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.skipif(not DATA.exists(), reason=f"no real data at {DATA}; name its folder in LEXIGRAFT_DATA"),
 ]
 ALL = list(permutations((*SOURCES, *TARGETS), 2))
-SAMPLE = ALL if os.environ.get("LEXIGRAFT_ALL_PAIRS") else random.Random(17).sample(ALL, 20)
+SAMPLE = ALL if os.environ.get("LEXIGRAFT_ALL_PAIRS") else random.Random(17).sample(ALL, 15)
 
 
 @pytest.fixture(scope="module")

@@ -105,9 +105,7 @@ def test_byte_tokens_by_family() -> None:
     assert byte_tokens(Vocabulary.of(tiny_tokenizer("unigram", "source"))) == {}
 
 
-@pytest.mark.parametrize(
-    "strategy", ["fvt", "subword_mean", "position_exponential", "first_last", "char_length", "bil"]
-)
+@pytest.mark.parametrize("strategy", ["subword_mean", "position_exponential", "first_last", "char_length", "bil"])
 def test_a_word_that_the_source_cannot_spell_is_left_to_the_fallback(strategy: str) -> None:
     source = sentencepiece("▁", "▁a", "a", "b")
     target = sentencepiece("▁ab", "▁ქართ", "▁क", "ქ", "▁aქ")
