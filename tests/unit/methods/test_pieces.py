@@ -11,13 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from fixtures.small_worlds import words
+from fixtures.small_worlds import context, words
+from lexigraft.core.grafting.plan import Mix
 from lexigraft.core.linalg.moments import factor, mean_and_covariance, mean_and_deviation
+from lexigraft.core.models.tables import Role
+from lexigraft.core.registry import make
 from lexigraft.core.tokenization.byte_tokens import byte_tokens
 from lexigraft.core.tokenization.segmentations import shares_of_best_partitions
 from lexigraft.core.tokenization.spelling import spelled, spelling, tokens_by_spelling
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
+from unit.tokenization.test_alignment import sentencepiece
 
 
 def listed(data: bytes, tokens: dict[bytes, int]) -> Iterator[list[bytes]]:
@@ -99,6 +103,19 @@ def test_byte_tokens_by_family() -> None:
     assert fallback.tokens[known[0x20]] == ("▁" if fallback.id_of("▁") is not None else "<0x20>")
     assert byte_tokens(Vocabulary.of(tiny_tokenizer("wordpiece", "source"))) == {}
     assert byte_tokens(Vocabulary.of(tiny_tokenizer("unigram", "source"))) == {}
+
+
+@pytest.mark.parametrize("strategy", ["subword_mean", "position_exponential", "first_last", "char_length", "bil"])
+def test_a_word_that_the_source_cannot_spell_is_left_to_the_fallback(strategy: str) -> None:
+    source = sentencepiece("▁", "▁a", "a", "b")
+    target = sentencepiece("▁ab", "▁ქართ", "▁क", "ქ", "▁aქ")
+    tables = {role: [[float(i), 1.0] for i in range(source.size)] for role in (Role.INPUT, Role.OUTPUT)}
+    ctx = context(source, target, tables)
+    plan = make("strategy", strategy).plan(ctx)
+    parts = [plan] if isinstance(plan, Mix) else list(plan.values())
+    covered = {"▁ab": True, "▁ქართ": False, "▁क": False, "ქ": False, "▁aქ": True}
+    for part in parts:
+        assert {target.tokens[i]: bool(c) for i, c in zip(ctx.target_ids, part.covered, strict=True)} == covered
 
 
 @pytest.mark.parametrize("budget", [1, 2**20])

@@ -241,6 +241,18 @@ def test_a_stand_in_is_only_for_a_special_token_that_the_source_lacks() -> None:
     assert align(source, target).source_ids.tolist() == [source.id_of("[SEP]"), source.id_of("<s>")]
 
 
+@pytest.mark.parametrize(("shared", "stand_in"), [("eos", "sep"), ("sep", "eos"), ("bos", "cls"), ("cls", "bos")])
+@pytest.mark.parametrize("lesser", ["pad", "unk", "mask"])
+def test_a_token_that_ends_texts_and_pads_is_no_padding_token(shared: str, stand_in: str, lesser: str) -> None:
+    source = with_specials(["<a>", "<b>", "<c>"], **{stand_in: "<b>", lesser: "<c>"})
+    target = with_specials(["<x>", "<y>"], **{shared: "<y>", lesser: "<y>"})
+    assert align(source, target).source_ids[1] == source.id_of("<b>")
+    own = with_specials(["<a>", "<b>", "<c>", "<d>"], **{stand_in: "<b>", lesser: "<c>", shared: "<d>"})
+    assert align(own, target).source_ids[1] == own.id_of("<d>")
+    neither = with_specials(["<a>", "<c>"], **{lesser: "<c>"})
+    assert align(neither, target).source_ids[1] == neither.id_of("<c>")
+
+
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 @pytest.mark.parametrize("special", [(True, True), (True, False), (False, True), (False, False)])
 def test_added_tokens_of_one_string_are_the_same_though_one_side_calls_them_special(

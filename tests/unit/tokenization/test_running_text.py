@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixtures.vocabularies import tiny_vocabulary
+from fixtures.word_end_tokenizers import unmarked_vocabulary, word_end_vocabulary
 from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_tokenizers import Family
@@ -81,24 +82,50 @@ def qwen_like(*, prefix: bool = False) -> Vocabulary:
     return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>"))
 
 
+ADDED = ["qucha", "killa-wasi", "ÑAN"]
+ALIKE = ["yachay", "unu"]
+
+
+def with_added(v: Vocabulary) -> Vocabulary:
+    """The vocabulary with added words that its model does not know, found anywhere or as whole words only."""
+    from tokenizers import AddedToken, Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer.from_str(v.tokenizer.backend_tokenizer.to_str())
+    backend.add_tokens([AddedToken(word, normalized=False) for word in ADDED])
+    backend.add_tokens([AddedToken(ALIKE[0], normalized=True), AddedToken(ALIKE[1], single_word=True)])
+    backend.add_tokens([AddedToken("pacha", lstrip=True, normalized=False)])
+    roles = {f"{role}_token": v.tokens[i] for role, i in v.specials.items()}
+    return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend, **roles))
+
+
 VOCABULARIES = {
     **{family: tiny_vocabulary(family) for family in get_args(Family)},
     **{f"{family} of the target": tiny_vocabulary(family, "target") for family in get_args(Family)},
     "BERT": with_every_piece(),
     "BERT without ideographs": with_every_piece(ideographs=False),
     "Qwen": qwen_like(),
+    "CLIP": word_end_vocabulary("clip"),
+    "GPT": word_end_vocabulary("gpt"),
+    "spaces as they are": unmarked_vocabulary(spaces=True),
+    "no space mark": unmarked_vocabulary(spaces=False),
 }
-PARTING = [name for name in VOCABULARIES if "unigram" not in name and "fallback" not in name]
+EXTENDED = {name: with_added(v) for name, v in VOCABULARIES.items()}
+PARTING = [name for name in VOCABULARIES if not any(kind in name for kind in ("unigram", "fallback", "space"))]
 """Those whose pre-tokenizer parts a sign from the word before it."""
 
 TEXTS = st.lists(st.sampled_from([*BITS, *SIGNS]), min_size=1, max_size=5).map("".join)
 
 
 def cut(v: Vocabulary, before: str, text: str) -> list[int]:
-    """What running text holds for a text that follows another, unknown and special tokens left out."""
+    """What running text holds for a text that follows another, unknown and special tokens left out.
+
+    Nothing where no more than the mark of a word start is left.
+    """
     first, whole = v.encode([before, before + text])
     assert whole[: len(first)] == first
-    return [i for i in whole[len(first) :] if i not in v.special_ids]
+    ids = [i for i in whole[len(first) :] if i not in v.special_ids]
+    return ids if any(v.surfaces.texts[i].strip(b" ") for i in ids) else []
 
 
 @pytest.mark.parametrize("name", VOCABULARIES)
@@ -115,6 +142,40 @@ def test_pieces_of_a_word_are_its_cut_in_running_text(name: str, text: str) -> N
 def test_pieces_of_signs_inside_a_word_are_their_cut_in_running_text(name: str, sign: str, text: str) -> None:
     v = VOCABULARIES[name]
     assert v.pieces((sign + text).encode(), False) == cut(v, "the", sign + text)
+
+
+WORDS = st.lists(st.sampled_from([*ADDED, *ALIKE, "pacha", "the", "ñ", "水", "2", "."]), min_size=1, max_size=4)
+
+
+@pytest.mark.parametrize("name", EXTENDED)
+@settings(max_examples=100, deadline=None)
+@given(text=WORDS.map("".join))
+def test_pieces_hold_added_tokens_where_running_text_does(name: str, text: str) -> None:
+    v = EXTENDED[name]
+    assert v.pieces(text.encode(), True) == cut(v, "the", f" {text}")
+
+
+@pytest.mark.parametrize("name", EXTENDED)
+@settings(max_examples=50, deadline=None)
+@given(word=st.sampled_from([*ADDED, ALIKE[0], "pacha"]), text=WORDS.map("".join))
+def test_pieces_inside_a_word_hold_added_tokens_where_running_text_does(name: str, word: str, text: str) -> None:
+    v = EXTENDED[name]
+    assert v.pieces((word + text).encode(), False) == cut(v, "the", word + text)
+
+
+@pytest.mark.parametrize("name", EXTENDED)
+def test_an_added_token_is_a_piece_of_itself(name: str) -> None:
+    v = EXTENDED[name]
+    for word in ADDED:
+        assert v.pieces(word.encode(), True)[-1:] == v.pieces(word.encode(), False) == [v.id_of(word)]
+    assert v.id_of("unu") not in v.pieces(b"unu", False)  # it is found as a whole word only
+
+
+@pytest.mark.parametrize("name", [n for n in VOCABULARIES if not VOCABULARIES[n].byte_complete])
+@settings(max_examples=50, deadline=None)
+@given(text=st.text(st.sampled_from("ქართ"), min_size=1, max_size=4), starts=st.booleans())
+def test_a_word_that_cannot_be_spelled_has_no_pieces(name: str, text: str, starts: bool) -> None:
+    assert VOCABULARIES[name].pieces(text.encode(), starts) == []
 
 
 @pytest.mark.parametrize("name", VOCABULARIES)

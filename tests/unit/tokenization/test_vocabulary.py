@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import get_args
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
 
 from fixtures.vocabularies import tiny_vocabulary
+from fixtures.word_end_tokenizers import word_end_vocabulary
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -106,6 +110,39 @@ def test_the_hash_is_of_what_turns_text_into_ids(family: Family) -> None:
 
 def test_byte_completeness() -> None:
     assert {f for f in get_args(Family) if tiny_vocabulary(f).byte_complete} == set(COMPLETE)
+
+
+@pytest.mark.parametrize("missing", [0x00, 0x41, 0xC3, 0xFF])
+def test_a_byte_level_vocabulary_that_lacks_a_byte_is_not_complete(missing: int) -> None:
+    from unit.tokenization.test_alignment import byte_level
+
+    assert byte_level(*(bytes([b]) for b in range(256))).byte_complete
+    lacking = byte_level(*(bytes([b]) for b in range(256) if b != missing))
+    assert not lacking.byte_complete
+    assert lacking.pieces(bytes([0xE4, missing]), False) == []
+
+
+def test_byte_pieces_that_the_model_does_not_fall_back_on_make_nothing_complete() -> None:
+    from unit.tokenization.test_alignment import sentencepiece
+
+    assert not sentencepiece("▁", *(f"<0x{b:02X}>" for b in range(256))).byte_complete
+
+
+def test_word_ends_need_every_byte_twice() -> None:
+    complete = word_end_vocabulary("clip")
+    assert complete.byte_complete
+    assert not word_end_vocabulary("gpt").byte_complete
+    tokenizer = word_end_vocabulary("clip").tokenizer
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    vocabulary = state["model"]["vocab"]
+    vocabulary["~~"] = vocabulary.pop("ÿ</w>")
+    lacking = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(state)), unk_token="<|endoftext|>")
+    assert not Vocabulary.of(lacking).byte_complete
+
+
+def test_the_models_own_unknown_token_is_no_piece_though_no_role_names_it() -> None:
+    backend = tiny_tokenizer("unigram").backend_tokenizer
+    assert Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend)).pieces("水水".encode(), True) == []
 
 
 def test_ids_without_a_token_are_empty_and_unusable() -> None:

@@ -330,7 +330,7 @@ def check_usable(vocabulary: Vocabulary) -> None:
         raise LexigraftError(
             "target tokenizer has no unknown token",
             vocabulary.family.value,
-            "Add unk_token, or train it with byte fallback",
+            "Add unk_token, or train it with a token for each of the 256 bytes",
         )
     if "pad" not in vocabulary.specials:
         if "eos" not in vocabulary.specials:

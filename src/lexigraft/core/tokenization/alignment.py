@@ -17,7 +17,7 @@ from lexigraft.core.tokenization.surface import Kind, Surfaces
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 NEW = "new"
-DEFAULT_RULES = ("special_role", "bytes", "isolated", "unusable")
+DEFAULT_RULES = ("special_role", "bytes", "isolated", "whole_word", "unusable")
 RELAXED_RULES = ("byte_piece", "no_space", "case_fold", "nfc")
 
 
@@ -69,12 +69,14 @@ def refuse_unknown_rules(relaxed: Iterable[str]) -> None:
 def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -> Alignment:
     """Match a target vocabulary with a source vocabulary on bytes.
 
-    Rules in order: ``special_role``; ``bytes`` (same bytes, same word start, same kind); ``isolated`` (a token that its
+    Rules in order: ``special_role``; ``bytes`` (same bytes, same word edges, same kind); ``isolated`` (a token that its
     pre-tokenizer always splits off, such as BERT's punctuation, carries no word start and matches text of the same
-    bytes, without a word start where there is such a token, since a sign mostly follows a word); ``unusable`` (a token
-    that can never occur, such as BERT's ``[unused0]`` or ``##,``, matches its own string, so that an extended
-    vocabulary keeps every old row); then, only if asked for, ``byte_piece`` (``<0x41>`` with ``A``), ``no_space``,
-    ``case_fold`` and ``nfc``. None but the first and ``byte_piece`` matches tokens of different kinds.
+    bytes, without a word start where there is such a token, since a sign mostly follows a word); ``whole_word``
+    (between a vocabulary that marks where words end, such as CLIP's, and one that marks where they start: the same
+    word, which each cuts into that token alone); ``unusable`` (a token that can never occur, such as BERT's
+    ``[unused0]`` or ``##,``, matches its own string, so that an extended vocabulary keeps every old row); then, only
+    if asked for, ``byte_piece`` (``<0x41>`` with ``A``), ``no_space``, ``case_fold`` and ``nfc``. None but the first
+    and ``byte_piece`` matches tokens of different kinds.
     A fragment of a UTF-8 character matches the same bytes and nothing else. Several source tokens with one surface:
     the one with the same string wins, else the lowest id.
 
@@ -99,8 +101,8 @@ def align(source: Vocabulary, target: Vocabulary, relaxed: Sequence[str] = ()) -
     for number, rule in enumerate(rules[2:], start=2):
         candidates = target.surfaces.kinds == Kind.UNUSABLE if rule == "unusable" else usable
         open_ids = np.flatnonzero(candidates & (source_ids < 0))
-        if rule == "unusable":
-            matches = _same_strings(source, target, open_ids)
+        if rule in _RULES_OF_VOCABULARIES:
+            matches = _RULES_OF_VOCABULARIES[rule](source, target, open_ids)
         else:
             matches = _RULES[rule](source.surfaces, target.surfaces, open_ids)
         source_ids[open_ids] = matches
@@ -115,30 +117,49 @@ def _same_strings(source: Vocabulary, target: Vocabulary, open_ids: npt.NDArray[
     return np.array(unusable, np.int64)
 
 
+def _whole_words(source: Vocabulary, target: Vocabulary, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Between word ends and word starts; a token that merely may be a word, such as ``ing</w>``, is asked of both."""
+    ours, theirs = target.surfaces, source.surfaces
+    matches = np.full(len(open_ids), -1, np.int64)
+    for marks_ends in (False, True):
+        words = (theirs.kinds == _TEXT) & theirs.starts & ((theirs.ends >= 0) != marks_ends)
+        asked = (ours.kinds[open_ids] == _TEXT) & ours.starts[open_ids] & ((ours.ends[open_ids] >= 0) == marks_ends)
+        table = _first_ids(theirs, np.flatnonzero(words), _key_bytes) if asked.any() else {}
+        for n in np.flatnonzero(asked).tolist() if table else ():
+            i = int(open_ids[n])
+            j = table.get(text := ours.texts[i])
+            if j is not None and source.pieces(text, True) == [j] and target.pieces(text, True) == [i]:
+                matches[n] = j
+    return matches
+
+
+_RULES_OF_VOCABULARIES = {"unusable": _same_strings, "whole_word": _whole_words}
+
+
 def _prefer_same_string(
     source: Vocabulary, target: Vocabulary, source_ids: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]
 ) -> None:
     """Where several source tokens share a surface, take the one with the target token's own string."""
-    surfaces = source.surfaces
+    surfaces, edges = source.surfaces, source.surfaces.edges
     target_ids, matches = ids.tolist(), source_ids[ids].tolist()
     differ = map(ne, map(target.tokens.__getitem__, target_ids), map(source.tokens.__getitem__, matches))
     for i, j in compress(zip(target_ids, matches, strict=True), differ):
         if (same_string := source.id_of(target.tokens[i])) is None:
             continue
-        same = surfaces.texts[same_string] == surfaces.texts[j] and surfaces.starts[same_string] == surfaces.starts[j]
+        same = surfaces.texts[same_string] == surfaces.texts[j] and edges[same_string] == edges[j]
         if same and surfaces.kinds[same_string] == surfaces.kinds[j]:
             source_ids[i] = same_string
 
 
 _BYTE, _TEXT = int(Kind.BYTE), int(Kind.TEXT)
-Key = Callable[[bytes, bool, int], object]
+Key = Callable[[bytes, int, int], object]
 
 
 def _keys(surfaces: Surfaces, ids: npt.NDArray[np.int64], key: Key) -> list[object]:
-    """The key of each of some tokens, from its bytes, word start and kind."""
+    """The key of each of some tokens, from its bytes, word edges and kind."""
     texts = surfaces.texts
-    columns = zip(ids.tolist(), surfaces.starts[ids].tolist(), surfaces.kinds[ids].tolist(), strict=True)
-    return [key(texts[i], start, kind) for i, start, kind in columns]
+    columns = zip(ids.tolist(), surfaces.edges[ids].tolist(), surfaces.kinds[ids].tolist(), strict=True)
+    return [key(texts[i], edges, kind) for i, edges, kind in columns]
 
 
 def _first_ids(surfaces: Surfaces, ids: npt.NDArray[np.int64], key: Key) -> dict[object, int]:
@@ -154,16 +175,17 @@ def _look_up(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]
 
 
 def _by_bytes(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Same bytes, same word start, same kind; without a key for each token, because this rule runs on all of them.
+    """Same bytes, same word edges, same kind; without a key for each token, because this rule runs on all of them.
 
     A target token that is always split off has no word start to compare, unless the source's token is split off too.
     """
     source_ids = np.full(len(open_ids), -1, np.int64)
-    for kind, starts, isolated in product((_TEXT, _BYTE), (False, True), (False, True)):
-        asked = (target.kinds[open_ids] == kind) & (target.starts[open_ids] == starts)
+    theirs, ours = source.edges, target.edges[open_ids]
+    for kind, edges, isolated in product((_TEXT, _BYTE), np.unique(ours).tolist(), (False, True)):
+        asked = (target.kinds[open_ids] == kind) & (ours == edges)
         asked &= target.isolated[open_ids] == isolated
         comparable = source.isolated if isolated else True
-        candidates = np.flatnonzero((source.kinds == kind) & (source.starts == starts) & comparable)[::-1].tolist()
+        candidates = np.flatnonzero((source.kinds == kind) & (theirs == edges) & comparable)[::-1].tolist()
         table = dict(zip(map(source.texts.__getitem__, candidates), candidates, strict=True))
         wanted = open_ids[asked].tolist()
         matches = map(table.get, map(target.texts.__getitem__, wanted), repeat(-1))
@@ -178,7 +200,9 @@ def _by_isolation(source: Surfaces, target: Surfaces, open_ids: npt.NDArray[np.i
     matches[is_text] = [isolated.get(target.texts[i], -1) for i in open_ids[is_text].tolist()]
     if target.isolated[open_ids].any():
         text_ids = np.flatnonzero(source.kinds == _TEXT)
-        order = text_ids[np.argsort(source.starts[text_ids], kind="stable")]
+        # A sign mostly follows a word; where word ends are marked, it is a word.
+        ends = source.ends[text_ids] > 0
+        order = text_ids[np.lexsort((~ends, source.starts[text_ids] & ~ends))]
         any_text = _first_ids(source, order, _key_bytes)
         asked = target.isolated[open_ids]
         matches[asked] = [any_text.get(target.texts[i], -1) for i in open_ids[asked].tolist()]
@@ -194,26 +218,26 @@ def _text(data: bytes, kind: int) -> str | None:
         return None
 
 
-def _key_bytes(data: bytes, starts: bool, kind: int) -> object:
+def _key_bytes(data: bytes, edges: int, kind: int) -> object:
     return data
 
 
-def _key_byte_piece(data: bytes, starts: bool, kind: int) -> object:
-    return data if len(data) == 1 and not starts else None
+def _key_byte_piece(data: bytes, edges: int, kind: int) -> object:
+    return data if len(data) == 1 and not edges else None
 
 
-def _key_no_space(data: bytes, starts: bool, kind: int) -> object:
+def _key_no_space(data: bytes, edges: int, kind: int) -> object:
     return _text(data, kind) or None
 
 
-def _key_case_fold(data: bytes, starts: bool, kind: int) -> object:
+def _key_case_fold(data: bytes, edges: int, kind: int) -> object:
     text = _text(data, kind)
-    return None if text is None else (starts, text.casefold())
+    return None if text is None else (edges, text.casefold())
 
 
-def _key_nfc(data: bytes, starts: bool, kind: int) -> object:
+def _key_nfc(data: bytes, edges: int, kind: int) -> object:
     text = _text(data, kind)
-    return None if text is None else (starts, unicodedata.normalize("NFC", text))
+    return None if text is None else (edges, unicodedata.normalize("NFC", text))
 
 
 Rule = Callable[[Surfaces, Surfaces, npt.NDArray[np.int64]], npt.NDArray[np.int64]]

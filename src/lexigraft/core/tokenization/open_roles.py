@@ -31,11 +31,17 @@ _USUAL_STRINGS = {
 def special_strings(backend: Any) -> set[str]:
     """The tokens of a ``tokenizers.Tokenizer`` that it calls special itself, its model's unknown token among them."""
     special = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
-    unknown = getattr(backend.model, "unk_token", None)
+    unknown = unknown_string(backend)
+    return special | ({unknown} if unknown is not None else set())
+
+
+def unknown_string(backend: Any) -> str | None:
+    """The token that the model of a ``tokenizers.Tokenizer`` gives for what it cannot spell."""
     if type(backend.model).__name__ == "Unigram":
         unk_id = component(backend.model)["unk_id"]
-        unknown = backend.id_to_token(unk_id) if unk_id is not None else None
-    return special | ({unknown} if unknown is not None else set())
+        return None if unk_id is None else str(backend.id_to_token(unk_id))
+    unknown = getattr(backend.model, "unk_token", None)
+    return None if unknown is None else str(unknown)
 
 
 def usual_roles(special: Collection[str]) -> dict[str, str]:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 ROLES = ("bos", "eos", "unk", "sep", "cls", "mask", "pad")
 """Roles by importance: where several share one id, the first wins."""
 
-_ALTERNATIVES = {"bos": "cls", "cls": "bos", "eos": "sep", "sep": "eos"}
+_EDGES = {"bos": "cls", "eos": "sep", "sep": "eos", "cls": "bos"}
+"""Roles that begin or end a text, each with its stand-in."""
 
 
 def roles_of(tokenizer: Any) -> dict[str, int]:
@@ -22,9 +23,10 @@ def roles_of(tokenizer: Any) -> dict[str, int]:
 
 
 def match_specials(source: Vocabulary, target: Vocabulary) -> dict[int, int]:
-    """Match tokens that are special on either side: by the same string, then by role, then by the alternative role.
+    """Match tokens that are special on either side: by the same string, then by role, then by the stand-in role.
 
-    Alternative roles are bos and cls, eos and sep.
+    Stand-ins are bos and cls, eos and sep. They come before the roles of padding, unknown and mask: an end token that
+    pads as well ends texts, and the row of a token that only pads was never trained.
 
     Args:
         source: The source vocabulary.
@@ -34,11 +36,10 @@ def match_specials(source: Vocabulary, target: Vocabulary) -> dict[int, int]:
         Target id to source id.
     """
     matched = _same_strings(source, target)
-    for alternative in (False, True):
-        for role in ROLES:
-            source_role = _ALTERNATIVES.get(role, "") if alternative else role
-            if role in target.specials and source_role in source.specials:
-                matched.setdefault(target.specials[role], source.specials[source_role])
+    others = [role for role in ROLES if role not in _EDGES]
+    for role, source_role in [*zip(_EDGES, _EDGES, strict=True), *_EDGES.items(), *zip(others, others, strict=True)]:
+        if role in target.specials and source_role in source.specials:
+            matched.setdefault(target.specials[role], source.specials[source_role])
     return matched
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from lexigraft.core.tokenization.surface import SPACE_MARK, Family, Kind
+from lexigraft.core.tokenization.surface import SPACE_MARK, UNMARKED, Family, Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-
-UNMARKED = (Family.SUFFIX, Family.PLAIN)
-"""Families whose token strings do not say where words start."""
 
 
 def spelling(vocabulary: Vocabulary, text: bytes, starts: bool) -> bytes:

@@ -34,7 +34,13 @@ class Family(StrEnum):
     SENTENCEPIECE = "sentencepiece"
     WORDPIECE = "wordpiece"
     SUFFIX = "suffix"
+    BYTE_LEVEL_SUFFIX = "byte_level_suffix"
     PLAIN = "plain"
+    LITERAL = "literal"
+
+
+UNMARKED = (Family.SUFFIX, Family.BYTE_LEVEL_SUFFIX, Family.PLAIN)
+"""Families whose token strings do not say where words start."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +48,17 @@ class Surfaces:
     """The surfaces of a whole vocabulary, by token id.
 
     Attributes:
-        texts: Bytes without the word-start mark, one entry for each id.
-        starts: Whether the token starts a word, bool, shape ``(size,)``.
+        texts: Bytes without the marks of word starts and ends, one entry for each id.
+        starts: Whether the token starts a word, bool, shape ``(size,)``. Where only word ends are marked, a token that
+            ends a word is taken for a whole word.
+        ends: Whether the token ends a word: 1 it does, 0 it does not, -1 its string does not say; int8, as ``starts``.
         isolated: Whether the pre-tokenizer always splits the token off, so that ``starts`` says nothing, as ``starts``.
         kinds: :class:`Kind` of each token, int8, shape ``(size,)``.
     """
 
     texts: tuple[bytes, ...]
     starts: npt.NDArray[np.bool_]
+    ends: npt.NDArray[np.int8]
     isolated: npt.NDArray[np.bool_]
     kinds: npt.NDArray[np.int8]
 
@@ -57,6 +66,11 @@ class Surfaces:
     def is_text(self) -> npt.NDArray[np.bool_]:
         """Which tokens are text or a byte of it: neither special nor unusable; bool, shape ``(size,)``, a new array."""
         return (self.kinds == Kind.TEXT) | (self.kinds == Kind.BYTE)
+
+    @property
+    def edges(self) -> npt.NDArray[np.int8]:
+        """What strings say of word edges, equal where two say the same: starts and, where they are marked, ends."""
+        return np.where(self.ends < 0, self.starts, 2 + self.ends).astype(np.int8)
 
 
 def byte_level_alphabet() -> dict[str, int]:
@@ -92,15 +106,25 @@ def _mentions(description: Any, name: str) -> bool:
 def family_of(backend: Any) -> Family:
     """The family of a ``tokenizers.Tokenizer``, by its own parts, never by its token strings or class name."""
     parts = [component(backend.pre_tokenizer), component(backend.decoder), component(backend.normalizer)]
-    if _mentions(parts, "ByteLevel"):
+    byte_level = _mentions(parts, "ByteLevel")
+    if getattr(backend.model, "end_of_word_suffix", None):
+        return Family.BYTE_LEVEL_SUFFIX if byte_level else Family.SUFFIX
+    if byte_level:
         return Family.BYTE_LEVEL
     if type(backend.model).__name__ == "WordPiece":
         return Family.WORDPIECE
     if _mentions(parts, "Metaspace") or _mentions(parts, SPACE_MARK):
         return Family.SENTENCEPIECE
-    if getattr(backend.model, "end_of_word_suffix", None):
-        return Family.SUFFIX
-    return Family.PLAIN
+    return Family.LITERAL if _reads_spaces(backend) else Family.PLAIN
+
+
+def _reads_spaces(backend: Any) -> bool:
+    """Whether spaces reach the model as they are, and it has a token for them."""
+    pre, normalizer, model = backend.pre_tokenizer, backend.normalizer, backend.model
+    text = normalizer.normalize_str("a b") if normalizer is not None else "a b"
+    words = [w for w, _ in pre.pre_tokenize_str(text)] if pre is not None else [text]
+    space = "<0x20>" if getattr(model, "byte_fallback", False) else " "
+    return " " in "".join(words) and (model.token_to_id(space) is not None or model.token_to_id(" ") is not None)
 
 
 def surfaces(
@@ -111,6 +135,7 @@ def surfaces(
     added_ids: frozenset[int],
     isolates: bool = False,
     isolates_ideographs: bool = True,
+    byte_fallback: bool = False,
     prefix: str = "##",
     suffix: str = "</w>",
 ) -> Surfaces:
@@ -125,38 +150,41 @@ def surfaces(
             as ``##,``, can then never occur and are unusable.
         isolates_ideographs: Whether CJK ideographs are split off as well, where punctuation is: BERT's normalizer does,
             unless it is told not to.
+        byte_fallback: Whether the model falls back on byte pieces; SentencePiece's are known by their strings.
         prefix: WordPiece's mark of a word's continuation.
         suffix: The end-of-word mark of suffix-style BPE.
 
     Returns:
         One surface for each id.
     """
-    texts, starts = _READERS[family](tokens, suffix if family is Family.SUFFIX else prefix)
+    marks_ends = family in (Family.SUFFIX, Family.BYTE_LEVEL_SUFFIX)
+    texts, starts = _READERS[family](tokens, suffix if marks_ends else prefix)
+    ends = starts.astype(np.int8) if marks_ends else np.full(len(tokens), -1, np.int8)
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    kinds = np.where((lengths > 0) | starts, Kind.TEXT, Kind.UNUSABLE).astype(np.int8)
+    kinds = np.where((lengths > 0) | (starts & (ends < 0)), Kind.TEXT, Kind.UNUSABLE).astype(np.int8)
     isolated = np.zeros(len(tokens), np.bool_)
     if isolates:
         for i, token in enumerate(tokens):
-            if any(
-                _is_sign(c) or (isolates_ideographs and _is_ideograph(c)) for c in token.removeprefix(prefix) or token
-            ):
-                isolated[i] = len(token) == 1
-                kinds[i] = kinds[i] if len(token) == 1 else Kind.UNUSABLE
+            body = (token.removesuffix(suffix) if marks_ends else token.removeprefix(prefix)) or token
+            if any(_is_sign(c) or (isolates_ideographs and _is_ideograph(c)) for c in body):
+                # A sign is a word of its own, so it ends one where ends are marked.
+                isolated[i] = len(body if marks_ends else token) == 1 and ends[i] != 0
+                kinds[i] = kinds[i] if isolated[i] else Kind.UNUSABLE
     if family is Family.WORDPIECE:
         for i in [i for i, token in enumerate(tokens) if _UNUSED.fullmatch(token)]:
             kinds[i] = Kind.UNUSABLE
-    if family is Family.SENTENCEPIECE:
+    if family is Family.SENTENCEPIECE or byte_fallback:
         for i in np.flatnonzero(lengths == len("<0x00>")).tolist():
             if tokens[i].startswith("<0x") and (piece := _BYTE_PIECE.fullmatch(tokens[i])):
-                texts[i], starts[i], kinds[i] = bytes([int(piece[1], 16)]), False, Kind.BYTE
+                texts[i], starts[i], ends[i], kinds[i] = bytes([int(piece[1], 16)]), False, -1, Kind.BYTE
     # A tokenizer that writes spaces as marks decodes the mark of an added token, such as Gemma's "▁▁", to a space too.
     space_mark = SPACE_MARK if family is Family.SENTENCEPIECE else " "
     for i in added_ids:
         data = tokens[i].replace(space_mark, " ").encode()
-        (texts[i], starts[i]), kinds[i], isolated[i] = _split_space(data), Kind.TEXT, False
+        (texts[i], starts[i]), ends[i], kinds[i], isolated[i] = _split_space(data), -1, Kind.TEXT, False
     for i in special_ids:
-        texts[i], starts[i], kinds[i], isolated[i] = tokens[i].encode(), False, Kind.SPECIAL, False
-    return Surfaces(tuple(texts), starts, isolated, kinds)
+        texts[i], starts[i], ends[i], kinds[i], isolated[i] = tokens[i].encode(), False, -1, Kind.SPECIAL, False
+    return Surfaces(tuple(texts), starts, ends, isolated, kinds)
 
 
 Read = tuple[list[bytes], npt.NDArray[np.bool_]]
@@ -199,11 +227,21 @@ def _read_wordpiece(tokens: Sequence[str], prefix: str) -> Read:
 
 
 def _read_suffix(tokens: Sequence[str], suffix: str) -> Read:
-    return [token.removesuffix(suffix).encode() for token in tokens], np.zeros(len(tokens), np.bool_)
+    ended = np.array([token.endswith(suffix) for token in tokens], np.bool_)
+    return [token.removesuffix(suffix).encode() for token in tokens], ended
+
+
+def _read_byte_level_suffix(tokens: Sequence[str], suffix: str) -> Read:
+    ended = np.array([token.endswith(suffix) for token in tokens], np.bool_)
+    return [_from_byte_level(token.removesuffix(suffix)) for token in tokens], ended
 
 
 def _read_plain(tokens: Sequence[str], _: str) -> Read:
     return [token.encode() for token in tokens], np.array([bool(token) for token in tokens], np.bool_)
+
+
+def _read_literal(tokens: Sequence[str], _: str) -> Read:
+    return _split_spaces([token.encode() for token in tokens])
 
 
 _READERS: Mapping[Family, Callable[[Sequence[str], str], Read]] = {
@@ -211,7 +249,9 @@ _READERS: Mapping[Family, Callable[[Sequence[str], str], Read]] = {
     Family.SENTENCEPIECE: _read_sentencepiece,
     Family.WORDPIECE: _read_wordpiece,
     Family.SUFFIX: _read_suffix,
+    Family.BYTE_LEVEL_SUFFIX: _read_byte_level_suffix,
     Family.PLAIN: _read_plain,
+    Family.LITERAL: _read_literal,
 }
 
 
@@ -220,9 +260,6 @@ def _is_sign(character: str) -> bool:
     code = ord(character)
     ascii_symbol = code < 128 and not character.isalnum() and not character.isspace()
     return (ascii_symbol and 32 < code < 127) or unicodedata.category(character).startswith("P")
-
-
-_IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2FA1F))
 
 
 def _is_ideograph(character: str) -> bool:

@@ -13,10 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.byte_tokens import byte_tokens
+from lexigraft.core.tokenization.open_roles import unknown_string
 from lexigraft.core.tokenization.running_text import inside_line
 from lexigraft.core.tokenization.special_tokens import roles_of
 from lexigraft.core.tokenization.surface import (
     SPACE_MARK,
+    UNMARKED,
     Family,
     Kind,
     Surfaces,
@@ -86,6 +89,7 @@ class Vocabulary:
             added_ids=frozenset(i for i, t in added.items() if model.token_to_id(t.content) != i),
             isolates=_names(component(backend.pre_tokenizer), "BertPreTokenizer"),
             isolates_ideographs=_names(component(backend.normalizer), "'handle_chinese_chars': True"),
+            byte_fallback=bool(getattr(model, "byte_fallback", False)),
             prefix=getattr(model, "continuing_subword_prefix", None) or "##",
             suffix=getattr(model, "end_of_word_suffix", None) or "</w>",
         )
@@ -109,11 +113,17 @@ class Vocabulary:
 
     @cached_property
     def byte_complete(self) -> bool:
-        """Whether every byte has a token, so that no text is ever unknown."""
+        """Whether every byte has a token that the tokenizer uses, so that no text is ever unknown."""
+        by_byte = byte_tokens(self)
+        if len(by_byte) < 256:
+            return False
         if self.family is Family.BYTE_LEVEL:
             return True
-        pieces = {t for t, k in zip(self.surfaces.texts, self.surfaces.kinds, strict=True) if k == Kind.BYTE}
-        return len(pieces) == 256
+        model = self.tokenizer.backend_tokenizer.model
+        if self.family is Family.BYTE_LEVEL_SUFFIX:  # the last byte of a word is another token
+            return all(self.id_of(self.tokens[i] + model.end_of_word_suffix) is not None for i in by_byte.values())
+        unseen = next(c for c in map(chr, range(0x10FFFD, 0, -1)) if c not in self._ids)
+        return [t.id for t in model.tokenize(unseen)] == [by_byte[b] for b in unseen.encode()]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without special tokens, in parallel."""
@@ -133,8 +143,8 @@ class Vocabulary:
     def pieces(self, text: bytes, starts: bool) -> list[int]:
         """Split bytes into this vocabulary's tokens as inside running text: byte-exact, word start kept.
 
-        Special and unknown pieces are left out. Nothing is decoded to U+FFFD, so a fragment of a character
-        splits into the same bytes or into nothing.
+        Special and unknown pieces are left out, and where no other than the mark of a word start is left, there are
+        none. Nothing is decoded to U+FFFD, so a fragment of a character splits into the same bytes or into nothing.
 
         Args:
             text: The bytes to split, without the word-start space.
@@ -147,24 +157,65 @@ class Vocabulary:
             words = text.decode()
         except UnicodeDecodeError:
             return self._pieces_of_fragment(text, starts)
+        ids = self._known(self._pieces_around_added(words, starts) if self._added else self._cut(words, starts))
+        spelled = not text.strip(b" ") or any(self.surfaces.texts[i].strip(b" ") for i in ids)
+        return ids if spelled else []
+
+    def _cut(self, text: str, starts: bool) -> list[int]:
+        """The model's own tokens of a text that holds no added token."""
         if self.family is Family.WORDPIECE:
-            ids = self._pieces_of_words(self.normalized(words), starts)
-        else:
-            model = self.tokenizer.backend_tokenizer.model
-            ids = [t.id for word in self._words(self.normalized(words), starts) for t in model.tokenize(word)]
-        return self._known(ids)
+            return self._pieces_of_words(self.normalized(text), starts)
+        model = self.tokenizer.backend_tokenizer.model
+        return [t.id for word in self._words(self.normalized(text), starts) for t in model.tokenize(word)]
+
+    @cached_property
+    def _added(self) -> Mapping[int, str]:
+        """The added tokens that are text; special ones are no part of it."""
+        added = self.tokenizer.added_tokens_decoder
+        return {i: token.content for i, token in added.items() if i not in self.special_ids}
+
+    def _pieces_around_added(self, text: str, starts: bool) -> list[int]:
+        """The tokens of a text in which added tokens are found before the model sees the rest."""
+        backend = self.tokenizer.backend_tokenizer
+        # Inside a word it stands behind a letter, because some added tokens are found as whole words only.
+        letters = (c for c in "aeiounrstlmkdpbgvfhywjcxqz" if not any(c in token for token in self._added.values()))
+        lead = " " if starts else next(letters, "")
+        encoding = backend.encode(lead + text, add_special_tokens=False)
+        at = next((span[0] for i, span in zip(encoding.ids, encoding.offsets, strict=True) if i in self._added), None)
+        if at is None:
+            return self._cut(text, starts)
+        before, rest = (lead + text)[len(lead) : at], (lead + text)[at:]
+        ids = self._cut(before, starts) if before else self._space_behind_word if starts and at else []
+        return [*ids, *backend.encode(rest, add_special_tokens=False).ids]
+
+    @cached_property
+    def _space_behind_word(self) -> list[int]:
+        """The tokens of a space between a word and an added token."""
+        backend = self.tokenizer.backend_tokenizer
+        word, both = (backend.encode(text, add_special_tokens=False).ids for text in ("a", "a "))
+        return list(both[len(word) :])
 
     def _known(self, ids: list[int]) -> list[int]:
-        unknown = self.specials.get("unk")
-        return [i for i in ids if i != unknown and i not in self.special_ids]
+        return [i for i in ids if i not in self._unknown and i not in self.special_ids]
+
+    @cached_property
+    def _unknown(self) -> frozenset[int | None]:
+        """The unknown tokens: the one that has the role, and the model's own."""
+        string = unknown_string(self.tokenizer.backend_tokenizer)
+        return frozenset({self.specials.get("unk"), None if string is None else self.id_of(string)})
 
     def _pieces_of_fragment(self, data: bytes, starts: bool) -> list[int]:
         """Bytes that are no text, which neither normalizer nor pre-tokenizer ever see on their own."""
-        if self.family is Family.BYTE_LEVEL:
+        if self.family in (Family.BYTE_LEVEL, Family.BYTE_LEVEL_SUFFIX):
             model = self.tokenizer.backend_tokenizer.model
-            return self._known([t.id for t in model.tokenize(to_byte_level(b" " * starts + data))])
-        by_token = [self._ids.get(f"<0x{b:02X}>") for b in data]
-        return [i for i in by_token if i is not None] if None not in by_token else []
+            whole = b" " * (starts and self.family is Family.BYTE_LEVEL) + data
+            ids = self._known([t.id for t in model.tokenize(to_byte_level(whole))])
+            marked = self.starts & (self.family is Family.BYTE_LEVEL)
+            spelled = b"".join(b" " * bool(marked[i]) + self.surfaces.texts[i] for i in ids)
+            return ids if spelled == whole else []
+        by_byte = byte_tokens(self)
+        whole = b" " * (starts and self.family not in UNMARKED) + data
+        return [by_byte[b] for b in whole] if all(b in by_byte for b in whole) else []
 
     def normalized(self, text: str) -> str:
         """Text as the tokenizer's normalizer leaves it, without a word-start mark that it may add in front."""
@@ -179,12 +230,13 @@ class Vocabulary:
         """The words that the pre-tokenizer makes of normalized text, as the model reads them."""
         if self.family is Family.SENTENCEPIECE:
             text = SPACE_MARK * starts + text.replace(" ", SPACE_MARK)
-        elif self.family is Family.BYTE_LEVEL:
+        elif self.family in (Family.BYTE_LEVEL, Family.LITERAL):
             text = " " * starts + text
         # At a word start the tokenizer's own pre-tokenizer has no space to add, except to later words.
         pre = self.tokenizer.backend_tokenizer.pre_tokenizer if starts else self._inside_line[1]
         words = [w for w, _ in pre.pre_tokenize_str(text)] if pre is not None else [text]
-        if self.family is Family.BYTE_LEVEL and not _names(component(pre), "ByteLevel"):
+        byte_level = self.family in (Family.BYTE_LEVEL, Family.BYTE_LEVEL_SUFFIX)
+        if byte_level and not _names(component(pre), "ByteLevel"):
             return [to_byte_level(word.encode()) for word in words]
         return words
 
@@ -206,7 +258,7 @@ class Vocabulary:
         while start < len(word) <= model.max_input_chars_per_word:
             mark = "" if start == 0 and starts else model.continuing_subword_prefix
             for end in range(len(word), start, -1):
-                if (i := self._ids.get(mark + word[start:end])) is not None:
+                if (i := model.token_to_id(mark + word[start:end])) is not None:
                     pieces.append(i)
                     start = end
                     break
@@ -228,7 +280,7 @@ class Vocabulary:
         if len(ids) != 1:
             return None
         text = self.surfaces.texts[ids[0]]
-        return ids[0] if text == self.normalized(word).encode() or self.family is Family.SUFFIX else None
+        return ids[0] if text == self.normalized(word).encode() else None
 
 
 def _tokens_by_id(tokenizer: Any) -> list[str]:

@@ -85,7 +85,7 @@ def _contents(trial: Trial, tables: dict[Role, torch.Tensor], ids: Any) -> dict[
     }
     for side, vocabulary in (("source", fixture.source), ("target", fixture.target)):
         surfaces = vocabulary.surfaces
-        contents |= {f"{side} {k}": getattr(surfaces, k) for k in ("starts", "isolated", "kinds")}
+        contents |= {f"{side} {k}": getattr(surfaces, k) for k in ("starts", "ends", "isolated", "kinds")}
     for need in sorted(trial.strategy.required_needs()):
         value = fixture.loaders[need]()
         if isinstance(value, StaticVectors):
