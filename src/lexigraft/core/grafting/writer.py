@@ -24,7 +24,7 @@ from lexigraft.core.models.checkpoint_rewrite import rewritten, rewritten_index
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.models.streaming import Values, holds, is_made_of, read_tensor, write_pieces
 from lexigraft.core.models.surgery import moved_positions, positions_that_move
-from lexigraft.core.models.tables import names_of, tables_of
+from lexigraft.core.models.tables import as_stored, names_by_role
 from lexigraft.core.utils.files import whole_folder
 from lexigraft.core.utils.memory import peak_rss_bytes
 
@@ -103,16 +103,20 @@ def replacements(prepared: PreparedGraft) -> dict[str, torch.Tensor]:
     """Every tensor of the body's checkpoint that changes, by its name there."""
     layout = prepared.body.layout
     assert layout is not None
-    replaced = {name: prepared.rows.tables[role] for role, names in layout.names.items() for name in names}
-    for role, table in tables_of(prepared.skeleton).by_role.items():
+    names = {role: list(found) for role, found in layout.names.items()}
+    for role, found in names_by_role(prepared.skeleton).items():
         # Resizing may have tied two copies of a table: BERT's head bias is stored twice when nothing is tied.
-        replaced |= dict.fromkeys(
-            prepared.body.stored_as(names_of(prepared.skeleton, table)), prepared.rows.tables[role]
-        )
+        names[role] += prepared.body.stored_as(found)
+    tensors = prepared.body.checkpoint.tensors
+    replaced = {
+        name: as_stored(prepared.rows.tables[role], tensors[name].shape)
+        for role, found in names.items()
+        for name in found
+    }
     moving = positions_that_move(prepared.body.skeleton, prepared.vocabulary.specials.get("pad"))
     for own, move in moving.items():
         for name in prepared.body.stored_as([own]):
-            replaced[name] = moved_positions(read_tensor(prepared.body.checkpoint.tensors[name]), move.old, move.new)
+            replaced[name] = moved_positions(read_tensor(tensors[name]), move.old, move.new)
     return replaced
 
 

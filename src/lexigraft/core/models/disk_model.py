@@ -15,7 +15,7 @@ from lexigraft.core.models.checkpoint import WIDTHS, Checkpoint, Stored, open_ch
 from lexigraft.core.models.loading import load_config, load_model, model_class
 from lexigraft.core.models.missing_tensors import compare_names, refuse_missing, refuse_not_finite
 from lexigraft.core.models.streaming import Copied, all_finite_stored, holds, read_tensor, torch_dtype
-from lexigraft.core.models.tables import Role, Tables, names_of, tables_of
+from lexigraft.core.models.tables import Role, Tables, names_by_role, tables_of
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -139,7 +139,7 @@ class DiskModel:
         model = self._empty
         tables = tables_of(model)
         heads = self.stored_as(_module_names(model, model.get_output_embeddings()))
-        names = {role: self.stored_as(names_of(model, table)) for role, table in tables.by_role.items()}
+        names = {role: self.stored_as(found) for role, found in names_by_role(model).items()}
         if tables.tied:
             others = [name for name in names[Role.INPUT] if name not in heads]
             if heads and others and not self._equal(heads[0], others[0]):
@@ -186,7 +186,8 @@ class DiskModel:
         if self.layout is None:
             loaded = tables_of(self.model)
             return Tables({role: table.detach() for role, table in loaded.by_role.items()}, loaded.tied)
-        return Tables({role: read_tensor(self._first(role)) for role in self.layout.names}, self.layout.tied)
+        stored = {role: read_tensor(self._first(role)) for role in self.layout.names}
+        return Tables({r: t.view(-1) if r is Role.BIAS else t for r, t in stored.items()}, self.layout.tied)
 
     @cached_property
     def _empty(self) -> PreTrainedModel:

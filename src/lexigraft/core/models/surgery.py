@@ -1,4 +1,4 @@
-"""Model surgery: new tables, head bias, special ids, and positions that depend on the padding id."""
+"""Model surgery: new tables, head bias, and positions that depend on the padding id."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.tables import Role, names_of, tables_of
+from lexigraft.core.models.tables import Role, names_by_role, tables_of
+from lexigraft.core.models.token_ids import set_token_ids
 from lexigraft.core.tokenization.post_processing import check_post_processor
-from lexigraft.core.tokenization.special_tokens import match_specials
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -43,43 +43,50 @@ def install(model: PreTrainedModel, tables: Mapping[Role, torch.Tensor], before:
             table.copy_(tables[role].to(table.dtype))
 
 
-def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
+def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> tuple[str, ...]:
     """Resize a model's tables to another vocabulary, with undefined content, and adapt everything that depends on it.
 
-    That is: ties, special ids, and positions that depend on the padding id. Works on the meta device too.
+    That is: ties, token ids, and positions that depend on the padding id. Works on the meta device too.
 
     Args:
         model: The model of the body that the rows belong to.
         before: The model's old vocabulary.
         after: Its new vocabulary.
 
+    Returns:
+        Sentences for the user, as :func:`set_token_ids`.
+
     Raises:
-        LexigraftError: More than its tables changes with the vocabulary, or its class cannot be resized.
+        LexigraftError: More than its tables changes with the vocabulary, its class cannot be resized, or the body works
+            with a token that the new vocabulary lacks.
     """
+    if getattr(model.config, "share_encoder_decoder_embeddings", True) is False:
+        raise LexigraftError(
+            f"the encoder and the decoder of {type(model).__name__} have a vocabulary of their own each",
+            "share_encoder_decoder_embeddings is false",
+            "Give a model whose two sides share one vocabulary",
+        )
     old = tables_of(model)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     if Role.OUTPUT in old.by_role:
         model.config.tie_word_embeddings = False
         model.config.get_text_config().tie_word_embeddings = False
-    try:
-        model.resize_token_embeddings(after.size, mean_resizing=False)
-    except (TypeError, NotImplementedError) as error:  # some classes override the method
-        raise LexigraftError(
-            "model class does not take another vocabulary size", type(model).__name__, str(error)
-        ) from error
+    _resize(model, after.size)
     new = tables_of(model)
     if new.tied != old.tied or set(new.by_role) != set(old.by_role):
-        raise RuntimeError(
-            f"{type(model).__name__} changed its tables on resizing: {set(old.by_role)} to {set(new.by_role)}"
+        raise LexigraftError(
+            "model class changes its tables when it is resized",
+            f"{type(model).__name__}: {', '.join(sorted(old.by_role))} become {', '.join(sorted(new.by_role))}",
+            "This architecture cannot be grafted",
         )
-    known = {name for table in new.by_role.values() for name in names_of(model, table)}
+    known = {name: role for role, names in names_by_role(model).items() for name in names}
     longer = _rebuilt(model, vocab_size=after.size + 1).state_dict()
     sizes = {after.size, after.size + 1}  # the first where the class takes the size from elsewhere
     changed = [
         name
         for name, tensor in model.state_dict().items()
         if (
-            len(longer.get(name, tensor)) not in sizes
+            longer.get(name, tensor).shape[-1 if known[name] is Role.BIAS else 0] not in sizes
             if name in known
             else tensor.shape != shapes.get(name) or tensor.shape != longer.get(name, tensor).shape
         )
@@ -91,7 +98,30 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> No
             "This architecture cannot be grafted",
         )
     _move_positions(model, after.specials.get("pad"))
-    set_special_ids(model, before, after)
+    return set_token_ids(model, before, after)
+
+
+_MEANS = (
+    "_init_added_embeddings_weights_with_mean",
+    "_init_added_lm_head_weights_with_mean",
+    "_init_added_lm_head_bias_with_mean",
+)
+
+
+def _resize(model: PreTrainedModel, size: int) -> None:
+    """Resize a model's tables with undefined content."""
+    # Marian's class resizes to means whatever it is told, and on the meta device there are none.
+    for name in _MEANS:
+        setattr(model, name, lambda *_args: None)
+    try:
+        model.resize_token_embeddings(size, mean_resizing=False)
+    except (TypeError, NotImplementedError) as error:  # some classes override the method
+        raise LexigraftError(
+            "model class does not take another vocabulary size", type(model).__name__, str(error)
+        ) from error
+    finally:
+        for name in _MEANS:
+            delattr(model, name)
 
 
 @dataclass(frozen=True)
@@ -203,82 +233,6 @@ def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
     # Those without a table of positions, such as a rotary body's.
     for module in _readers(model, pad).values() if pad is not None else ():
         module.padding_idx = pad
-
-
-_ID_FIELDS = ("bos", "eos", "pad", "unk", "sep", "cls", "mask")
-_MAPPED_FIELDS = ("decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id")
-_LIST_FIELDS = ("suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "forced_decoder_ids")
-
-
-def set_special_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
-    """Set every special id in the configuration and the generation configuration to the new vocabulary's.
-
-    An id, or a list of ids, becomes the id of the token that took the old one's place. Generation settings that are a
-    file of their own get no id that they did not have.
-    """
-    new_of = _new_ids(before, after)
-    configs: list[Any] = [model.config, model.config.get_text_config()]
-    if (generation := getattr(model, "generation_config", None)) is not None:
-        configs.append(generation)
-    for config in {id(config): config for config in configs}.values():
-        own_file = config is generation and not getattr(config, "_from_model_config", False)
-        _set_ids(config, before, after, new_of, fill=not own_file)
-    for module in model.modules():
-        # Some modules keep ids that they took from the configuration when they were made (ESM, XLM).
-        for role in _ID_FIELDS:
-            for field in (f"{role}_token_id", f"{role}_index"):
-                if isinstance(vars(module).get(field), int) and role in after.specials:
-                    setattr(module, field, after.specials[role])
-
-
-def _new_ids(before: Vocabulary, after: Vocabulary) -> dict[int, int]:
-    """The new id of every old token that keeps its string or its special role."""
-    new_of = {}
-    if before.family is after.family:
-        new_of = {i: new for i, token in enumerate(before.tokens) if token and (new := after.id_of(token)) is not None}
-    # Several new tokens may match one old token; the best match comes first.
-    return new_of | {s: t for t, s in reversed(match_specials(before, after).items())}
-
-
-def _set_ids(config: Any, before: Vocabulary, after: Vocabulary, new_of: dict[int, int], *, fill: bool) -> None:
-    for role in _ID_FIELDS:
-        field = f"{role}_token_id"
-        old = getattr(config, field, None)
-        # Bodies reckon with the padding id and its kin in their configuration: there they are the tokenizer's own.
-        if old is not None and (role in ("bos", "eos") or not fill):
-            setattr(config, field, _mapped(old, before.specials.get(role), after.specials.get(role), new_of))
-        elif fill and (hasattr(config, field) or role in ("bos", "eos", "pad")):
-            setattr(config, field, after.specials.get(role))
-        if hasattr(config, f"{role}_index") and role in after.specials:
-            setattr(config, f"{role}_index", after.specials[role])
-    for field in _MAPPED_FIELDS:
-        old = getattr(config, field, None)
-        if old is not None:
-            role = "pad" if field.startswith("decoder") else field.split("_")[1]
-            setattr(config, field, _mapped(old, None, after.specials.get(role), new_of))
-    for field in _LIST_FIELDS:
-        old = getattr(config, field, None)
-        if old is not None:
-            setattr(config, field, _all_mapped(field, old, new_of) or None)
-
-
-def _mapped(old: Any, own: int | None, default: int | None, new_of: Mapping[int, int]) -> Any:
-    """The new id for an old one, the role's new id for the role's old one; lists stay lists."""
-    if isinstance(old, list):
-        ids = [_mapped(i, own, None, new_of) for i in old]
-        return list(dict.fromkeys(i for i in ids if i is not None)) or default
-    if old == own and default is not None:
-        return default
-    return new_of.get(old, default)
-
-
-def _all_mapped(field: str, old: list[Any], new_of: Mapping[int, int]) -> list[Any]:
-    """The entries all of whose tokens are in the new vocabulary, with their new ids."""
-    if field == "bad_words_ids":
-        return [[new_of[i] for i in word] for word in old if all(i in new_of for i in word)]
-    if field == "forced_decoder_ids":
-        return [[place, new_of.get(i)] for place, i in old if i is None or i in new_of]
-    return [new_of[i] for i in old if i in new_of]
 
 
 def check_usable(vocabulary: Vocabulary) -> None:
