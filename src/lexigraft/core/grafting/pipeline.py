@@ -15,6 +15,7 @@ from lexigraft.core.grafting.needs import Need, refuse_missing
 from lexigraft.core.grafting.resources import Donor, Loader, PoorModel, Resources
 from lexigraft.core.grafting.rows import Rows, build_rows
 from lexigraft.core.grafting.strategy import Body, InitContext, Strategy, uses_of
+from lexigraft.core.models.carried_files import refuse_damaged_modules
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.models.surgery import check_usable, install, reshape
 from lexigraft.core.models.tables import FloatTables, Role, check_tables
@@ -126,9 +127,9 @@ def prepare_graft(
         source_rows = len(source_tables.as_stored(Role.INPUT))
         body = _poor_body(poor, target) if chain[0].body is Body.TARGET else source_model
     with _timed(seconds, "surgery"):
+        refuse_damaged_modules(body.folder)
         skeleton = copy.deepcopy(body.skeleton)
         lost_ids = reshape(skeleton, body.vocabulary, target)
-    with _timed(seconds, "check"):
         body.refuse_damaged()
     with _timed(seconds, "align"):
         alignment = align(source_vocabulary, target, settings.rules)

@@ -19,6 +19,7 @@ from lexigraft.core.grafting.folder import (
     write_tokenizer,
 )
 from lexigraft.core.grafting.pipeline import PreparedGraft, in_memory
+from lexigraft.core.models.carried_files import carry_files
 from lexigraft.core.models.checkpoint import Checkpoint
 from lexigraft.core.models.checkpoint_rewrite import rewritten, rewritten_index
 from lexigraft.core.models.disk_model import DiskModel
@@ -63,6 +64,7 @@ def write_graft(prepared: PreparedGraft, out: Path, *, force: bool = False, veri
                 verify_model(folder, grafted.model)
         else:
             facts["shards"] = _stream(prepared, folder, verified)
+        carry_files(prepared.body.folder, folder)
         write_provenance(folder, prepared.rows.provenance, prepared.vocabulary)
         write_card(folder, facts)
         facts["seconds"] = {**facts["seconds"], "save": round(time.perf_counter() - started, 4)}

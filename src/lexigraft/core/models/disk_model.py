@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.carried_files import PATTERNS as CARRIED_FILES
 from lexigraft.core.models.checkpoint import WIDTHS, Checkpoint, Stored, open_checkpoint
 from lexigraft.core.models.loading import load_config, load_model, model_class
 from lexigraft.core.models.missing_tensors import compare_names, refuse_missing, refuse_not_finite
@@ -69,7 +70,13 @@ def read_header(path: str) -> Header:
     return Header(rows, hidden, table.dtype, tied, sum(tensor.size for tensor in tensors.values()))
 
 
-_MODEL_FILES = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
+_MODEL_FILES = (
+    "config.json",
+    "generation_config.json",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+    *CARRIED_FILES,
+)
 
 
 @dataclass(frozen=True)
@@ -229,7 +236,11 @@ def empty_model(config: PretrainedConfig, folder: Path) -> PreTrainedModel:
         # As from_pretrained does: without a file of their own, these settings are among the model's.
         own = (folder / "generation_config.json").is_file()
         where: dict[str, Any] = {} if own else {"config_file_name": "config.json", "_from_model_config": True}
-        model.generation_config = GenerationConfig.from_pretrained(folder, **where)
+        try:
+            model.generation_config = GenerationConfig.from_pretrained(folder, **where)
+        except (ValueError, TypeError, OSError) as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise LexigraftError("transformers refuses the model's generation settings", folder, reason) from None
     return model.eval()
 
 

@@ -142,10 +142,15 @@ def _configurations(config: Any) -> Iterator[Any]:
             yield from _configurations(inner)
 
 
+def holds_ids(field: str) -> bool:
+    """Whether a field of a configuration or of generation settings holds token ids."""
+    return field in _ROLE_FIELDS or field in _GENERATION_FIELDS or _ID_FIELD.search(field) is not None
+
+
 def _other_fields(config: Any) -> list[str]:
     """The fields that hold token ids, but for the roles' and those of generation."""
     known = {*_ROLE_FIELDS, *_GENERATION_FIELDS}
-    return [field for field in vars(config) if _ID_FIELD.search(field) and field not in known]
+    return [field for field in vars(config) if holds_ids(field) and field not in known]
 
 
 def _set_roles(config: Any, ids: _NewIds, *, fill: bool) -> None:
