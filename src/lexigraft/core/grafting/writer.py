@@ -60,11 +60,11 @@ def write_graft(prepared: PreparedGraft, out: Path, *, force: bool = False, veri
             logger.warning("%s stores its tables under unknown names: all of it is loaded", prepared.body.path)
             grafted = in_memory(prepared)
             write_model(folder, grafted.model, prepared.vocabulary)
+            carry_files(prepared.body.folder, folder)
             if verified:
                 verify_model(folder, grafted.model)
         else:
             facts["shards"] = _stream(prepared, folder, verified)
-        carry_files(prepared.body.folder, folder)
         write_provenance(folder, prepared.rows.provenance, prepared.vocabulary)
         write_card(folder, facts)
         facts["seconds"] = {**facts["seconds"], "save": round(time.perf_counter() - started, 4)}
@@ -90,6 +90,7 @@ def _stream(prepared: PreparedGraft, folder: Path, verified: bool) -> dict[str, 
         (folder / index[0]).write_text(index[1], encoding="utf-8")
     write_settings(folder, prepared.skeleton)
     write_tokenizer(folder, prepared.skeleton, prepared.vocabulary)
+    carry_files(prepared.body.folder, folder)
     if verified:
         verify_tables(folder, prepared, replaced)
     return counts

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.config_files import keep_config
 from lexigraft.core.models.token_ids import holds_ids
 
 MODULES, GENERATION = "modules.json", "generation_config.json"
@@ -29,7 +30,7 @@ def carry_files(source: Path, out: Path) -> None:
 
     Those are the modules after the transformer in a folder of sentence-transformers (pooling, dense layers,
     normalization), which ``modules.json`` lists, and the settings of a processor of images or sound. Generation
-    settings are kept but for their ids.
+    settings are kept but for their ids, the configuration but for what differs.
 
     Args:
         source: The model's folder.
@@ -48,6 +49,7 @@ def carry_files(source: Path, out: Path) -> None:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
     _keep_settings(source / GENERATION, out / GENERATION)
+    keep_config(source, out)
 
 
 def _keep_settings(source: Path, out: Path) -> None:
