@@ -80,6 +80,18 @@ def test_robertas_positions_move_with_the_padding_id(place: int) -> None:
         assert model(input_ids=torch.full((1, longest), 20)).logits.shape[1] == longest
 
 
+def test_a_padding_token_that_ends_texts_too_is_refused_where_positions_hang_on_it() -> None:
+    for name in ("roberta-tied-bias", "llama-tied"):
+        model, source, target = fixture(name)
+        target.pad_token = target.eos_token
+        before, after = Vocabulary.of(source), Vocabulary.of(target)
+        if name == "llama-tied":
+            reshape(model, before, after)
+        else:
+            with pytest.raises(LexigraftError, match=r"RobertaForMaskedLM.*pad is eos, sep"):
+                reshape(model, before, after)
+
+
 @pytest.mark.parametrize("name", [s.name for s in FIXTURES])
 def test_every_special_id_is_the_new_vocabularys(name: str) -> None:
     model, before, after = loaded(name)

@@ -66,6 +66,12 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> tu
             "share_encoder_decoder_embeddings is false",
             "Give a model whose two sides share one vocabulary",
         )
+    try:
+        model.config.get_text_config()
+    except ValueError:  # MusicGen: the texts that it reads and the sound that it writes
+        raise LexigraftError(
+            "model has several vocabularies", type(model).__name__, "This architecture cannot be grafted"
+        ) from None
     old = tables_of(model)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     if Role.OUTPUT in old.by_role:
@@ -80,7 +86,7 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> tu
             "This architecture cannot be grafted",
         )
     known = {name: role for role, names in names_by_role(model).items() for name in names}
-    longer = _rebuilt(model, vocab_size=after.size + 1).state_dict()
+    longer = _longer(model, len(old.by_role[Role.INPUT]), after.size).state_dict()
     sizes = {after.size, after.size + 1}  # the first where the class takes the size from elsewhere
     changed = [
         name
@@ -97,6 +103,7 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> tu
             f"{', '.join(changed)} of {type(model).__name__}",
             "This architecture cannot be grafted",
         )
+    _refuse_shared_padding(model, before, after)
     _move_positions(model, after.specials.get("pad"))
     return set_token_ids(model, before, after)
 
@@ -172,12 +179,34 @@ def positions_that_move(model: PreTrainedModel, pad: int | None) -> dict[str, Mo
         if own_values or (stored and made.search(f"{place}.weight")) or fresh[name] != pad:
             raise LexigraftError(
                 "this body's positions hang on the id of its padding token",
-                f"{type(module).__name__} with padding at {module.padding_idx}, {pad} in the target tokenizer",
+                f"{type(model).__name__} ({type(module).__name__}) with padding at {module.padding_idx}, "
+                f"{pad} in the target tokenizer",
                 f"Give a target tokenizer whose padding token has id {module.padding_idx}",
             )
         if stored:
             moving[f"{place}.weight"] = MovingPositions(module, table, int(module.padding_idx), pad)
     return moving
+
+
+def _refuse_shared_padding(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
+    """Refuse a padding token that is another role's too, where the body gives padding no position.
+
+    The other role's token, such as the end of every text, would lose its position.
+    """
+    shared = _roles_of_padding(after) - _roles_of_padding(before)
+    reader = next((m for m in model.modules() if _reads_padding(m) and m.padding_idx is not None), None)
+    if shared and reader is not None:
+        raise LexigraftError(
+            "this body's positions hang on the id of its padding token, which is another token too",
+            f"{type(model).__name__} ({type(reader).__name__}): pad is {', '.join(sorted(shared))}",
+            "Give the target tokenizer a padding token of its own",
+        )
+
+
+def _roles_of_padding(vocabulary: Vocabulary) -> set[str]:
+    """The other roles of the padding token."""
+    pad = vocabulary.specials.get("pad")
+    return {role for role, i in vocabulary.specials.items() if i == pad and role != "pad"}
 
 
 def _readers(model: PreTrainedModel, pad: int) -> dict[str, Any]:
@@ -192,14 +221,38 @@ def _reads_padding(module: torch.nn.Module) -> bool:
     return own and hasattr(module, "padding_idx") and "padding_idx" in forward.__code__.co_names
 
 
+def _longer(model: PreTrainedModel, before: int, after: int) -> PreTrainedModel:
+    """The model with one token more than ``after``, in every table that its configuration gives a vocabulary's size.
+
+    Gemma 3n and 4 have tables for each layer with a size of their own, T5Gemma an encoder with a vocabulary of the
+    decoder's size.
+    """
+    config = copy.deepcopy(model.config)
+    main = (config, config.get_text_config())
+    parts = [config, *(inner for inner in vars(config).values() if hasattr(inner, "get_text_config"))]
+    for part in {id(part): part for part in (*main, *parts)}.values():
+        own = any(part is one for one in main)
+        for key in [key for key in vars(part) if key.startswith("vocab_size")]:
+            if own or getattr(part, key) in (before, after):
+                setattr(part, key, after + 1)
+    for part in main:
+        part.vocab_size = after + 1
+    return _made(model, config)
+
+
 def _rebuilt(model: PreTrainedModel, **changes: int) -> PreTrainedModel:
     """A new model of the same class on the meta device, whose configuration has other values."""
-    import torch
-
     config = copy.deepcopy(model.config)
     for part in (config, config.get_text_config()):
         for key, value in changes.items():
             setattr(part, key, value)
+    return _made(model, config)
+
+
+def _made(model: PreTrainedModel, config: Any) -> PreTrainedModel:
+    """A model of the same class on the meta device."""
+    import torch
+
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the class gave them when the model itself was made
         fresh: PreTrainedModel = type(model)(config)

@@ -35,7 +35,7 @@ def set_token_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary)
 
     An id becomes the id of the token that took the old one's place, wherever a field's name says that it holds one; a
     role's id becomes the role's. Generation settings that are a file of their own get no id that they did not have.
-    Nested configurations count where they have no vocabulary of their own.
+    Nested configurations count where they have no vocabulary of their own; T5Gemma's encoder has the decoder's.
 
     Returns:
         A sentence for each generation setting that loses tokens, because they have no place in the new vocabulary.
@@ -56,7 +56,7 @@ def set_token_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary)
     for config, field, new in new_values:
         setattr(config, field, new)
     for config in configs:
-        if config is model.config or config is model.config.get_text_config():
+        if config is model.config or getattr(config, "vocab_size", None) is not None:
             _set_roles(config, steering, fill=True)
         _set_generation_fields(config, steering)
     if (generation := getattr(model, "generation_config", None)) is not None:
@@ -132,12 +132,13 @@ class _NewIds:
 
 
 def _configurations(config: Any) -> Iterator[Any]:
-    """A configuration and those in it that speak of the same vocabulary: the text's, and any that has none."""
+    """A configuration and those in it that speak of the same vocabulary: of its size, or without one of their own."""
     text = config.get_text_config()
+    size = getattr(text, "vocab_size", None)
     yield config
     for inner in vars(config).values():
         if hasattr(inner, "get_text_config") and (
-            inner is text or inner.get_text_config() is text or getattr(inner, "vocab_size", None) is None
+            inner.get_text_config() is text or getattr(inner, "vocab_size", None) in (None, size)
         ):
             yield from _configurations(inner)
 
