@@ -106,6 +106,17 @@ TRANS_TOKENIZERS = Peer(
     ),
 )
 
+TRANSFORMERS_4 = Peer(
+    "transformers4",
+    packages=(
+        "torch==2.13.0",
+        "transformers==4.57.1",
+        "safetensors==0.8.0",
+        "sentencepiece==0.2.3",
+        "protobuf==7.36.2",
+    ),
+)
+
 
 def ready(peer: Peer) -> Path:
     """Make the environment of a peer unless it is there, and return its interpreter.

@@ -10,7 +10,7 @@ import torch
 from lexigraft.core.methods.distillation import padded
 from lexigraft.core.methods.occurrences import frame
 from lexigraft.core.models.frozen_model import FrozenModel
-from lexigraft.core.models.tables import Role
+from lexigraft.core.models.tables import Role, tables_of
 from lexigraft.testing.contract import FIXTURE_NAMES, cached_fixture
 from lexigraft.testing.inputs import Fixture
 
@@ -48,7 +48,7 @@ def enlarged(where: Fixture, rows: dict[Role, torch.Tensor]) -> torch.nn.Module:
         if Role.OUTPUT in rows:  # resizing ties mT5's tables
             head.weight = torch.nn.Parameter(torch.cat([old_head[:size], rows[Role.OUTPUT]]))
         if Role.BIAS in rows:
-            head.bias[size:] = rows[Role.BIAS]
+            tables_of(model).by_role[Role.BIAS][size:] = rows[Role.BIAS]
     return model.eval()
 
 

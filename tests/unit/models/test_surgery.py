@@ -12,8 +12,9 @@ from transformers import RobertaConfig, RobertaForMaskedLM, UMT5Config, UMT5ForC
 from fixtures.moved_padding import with_pad_at
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.loading import load_model
-from lexigraft.core.models.surgery import check_usable, install, reshape, set_special_ids
+from lexigraft.core.models.surgery import check_usable, install, reshape
 from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.core.models.token_ids import set_token_ids
 from lexigraft.core.tokenization.alignment import align
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_models import FIXTURES, fixture
@@ -108,6 +109,18 @@ def test_robertas_positions_move_with_the_padding_id(place: int) -> None:
         assert model(input_ids=torch.full((1, longest), 20)).logits.shape[1] == longest
 
 
+def test_a_padding_token_that_ends_texts_too_is_refused_where_positions_hang_on_it() -> None:
+    for name in ("roberta-tied-bias", "llama-tied"):
+        model, source, target = fixture(name)
+        target.pad_token = target.eos_token
+        before, after = Vocabulary.of(source), Vocabulary.of(target)
+        if name == "llama-tied":
+            reshape(model, before, after)
+        else:
+            with pytest.raises(LexigraftError, match=r"RobertaForMaskedLM.*pad is eos, sep"):
+                reshape(model, before, after)
+
+
 @pytest.mark.parametrize("name", [s.name for s in FIXTURES])
 def test_every_special_id_is_the_new_vocabularys(name: str) -> None:
     model, before, after = loaded(name)
@@ -162,7 +175,7 @@ def test_an_extended_vocabulary_leaves_generation_settings_as_they_are() -> None
     model.config.eos_token_id = [roles["eos"], 20]
     model.config.bos_token_id = 7
     as_it_was = model.generation_config.to_dict()
-    set_special_ids(model, Vocabulary.of(tokenizer), Vocabulary.of(extended(tokenizer)))
+    set_token_ids(model, Vocabulary.of(tokenizer), Vocabulary.of(extended(tokenizer)))
     assert model.generation_config.to_dict() == as_it_was
     assert model.config.eos_token_id == [roles["eos"], 20]
     assert model.config.bos_token_id == 7
@@ -175,11 +188,11 @@ def test_a_list_of_ends_goes_to_the_tokens_that_took_their_places() -> None:
     assert before.specials["pad"] != after.specials["pad"]
     gone = next(i for i, t in enumerate(before.tokens) if t not in after.tokens)
     model.generation_config = GenerationConfig(eos_token_id=[before.specials["eos"], before.specials["pad"], gone])
-    set_special_ids(model, before, after)
+    set_token_ids(model, before, after)
     assert model.generation_config.eos_token_id == [after.specials["eos"], after.specials["pad"]]
     assert model.generation_config.pad_token_id is None
     model.generation_config.eos_token_id = [gone]
-    set_special_ids(model, before, after)
+    set_token_ids(model, before, after)
     assert model.generation_config.eos_token_id == after.specials["eos"]
 
 
@@ -187,12 +200,12 @@ def test_a_role_that_the_new_vocabulary_lacks_goes_with_its_row_or_is_emptied() 
     model, before, _ = loaded("llama-tied")
     after = loaded("bert-tied-bias")[2]
     assert "bos" not in after.specials
-    set_special_ids(model, before, after)
+    set_token_ids(model, before, after)
     assert model.config.bos_token_id == after.specials["cls"]
     assert model.config.eos_token_id == after.specials["sep"]
     assert model.config.pad_token_id == after.specials["pad"]
     model, before, _ = loaded("bert-tied-bias")
-    set_special_ids(model, before, made_vocabulary())
+    set_token_ids(model, before, made_vocabulary())
     assert model.config.bos_token_id is None
     assert model.config.eos_token_id is None
 

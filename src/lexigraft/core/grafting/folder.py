@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.rows import Provenance
 from lexigraft.core.models.architecture import context_length
+from lexigraft.core.models.config_files import add_older_keys
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import Role, tables_of
 from lexigraft.core.tokenization.saving import save_tokenizer
@@ -55,13 +56,14 @@ def _save(model: PreTrainedModel, folder: Path, **options: Any) -> None:
     own = getattr(model, "generation_config", None)
     if own is None or not model.can_generate():
         model.save_pretrained(folder, **options)
-        return
-    model.generation_config = GenerationConfig()
-    try:
-        model.save_pretrained(folder, **options)
-    finally:
-        model.generation_config = own
-    own.to_json_file(folder / "generation_config.json", use_diff=True, keys_to_pop=["compile_config"])
+    else:
+        model.generation_config = GenerationConfig()
+        try:
+            model.save_pretrained(folder, **options)
+        finally:
+            model.generation_config = own
+        own.to_json_file(folder / "generation_config.json", use_diff=True, keys_to_pop=["compile_config"])
+    add_older_keys(folder)
 
 
 def write_tokenizer(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:

@@ -15,6 +15,7 @@ from lexigraft.core.grafting.needs import Need, refuse_missing
 from lexigraft.core.grafting.resources import Donor, Loader, PoorModel, Resources
 from lexigraft.core.grafting.rows import Rows, build_rows
 from lexigraft.core.grafting.strategy import Body, InitContext, Strategy, uses_of
+from lexigraft.core.models.carried_files import refuse_damaged_modules
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.models.surgery import check_usable, install, reshape
 from lexigraft.core.models.tables import FloatTables, Role, check_tables
@@ -125,10 +126,11 @@ def prepare_graft(
         source_tables = _checked_tables(source_model)
         source_rows = len(source_tables.as_stored(Role.INPUT))
         body = _poor_body(poor, target) if chain[0].body is Body.TARGET else source_model
-        body.refuse_damaged()
     with _timed(seconds, "surgery"):
+        refuse_damaged_modules(body.folder)
         skeleton = copy.deepcopy(body.skeleton)
-        reshape(skeleton, body.vocabulary, target)
+        lost_ids = reshape(skeleton, body.vocabulary, target)
+        body.refuse_damaged()
     with _timed(seconds, "align"):
         alignment = align(source_vocabulary, target, settings.rules)
     resources = Resources(uses_of(chain), {**loaders, Need.MODEL: lambda: source_model.model})
@@ -149,6 +151,8 @@ def prepare_graft(
     )
     if target is not source_vocabulary and (warning := digit_warning(source_vocabulary, target)) is not None:
         ctx.journal.note(warning)
+    for note in lost_ids:
+        ctx.journal.note(note)
     with _timed(seconds, "rows"):
         rows = build_rows(chain, ctx, fallback=settings.fallback, calibration=settings.norm_calibration)
     seconds["plan"] = round(rows.plan_seconds, 4)

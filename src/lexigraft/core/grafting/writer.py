@@ -19,12 +19,13 @@ from lexigraft.core.grafting.folder import (
     write_tokenizer,
 )
 from lexigraft.core.grafting.pipeline import PreparedGraft, in_memory
+from lexigraft.core.models.carried_files import carry_files
 from lexigraft.core.models.checkpoint import Checkpoint
 from lexigraft.core.models.checkpoint_rewrite import rewritten, rewritten_index
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.models.streaming import Values, holds, is_made_of, read_tensor, write_pieces
 from lexigraft.core.models.surgery import moved_positions, positions_that_move, second_biases
-from lexigraft.core.models.tables import Role, names_of, tables_of
+from lexigraft.core.models.tables import Role, as_stored, names_by_role
 from lexigraft.core.utils.files import whole_folder
 from lexigraft.core.utils.memory import peak_rss_bytes
 
@@ -59,6 +60,7 @@ def write_graft(prepared: PreparedGraft, out: Path, *, force: bool = False, veri
             logger.warning("%s stores its tables under unknown names: all of it is loaded", prepared.body.path)
             grafted = in_memory(prepared)
             write_model(folder, grafted.model, prepared.vocabulary)
+            carry_files(prepared.body.folder, folder)
             if verified:
                 verify_model(folder, grafted.model)
         else:
@@ -88,6 +90,7 @@ def _stream(prepared: PreparedGraft, folder: Path, verified: bool) -> dict[str, 
         (folder / index[0]).write_text(index[1], encoding="utf-8")
     write_settings(folder, prepared.skeleton)
     write_tokenizer(folder, prepared.skeleton, prepared.vocabulary)
+    carry_files(prepared.body.folder, folder)
     if verified:
         verify_tables(folder, prepared, replaced)
     return counts
@@ -103,17 +106,22 @@ def replacements(prepared: PreparedGraft) -> dict[str, torch.Tensor]:
     """Every tensor of the body's checkpoint that changes, by its name there."""
     layout = prepared.body.layout
     assert layout is not None
-    replaced = {name: prepared.rows.tables[role] for role, names in layout.names.items() for name in names}
-    for role, table in tables_of(prepared.skeleton).by_role.items():
+    names = {role: list(found) for role, found in layout.names.items()}
+    for role, found in names_by_role(prepared.skeleton).items():
         # Resizing may have tied two copies of a table, as with an untied Switch Transformer's.
-        names = prepared.body.stored_as(names_of(prepared.skeleton, table))
-        replaced |= dict.fromkeys(names, prepared.rows.tables[role])
-    for name in prepared.body.stored_as(second_biases(prepared.skeleton)):
-        replaced[name] = prepared.rows.tables[Role.BIAS]
+        names[role] += prepared.body.stored_as(found)
+    if biases := prepared.body.stored_as(second_biases(prepared.skeleton)):
+        names[Role.BIAS] += biases
+    tensors = prepared.body.checkpoint.tensors
+    replaced = {
+        name: as_stored(prepared.rows.tables[role], tensors[name].shape)
+        for role, found in names.items()
+        for name in found
+    }
     moving = positions_that_move(prepared.body.skeleton, prepared.vocabulary.specials.get("pad"))
     for own, move in moving.items():
         for name in prepared.body.stored_as([own]):
-            replaced[name] = moved_positions(read_tensor(prepared.body.checkpoint.tensors[name]), move.old, move.new)
+            replaced[name] = moved_positions(read_tensor(tensors[name]), move.old, move.new)
     return replaced
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.carried_files import PATTERNS as CARRIED_FILES
 from lexigraft.core.models.checkpoint import WIDTHS, Checkpoint, Stored, open_checkpoint
 from lexigraft.core.models.loading import load_config, load_model, model_class
 from lexigraft.core.models.missing_tensors import compare_names, refuse_missing, refuse_not_finite
 from lexigraft.core.models.streaming import Copied, all_finite_stored, holds, read_tensor, torch_dtype
-from lexigraft.core.models.tables import Role, Tables, names_of, tables_of
+from lexigraft.core.models.tables import Role, Tables, names_by_role, tables_of
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -69,7 +70,13 @@ def read_header(path: str) -> Header:
     return Header(rows, hidden, table.dtype, tied, sum(tensor.size for tensor in tensors.values()))
 
 
-_MODEL_FILES = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
+_MODEL_FILES = (
+    "config.json",
+    "generation_config.json",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+    *CARRIED_FILES,
+)
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,7 @@ class DiskModel:
         model = self._empty
         tables = tables_of(model)
         heads = self.stored_as(_module_names(model, model.get_output_embeddings()))
-        names = {role: self.stored_as(names_of(model, table)) for role, table in tables.by_role.items()}
+        names = {role: self.stored_as(found) for role, found in names_by_role(model).items()}
         if tables.tied:
             others = [name for name in names[Role.INPUT] if name not in heads]
             if heads and others and not self._equal(heads[0], others[0]):
@@ -186,7 +193,8 @@ class DiskModel:
         if self.layout is None:
             loaded = tables_of(self.model)
             return Tables({role: table.detach() for role, table in loaded.by_role.items()}, loaded.tied)
-        return Tables({role: read_tensor(self._first(role)) for role in self.layout.names}, self.layout.tied)
+        stored = {role: read_tensor(self._first(role)) for role in self.layout.names}
+        return Tables({r: t.view(-1) if r is Role.BIAS else t for r, t in stored.items()}, self.layout.tied)
 
     @cached_property
     def _empty(self) -> PreTrainedModel:
@@ -228,7 +236,11 @@ def empty_model(config: PretrainedConfig, folder: Path) -> PreTrainedModel:
         # As from_pretrained does: without a file of their own, these settings are among the model's.
         own = (folder / "generation_config.json").is_file()
         where: dict[str, Any] = {} if own else {"config_file_name": "config.json", "_from_model_config": True}
-        model.generation_config = GenerationConfig.from_pretrained(folder, **where)
+        try:
+            model.generation_config = GenerationConfig.from_pretrained(folder, **where)
+        except (ValueError, TypeError, OSError) as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise LexigraftError("transformers refuses the model's generation settings", folder, reason) from None
     return model.eval()
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.core.models.tables import LOGITS_BIAS, Role, logits_bias_of, tables_of
 
 if TYPE_CHECKING:
     import torch
@@ -194,7 +194,7 @@ class FrozenModel:
         with ExitStack() as hooks:
             hooks.enter_context(_hooked(head.register_forward_pre_hook, self._narrowed(at, head_only)))
             hooks.enter_context(_hooked(head.register_forward_hook, self._widened(rows)))
-            logits: torch.Tensor = self._call(self.model, inputs).logits
+            logits: torch.Tensor = self._call(self.model, inputs, self._logits_bias(rows)).logits
         return logits
 
     def states_and_logits(
@@ -225,23 +225,39 @@ class FrozenModel:
 
         return narrow
 
+    def _logits_bias(self, rows: Rows | None) -> dict[str, torch.Tensor]:
+        """The logits bias of the combined table, where the model adds one itself."""
+        import torch
+
+        if (own := logits_bias_of(self.model)) is None:
+            return {}
+        own = own[:, : self.size].to(self.device, torch.float32)
+        new = () if rows is None else (rows.get(Role.BIAS, own.new_zeros(len(rows[Role.INPUT]))).unsqueeze(0),)
+        return {LOGITS_BIAS: torch.cat([own, *new], dim=-1)}
+
     def _widened(self, rows: Rows | None) -> Callable[..., torch.Tensor]:
         import torch
+
+        outside = logits_bias_of(self.model) is not None
 
         def widen(_module: Any, args: tuple[torch.Tensor, ...], logits: torch.Tensor) -> torch.Tensor:
             own = logits[..., : self.size]
             if rows is None:
                 return own
-            new = torch.nn.functional.linear(args[0], rows.get(Role.OUTPUT, rows[Role.INPUT]), rows.get(Role.BIAS))
+            bias = None if outside else rows.get(Role.BIAS)
+            new = torch.nn.functional.linear(args[0], rows.get(Role.OUTPUT, rows[Role.INPUT]), bias)
             return torch.cat([own, new], dim=-1)
 
         return widen
 
-    def _call(self, module: Any, inputs: dict[str, torch.Tensor]) -> Any:
+    def _call(
+        self, module: Any, inputs: dict[str, torch.Tensor], replaced: Mapping[str, torch.Tensor] | None = None
+    ) -> Any:
         from torch.func import functional_call
 
         uncached = {"use_cache": False} if "use_cache" in inspect.signature(module.forward).parameters else {}
-        return functional_call(module, self._weights_of(module), (), {**inputs, **uncached}, tie_weights=False)
+        weights = {**self._weights_of(module), **(replaced or {})}
+        return functional_call(module, weights, (), {**inputs, **uncached}, tie_weights=False)
 
     def _weights_of(self, module: Any) -> dict[str, torch.Tensor]:
         name = next(n for n, m in self.model.named_modules() if m is module)

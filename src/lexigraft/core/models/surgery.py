@@ -1,4 +1,4 @@
-"""Model surgery: new tables, head bias, special ids, and positions that depend on the padding id."""
+"""Model surgery: new tables, head bias, and positions that depend on the padding id."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.tables import Role, names_of, tables_of
+from lexigraft.core.models.tables import Role, names_by_role, tables_of
+from lexigraft.core.models.token_ids import set_token_ids
 from lexigraft.core.tokenization.post_processing import check_post_processor
-from lexigraft.core.tokenization.special_tokens import match_specials
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -45,19 +45,35 @@ def install(model: PreTrainedModel, tables: Mapping[Role, torch.Tensor], before:
             model.get_parameter(name).copy_(tables[Role.BIAS])
 
 
-def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
+def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> tuple[str, ...]:
     """Resize a model's tables to another vocabulary, with undefined content, and adapt everything that depends on it.
 
-    That is: ties, special ids, and positions that depend on the padding id. Works on the meta device too.
+    That is: ties, token ids, and positions that depend on the padding id. Works on the meta device too.
 
     Args:
         model: The model of the body that the rows belong to.
         before: The model's old vocabulary.
         after: Its new vocabulary.
 
+    Returns:
+        Sentences for the user, as :func:`set_token_ids`.
+
     Raises:
-        LexigraftError: More than its tables changes with the vocabulary, or its class cannot be resized.
+        LexigraftError: More than its tables changes with the vocabulary, its class cannot be resized, or the body works
+            with a token that the new vocabulary lacks.
     """
+    if getattr(model.config, "share_encoder_decoder_embeddings", True) is False:
+        raise LexigraftError(
+            f"the encoder and the decoder of {type(model).__name__} have a vocabulary of their own each",
+            "share_encoder_decoder_embeddings is false",
+            "Give a model whose two sides share one vocabulary",
+        )
+    try:
+        model.config.get_text_config()
+    except ValueError:  # MusicGen: the texts that it reads and the sound that it writes
+        raise LexigraftError(
+            "model has several vocabularies", type(model).__name__, "This architecture cannot be grafted"
+        ) from None
     old = tables_of(model)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     configs = [model.config, model.config.get_text_config()]
@@ -65,12 +81,7 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> No
     if Role.OUTPUT in old.by_role:
         for config in configs:
             config.tie_word_embeddings = False
-    try:
-        model.resize_token_embeddings(after.size, mean_resizing=False)
-    except (TypeError, NotImplementedError) as error:  # some classes override the method
-        raise LexigraftError(
-            "model class does not take another vocabulary size", type(model).__name__, str(error)
-        ) from error
+    _resize(model, after.size)
     if any(_reads(module, "tie_word_embeddings") for module in model.modules()):
         # UMT5 scales its logits where the configuration says "tied", whatever the checkpoint holds.
         for config, tied in zip(configs, said, strict=True):
@@ -79,35 +90,61 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> No
         _split_biases(model)
     new = tables_of(model)
     if new.tied != old.tied or set(new.by_role) != set(old.by_role):
-        raise RuntimeError(
-            f"{type(model).__name__} changed its tables on resizing: {set(old.by_role)} to {set(new.by_role)}"
+        raise LexigraftError(
+            "model class changes its tables when it is resized",
+            f"{type(model).__name__}: {', '.join(sorted(old.by_role))} become {', '.join(sorted(new.by_role))}",
+            "This architecture cannot be grafted",
         )
-    known = {name for table in new.by_role.values() for name in names_of(model, table)} | set(second_biases(model))
-    longer = _rebuilt(model, vocab_size=after.size + 1).state_dict()
+    known = {name: role for role, names in names_by_role(model).items() for name in names}
+    known |= dict.fromkeys(second_biases(model), Role.BIAS)
+    longer = _longer(model, len(old.by_role[Role.INPUT]), after.size).state_dict()
     sizes = {after.size, after.size + 1}  # the first where the class takes the size from elsewhere
     changed = [
         name
         for name, tensor in model.state_dict().items()
         if (
-            len(longer.get(name, tensor)) not in sizes
+            longer.get(name, tensor).shape[-1 if known[name] is Role.BIAS else 0] not in sizes
             if name in known
             else tensor.shape != shapes.get(name) or tensor.shape != longer.get(name, tensor).shape
         )
     ]
     if changed:
         raise LexigraftError(
-            "model has tensors that hang on the vocabulary's size in a way of its own",
+            "model has other tensors whose shape depends on the vocabulary's size",
             f"{', '.join(changed)} of {type(model).__name__}",
             "This architecture cannot be grafted",
         )
+    _refuse_shared_padding(model, before, after)
     _move_positions(model, after.specials.get("pad"))
-    set_special_ids(model, before, after)
+    return set_token_ids(model, before, after)
+
+
+_MEANS = (
+    "_init_added_embeddings_weights_with_mean",
+    "_init_added_lm_head_weights_with_mean",
+    "_init_added_lm_head_bias_with_mean",
+)
+
+
+def _resize(model: PreTrainedModel, size: int) -> None:
+    """Resize a model's tables with undefined content."""
+    # Marian's class resizes to means whatever it is told, and on the meta device there are none.
+    for name in _MEANS:
+        setattr(model, name, lambda *_args: None)
+    try:
+        model.resize_token_embeddings(size, mean_resizing=False)
+    except (TypeError, NotImplementedError) as error:  # some classes override the method
+        raise LexigraftError(
+            "model class does not take another vocabulary size", type(model).__name__, str(error)
+        ) from error
+    finally:
+        for name in _MEANS:
+            delattr(model, name)
 
 
 def second_biases(model: PreTrainedModel) -> list[str]:
     """Names of a second bias of the head, which nothing reads: its class ties it to the first where tables are tied."""
-    bias = getattr(model.get_output_embeddings(), "bias", None)
-    names = set(names_of(model, bias)) if bias is not None else set()
+    names = set(names_by_role(model).get(Role.BIAS, []))
     return [name for pair in (model._tied_weights_keys or {}).items() if names & set(pair) for name in {*pair} - names]
 
 
@@ -177,12 +214,34 @@ def positions_that_move(model: PreTrainedModel, pad: int | None) -> dict[str, Mo
         if own_values or (stored and made.search(f"{place}.weight")) or fresh[name] != pad:
             raise LexigraftError(
                 "this body's positions hang on the id of its padding token",
-                f"{type(module).__name__} with padding at {module.padding_idx}, {pad} in the target tokenizer",
+                f"{type(model).__name__} ({type(module).__name__}) with padding at {module.padding_idx}, "
+                f"{pad} in the target tokenizer",
                 f"Give a target tokenizer whose padding token has id {module.padding_idx}",
             )
         if stored:
             moving[f"{place}.weight"] = MovingPositions(module, table, int(module.padding_idx), pad)
     return moving
+
+
+def _refuse_shared_padding(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
+    """Refuse a padding token that is another role's too, where the body gives padding no position.
+
+    The other role's token, such as the end of every text, would lose its position.
+    """
+    shared = _roles_of_padding(after) - _roles_of_padding(before)
+    reader = next((m for m in model.modules() if _reads_padding(m) and m.padding_idx is not None), None)
+    if shared and reader is not None:
+        raise LexigraftError(
+            "this body's positions hang on the id of its padding token, which is another token too",
+            f"{type(model).__name__} ({type(reader).__name__}): pad is {', '.join(sorted(shared))}",
+            "Give the target tokenizer a padding token of its own",
+        )
+
+
+def _roles_of_padding(vocabulary: Vocabulary) -> set[str]:
+    """The other roles of the padding token."""
+    pad = vocabulary.specials.get("pad")
+    return {role for role, i in vocabulary.specials.items() if i == pad and role != "pad"}
 
 
 def _readers(model: PreTrainedModel, pad: int) -> dict[str, Any]:
@@ -200,14 +259,38 @@ def _reads(module: torch.nn.Module, attribute: str) -> bool:
     return not forward.__module__.startswith("torch.") and attribute in forward.__code__.co_names
 
 
+def _longer(model: PreTrainedModel, before: int, after: int) -> PreTrainedModel:
+    """The model with one token more than ``after``, in every table that its configuration gives a vocabulary's size.
+
+    Gemma 3n and 4 have tables for each layer with a size of their own, T5Gemma an encoder with a vocabulary of the
+    decoder's size.
+    """
+    config = copy.deepcopy(model.config)
+    main = (config, config.get_text_config())
+    parts = [config, *(inner for inner in vars(config).values() if hasattr(inner, "get_text_config"))]
+    for part in {id(part): part for part in (*main, *parts)}.values():
+        own = any(part is one for one in main)
+        for key in [key for key in vars(part) if key.startswith("vocab_size")]:
+            if own or getattr(part, key) in (before, after):
+                setattr(part, key, after + 1)
+    for part in main:
+        part.vocab_size = after + 1
+    return _made(model, config)
+
+
 def _rebuilt(model: PreTrainedModel, **changes: int) -> PreTrainedModel:
     """A new model of the same class on the meta device, whose configuration has other values."""
-    import torch
-
     config = copy.deepcopy(model.config)
     for part in (config, config.get_text_config()):
         for key, value in changes.items():
             setattr(part, key, value)
+    return _made(model, config)
+
+
+def _made(model: PreTrainedModel, config: Any) -> PreTrainedModel:
+    """A model of the same class on the meta device."""
+    import torch
+
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the class gave them when the model itself was made
         fresh: PreTrainedModel = type(model)(config)
@@ -241,82 +324,6 @@ def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
     # Those without a table of positions, such as a rotary body's.
     for module in _readers(model, pad).values() if pad is not None else ():
         module.padding_idx = pad
-
-
-_ID_FIELDS = ("bos", "eos", "pad", "unk", "sep", "cls", "mask")
-_MAPPED_FIELDS = ("decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id")
-_LIST_FIELDS = ("suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "forced_decoder_ids")
-
-
-def set_special_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
-    """Set every special id in the configuration and the generation configuration to the new vocabulary's.
-
-    An id, or a list of ids, becomes the id of the token that took the old one's place. Generation settings that are a
-    file of their own get no id that they did not have.
-    """
-    new_of = _new_ids(before, after)
-    configs: list[Any] = [model.config, model.config.get_text_config()]
-    if (generation := getattr(model, "generation_config", None)) is not None:
-        configs.append(generation)
-    for config in {id(config): config for config in configs}.values():
-        own_file = config is generation and not getattr(config, "_from_model_config", False)
-        _set_ids(config, before, after, new_of, fill=not own_file)
-    for module in model.modules():
-        # Some modules keep ids that they took from the configuration when they were made (ESM, XLM).
-        for role in _ID_FIELDS:
-            for field in (f"{role}_token_id", f"{role}_index"):
-                if isinstance(vars(module).get(field), int) and role in after.specials:
-                    setattr(module, field, after.specials[role])
-
-
-def _new_ids(before: Vocabulary, after: Vocabulary) -> dict[int, int]:
-    """The new id of every old token that keeps its string or its special role."""
-    new_of = {}
-    if before.family is after.family:
-        new_of = {i: new for i, token in enumerate(before.tokens) if token and (new := after.id_of(token)) is not None}
-    # Several new tokens may match one old token; the best match comes first.
-    return new_of | {s: t for t, s in reversed(match_specials(before, after).items())}
-
-
-def _set_ids(config: Any, before: Vocabulary, after: Vocabulary, new_of: dict[int, int], *, fill: bool) -> None:
-    for role in _ID_FIELDS:
-        field = f"{role}_token_id"
-        old = getattr(config, field, None)
-        # Bodies reckon with the padding id and its kin in their configuration: there they are the tokenizer's own.
-        if old is not None and (role in ("bos", "eos") or not fill):
-            setattr(config, field, _mapped(old, before.specials.get(role), after.specials.get(role), new_of))
-        elif fill and (hasattr(config, field) or role in ("bos", "eos", "pad")):
-            setattr(config, field, after.specials.get(role))
-        if hasattr(config, f"{role}_index") and role in after.specials:
-            setattr(config, f"{role}_index", after.specials[role])
-    for field in _MAPPED_FIELDS:
-        old = getattr(config, field, None)
-        if old is not None:
-            role = "pad" if field.startswith("decoder") else field.split("_")[1]
-            setattr(config, field, _mapped(old, None, after.specials.get(role), new_of))
-    for field in _LIST_FIELDS:
-        old = getattr(config, field, None)
-        if old is not None:
-            setattr(config, field, _all_mapped(field, old, new_of) or None)
-
-
-def _mapped(old: Any, own: int | None, default: int | None, new_of: Mapping[int, int]) -> Any:
-    """The new id for an old one, the role's new id for the role's old one; lists stay lists."""
-    if isinstance(old, list):
-        ids = [_mapped(i, own, None, new_of) for i in old]
-        return list(dict.fromkeys(i for i in ids if i is not None)) or default
-    if old == own and default is not None:
-        return default
-    return new_of.get(old, default)
-
-
-def _all_mapped(field: str, old: list[Any], new_of: Mapping[int, int]) -> list[Any]:
-    """The entries all of whose tokens are in the new vocabulary, with their new ids."""
-    if field == "bad_words_ids":
-        return [[new_of[i] for i in word] for word in old if all(i in new_of for i in word)]
-    if field == "forced_decoder_ids":
-        return [[place, new_of.get(i)] for place, i in old if i is None or i in new_of]
-    return [new_of[i] for i in old if i in new_of]
 
 
 def check_usable(vocabulary: Vocabulary) -> None:

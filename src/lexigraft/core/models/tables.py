@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -57,30 +57,65 @@ class Tables:
 
 
 def tables_of(model: PreTrainedModel) -> Tables:
-    """Find a model's tables by its own accessors, and tied tables by identity, not by the configuration."""
+    """Find a model's tables by its own accessors, and tied tables by identity, not by the configuration.
+
+    The bias is the head's own, or else the logits bias that BART and its kin keep as a buffer ``(1, rows)``, which is
+    seen as ``(rows,)``.
+
+    Raises:
+        LexigraftError: The layer that the class calls its head gives no logits over the vocabulary.
+    """
     inputs = model.get_input_embeddings().weight
     head = model.get_output_embeddings()
     by_role: dict[Role, torch.Tensor] = {Role.INPUT: inputs}
     tied = False
     if head is not None:
+        _refuse_other_head(model, inputs, head)
         tied = head.weight is inputs or (not inputs.is_meta and head.weight.data_ptr() == inputs.data_ptr())
         if not tied:
             by_role[Role.OUTPUT] = head.weight
         bias = getattr(head, "bias", None)
+        if bias is None and (logits_bias := logits_bias_of(model)) is not None:
+            bias = logits_bias.view(-1)
         if bias is not None:
             by_role[Role.BIAS] = bias
-        elif (logits_bias := getattr(model, "final_logits_bias", None)) is not None:
-            raise LexigraftError(
-                "model adds a logits bias outside its head",
-                type(model).__name__,
-                f"Shape {tuple(logits_bias.shape)} is not handled",
-            )
     return Tables(by_role, tied)
 
 
-def names_of(model: PreTrainedModel, parameter: Any) -> list[str]:
-    """Every name under which a model has a parameter."""
-    return [name for name, found in model.named_parameters(remove_duplicate=False) if found is parameter]
+LOGITS_BIAS = "final_logits_bias"
+"""Name of the buffer that BART and its kin add to their logits, ``(1, rows)``."""
+
+
+def logits_bias_of(model: PreTrainedModel) -> torch.Tensor | None:
+    """The logits bias that a model keeps beside its head, ``(1, rows)``."""
+    found: torch.Tensor | None = dict(model.named_buffers(recurse=False)).get(LOGITS_BIAS)
+    return found
+
+
+def _refuse_other_head(model: PreTrainedModel, inputs: torch.Tensor, head: Any) -> None:
+    """Refuse a class whose accessor returns a layer before the logits (DeBERTa with ``legacy: false``)."""
+    width = inputs.shape[1]
+    if tuple(head.weight.shape) == (width, width) and len(inputs) != width:
+        raise LexigraftError(
+            "model keeps its head where transformers does not find it",
+            f"{type(model).__name__}: {width} outputs for {len(inputs)} tokens",
+            "This head cannot be grafted; DeBERTa's can with `legacy: true`, the form of the published models",
+        )
+
+
+def names_by_role(model: PreTrainedModel) -> dict[Role, list[str]]:
+    """Every name under which a model's state has each of its tables."""
+    tables, logits_bias = tables_of(model).by_role, logits_bias_of(model)
+    named = list(model.named_parameters(remove_duplicate=False))
+    names = {role: [name for name, found in named if found is table] for role, table in tables.items()}
+    if logits_bias is not None and not names.get(Role.BIAS):
+        names[Role.BIAS] = [LOGITS_BIAS]
+    return names
+
+
+def as_stored(table: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """A table with the axes of length 1 that a stored shape has before its own: a logits bias is ``(1, rows)``."""
+    return table.reshape(*shape[: len(shape) - table.dim()], *table.shape)
 
 
 def check_tables(tables: Tables, vocabulary: Vocabulary, where: str | Path) -> None:
