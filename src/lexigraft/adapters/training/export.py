@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lexigraft.adapters.training.peft_warnings import expected_peft_warnings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.files import whole_folder
+from lexigraft.core.utils.lfs import refuse_pointers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -59,6 +60,7 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
     path = Path(folder)
     if not (path / TRAINED_WEIGHTS).is_file():
         raise LexigraftError("no adapter in this folder", folder, "Give a folder that `lexigraft adapt` wrote")
+    refuse_pointers(path.iterdir())
     trained = load_file(path / TRAINED_WEIGHTS)
     parameters = dict(model.named_parameters())
     unknown = [n for n, value in trained.items() if n not in parameters or parameters[n].shape != value.shape]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lexigraft.core.errors import LexigraftError, did_you_mean
+from lexigraft.core.utils.lfs import refuse_pointers
 
 JSON_LINES = frozenset({".jsonl", ".ndjson", ".json"})
 IN_FOLDERS = frozenset({".txt", ".parquet"}) | JSON_LINES
@@ -108,6 +109,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         LexigraftError: The file is missing, unreadable, damaged, or not UTF-8 (with the line number).
     """
+    refuse_pointers([path])
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     number = 0
     try:
@@ -190,6 +192,7 @@ def _parquet(path: Path, column: str) -> Iterator[str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    refuse_pointers([path])
     try:
         with pq.ParquetFile(path) as file:
             if column not in file.schema_arrow.names:

@@ -16,6 +16,7 @@ from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import Role, tables_of
 from lexigraft.core.tokenization.saving import save_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.utils.lfs import refuse_pointers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -163,6 +164,7 @@ def read_provenance(folder: Path) -> dict[str, list[Any]]:
     path = folder / PROVENANCE
     if not path.is_file():
         raise LexigraftError("folder holds no provenance", path, "Give a folder that `lexigraft graft` wrote")
+    refuse_pointers([path])
     hint = "Graft again; `lexigraft graft` writes the file beside the model"
     try:
         table = pq.read_table(path)
@@ -192,6 +194,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
     """
     path = folder / FACTS
     hint = "Give a folder that `lexigraft graft` wrote, or graft again"
+    refuse_pointers([path])
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.lfs import refuse_pointers
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 WIDTHS: Mapping[str, int] = {
@@ -115,6 +116,7 @@ def read_index(folder: Path) -> dict[str, Any] | None:
     path = folder / INDEX
     if not path.is_file():
         return None
+    refuse_pointers([path])
     try:
         index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         names = set(index["weight_map"].values())
@@ -130,7 +132,7 @@ def weight_files(folder: Path, index: Mapping[str, Any] | None) -> list[Path]:
     """The files that hold a checkpoint's weights, by name.
 
     Raises:
-        LexigraftError: One of them is missing, or there is none at all.
+        LexigraftError: One of them is missing or a Git LFS pointer, or there is none at all.
     """
     if index is not None:
         names = sorted(set(index["weight_map"].values()))
@@ -138,8 +140,11 @@ def weight_files(folder: Path, index: Mapping[str, Any] | None) -> list[Path]:
             raise LexigraftError(
                 "checkpoint shards are missing", ", ".join(missing), f"Complete the download of {folder}"
             )
-        return [folder / name for name in names]
+        files = [folder / name for name in names]
+        refuse_pointers(files)
+        return files
     if (folder / WEIGHTS).is_file():
+        refuse_pointers([folder / WEIGHTS])
         return [folder / WEIGHTS]
     if pickled := sorted(p.name for p in folder.glob("*.bin")):
         raise LexigraftError(

@@ -12,6 +12,7 @@ from lexigraft.core.linalg.moments import all_finite
 from lexigraft.core.models.checkpoint import read_index, weight_files
 from lexigraft.core.models.missing_tensors import refuse_missing, refuse_not_finite
 from lexigraft.core.models.tables import tables_of
+from lexigraft.core.utils.lfs import refuse_pointers
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -51,6 +52,7 @@ def _check_folder(folder: Path) -> None:
         raise LexigraftError(
             "folder holds no model (no config.json)", folder, "Give a folder written by save_pretrained"
         )
+    refuse_pointers(folder / name for name in ("config.json", "generation_config.json"))
     weight_files(folder, read_index(folder))
 
 

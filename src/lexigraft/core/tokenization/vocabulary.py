@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.bounds import is_panic
 from lexigraft.core.tokenization.running_text import inside_line
 from lexigraft.core.tokenization.special_tokens import roles_of
 from lexigraft.core.tokenization.surface import (
@@ -116,9 +117,19 @@ class Vocabulary:
         return len(pieces) == 256
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, without special tokens, in parallel."""
+        """Token ids of each text, without special tokens, in parallel.
+
+        Raises:
+            LexigraftError: The tokenizer gives up on a text, as with a regular expression that does not end.
+        """
         backend = self.tokenizer.backend_tokenizer
-        return [e.ids for e in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        try:
+            return [e.ids for e in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        except BaseException as error:
+            if not is_panic(error):
+                raise
+            hint = "Simplify the regular expression of its normalizer or pre-tokenizer, or leave out the text"
+            raise LexigraftError("tokenizer gives up on a text", str(error)[:200], hint) from None
 
     def display(self, i: int) -> str:
         """Token ``i`` for people: readable text with a leading space mark where it starts a word."""
