@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.linalg.moments import all_finite
+from lexigraft.core.models.bounds import refuse_endless, refuse_larger_than_stored
 from lexigraft.core.models.checkpoint import read_index, weight_files
 from lexigraft.core.models.missing_tensors import refuse_missing, refuse_not_finite
 from lexigraft.core.models.tables import tables_of
@@ -53,6 +54,7 @@ def _check_folder(folder: Path) -> None:
             "folder holds no model (no config.json)", folder, "Give a folder written by save_pretrained"
         )
     refuse_pointers(folder / name for name in ("config.json", "generation_config.json"))
+    refuse_endless(folder / "config.json")
     weight_files(folder, read_index(folder))
 
 
@@ -102,13 +104,15 @@ def load_model(
 
     config = copy.deepcopy(config) if config else load_config(path, trust_remote_code=trust_remote_code)
     cls = model_class(config)
+    if (local := Path(path).expanduser()).is_dir():
+        refuse_larger_than_stored(cls, config, weight_files(local, read_index(local)))
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             loaded: tuple[PreTrainedModel, dict[str, Any]] = cls.from_pretrained(
-                str(Path(path).expanduser()) if Path(path).expanduser().is_dir() else str(path),
+                str(local) if local.is_dir() else str(path),
                 config=config,
                 dtype=dtype,
                 use_safetensors=True,
