@@ -216,6 +216,9 @@ def empty_model(config: PretrainedConfig, folder: Path) -> PreTrainedModel:
     Args:
         config: The configuration; it is copied.
         folder: The model's folder, which may hold ``generation_config.json`` too.
+
+    Raises:
+        LexigraftError: The generation settings cannot be read.
     """
     import torch
     from transformers import GenerationConfig
@@ -228,7 +231,11 @@ def empty_model(config: PretrainedConfig, folder: Path) -> PreTrainedModel:
         # As from_pretrained does: without a file of their own, these settings are among the model's.
         own = (folder / "generation_config.json").is_file()
         where: dict[str, Any] = {} if own else {"config_file_name": "config.json", "_from_model_config": True}
-        model.generation_config = GenerationConfig.from_pretrained(folder, **where)
+        try:
+            model.generation_config = GenerationConfig.from_pretrained(folder, **where)
+        except Exception as error:  # whatever its values make of it
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise LexigraftError("generation settings cannot be read", folder, reason) from None
     return model.eval()
 
 
