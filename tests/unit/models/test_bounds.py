@@ -10,7 +10,7 @@ import pytest
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.disk_model import DiskModel
-from lexigraft.core.models.loading import load_config, load_model
+from lexigraft.core.models.loading import load_config, load_model, model_class
 from lexigraft.testing.tiny_models import fixture
 
 
@@ -51,3 +51,9 @@ def test_a_far_larger_model_than_its_weights_is_refused_before_it_is_made(tmp_pa
 
 def test_other_large_numbers_are_left_alone(tmp_path: Path) -> None:
     load_config(changed(tmp_path, rope_theta=1e12, sliding_window=2**40, tokens_seen=10**13))
+
+
+@pytest.mark.parametrize("names", [1, "LlamaForCausalLM", [{}], [None], ["pipeline"], ["no such class"]])
+def test_an_architecture_that_is_no_class_of_a_model_is_refused(tmp_path: Path, names: object) -> None:
+    with pytest.raises(LexigraftError, match=r"cannot be read|class is not known"):
+        model_class(load_config(changed(tmp_path, architectures=names)))

@@ -159,6 +159,7 @@ def read_provenance(folder: Path) -> dict[str, list[Any]]:
         LexigraftError: The folder holds no provenance, or a damaged one.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     path = folder / PROVENANCE
@@ -170,6 +171,11 @@ def read_provenance(folder: Path) -> dict[str, list[Any]]:
         table = pq.read_table(path)
         if missing := [name for name in COLUMNS if name not in table.column_names]:
             raise LexigraftError("provenance lacks columns", f"{path}: {', '.join(missing)}", hint)
+        for name, holds in (("source_ids", pa.types.is_integer), ("weights", pa.types.is_floating)):
+            kind = table.schema.field(name).type
+            listed = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+            if not listed or not holds(kind.value_type) or pc.list_flatten(table[name]).null_count:
+                raise LexigraftError("provenance is damaged", f"{path}: {name} is {kind}", hint)
         columns: dict[str, list[Any]] = table.select(COLUMNS).to_pydict()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise LexigraftError("provenance is damaged", f"{path}: {' '.join(str(error).split())[:200]}", hint) from None

@@ -23,6 +23,8 @@ WIDTHS: Mapping[str, int] = {
 }
 """Bytes of one value, by the dtype's name in safetensors."""
 
+_NO_HEADER = (ValueError, TypeError, KeyError, AttributeError, RecursionError, struct.error)
+"""What reading of a damaged header raises."""
 _LONGEST_HEADER = 100 * 2**20
 _COPY_AGAIN = "Copy or download it again"
 
@@ -120,7 +122,9 @@ def read_index(folder: Path) -> dict[str, Any] | None:
     try:
         index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         names = set(index["weight_map"].values())
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        if not all(isinstance(name, str) and "\0" not in name for name in names):
+            raise ValueError("a file's name is no text")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise LexigraftError("the checkpoint's index is damaged", f"{path} ({error})", _COPY_AGAIN) from None
     # Written files get these names.
     if invalid := sorted(n for n in names if Path(n).name != n or not n.endswith(".safetensors")):
@@ -165,7 +169,7 @@ def _read_shard(path: Path) -> Shard:
         tensors = tuple(
             sorted((_stored(path, start, name, entry) for name, entry in header.items()), key=lambda t: t.start)
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, struct.error) as error:
+    except (OSError, ArithmeticError, *_NO_HEADER) as error:
         raise LexigraftError("checkpoint file is damaged", f"{path} ({error})", _COPY_AGAIN) from None
     end = start
     for tensor in tensors:

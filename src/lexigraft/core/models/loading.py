@@ -39,6 +39,9 @@ def load_config(path: str | Path, *, trust_remote_code: bool = False) -> Pretrai
     except Exception as error:  # transformers raises OSError, ValueError, JSONDecodeError, … for a bad configuration
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise LexigraftError("model configuration cannot be read", path, reason) from None
+    names = config.architectures
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise LexigraftError("model configuration cannot be read", path, "architectures is no list of names")
     if getattr(config, "quantization_config", None):
         raise LexigraftError(
             "model is quantized",
@@ -68,7 +71,7 @@ def model_class(config: PretrainedConfig) -> Any:
 
     names = config.architectures or []
     cls = getattr(transformers, names[0], None) if names else None
-    if cls is None:
+    if not (isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel)):
         raise LexigraftError(
             "model class is not known",
             ", ".join(names) or "none named in config.json",
