@@ -167,6 +167,20 @@ def test_a_folder_with_two_models_names_both(tmp_path: Path, beside: tuple[str, 
         load_vocabulary(folder)
 
 
+@pytest.mark.parametrize("name", ["tokenizer.json", "vocab.txt", "a.spm", "tekken.json"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "circle", "folder"])
+def test_what_is_no_file_is_no_tokenizer(tmp_path: Path, name: str, kind: str) -> None:
+    make = {
+        "pipe": os.mkfifo,
+        "device": lambda path: path.symlink_to("/dev/zero"),
+        "circle": lambda path: path.symlink_to(path),
+        "folder": Path.mkdir,
+    }
+    make[kind](tmp_path / name)
+    with pytest.raises(LexigraftError, match="holds no tokenizer"):
+        load_vocabulary(tmp_path)
+
+
 def same(ours: Vocabulary, original: object) -> None:
     theirs = Vocabulary.of(original)
     assert ours.tokens == theirs.tokens

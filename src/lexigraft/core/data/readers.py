@@ -9,6 +9,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from lexigraft.core.errors import LexigraftError, did_you_mean
 from lexigraft.core.utils.lfs import refuse_pointers
@@ -17,6 +18,8 @@ JSON_LINES = frozenset({".jsonl", ".ndjson", ".json"})
 IN_FOLDERS = frozenset({".txt", ".parquet"}) | JSON_LINES
 MOST_CELL = 2**24
 """Most characters in one cell of a CSV file; a quote that is never closed must not read a large file into memory."""
+MOST_LINE = 2**28
+"""Most bytes of a line of a compressed file."""
 
 
 def read_lines(paths: Sequence[str | Path], text_field: str = "text") -> Iterator[str]:
@@ -114,7 +117,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with opener(path, "rb") as file:
-            for number, raw in enumerate(_raw_lines(file), 1):
+            lines = _bounded(file, path) if opener is gzip.open else file
+            for number, raw in enumerate(_raw_lines(lines), 1):
                 line = raw.decode("utf-8")
                 yield number, (line.removeprefix("\ufeff") if number == 1 else line).rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -128,6 +132,14 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         ) from None
     except OSError as error:
         raise LexigraftError("cannot read the file", path, error.strerror or str(error)) from None
+
+
+def _bounded(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """The lines of a compressed file, which may hold a thousand times as much as its size says."""
+    while line := file.readline(MOST_LINE):
+        if len(line) == MOST_LINE:
+            raise LexigraftError("line is too long", path, f"At most {MOST_LINE:,} bytes in a .gz file")
+        yield line
 
 
 def _raw_lines(file: Iterable[bytes]) -> Iterator[bytes]:

@@ -59,7 +59,7 @@ def _from_folder_or_hub(name: str, local: Path, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
 
     if local.is_dir():
-        names = {p.name for p in local.iterdir()}
+        names = {p.name for p in local.iterdir() if p.is_file()}
         refuse_pointers(local / name for name in ("tokenizer.json", *_CONFIGS) if name in names)
         if "tokenizer.json" in names:
             bare = not names & {"tokenizer_config.json", "special_tokens_map.json"}
@@ -97,7 +97,7 @@ def _only_file(folder: Path, names: Collection[str]) -> Path | None:
         if bare in names:
             return folder / bare
     raise LexigraftError(
-        "folder holds no tokenizer", folder, "Expected tokenizer.json, a .model, vocab.txt or vocab.json"
+        "folder holds no tokenizer", folder, "Expected tokenizer.json, tekken.json, a .model, vocab.txt or vocab.json"
     )
 
 
