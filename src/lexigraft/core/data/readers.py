@@ -8,8 +8,8 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 from lexigraft.core.errors import LexigraftError, did_you_mean
 from lexigraft.core.utils.lfs import refuse_pointers
@@ -134,7 +134,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise LexigraftError("cannot read the file", path, error.strerror or str(error)) from None
 
 
-def _bounded(file: IO[bytes], path: Path) -> Iterator[bytes]:
+def _bounded(file: BufferedIOBase, path: Path) -> Iterator[bytes]:
     """The lines of a compressed file, which may hold a thousand times as much as its size says."""
     while line := file.readline(MOST_LINE):
         if len(line) == MOST_LINE:
