@@ -10,8 +10,9 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHONS := python3 python3.13 python3.12 python3.11
 PARITY_TIME := 900
+FUZZ_SECONDS := 60
 
-.PHONY: help install demo test test-fast check format parity bench gpu-check clean
+.PHONY: help install demo test test-fast fuzz check format parity bench gpu-check clean
 
 help:  ## List what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +43,9 @@ test: $(INSTALLED)  ## Run every test but the parity tests
 
 test-fast: $(INSTALLED)  ## Run the tests that take less than a few seconds each
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not parity and not slow"
+
+fuzz: $(INSTALLED)  ## Read damaged files of every kind, other ones each time, for FUZZ_SECONDS (60)
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n 0 -s --timeout=0 tests/fuzz
 
 check: $(INSTALLED)  ## Check style, types, imports between the parts, and docstrings
 	$(BIN)/ruff check .

@@ -222,7 +222,7 @@ def test_doctor_looks_at_the_machine_and_at_a_recipe(files: Files, tmp_path: Pat
         "target_tokenizer": str(files.target),
         "corpus": {"train": str(files.text)},
         "strategies": ["focus", {"chain": ["focus", "random"]}],
-        "adaptation": {"steps": 10, "batch_tokens": 100},
+        "adaptation": {"steps": 10, "batch_tokens": 100, "sequence_length": 64},
     }
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(values))

@@ -108,6 +108,15 @@ RECIPES: dict[str, tuple[dict[str, object], tuple[str, ...]]] = {
         ("stripes must be", "1,000"),
     ),
     "option of no evaluator": ({"evaluation": {"options": {"bits_per_bite": {}}}}, ("Did you mean 'bits_per_byte'?",)),
+    "poor model's objective of another kind": (
+        {"poor_model": {"preset": "roberta-tiny", "objective": "causal", "objective_options": {}}},
+        ("does not suit",),
+    ),
+    "poor model's unknown option": (
+        {"poor_model": {"preset": "roberta-tiny", "objective_options": {"mask_shar": 0.3}}},
+        ("mask_share",),
+    ),
+    "poor model's endless sequences": ({"poor_model": {"sequence_length": 10**9}}, ("sequence_length",)),
     "unknown preset": ({"poor_model": {"preset": "roberta-tini"}}, ("roberta-tiny",)),
     "tokenizer found missing late": ({"target_tokenizer": "./nowhere"}, ("nowhere",)),
     "the source's own tokenizer": ({"tracking": {"enabled": True}}, ("equals the source",)),
@@ -131,6 +140,18 @@ def test_a_recipe_is_checked_before_the_first_cell_and_leaves_no_folder(
     for part in expected:
         assert part in said
     assert not out.exists()
+
+
+@pytest.mark.parametrize("mistake", RECIPES)
+def test_doctor_finds_what_a_comparison_would_refuse(mistake: str, files: Files, tmp_path: Path) -> None:
+    changed, expected = RECIPES[mistake]
+    if mistake == "the source's own tokenizer":
+        changed = {"target_tokenizer": str(files.source)}
+    outcome = lexigraft("doctor", recipe(files, tmp_path, **changed), "--json")
+    assert outcome.code == 2, outcome
+    bad = " ".join(f["what"] for f in outcome.json["findings"] if f["mark"] == "bad")
+    for part in expected:
+        assert part in bad
 
 
 TEXTS: dict[str, tuple[Callable[[Path], object], str]] = {

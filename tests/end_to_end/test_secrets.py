@@ -18,7 +18,13 @@ from fixtures.tracking import free_port
 pytestmark = pytest.mark.slow
 COMMAND = [sys.executable, "-c", "from lexigraft.cli.main import main; main()"]
 PLANTED = "planted-secret"
-VARIABLES = {f"{name}": f"{PLANTED}-{name}" for name in ("MLFLOW_TRACKING_TOKEN", "HF_TOKEN")}
+SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "HF_TOKEN")
+VARIABLES = {name: f"{PLANTED}-{name}" for name in SECRET_VARIABLES} | {
+    "MLFLOW_TRACKING_USERNAME": "me",
+    # A store that does not answer is given up at the first try, as it is at the second.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "2",
+}
 
 
 def small(folder: Path, **tracking: object) -> Path:

@@ -26,7 +26,7 @@ FAMILIES = {
     "GPT-2": (Family.BYTE_LEVEL, 50_257),
     "GPT-NeoX": (Family.BYTE_LEVEL, 50_277),
     "Whisper": (Family.BYTE_LEVEL, 51_866),
-    "Qwen": (Family.BYTE_LEVEL, 151_643),
+    "Qwen": (Family.BYTE_LEVEL, 151_851),
     "Mistral": (Family.SENTENCEPIECE, 32_000),
     "Phi-3": (Family.SENTENCEPIECE, 32_011),
     "sw-xlmr-unigram-50k": (Family.SENTENCEPIECE, 50_000),
@@ -60,7 +60,7 @@ def test_a_published_tokenizer_is_read_as_its_family(name: str, load) -> None:
     assert (vocabulary.family, vocabulary.size) == (family, size)
     text = "Habari ya asubuhi, rafiki yangu! Naïve café ñan 2021 🙂"
     [ids] = vocabulary.encode([text])
-    if name not in ("Qwen", "XLM-R") and vocabulary.byte_complete:
+    if name != "XLM-R" and vocabulary.byte_complete:
         spelled = b"".join(b" " * bool(vocabulary.starts[i]) + vocabulary.surfaces.texts[i] for i in ids)
         assert spelled.strip() == text.encode()
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lexigraft.api.compare_cells import CellRunner, cells_of
 from lexigraft.api.compare_inputs import Prepared, Shared, load_texts, prepare, strategy_inputs
-from lexigraft.api.train import refuse_untrainable
+from lexigraft.api.train import pretraining_objective, refuse_untrainable
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings
 from lexigraft.core.config.recipe_files import dump_recipe, read_recipe
 from lexigraft.core.errors import LexigraftError
@@ -67,18 +68,39 @@ def check_recipe(recipe: CompareSettings) -> dict[str, list[Strategy]]:
             that is not here.
     """
     chains = {s.label: make_chain(s.chain) for s in recipe.strategies}
-    refuse_unmet(recipe, chains)
-    from lexigraft.adapters.training.pretrain import configuration
-
-    refuse_unknown_rules(recipe.graft.rules)
-    usable_device(recipe.graft.device)
-    if isinstance(recipe.poor_model, PretrainSettings):
-        configuration(recipe.poor_model.preset)
-    for name in {*recipe.evaluation.evaluators, *recipe.evaluation.options}:
-        make("evaluator", name, recipe.evaluation.options.get(name, {}))
-    if recipe.adaptation.objective:
-        make("objective", recipe.adaptation.objective, recipe.adaptation.objective_options)
+    for check in checks_of(recipe, chains):
+        check()
     return chains
+
+
+def checks_of(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]]) -> Iterator[Callable[[], object]]:
+    """The checks of a recipe that need none of its files; each raises LexigraftError for a mistake.
+
+    Args:
+        recipe: The recipe.
+        chains: Its strategies that can be made, by label.
+    """
+    yield lambda: refuse_unmet(recipe, chains)
+    yield lambda: refuse_unknown_rules(recipe.graft.rules)
+    yield lambda: usable_device(recipe.graft.device)
+    if isinstance(poor := recipe.poor_model, PretrainSettings):
+        yield lambda: pretraining_objective(poor)
+    evaluation, adaptation = recipe.evaluation, recipe.adaptation
+    for name in sorted({*evaluation.evaluators, *evaluation.options}):
+        yield partial(make, "evaluator", name, evaluation.options.get(name, {}))
+    if (objective := adaptation.objective) is not None:
+        yield lambda: make("objective", objective, adaptation.objective_options)
+
+
+def refuse_untrainable_source(recipe: CompareSettings, source: DiskModel, chains: Iterable[Sequence[Strategy]]) -> None:
+    """Refuse an adaptation that the source model's body could not go through; no weights load.
+
+    Raises:
+        LexigraftError: A phase that trains nothing, layers that are not there, an objective of another kind, or
+            sequences that are too long.
+    """
+    if recipe.adaptation.steps and any(chain[0].body is Body.SOURCE for chain in chains):
+        refuse_untrainable(source.skeleton, recipe.adaptation)
 
 
 def refuse_unmet(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]]) -> None:
@@ -123,8 +145,7 @@ def compare(
     refuse_other_output(folder)
     chains = check_recipe(settings)
     source = DiskModel(settings.source)
-    if settings.adaptation.steps and any(chain[0].body is Body.SOURCE for chain in chains.values()):
-        refuse_untrainable(source.skeleton, settings.adaptation)
+    refuse_untrainable_source(settings, source, chains.values())
     texts = load_texts(settings)
     with emptied_after_error(folder):
         tracker = _tracker(settings, folder)

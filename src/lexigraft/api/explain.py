@@ -100,4 +100,4 @@ def _names(source: str) -> Callable[[int], str]:
         vocabulary = load_vocabulary(source)
     except LexigraftError:
         return lambda i: f"#{i}"
-    return vocabulary.display
+    return lambda i: vocabulary.display(i) if 0 <= i < vocabulary.size else f"#{i}"

@@ -22,7 +22,7 @@ from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.post_processing import check_post_processor
 from lexigraft.core.tokenization.saving import save_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.training.objective import DEFAULT_OBJECTIVE, Objective
+from lexigraft.core.training.objective import DEFAULT_OBJECTIVE, Objective, refuse_unsuitable
 from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.files import refuse_existing, whole_folder
 from lexigraft.core.utils.versions import versions
@@ -173,11 +173,22 @@ def pretrain_model(
     """Train a model from scratch; see :func:`lexigraft.adapters.training.pretrain.pretrain`."""
     from lexigraft.adapters.training import pretrain
 
-    config = pretrain.configuration(settings.preset)
-    kind = model_kind(config)
-    options = settings.objective_options if kind == "masked" or settings.objective else {}
+    return pretrain.pretrain(corpus, vocabulary, settings, objective=pretraining_objective(settings), work=work)
+
+
+def pretraining_objective(settings: PretrainSettings) -> Objective:
+    """The objective of a pre-training.
+
+    Raises:
+        LexigraftError: No such preset, configuration, objective or option, or an objective that the model cannot learn.
+    """
+    from lexigraft.adapters.training.pretrain import configuration
+
+    config = configuration(settings.preset)
+    options = settings.objective_options if model_kind(config) == "masked" or settings.objective else {}
     objective = objective_for(config, settings.objective, options)
-    return pretrain.pretrain(corpus, vocabulary, settings, objective=objective, work=work)
+    refuse_unsuitable(objective, config)
+    return objective
 
 
 def adapt(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -109,6 +110,15 @@ def test_a_cell_of_csv_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "t.csv").write_text('text\n"' + "word\n" * 1000)
     with pytest.raises(LexigraftError, match=r"CSV file cannot be read.*field larger"):
         list(read_lines([tmp_path / "t.csv"]))
+
+
+def test_a_line_of_a_compressed_file_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lexigraft.core.data.readers.MOST_LINE", 1000)
+    (tmp_path / "t.txt.gz").write_bytes(gzip.compress(b"ab\n" * 500 + b"c" * 999))
+    assert len(list(read_lines([tmp_path / "t.txt.gz"]))) == 501
+    (tmp_path / "t.txt.gz").write_bytes(gzip.compress(b"ab\n" * 500 + b"c" * 10**6))
+    with pytest.raises(LexigraftError, match="line is too long"):
+        list(read_lines([tmp_path / "t.txt.gz"]))
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "rows are in another order": (edited(lambda t: t.take(list(range(len(t)))[::-1])), "damaged"),
     "no sources": (edited(lambda t: column(t, "source_ids", pa.nulls(len(t)))), "damaged"),
     "sources are numbers": (edited(lambda t: column(t, "weights", pa.array(range(len(t))))), "damaged"),
+    "a source is missing": (
+        edited(lambda t: column(t, "source_ids", pa.array([[None] for _ in t["weights"]], pa.list_(pa.int32())))),
+        "damaged",
+    ),
+    "a weight is text": (edited(lambda t: column(t, "weights", pa.array([["1"] for _ in t["weights"]]))), "damaged"),
     "rules are missing": (edited(lambda t: column(t, "rule", pa.nulls(len(t)))), "damaged"),
     "facts are missing": (lambda p: (p / FACTS).unlink(), "facts cannot be read"),
     "facts are no JSON": (lambda p: (p / FACTS).write_text("{"), "facts are damaged"),

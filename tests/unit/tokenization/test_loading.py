@@ -146,6 +146,41 @@ def test_a_folder_with_nothing_but_a_sentencepiece_model(tmp_path: Path, name: s
     assert load_vocabulary(tmp_path / "source.spm").hash == expected.hash
 
 
+def test_a_folder_with_one_spm_file_of_any_name(tmp_path: Path) -> None:
+    made = train(tmp_path, model_type="unigram", vocab_size=650)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "any name.spm").write_bytes(made.read_bytes())
+    assert load_vocabulary(folder).hash == load_vocabulary(made).hash
+
+
+@pytest.mark.parametrize("beside", [(), ("vocab.json",), ("vocab.json", "tokenizer_config.json")])
+def test_a_folder_with_two_models_names_both(tmp_path: Path, beside: tuple[str, ...]) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    made = train(tmp_path, model_type="unigram", vocab_size=650)
+    for name in ("source.spm", "target.spm"):
+        (folder / name).write_bytes(made.read_bytes())
+    for name in beside:
+        (folder / name).write_text(json.dumps({"tokenizer_class": "MarianTokenizer"}))
+    with pytest.raises(LexigraftError, match=r"source\.spm, target\.spm"):
+        load_vocabulary(folder)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "vocab.txt", "a.spm", "tekken.json"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "circle", "folder"])
+def test_what_is_no_file_is_no_tokenizer(tmp_path: Path, name: str, kind: str) -> None:
+    make = {
+        "pipe": os.mkfifo,
+        "device": lambda path: path.symlink_to("/dev/zero"),
+        "circle": lambda path: path.symlink_to(path),
+        "folder": Path.mkdir,
+    }
+    make[kind](tmp_path / name)
+    with pytest.raises(LexigraftError, match="holds no tokenizer"):
+        load_vocabulary(tmp_path)
+
+
 def same(ours: Vocabulary, original: object) -> None:
     theirs = Vocabulary.of(original)
     assert ours.tokens == theirs.tokens

@@ -15,8 +15,10 @@ from lexigraft.adapters.training.trainable import parts, train_shared_padding_ro
 from lexigraft.core.config.model_presets import MODEL_PRESETS
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.models.architecture import model_kind
+from lexigraft.core.models.bounds import refuse_endless
 from lexigraft.core.training.objective import refuse_unsuitable
 from lexigraft.core.training.packing import PackedText, pack
+from lexigraft.core.utils.lfs import refuse_pointers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -180,6 +182,8 @@ def configuration(preset: str) -> PreTrainedConfig:
                 "no such configuration file", preset, "Give a config.json, its folder, or a preset's name"
             )
         raise UnknownName("preset", preset, MODEL_PRESETS)
+    refuse_pointers([path])
+    refuse_endless(path)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         return AutoConfig.for_model(values.pop("model_type"), **values)

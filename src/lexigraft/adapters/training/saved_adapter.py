@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lexigraft.adapters.training.export import CONFIG, WEIGHTS
 from lexigraft.adapters.training.peft_calls import expected_peft_warnings, merged
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.lfs import refuse_pointers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -59,6 +60,7 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
 
     path = Path(folder).expanduser()
     _refuse_none(path)
+    refuse_pointers(path.iterdir())
     refusal, hint = "the adapter belongs to another model, or is damaged", "Apply it to the model it was trained from"
     # LoRA is merged in float32 and rounded once, as in training.
     dtypes = {name: p.dtype for name, p in model.named_parameters()}

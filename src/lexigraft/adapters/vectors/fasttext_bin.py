@@ -21,6 +21,7 @@ from lexigraft.adapters.vectors.fasttext_matrix import (
 )
 from lexigraft.adapters.vectors.fasttext_ngrams import ngram_hashes
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.lfs import refuse_pointers
 
 MAGIC, VERSIONS = 793712314, (11, 12)
 SUPERVISED = 3
@@ -53,6 +54,7 @@ class FastTextFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        refuse_pointers([path])
         with path.open("rb", buffering=0) as file:
             model = _Reader(file, path)
             if model.left < 4 or model.numbers("<i") != (MAGIC,):

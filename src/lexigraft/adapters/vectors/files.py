@@ -16,6 +16,7 @@ import numpy.typing as npt
 from lexigraft.adapters.vectors.fasttext_bin import FastTextFile
 from lexigraft.core.data.readers import numbered_lines
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.lfs import refuse_pointers
 
 BLOCK = 4096
 MOST_DIM = 2**16
@@ -39,6 +40,7 @@ def read_vectors(path: Path, names: Sequence[str], *, subwords: bool) -> npt.NDA
     """
     if not path.is_file():
         raise LexigraftError("vectors not found", path, "Give a .bin, .vec or .npz file")
+    refuse_pointers([path])
     if path.suffix == ".bin":
         found = FastTextFile(path).means(names, subwords=subwords)
         require_finite(found, path)
@@ -93,6 +95,7 @@ def read_arrays(path: Path) -> tuple[list[str], npt.NDArray[np.float32], npt.NDA
     Raises:
         LexigraftError: The file is damaged, lacks an array, or holds values that are not finite.
     """
+    refuse_pointers([path])
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             _refuse_larger_than_announced(arrays)

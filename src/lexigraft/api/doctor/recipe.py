@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from lexigraft.api.compare import refuse_unmet
+from lexigraft.api.compare import checks_of, refuse_unmet, refuse_untrainable_source
 from lexigraft.api.compare_inputs import POOR_AS_DONOR
 from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.sizes import report_sizes
@@ -18,10 +18,9 @@ from lexigraft.core.data.readers import read_lines
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.pipeline import make_chain, refuse_same
 from lexigraft.core.grafting.strategy import Strategy, needs_of
-from lexigraft.core.models.disk_model import Header, read_header
+from lexigraft.core.models.disk_model import DiskModel, Header, read_header
 from lexigraft.core.models.loading import load_config
 from lexigraft.core.models.surgery import check_usable
-from lexigraft.core.registry import make
 from lexigraft.core.tokenization.alignment import align
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.number_splitting import digit_warning
@@ -40,9 +39,11 @@ def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
     findings.good(
         f"recipe '{recipe.name}': {len(recipe.strategies)} strategies × {len(recipe.seeds)} seeds = {cells} cells"
     )
-    _plugins(findings, recipe)
+    chains = _plugins(findings, recipe)
     _texts(findings, recipe)
     source, header = _source(findings, recipe.source)
+    if header is not None:
+        findings.try_(lambda: refuse_untrainable_source(recipe, DiskModel(recipe.source), chains.values()))
     target = _target(findings, recipe, source)
     if source is not None and target is not None:
         _alignment(findings, recipe, source, target)
@@ -52,21 +53,18 @@ def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
     return recipe
 
 
-def _plugins(findings: Findings, recipe: CompareSettings) -> None:
+def _plugins(findings: Findings, recipe: CompareSettings) -> dict[str, list[Strategy]]:
     chains: dict[str, list[Strategy]] = {}
     for strategy in recipe.strategies:
         with findings.collect_errors():
             chains[strategy.label] = make_chain(strategy.chain)
-    for name in recipe.evaluation.evaluators:
-        with findings.collect_errors():
-            make("evaluator", name, recipe.evaluation.options.get(name, {}))
-    if recipe.adaptation.objective is not None:
-        with findings.collect_errors():
-            make("objective", recipe.adaptation.objective, recipe.adaptation.objective_options)
+    for check in checks_of(recipe, chains):
+        findings.try_(check)
     with findings.collect_errors():
         refuse_unmet(recipe, chains)
         needs = ", ".join(sorted({str(need) for chain in chains.values() for need in needs_of(chain)}))
         findings.good(f"needs met: {needs or 'none'}")
+    return chains
 
 
 def _texts(findings: Findings, recipe: CompareSettings) -> None:

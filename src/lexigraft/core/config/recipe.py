@@ -138,7 +138,7 @@ class PretrainSettings(Settings):
     preset: str = "roberta-tiny"
     steps: Count = Field(1000, ge=1)
     batch_tokens: BatchTokens = 4096
-    sequence_length: Count = Field(128, ge=8)
+    sequence_length: int = Field(128, ge=8, le=2**20)
     learning_rate: float = Field(2e-3, gt=0)
     warmup_share: float = Field(0.06, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)

@@ -13,6 +13,7 @@ from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.yaml_text import read_yaml
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.lfs import refuse_pointers
 from lexigraft.core.utils.secrets import MASK, masked_uris
 
 
@@ -28,6 +29,7 @@ def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Compa
     """
     if path.exists() and not path.is_file():
         raise LexigraftError("recipe is not a file", path, "Give the path of a YAML recipe")
+    refuse_pointers([path])
     try:
         values = read_yaml(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError:

@@ -8,14 +8,18 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import BufferedIOBase
 from pathlib import Path
 
 from lexigraft.core.errors import LexigraftError, did_you_mean
+from lexigraft.core.utils.lfs import refuse_pointers
 
 JSON_LINES = frozenset({".jsonl", ".ndjson", ".json"})
 IN_FOLDERS = frozenset({".txt", ".parquet"}) | JSON_LINES
 MOST_CELL = 2**24
 """Most characters in one cell of a CSV file; a quote that is never closed must not read a large file into memory."""
+MOST_LINE = 2**28
+"""Most bytes of a line of a compressed file."""
 
 
 def read_lines(paths: Sequence[str | Path], text_field: str = "text") -> Iterator[str]:
@@ -108,11 +112,13 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         LexigraftError: The file is missing, unreadable, damaged, or not UTF-8 (with the line number).
     """
+    refuse_pointers([path])
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     number = 0
     try:
         with opener(path, "rb") as file:
-            for number, raw in enumerate(_raw_lines(file), 1):
+            lines = _bounded(file, path) if opener is gzip.open else file
+            for number, raw in enumerate(_raw_lines(lines), 1):
                 line = raw.decode("utf-8")
                 yield number, (line.removeprefix("\ufeff") if number == 1 else line).rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -126,6 +132,14 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         ) from None
     except OSError as error:
         raise LexigraftError("cannot read the file", path, error.strerror or str(error)) from None
+
+
+def _bounded(file: BufferedIOBase, path: Path) -> Iterator[bytes]:
+    """The lines of a compressed file, which may hold a thousand times as much as its size says."""
+    while line := file.readline(MOST_LINE):
+        if len(line) == MOST_LINE:
+            raise LexigraftError("line is too long", path, f"At most {MOST_LINE:,} bytes in a .gz file")
+        yield line
 
 
 def _raw_lines(file: Iterable[bytes]) -> Iterator[bytes]:
@@ -190,6 +204,7 @@ def _parquet(path: Path, column: str) -> Iterator[str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    refuse_pointers([path])
     try:
         with pq.ParquetFile(path) as file:
             if column not in file.schema_arrow.names:

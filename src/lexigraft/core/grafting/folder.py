@@ -17,6 +17,7 @@ from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import Role, tables_of
 from lexigraft.core.tokenization.saving import save_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.utils.lfs import refuse_pointers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -160,16 +161,23 @@ def read_provenance(folder: Path) -> dict[str, list[Any]]:
         LexigraftError: The folder holds no provenance, or a damaged one.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     path = folder / PROVENANCE
     if not path.is_file():
         raise LexigraftError("folder holds no provenance", path, "Give a folder that `lexigraft graft` wrote")
+    refuse_pointers([path])
     hint = "Graft again; `lexigraft graft` writes the file beside the model"
     try:
         table = pq.read_table(path)
         if missing := [name for name in COLUMNS if name not in table.column_names]:
             raise LexigraftError("provenance lacks columns", f"{path}: {', '.join(missing)}", hint)
+        for name, holds in (("source_ids", pa.types.is_integer), ("weights", pa.types.is_floating)):
+            kind = table.schema.field(name).type
+            listed = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+            if not listed or not holds(kind.value_type) or pc.list_flatten(table[name]).null_count:
+                raise LexigraftError("provenance is damaged", f"{path}: {name} is {kind}", hint)
         columns: dict[str, list[Any]] = table.select(COLUMNS).to_pydict()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise LexigraftError("provenance is damaged", f"{path}: {' '.join(str(error).split())[:200]}", hint) from None
@@ -194,6 +202,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
     """
     path = folder / FACTS
     hint = "Give a folder that `lexigraft graft` wrote, or graft again"
+    refuse_pointers([path])
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.lfs import refuse_pointers
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 WIDTHS: Mapping[str, int] = {
@@ -22,6 +23,8 @@ WIDTHS: Mapping[str, int] = {
 }
 """Bytes of one value, by the dtype's name in safetensors."""
 
+_NO_HEADER = (ValueError, TypeError, KeyError, AttributeError, RecursionError, struct.error)
+"""What reading of a damaged header raises."""
 _LONGEST_HEADER = 100 * 2**20
 _COPY_AGAIN = "Copy or download it again"
 
@@ -115,10 +118,13 @@ def read_index(folder: Path) -> dict[str, Any] | None:
     path = folder / INDEX
     if not path.is_file():
         return None
+    refuse_pointers([path])
     try:
         index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         names = set(index["weight_map"].values())
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        if not all(isinstance(name, str) and "\0" not in name for name in names):
+            raise ValueError("a file's name is no text")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise LexigraftError("the checkpoint's index is damaged", f"{path} ({error})", _COPY_AGAIN) from None
     # Written files get these names.
     if invalid := sorted(n for n in names if Path(n).name != n or not n.endswith(".safetensors")):
@@ -130,7 +136,7 @@ def weight_files(folder: Path, index: Mapping[str, Any] | None) -> list[Path]:
     """The files that hold a checkpoint's weights, by name.
 
     Raises:
-        LexigraftError: One of them is missing, or there is none at all.
+        LexigraftError: One of them is missing or a Git LFS pointer, or there is none at all.
     """
     if index is not None:
         names = sorted(set(index["weight_map"].values()))
@@ -138,8 +144,11 @@ def weight_files(folder: Path, index: Mapping[str, Any] | None) -> list[Path]:
             raise LexigraftError(
                 "checkpoint shards are missing", ", ".join(missing), f"Complete the download of {folder}"
             )
-        return [folder / name for name in names]
+        files = [folder / name for name in names]
+        refuse_pointers(files)
+        return files
     if (folder / WEIGHTS).is_file():
+        refuse_pointers([folder / WEIGHTS])
         return [folder / WEIGHTS]
     if pickled := sorted(p.name for p in folder.glob("*.bin")):
         raise LexigraftError(
@@ -160,7 +169,7 @@ def _read_shard(path: Path) -> Shard:
         tensors = tuple(
             sorted((_stored(path, start, name, entry) for name, entry in header.items()), key=lambda t: t.start)
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, struct.error) as error:
+    except (OSError, ArithmeticError, *_NO_HEADER) as error:
         raise LexigraftError("checkpoint file is damaged", f"{path} ({error})", _COPY_AGAIN) from None
     end = start
     for tensor in tensors:

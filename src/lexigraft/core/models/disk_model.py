@@ -224,6 +224,9 @@ def empty_model(config: PretrainedConfig, folder: Path) -> PreTrainedModel:
     Args:
         config: The configuration; it is copied.
         folder: The model's folder, which may hold ``generation_config.json`` too.
+
+    Raises:
+        LexigraftError: The generation settings cannot be read.
     """
     import torch
     from transformers import GenerationConfig
@@ -238,7 +241,7 @@ def empty_model(config: PretrainedConfig, folder: Path) -> PreTrainedModel:
         where: dict[str, Any] = {} if own else {"config_file_name": "config.json", "_from_model_config": True}
         try:
             model.generation_config = GenerationConfig.from_pretrained(folder, **where)
-        except (ValueError, TypeError, OSError) as error:
+        except Exception as error:  # whatever its values make of it
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise LexigraftError("transformers refuses the model's generation settings", folder, reason) from None
     return model.eval()

@@ -25,6 +25,7 @@ from lexigraft.core.linalg.truncated_svd import Primitives, primitives_of
 from lexigraft.core.models.loading import model_class
 from lexigraft.core.models.tables import Role, tables_of
 from lexigraft.core.utils.files import replacing, write_whole
+from lexigraft.core.utils.lfs import refuse_pointers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -168,6 +169,7 @@ def load_factorized(folder: Path | str) -> PreTrainedModel:
     folder = Path(folder).expanduser()
     if not (folder / SHAPE).is_file() or not (folder / WEIGHTS).is_file():
         raise LexigraftError("folder holds no factorized model", folder, f"It must hold {SHAPE} and {WEIGHTS}")
+    refuse_pointers(folder / name for name in (SHAPE, WEIGHTS, "config.json"))
     try:
         shape = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
         config = AutoConfig.from_pretrained(folder)

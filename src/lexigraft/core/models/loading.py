@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.linalg.moments import all_finite
+from lexigraft.core.models.bounds import refuse_endless, refuse_larger_than_stored
 from lexigraft.core.models.checkpoint import read_index, weight_files
 from lexigraft.core.models.missing_tensors import refuse_missing, refuse_not_finite
 from lexigraft.core.models.tables import tables_of
+from lexigraft.core.utils.lfs import refuse_pointers
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -37,6 +39,9 @@ def load_config(path: str | Path, *, trust_remote_code: bool = False) -> Pretrai
     except Exception as error:  # transformers raises OSError, ValueError, JSONDecodeError, … for a bad configuration
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise LexigraftError("model configuration cannot be read", path, reason) from None
+    names = config.architectures
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise LexigraftError("model configuration cannot be read", path, "architectures is no list of names")
     if getattr(config, "quantization_config", None):
         raise LexigraftError(
             "model is quantized",
@@ -58,6 +63,8 @@ def _check_folder(folder: Path) -> None:
         raise LexigraftError(
             "folder holds no model (no config.json)", folder, "Give a folder written by save_pretrained"
         )
+    refuse_pointers(folder / name for name in ("config.json", "generation_config.json"))
+    refuse_endless(folder / "config.json")
     weight_files(folder, read_index(folder))
 
 
@@ -71,7 +78,7 @@ def model_class(config: PretrainedConfig) -> Any:
 
     names = config.architectures or []
     cls = getattr(transformers, names[0], None) if names else None
-    if cls is None:
+    if not (isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel)):
         raise LexigraftError(
             "model class is not known",
             ", ".join(names) or "none named in config.json",
@@ -107,13 +114,15 @@ def load_model(
 
     config = copy.deepcopy(config) if config else load_config(path, trust_remote_code=trust_remote_code)
     cls = model_class(config)
+    if (local := Path(path).expanduser()).is_dir():
+        refuse_larger_than_stored(cls, config, weight_files(local, read_index(local)))
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             loaded: tuple[PreTrainedModel, dict[str, Any]] = cls.from_pretrained(
-                str(Path(path).expanduser()) if Path(path).expanduser().is_dir() else str(path),
+                str(local) if local.is_dir() else str(path),
                 config=config,
                 dtype=dtype,
                 use_safetensors=True,

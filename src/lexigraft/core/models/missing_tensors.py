@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.bounds import refuse_larger_than_stored
 from lexigraft.core.models.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def compare_names(cls: Any, config: PretrainedConfig, checkpoint: Checkpoint) ->
     import torch
     from transformers.utils import logging as transformers_logging
 
+    refuse_larger_than_stored(cls, config, [shard.path for shard in checkpoint.shards])
     tensors = {name: torch.empty(stored.shape, device="meta") for name, stored in checkpoint.tensors.items()}
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.bounds import is_panic
 from lexigraft.core.tokenization.byte_tokens import byte_tokens
 from lexigraft.core.tokenization.open_roles import unknown_string
 from lexigraft.core.tokenization.running_text import inside_line
@@ -126,9 +127,19 @@ class Vocabulary:
         return [t.id for t in model.tokenize(unseen)] == [by_byte[b] for b in unseen.encode()]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, without special tokens, in parallel."""
+        """Token ids of each text, without special tokens, in parallel.
+
+        Raises:
+            LexigraftError: The tokenizer gives up on a text, as with a regular expression that does not end.
+        """
         backend = self.tokenizer.backend_tokenizer
-        return [e.ids for e in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        try:
+            return [e.ids for e in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        except BaseException as error:
+            if not is_panic(error):
+                raise
+            hint = "Simplify the regular expression of its normalizer or pre-tokenizer, or leave out the text"
+            raise LexigraftError("tokenizer gives up on a text", str(error)[:200], hint) from None
 
     def display(self, i: int) -> str:
         """Token ``i`` for people: readable text with a leading space mark where it starts a word."""
