@@ -73,7 +73,8 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> No
             f"{type(model).__name__} changed its tables on resizing: {set(old.by_role)} to {set(new.by_role)}"
         )
     known = {name for table in new.by_role.values() for name in names_of(model, table)}
-    longer = _rebuilt(model, vocab_size=after.size + 1).state_dict()
+    # The old padding id may be beyond the new tables, the new one beyond the old positions; no shape hangs on it.
+    longer = _rebuilt(model, vocab_size=after.size + 1, pad_token_id=0).state_dict()
     sizes = {after.size, after.size + 1}  # the first where the class takes the size from elsewhere
     changed = [
         name
@@ -131,7 +132,14 @@ def positions_that_move(model: PreTrainedModel, pad: int | None) -> dict[str, Mo
     """
     if pad is None or not (readers := _readers(model, pad)):
         return {}
-    fresh = {name: getattr(m, "padding_idx", None) for name, m in _rebuilt(model, pad_token_id=pad).named_modules()}
+    # An id beyond the tables of tokens and of positions would be refused.
+    long_enough = {
+        field: max(size, pad + 2)
+        for field in ("vocab_size", "max_position_embeddings")
+        if (size := getattr(model.config, field, None)) is not None
+    }
+    rebuilt = _rebuilt(model, pad_token_id=pad, **long_enough)
+    fresh = {name: getattr(module, "padding_idx", None) for name, module in rebuilt.named_modules()}
     made = re.compile("|".join(model._keys_to_ignore_on_load_missing or ()) or r"(?!)")
     moving = {}
     for name, module in readers.items():
@@ -177,10 +185,10 @@ def _rebuilt(model: PreTrainedModel, **changes: int) -> PreTrainedModel:
 
 
 def moved_positions(table: torch.Tensor, old: int, new: int) -> torch.Tensor:
-    """A position table whose first position follows another padding id: ``(new + 1 + used, hidden)``."""
+    """A position table whose used rows, the padding token's first, begin at another id: ``(new + used, hidden)``."""
     import torch
 
-    return torch.cat([table.new_zeros(new + 1, table.shape[1]), table[old + 1 :]])
+    return torch.cat([table.new_zeros(new, table.shape[1]), table[old:]])
 
 
 def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
