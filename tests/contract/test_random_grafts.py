@@ -18,7 +18,7 @@ from fixtures.random_grafts import Broken, check, make
 
 BLOCK = 100
 WHOLE, WRITTEN = 3, 30
-MOST_REFUSED = 0.2
+MOST_REFUSED = 0.25
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -8,6 +8,7 @@ import pytest
 
 from fixtures.vocabularies import tiny_vocabulary
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.surgery import check_usable
 from lexigraft.core.tokenization.encodable import check_encodes
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_tokenizers import Family
@@ -38,3 +39,5 @@ def test_a_model_without_an_unknown_token_is_refused(kind: str) -> None:
     with pytest.raises(LexigraftError, match="no token for") as raised:
         check_encodes(without_unknown_token(kind))
     assert "unknown token" in raised.value.hint
+    with pytest.raises(LexigraftError, match="no token for"):
+        check_usable(without_unknown_token(kind))

@@ -122,7 +122,6 @@ def prepare_graft(
             target = source_vocabulary
         else:
             check_usable(target)
-            check_encodes(target)
             check_encodes(source_vocabulary)
             refuse_same(source_vocabulary, target)
         source_tables = _checked_tables(source_model)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.tables import Role, names_of, tables_of
+from lexigraft.core.tokenization.encodable import check_encodes
 from lexigraft.core.tokenization.post_processing import check_post_processor
 from lexigraft.core.tokenization.special_tokens import match_specials
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -293,8 +294,10 @@ def check_usable(vocabulary: Vocabulary) -> None:
     """Refuse a target tokenizer that cannot encode every text, cannot pad, or adds ids of another vocabulary.
 
     Raises:
-        LexigraftError: No unknown token although some bytes have no token; no padding token; a stale post-processor.
+        LexigraftError: No unknown token although some bytes have no token, or none that its model knows; no padding
+            token; a stale post-processor.
     """
+    check_encodes(vocabulary)
     check_post_processor(vocabulary)
     if "unk" not in vocabulary.specials and not vocabulary.byte_complete:
         raise LexigraftError(
