@@ -21,7 +21,8 @@ class FixtureSpec:
 
     Attributes:
         name: Short name, "architecture-traits".
-        architecture: Key of the configuration ("roberta", "bert", "llama", "gpt2", "gemma", "t5", "mt5").
+        architecture: Key of the configuration ("roberta", "bert", "headless", "llama", "phi", "gpt2", "gemma", "t5",
+            "mt5").
         source: Tokenizer family of the model.
         target: Tokenizer family to graft.
         tied: Whether input and output table are one tensor.
@@ -83,7 +84,8 @@ def build(chosen: FixtureSpec, tokenizer: PreTrainedTokenizerFast | None = None)
     import torch
 
     tokenizer = tokenizer or tiny_tokenizer(chosen.source, "source")
-    rows = -(-len(tokenizer) // chosen.pad_rows_to) * chosen.pad_rows_to
+    # Ids may have gaps.
+    rows = -(-(max(tokenizer.get_vocab().values()) + 1) // chosen.pad_rows_to) * chosen.pad_rows_to
     ids = {
         f"{role}_token_id": getattr(tokenizer, f"{role}_token_id")
         for role in ("bos", "eos", "pad")
@@ -92,7 +94,7 @@ def build(chosen: FixtureSpec, tokenizer: PreTrainedTokenizerFast | None = None)
     with torch.random.fork_rng(devices=[]):
         model = ARCHITECTURES[chosen.architecture](rows, chosen.tied, ids)
     table, head = model.get_input_embeddings(), model.get_output_embeddings()
-    if not chosen.tied and head.weight is table.weight:
+    if head is not None and not chosen.tied and head.weight is table.weight:
         # mT5's configuration says "tied" whatever one asks for; its published checkpoints carry a head of their own.
         head.weight = torch.nn.Parameter(head.weight.detach().clone())
     _draw_weights(model, torch.Generator().manual_seed(chosen.seed))
@@ -105,7 +107,7 @@ def build(chosen: FixtureSpec, tokenizer: PreTrainedTokenizerFast | None = None)
 def _draw_weights(model: PreTrainedModel, generator: Any) -> None:
     import torch
 
-    tables = {id(m.weight) for m in (model.get_input_embeddings(), model.get_output_embeddings())}
+    tables = {id(m.weight) for m in (model.get_input_embeddings(), model.get_output_embeddings()) if m is not None}
     with torch.no_grad():
         for name, weight in model.named_parameters():
             noise = torch.randn(weight.shape, generator=generator)
@@ -124,13 +126,21 @@ def _draw_weights(model: PreTrainedModel, generator: Any) -> None:
 def _roberta(rows: int, tied: bool, ids: dict[str, int]) -> PreTrainedModel:
     from transformers import RobertaConfig, RobertaForMaskedLM
 
-    return RobertaForMaskedLM(RobertaConfig(**_encoder(rows, tied), type_vocab_size=1, **ids))
+    shape = _encoder(rows, tied)
+    shape["max_position_embeddings"] = max(POSITIONS, ids.get("pad_token_id", 1) + 1 + POSITIONS // 2)
+    return RobertaForMaskedLM(RobertaConfig(**shape, type_vocab_size=1, **ids))
 
 
 def _bert(rows: int, tied: bool, ids: dict[str, int]) -> PreTrainedModel:
     from transformers import BertConfig, BertForMaskedLM
 
     return BertForMaskedLM(BertConfig(**_encoder(rows, tied), **ids))
+
+
+def _headless(rows: int, tied: bool, ids: dict[str, int]) -> PreTrainedModel:
+    from transformers import BertConfig, BertModel
+
+    return BertModel(BertConfig(**_encoder(rows, tied), **ids))
 
 
 def _encoder(rows: int, tied: bool) -> dict[str, Any]:
@@ -173,6 +183,12 @@ def _gemma(rows: int, tied: bool, ids: dict[str, int]) -> PreTrainedModel:
     return GemmaForCausalLM(GemmaConfig(**_decoder(rows, tied), hidden_activation="gelu_pytorch_tanh", **ids))
 
 
+def _phi(rows: int, tied: bool, ids: dict[str, int]) -> PreTrainedModel:
+    from transformers import PhiConfig, PhiForCausalLM
+
+    return PhiForCausalLM(PhiConfig(**_decoder(rows, tied), **ids))
+
+
 def _gpt2(rows: int, tied: bool, ids: dict[str, int]) -> PreTrainedModel:
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -209,7 +225,9 @@ def _encoder_decoder(rows: int, tied: bool, ids: dict[str, int]) -> dict[str, An
 ARCHITECTURES: dict[str, Callable[[int, bool, dict[str, int]], PreTrainedModel]] = {
     "roberta": _roberta,
     "bert": _bert,
+    "headless": _headless,
     "llama": _llama,
+    "phi": _phi,
     "gpt2": _gpt2,
     "gemma": _gemma,
     "t5": _t5,

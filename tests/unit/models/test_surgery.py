@@ -121,6 +121,48 @@ def test_a_padding_token_that_ends_texts_too_is_refused_where_positions_hang_on_
                 reshape(model, before, after)
 
 
+def test_a_padding_token_within_a_text_keeps_its_logits() -> None:
+    model, before, _ = loaded("roberta-tied-bias")
+    after = with_pad_at(9)[1]
+    twins = torch.from_numpy(align(before, after).source_ids)
+    text = torch.tensor([[5, before.specials["pad"], 6, 7]])
+    with torch.no_grad():
+        expected = model(text).logits[..., twins]
+        install(model, {r: t.detach()[twins].clone() for r, t in tables_of(model).by_role.items()}, before, after)
+        assert torch.equal(model(torch.argsort(twins)[text]).logits, expected)
+
+
+@pytest.mark.parametrize("name", ["llama-tied", "bert-tied-bias", "roberta-tied-bias", "t5-tied"])
+def test_an_old_padding_id_beyond_the_new_tables(name: str) -> None:
+    model, before, _ = loaded(name)
+    after = wordpiece("[PAD]", "a", "b")
+    last = len(model.get_input_embeddings().weight) - 1
+    model.config.pad_token_id = model.get_input_embeddings().padding_idx = last
+    for module in model.modules():
+        if name.startswith("roberta") and hasattr(module, "position_embeddings"):
+            module.padding_idx = module.position_embeddings.padding_idx = 40
+    install(model, drawn(model, after.size), before, after)
+    assert model.config.pad_token_id == after.specials["pad"]
+    assert tables_of(model).by_role[Role.INPUT].shape[0] == after.size
+
+
+def test_a_new_padding_id_beyond_the_old_positions() -> None:
+    model, before, _ = loaded("roberta-tied-bias")
+    after, longest = with_pad_at(200)[1], model.config.max_position_embeddings - 2
+    install(model, drawn(model, after.size), before, after)
+    assert model.config.max_position_embeddings == 200 + 1 + longest
+    with torch.no_grad():
+        assert model(torch.full((1, longest), 20)).logits.isfinite().all()
+
+
+def wordpiece(*tokens: str) -> Vocabulary:
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.WordPiece({t: i for i, t in enumerate(["[UNK]", *tokens])}, unk_token="[UNK]"))
+    return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]", pad_token="[PAD]"))
+
+
 @pytest.mark.parametrize("name", [s.name for s in FIXTURES])
 def test_every_special_id_is_the_new_vocabularys(name: str) -> None:
     model, before, after = loaded(name)

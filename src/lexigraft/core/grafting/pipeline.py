@@ -21,6 +21,7 @@ from lexigraft.core.models.surgery import check_usable, install, reshape
 from lexigraft.core.models.tables import FloatTables, Role, check_tables
 from lexigraft.core.registry import PluginSpec, make
 from lexigraft.core.tokenization.alignment import Alignment, align
+from lexigraft.core.tokenization.encodable import check_encodes
 from lexigraft.core.tokenization.number_splitting import digit_warning
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.devices import usable_device
@@ -122,6 +123,7 @@ def prepare_graft(
             target = source_vocabulary
         else:
             check_usable(target)
+            check_encodes(source_vocabulary)
             refuse_same(source_vocabulary, target)
         source_tables = _checked_tables(source_model)
         source_rows = len(source_tables.as_stored(Role.INPUT))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.tables import Role, names_by_role, tables_of
 from lexigraft.core.models.token_ids import set_token_ids
+from lexigraft.core.tokenization.encodable import check_encodes
 from lexigraft.core.tokenization.post_processing import check_post_processor
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -77,7 +78,7 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> tu
     old = tables_of(model)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     configs = [model.config, model.config.get_text_config()]
-    said = [config.tie_word_embeddings for config in configs]
+    said = [getattr(config, "tie_word_embeddings", None) for config in configs]
     if Role.OUTPUT in old.by_role:
         for config in configs:
             config.tie_word_embeddings = False
@@ -203,7 +204,14 @@ def positions_that_move(model: PreTrainedModel, pad: int | None) -> dict[str, Mo
     """
     if pad is None or not (readers := _readers(model, pad)):
         return {}
-    fresh = {name: getattr(m, "padding_idx", None) for name, m in _rebuilt(model, pad_token_id=pad).named_modules()}
+    # An id beyond the tables of tokens and of positions would be refused.
+    long_enough = {
+        field: max(size, pad + 2)
+        for field in ("vocab_size", "max_position_embeddings")
+        if (size := getattr(model.config, field, None)) is not None
+    }
+    rebuilt = _rebuilt(model, pad_token_id=pad, **long_enough)
+    fresh = {name: getattr(module, "padding_idx", None) for name, module in rebuilt.named_modules()}
     made = re.compile("|".join(model._keys_to_ignore_on_load_missing or ()) or r"(?!)")
     moving = {}
     for name, module in readers.items():
@@ -275,6 +283,8 @@ def _longer(model: PreTrainedModel, before: int, after: int) -> PreTrainedModel:
                 setattr(part, key, after + 1)
     for part in main:
         part.vocab_size = after + 1
+        # The old padding id may be beyond the new tables, the new one beyond the old positions; it changes no shape.
+        part.pad_token_id = 0
     return _made(model, config)
 
 
@@ -298,10 +308,10 @@ def _made(model: PreTrainedModel, config: Any) -> PreTrainedModel:
 
 
 def moved_positions(table: torch.Tensor, old: int, new: int) -> torch.Tensor:
-    """A position table whose first position follows another padding id: ``(new + 1 + used, hidden)``."""
+    """A position table whose used rows, the padding token's first, begin at another id: ``(new + used, hidden)``."""
     import torch
 
-    return torch.cat([table.new_zeros(new + 1, table.shape[1]), table[old + 1 :]])
+    return torch.cat([table.new_zeros(new, table.shape[1]), table[old:]])
 
 
 def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
@@ -330,8 +340,10 @@ def check_usable(vocabulary: Vocabulary) -> None:
     """Refuse a target tokenizer that cannot encode every text, cannot pad, or adds ids of another vocabulary.
 
     Raises:
-        LexigraftError: No unknown token although some bytes have no token; no padding token; a stale post-processor.
+        LexigraftError: No unknown token although some bytes have no token, or none that its model knows; no padding
+            token; a stale post-processor.
     """
+    check_encodes(vocabulary)
     check_post_processor(vocabulary)
     if "unk" not in vocabulary.specials and not vocabulary.byte_complete:
         raise LexigraftError(
