@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lexigraft.api.compare_cells import CellRunner, cells_of
-from lexigraft.api.compare_inputs import Prepared, Shared, load_texts, prepare, strategy_inputs
-from lexigraft.api.train import refuse_untrainable
-from lexigraft.core.config.recipe import CompareSettings, PretrainSettings
-from lexigraft.core.config.recipe_files import dump_recipe, read_recipe
+from lexigraft.api.compare_setup import check_comparison, open_comparison
+from lexigraft.api.tracking import open_tracker
+from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import CellResult, Comparison
 from lexigraft.core.evaluation.cell_store import load_results
 from lexigraft.core.evaluation.runner import Progress, run_cells
-from lexigraft.core.grafting.needs import refuse_missing
-from lexigraft.core.grafting.pipeline import make_chain, refuse_same
-from lexigraft.core.grafting.strategy import Body, Strategy, needs_of
-from lexigraft.core.models.disk_model import DiskModel
-from lexigraft.core.models.surgery import check_usable
-from lexigraft.core.registry import make
-from lexigraft.core.tokenization.alignment import refuse_unknown_rules
-from lexigraft.core.utils.devices import usable_device
 from lexigraft.core.utils.files import emptied_after_error, refuse_other_output
-from lexigraft.core.utils.hashing import hash_of
-from lexigraft.core.utils.secrets import masked_uris
-from lexigraft.core.utils.versions import versions
 from lexigraft.report.writer import ReportPaths, write_report
 
 JOBS_PER_CORE = 8
@@ -54,41 +42,6 @@ class Compared:
     report: ReportPaths
     store: str = field(repr=False)
     tracking: str
-
-
-def check_recipe(recipe: CompareSettings) -> dict[str, list[Strategy]]:
-    """Check a recipe's strategies, needs, evaluators and objective, before any weights load.
-
-    Returns:
-        The configured strategies by label.
-
-    Raises:
-        LexigraftError: Unknown strategies, fields or match rules, missing needs, evaluators or objectives, or a device
-            that is not here.
-    """
-    chains = {s.label: make_chain(s.chain) for s in recipe.strategies}
-    refuse_unmet(recipe, chains)
-    from lexigraft.adapters.training.pretrain import configuration
-
-    refuse_unknown_rules(recipe.graft.rules)
-    usable_device(recipe.graft.device)
-    if isinstance(recipe.poor_model, PretrainSettings):
-        configuration(recipe.poor_model.preset)
-    for name in {*recipe.evaluation.evaluators, *recipe.evaluation.options}:
-        make("evaluator", name, recipe.evaluation.options.get(name, {}))
-    if recipe.adaptation.objective:
-        make("objective", recipe.adaptation.objective, recipe.adaptation.objective_options)
-    return chains
-
-
-def refuse_unmet(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]]) -> None:
-    """Refuse strategies whose needs the recipe does not meet.
-
-    Raises:
-        LexigraftError: Which strategy misses what, and how to supply it.
-    """
-    inputs = strategy_inputs(recipe, poor="the recipe's" if recipe.poor_model else None)
-    refuse_missing({label: needs_of(chain) for label, chain in chains.items()}, inputs.available_needs())
 
 
 def compare(
@@ -121,31 +74,23 @@ def compare(
     if jobs > (most := JOBS_PER_CORE * (os.cpu_count() or 1)):
         raise LexigraftError("this machine cannot run so many cells at a time", jobs, f"Give --jobs of at most {most}")
     refuse_other_output(folder)
-    chains = check_recipe(settings)
-    source = DiskModel(settings.source)
-    if settings.adaptation.steps and any(chain[0].body is Body.SOURCE for chain in chains.values()):
-        refuse_untrainable(source.skeleton, settings.adaptation)
-    texts = load_texts(settings)
+    checked = check_comparison(settings)
     with emptied_after_error(folder):
-        tracker = _tracker(settings, folder)
-        prepared, target = prepare(settings, texts, folder / "prepared", say)
-        if any(not strategy.keeps_tokenizer for chain in chains.values() for strategy in chain):
-            check_usable(target)
-            refuse_same(source.vocabulary, target)
-    shared = Shared(texts, source, target, chains)
-    comparison = describe_comparison(settings, prepared, shared)
+        tracker = open_tracker(settings.tracking, settings.name, folder)
+        opened = open_comparison(checked, folder, say)
+    comparison, text = opened.comparison, opened.recipe_text
     if tracker:
-        tracker.start(comparison, dump_recipe(settings))
+        tracker.start(comparison, text)
     try:
         results = run_cells(
             comparison.cells,
-            CellRunner(settings, prepared, folder, shared),
+            opened.runner,
             folder,
             jobs=jobs,
             on_done=(lambda r: tracker.log_cell(r, folder)) if tracker else (lambda r: None),
             progress=progress,
             comparison=comparison,
-            recipe=dump_recipe(settings),
+            recipe=text,
         )
     except LexigraftError:
         unfinished = write_report(folder) if load_results(folder, comparison) else ()
@@ -155,43 +100,3 @@ def compare(
     report = write_report(folder)
     message = tracker.finish(folder, report) if tracker else ""
     return Compared(folder, comparison, tuple(results), report, tracker.uri if tracker else "", message)
-
-
-def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Shared) -> Comparison:
-    """The cells and the facts of a comparison."""
-    texts, vocabulary = shared.texts, shared.target
-    cells = cells_of(recipe, prepared, texts, vocabulary.hash, shared.chains)
-    adaptation = recipe.adaptation
-    facts = {
-        "source": Path(recipe.source).name,
-        "target_tokenizer": f"{vocabulary.family.value}, {vocabulary.size:,} tokens",
-        "corpus_lines": len(texts.train),
-        "corpus_bytes": texts.train.bytes,
-        "heldout_lines": len(texts.heldout),
-        "measured_lines": {name: len(text) for name, text in texts.measured.items()},
-        "corpus_hash": texts.train.hash,
-        "tokenizer_hash": vocabulary.hash,
-        "recipe_hash": hash_of(masked_uris(recipe.model_dump(mode="json"))),
-        "steps": adaptation.steps,
-        "batch_tokens": adaptation.batch_tokens,
-        "tokens_trained": adaptation.steps * adaptation.batch_tokens,
-        "probe_step": adaptation.probe_step,
-        "device": _device(),
-        "versions": versions(),
-    }
-    return Comparison(recipe.name, cells, recipe.reference, facts)
-
-
-def _device() -> str:
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-
-
-def _tracker(recipe: CompareSettings, folder: Path) -> Any:
-    """The MLflow tracker, checked before anything runs; ``None`` when tracking is off."""
-    if not recipe.tracking.enabled:
-        return None
-    from lexigraft.adapters.tracking.tracker import MlflowTracker
-
-    return MlflowTracker.open(recipe.tracking, recipe.name, folder)

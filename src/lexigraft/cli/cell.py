@@ -1,0 +1,77 @@
+"""`lexigraft cell`: one cell of a recipe at a time, for machines that share the work of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lexigraft.cli.output import Json, Sets, assignments, print_json, say, table
+
+app = typer.Typer(
+    no_args_is_help=True, help="The cells of a recipe, one at a time, on any machine.", rich_markup_mode=None
+)
+RecipeOption = Annotated[Path, typer.Option(help="A YAML recipe.")]
+Out = Annotated[Path, typer.Option(help="The comparison's folder; several processes may work in it.")]
+
+
+@app.command()
+def plan(
+    recipe: Annotated[Path, typer.Argument(help="A YAML recipe; see examples/.")],
+    out: Annotated[Path | None, typer.Option(help="The comparison's folder: what is in it counts as done.")] = None,
+    set_: Sets = None,
+    json: Json = False,
+) -> None:
+    """List the stages and cells of a recipe, their content addresses, and which depends on which."""
+    from lexigraft.api.cells import plan_cells
+
+    found = plan_cells(recipe, out, overrides=assignments(set_))
+    if json:
+        print_json(asdict(found))
+        return
+    stages = [(s.id, s.words, ", ".join(s.after), s.address or "", _done(s.done)) for s in found.stages]
+    cells = [(c.id, ", ".join(c.after), (c.key or "")[:12], _done(c.done)) for c in found.cells]
+    table(("stage", "makes", "after", "address", ""), stages)
+    table(("cell", "after", "key", ""), cells)
+
+
+def _done(done: bool) -> str:
+    return "done" if done else ""
+
+
+@app.command()
+def prepare(
+    recipe: RecipeOption,
+    stage: Annotated[str, typer.Option(help="The stage; see `lexigraft cell plan`.")],
+    out: Out,
+    set_: Sets = None,
+    json: Json = False,
+) -> None:
+    """Make one thing that cells share, such as the target tokenizer, where it is not made yet."""
+    from lexigraft.api.cells import prepare_stage
+
+    made = prepare_stage(recipe, stage, out, overrides=assignments(set_), say=say)
+    print_json(asdict(made)) if json else typer.echo(made.address)
+
+
+@app.command()
+def run(
+    recipe: RecipeOption,
+    cell: Annotated[str, typer.Option(help="The cell; see `lexigraft cell plan`.")],
+    out: Out,
+    set_: Sets = None,
+    track: Annotated[bool, typer.Option(help="Log the cell in the recipe's MLflow store.")] = True,
+    json: Json = False,
+) -> None:
+    """Run one cell, unless it is finished; `lexigraft compare` finds its result and makes the report."""
+    from lexigraft.api.cells import run_cell
+
+    done = run_cell(recipe, cell, out, overrides=assignments(set_), track=track, say=say)
+    if json:
+        print_json({"folder": str(done.folder), "before": done.before, **done.result.as_json()})
+        return
+    typer.echo(done.folder / "result.json")
+    if done.tracking:
+        typer.echo(done.tracking)
