@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lexigraft.api.compare_remote import Backend, compare_remotely
 from lexigraft.api.compare_setup import check_comparison, open_comparison
 from lexigraft.api.tracking import open_tracker
 from lexigraft.core.config.recipe import CompareSettings
@@ -50,6 +51,9 @@ def compare(
     *,
     overrides: Mapping[str, Any] | None = None,
     jobs: int = 1,
+    backend: str | None = None,
+    backend_config: str | Path | None = None,
+    max_parallel: int = 1,
     say: Callable[[str], None] = lambda text: None,
     progress: Progress = lambda message, done, total: None,
 ) -> Compared:
@@ -59,7 +63,10 @@ def compare(
         recipe: A YAML recipe, or its settings.
         out: The folder for results, report, trained tokenizer, poor model and vectors.
         overrides: Dotted recipe keys with other values.
-        jobs: Cells at a time.
+        jobs: Cells at a time on this machine.
+        backend: The launcher whose jobs run stages and cells, such as ``slurm``; None for this process.
+        backend_config: Its configuration, a YAML or JSON file.
+        max_parallel: Most jobs of the backend at a time.
         say: Called with a line on what is being prepared.
         progress: Called when a cell has finished.
 
@@ -71,6 +78,13 @@ def compare(
     """
     settings = recipe if isinstance(recipe, CompareSettings) else read_recipe(Path(recipe), overrides)
     folder = Path(out)
+    if backend is not None:
+        where = Backend(backend, None if backend_config is None else Path(backend_config), max_parallel)
+        done = compare_remotely(settings, folder, where, say, progress)
+        store = done.tracker.uri if done.tracker else ""
+        return Compared(folder, done.comparison, done.results, done.report, store, done.tracking)
+    if backend_config is not None or max_parallel != 1:
+        raise LexigraftError("backend_config and max_parallel are for a backend", "no backend", "Give --backend NAME")
     if jobs > (most := JOBS_PER_CORE * (os.cpu_count() or 1)):
         raise LexigraftError("this machine cannot run so many cells at a time", jobs, f"Give --jobs of at most {most}")
     refuse_other_output(folder)

@@ -154,7 +154,7 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
         "measured_lines": {name: len(text) for name, text in texts.measured.items()},
         "corpus_hash": texts.train.hash,
         "tokenizer_hash": vocabulary.hash,
-        "recipe_hash": hash_of(masked_uris(recipe.model_dump(mode="json"))),
+        "recipe_hash": hash_of(masked_uris(recipe.model_dump(mode="json", exclude={"execution"}))),
         "steps": adaptation.steps,
         "batch_tokens": adaptation.batch_tokens,
         "tokens_trained": adaptation.steps * adaptation.batch_tokens,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -118,6 +118,31 @@ def find_cell(recipe: CompareSettings, cells: tuple[Cell, ...], given: str) -> C
     raise UnknownName("cell", given, by_id)
 
 
+def trained_needs(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]]) -> tuple[Need, ...]:
+    """The needs of a recipe's strategies that are trained first, and are stages therefore."""
+    given = None if isinstance(recipe.poor_model, PretrainSettings) else recipe.poor_model
+    inputs = strategy_inputs(recipe, given)
+    used = frozenset[Need]().union(*(uses_of(chain) for chain in chains.values()))
+    return tuple(
+        n for n, spec in need_specs().items() if n in used and spec.available(inputs) and spec.is_stage(inputs)
+    )
+
+
+def stages_after(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]]) -> dict[str, tuple[str, ...]]:
+    """Every stage with those that it takes results of, in an order in which they can run; no file is read."""
+    tokenizer = (TOKENIZER,) if isinstance(recipe.target_tokenizer, TokenizerSettings) else ()
+    poor = (POOR_MODEL,) if isinstance(recipe.poor_model, PretrainSettings) else ()
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(tokenizer, ())
+    found |= dict.fromkeys(map(str, trained_needs(recipe, chains)), tokenizer) | dict.fromkeys(poor, tokenizer)
+    return found | {COMPARISON: tokenizer + poor}
+
+
+def cells_after(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]]) -> dict[str, tuple[str, ...]]:
+    """The stages whose results the cells of each label take; no file is read."""
+    common, trained = stages_after(recipe, chains)[COMPARISON], trained_needs(recipe, chains)
+    return {label: (*common, *(str(n) for n in trained if n in uses_of(chain))) for label, chain in chains.items()}
+
+
 class Stages:
     """The stages of one recipe in one folder.
 
@@ -135,22 +160,17 @@ class Stages:
     @cached_property
     def after(self) -> dict[str, tuple[str, ...]]:
         """Every stage with those that it takes results of, in an order in which they can run."""
-        tokenizer = (TOKENIZER,) if isinstance(self.recipe.target_tokenizer, TokenizerSettings) else ()
-        poor = (POOR_MODEL,) if isinstance(self.recipe.poor_model, PretrainSettings) else ()
-        found: dict[str, tuple[str, ...]] = dict.fromkeys(tokenizer, ())
-        found |= dict.fromkeys(map(str, self._trained_needs), tokenizer) | dict.fromkeys(poor, tokenizer)
-        return found | {COMPARISON: tokenizer + poor}
+        return stages_after(self.recipe, self.checked.chains)
 
     def plan(self) -> Plan:
         """The stages and cells with what is known about them now."""
         cells = {(cell.label, cell.seed): cell for cell in self._cells() or ()}
-        own = {label: tuple(n for n in self._trained_needs if n in uses_of(chain)) for label, chain in self._chains}
+        after = cells_after(self.recipe, self.checked.chains)
         planned = []
         for (label, seed), name in cell_ids(self.recipe).items():
             cell = cells.get((label, seed))
-            after = (*self.after[COMPARISON], *map(str, own[label]))
             done = cell is not None and self.folder is not None and load_result(self.folder, cell) is not None
-            planned.append(PlannedCell(name, label, seed, cell.key if cell else None, after, done))
+            planned.append(PlannedCell(name, label, seed, cell.key if cell else None, after[label], done))
         return Plan(self.recipe.name, tuple(map(self._stage, self.after)), tuple(planned))
 
     def make(self, stage: str, say: Say = lambda text: None) -> Stage:
@@ -186,22 +206,9 @@ class Stages:
         return self._stage(stage)
 
     @cached_property
-    def _chains(self) -> list[tuple[str, tuple[Strategy, ...]]]:
-        return [(label, tuple(chain)) for label, chain in self.checked.chains.items()]
-
-    @cached_property
     def _inputs(self) -> StrategyInputs:
         given = None if isinstance(self.recipe.poor_model, PretrainSettings) else self.recipe.poor_model
         return strategy_inputs(self.recipe, given, self.checked.texts)
-
-    @cached_property
-    def _trained_needs(self) -> tuple[Need, ...]:
-        used = frozenset[Need]().union(*(uses_of(chain) for chain in self.checked.chains.values()))
-        return tuple(
-            need
-            for need, spec in need_specs().items()
-            if need in used and spec.available(self._inputs) and spec.is_stage(self._inputs)
-        )
 
     def _stage(self, stage: str) -> Stage:
         vocabulary, words = self._vocabulary(), _WORDS.get(stage, "")

@@ -37,6 +37,34 @@ def plan(
     table(("cell", "after", "key", ""), cells)
 
 
+@app.command()
+def check(
+    recipe: RecipeOption,
+    out: Out,
+    gpus: Annotated[int, typer.Option(help="How many GPUs there must be.", min=0)] = 0,
+    tracking: Annotated[str, typer.Option(help="A tracking server that must be reachable.")] = "",
+    json: Json = False,
+) -> None:
+    """Look whether this machine can run a recipe's cells: versions, GPUs, files, disk, tracking server."""
+    from json import dumps
+
+    from lexigraft.api.cell_check import check_machine
+
+    found = check_machine(recipe, out, gpus=gpus, tracking=tracking)
+    if json:
+        typer.echo(dumps({"checked": asdict(found)}))  # on one line: it is read out of a job's log
+    else:
+        devices = ", ".join(f"{name} ({memory / 1e9:.0f} GB)" for name, memory in found.gpus) or "no GPU"
+        free = "" if found.free_bytes is None else f", {found.free_bytes / 1e9:.1f} GB free"
+        typer.echo(f"{found.host}: {devices}{free}")
+        for name, version in found.versions.items():
+            typer.echo(f"  {name} {version}")
+        for line in (*found.problems, *found.warnings):
+            typer.echo(f"! {line}")
+    if found.problems:
+        raise typer.Exit(2)
+
+
 def _done(done: bool) -> str:
     return "done" if done else ""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,3 +78,11 @@ def test_the_sentence_says_what_where_when_why_and_the_last_lines() -> None:
         "failed with exit code 1 on node3 after 12 s (NonZeroExitCode); "
         "its log ends with: 5 | 6 | 7 | 8 | error: no space"
     )
+
+
+def test_the_guides_table_is_the_table_of_states() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "guides" / "remote-runs.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| `(\w+)` \| ", guide, re.MULTILINE))
+    assert told == {str(state): meaning.mlflow for state, meaning in MEANINGS.items()}
+    again = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| `\w+` \| (\w*)", guide, re.MULTILINE))
+    assert {name for name, word in again.items() if word == "yes"} == {str(s) for s, m in MEANINGS.items() if m.again}

@@ -21,11 +21,18 @@ def read_backend(name: str, config: Path | None = None) -> Launcher:
         UnknownName: No launcher has this name, or it has no field of a key; with the closest one.
         LexigraftError: The file cannot be read, or holds a value that the field cannot take.
     """
-    launcher: Launcher = make("launcher", name, {} if config is None else _values(config))
+    launcher: Launcher = make("launcher", name, backend_values(config))
     return launcher
 
 
-def _values(config: Path) -> dict[str, object]:
+def backend_values(config: Path | None) -> dict[str, object]:
+    """The keys and values of a backend configuration; none without a file.
+
+    Raises:
+        LexigraftError: The file cannot be read, or is no mapping of keys.
+    """
+    if config is None:
+        return {}
     hint = "Give a YAML or JSON file of keys and values"
     try:
         values = read_yaml(config.read_text(encoding="utf-8"), config)
