@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.api.compare_setup import check_comparison, check_recipe
-from lexigraft.api.remote_recipe import write_far_recipe
 from lexigraft.api.stages import COMPARISON, cells_after, stages_after
 from lexigraft.api.tracking import open_tracker
 from lexigraft.core.config.recipe import CompareSettings
@@ -29,6 +28,7 @@ from lexigraft.core.evaluation.runner import Progress
 from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.remote.backend import backend_values, read_backend
 from lexigraft.core.remote.driver import Driver, Outcome, Task
+from lexigraft.core.remote.far_recipe import write_far_recipe
 from lexigraft.core.remote.job_files import read_json, write_json
 from lexigraft.core.remote.job_store import JobStore
 from lexigraft.core.remote.launcher import Handle, Launcher, Resources
