@@ -15,6 +15,8 @@ from lexigraft.core.utils.files import write_whole
 STARTED, HEARTBEAT, ENDED, LOG = "started.json", "heartbeat.json", "ended.json", "job.log"
 CANCELLED = "cancelled.json"
 """Written by who cancels a job, before its process is told."""
+SUBMITTED = "submitted.json"
+"""Who the wrapper is, written by who starts it in the background: the job may wait for a GPU before it has started."""
 CREDENTIALS = ".environment.json"
 """Variables for the job, of mode 0600; the job reads and removes it."""
 _TAIL_BYTES = 2**16

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.remote.free_devices import Devices, taken
 from lexigraft.core.remote.job_files import (
     CANCELLED,
     CREDENTIALS,
@@ -32,6 +33,7 @@ from lexigraft.core.remote.job_files import (
     HEARTBEAT,
     LOG,
     STARTED,
+    SUBMITTED,
     JobFiles,
     last_lines,
     read_credentials,
@@ -72,23 +74,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--time-limit", type=float, default=0.0, help="seconds after which it is ended; 0 for none")
     parser.add_argument("--grace", type=float, default=_GRACE_SECONDS, help="seconds between SIGTERM and SIGKILL")
     parser.add_argument("--requeued", action="store_true", help="keep the credentials for a start after a pre-emption")
+    parser.add_argument("--devices", default="", help="GPUs of which the job takes free ones, such as 0,1,3")
+    parser.add_argument("--device-count", type=int, default=1, help="how many of --devices it takes")
+    parser.add_argument("--device-locks", type=Path, help="folder of the locks on --devices; all their jobs share it")
+    parser.add_argument("--lines", type=int, default=50, help="lines of the log that --report prints")
     end = given.index("--") if "--" in given else len(given)
     options, command = parser.parse_args(given[:end]), given[end + 1 :]
     folder = options.folder.resolve()
     if options.report or options.stop:
         if options.stop:
             write_json(folder / CANCELLED, {"time": _now()})
-            stop(read_json(folder / STARTED))
-        print(json.dumps(report(folder)))
+            stop(_known(folder))
+        print(json.dumps(report(folder, options.lines)))
         return 0
     folder.mkdir(parents=True, exist_ok=True)
     if options.detach:
         return _detach(folder, [one for n, one in enumerate(given) if one != "--detach" or n > end])
     if not command:
         parser.error("give a command after --")
+    devices = Devices.of(options.devices, options.device_count, options.device_locks or folder)
     busy = LexigraftError("this job is running already", folder, "See its log")
     try:
-        with lock_file(folder / ".lock", busy, wait_seconds=LOCK_SECONDS):
+        with (
+            lock_file(folder / ".lock", busy, wait_seconds=LOCK_SECONDS),
+            taken(devices, (folder / CANCELLED).exists) as there,
+        ):
+            if not there:
+                return 128 + signal.SIGTERM
             return _Watch(folder, command, options.heartbeat, options.time_limit, options.grace, options.requeued).run()
     except LexigraftError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -96,15 +108,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def report(folder: Path, lines: int = 50) -> dict[str, Any]:
-    """What is known about a job in its folder on this machine: ``files``, ``alive`` and ``log``, as plain values."""
+    """What is known about a job in its folder on this machine, as plain values.
+
+    Args:
+        folder: The job's folder.
+        lines: Lines of its log.
+
+    Returns:
+        ``files``, ``alive``, ``known`` (the wrapper's process) and ``log``.
+    """
+    known = _known(folder)
+    alive = None if known is None else is_alive(known)
+    # Files are read after the process was looked for: a job that ends in between has written its end.
     files = JobFiles.read(folder)
-    alive = None if files.started is None else is_alive(files.started)
-    return {"files": files.as_json(), "alive": alive, "log": last_lines(folder, lines)}
+    return {"files": files.as_json(), "alive": alive, "known": known, "log": last_lines(folder, lines)}
+
+
+def _known(folder: Path) -> dict[str, Any] | None:
+    """The wrapper's process: the one that runs the command, or one that still waits for a GPU."""
+    return read_json(folder / SUBMITTED) or read_json(folder / STARTED)
 
 
 def _detach(folder: Path, given: Sequence[str]) -> int:
     """Start the wrapper again as the leader of a session of its own, which nobody waits for."""
-    for left in (ENDED, CANCELLED):  # of an earlier start in the same folder
+    for left in (ENDED, CANCELLED, SUBMITTED):  # of an earlier start in the same folder
         (folder / left).unlink(missing_ok=True)
     with (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
@@ -114,7 +141,9 @@ def _detach(folder: Path, given: Sequence[str]) -> int:
             stderr=log,
             start_new_session=True,
         )
-    print(json.dumps(identity(process.pid)), flush=True)
+    known = identity(process.pid)
+    write_json(folder / SUBMITTED, known)
+    print(json.dumps(known), flush=True)
     os._exit(0)  # without waiting for the child, which a Popen object would warn of
 
 
