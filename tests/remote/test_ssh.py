@@ -9,9 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,7 +117,7 @@ def test_a_lost_connection_loses_nothing(own_server: Callable[..., Server], tmp_
     assert launcher.poll(handle).state is State.RUNNING
     server.stop()  # the machine's network is gone
     for ask in (lambda: launcher.poll(handle), lambda: launcher.tail(handle, 1), lambda: launcher.push([tmp_path])):
-        with pytest.raises(LexigraftError, match=r"the machine cannot be reached: gpubox\. Its jobs go on"):
+        with pytest.raises(LexigraftError, match=r"the machine cannot be reached: gpubox\. Jobs that run there go on"):
             ask()
     go.touch()
     server.start()
@@ -279,6 +281,44 @@ def test_what_is_there_already_is_not_sent(server: Server, tmp_path: Path) -> No
         launcher.push([tmp_path / "no such"])
 
 
+def test_a_comparison_inside_one_of_its_inputs(server: Server, tmp_path: Path) -> None:
+    recipe = tmp_path / "data" / "out" / "remote" / "recipe.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.touch()
+    for around in (tmp_path / "data", tmp_path / "data" / "out"):
+        with pytest.raises(LexigraftError, match=rf"holds the comparison's folder: {around}\. Choose an --out outside"):
+            server.launcher().push([recipe, around])
+
+
+def test_an_archive_that_is_cut_off_is_not_taken_for_whole(
+    own_server: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = own_server(tuple(t for t in TOOLS if t != "rsync"))
+    launcher = server.launcher()
+    for name in ("a", "b"):
+        (tmp_path / "model").mkdir(exist_ok=True)
+        (tmp_path / "model" / name).write_text(name)
+    add, cut = tarfile.TarFile.addfile, "whole"
+
+    def cut_off(archive: tarfile.TarFile, info: tarfile.TarInfo, *more: Any) -> None:
+        if info.name == cut == "sent/b":
+            server.drop()
+        elif info.name != cut:
+            add(archive, info, *more)
+
+    monkeypatch.setattr(tarfile.TarFile, "addfile", cut_off)
+    far = Path(launcher.there(tmp_path / "model"))
+    with pytest.raises(LexigraftError, match="a command on the machine failed"):
+        launcher.push([tmp_path / "model"])  # it ends between two files
+    cut = "sent/b"
+    with pytest.raises(LexigraftError, match="the machine cannot be reached"):
+        launcher.push([tmp_path / "model"])  # the connection breaks
+    assert not far.exists()
+    monkeypatch.undo()
+    launcher.push([tmp_path / "model"])
+    assert sorted(path.name for path in far.iterdir()) == ["a", "b"]
+
+
 def test_own_plugins_travel(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "mine.py").write_text("x = 1")
@@ -365,6 +405,11 @@ def test_a_folder_that_cannot_be_written(server: Server) -> None:
         ({"host": ""}, "the backend ssh needs a host: none"),
         ({"host": "-oProxyCommand=x"}, "the backend ssh needs a host: -oProxyCommand=x"),
         ({"devises": [0]}, "unknown field of launcher 'ssh': devises. Did you mean 'devices'?"),
+        (
+            {"known_hosts": "hosts"},
+            "known_hosts of the backend ssh must be a whole path: hosts. `lexigraft remote`",
+        ),
+        ({"paths": {"models": "/x"}}, "paths of the backend ssh must be a whole path: models"),
         ({"port": 0}, "field 'port' of launcher 'ssh' cannot take this value: 0"),
         ({"devices": ["0; rm"]}, "field 'devices' of launcher 'ssh' cannot take this value"),
     ],

@@ -21,6 +21,8 @@ from lexigraft.plugins.launchers._openssh import Connection, Unreachable
 Listed = Callable[[str, Sequence[str]], Mapping[str, list[int]]]
 _SENT = ".sent"
 """The folder on the far side that says what tar has brought there."""
+_WHOLE = "whole"
+"""Last in what is sent: tar takes an archive that is cut off between two files for a whole one."""
 _VANISHED = 24
 """rsync's exit code where a file went away while it was copied, as a job's drafts do."""
 
@@ -47,7 +49,7 @@ class Rsync:
     def push(self, paths: Sequence[Path]) -> None:
         """Make the far side's copies the same as these files and folders; links are followed."""
         self.connection.run(f"mkdir -p {shlex.quote(self.root)} && rm -rf {shlex.quote(f'{self.root}/{_SENT}')}")
-        options = ["--copy-links", "--relative", "--no-implied-dirs", "--delete"]
+        options = ["--copy-links", "--relative", "--no-implied-dirs", "--delete", "--partial-dir=.partial"]
         self._rsync([*options, "--", *map(str, paths), f"{self._host}:{self.root}/"])
 
     def fetch(self, folder: str, into: Path, left_out: Sequence[str] = ()) -> None:
@@ -101,13 +103,15 @@ class Tar:
         target, draft = shlex.quote(f"{self.root}{path}"), shlex.quote(f"{marked}.draft")
         script = (
             f"set -e; rm -rf {draft}; mkdir -p {draft} {shlex.quote(f'{self.root}{path.parent}')}; "
-            f"tar -xf - -C {draft}; rm -rf {target}; mv {draft}/sent {target}; rm -rf {draft}; "
+            f"tar -xf - -C {draft}; test -e {draft}/{_WHOLE}; "
+            f"rm -rf {target}; mv {draft}/sent {target}; rm -rf {draft}; "
             f"echo {shlex.quote(mark)} > {shlex.quote(marked)}"
         )
 
         def write(process: Any) -> None:
             with tarfile.open(fileobj=process.stdin, mode="w|", dereference=True) as archive:
                 archive.add(path, "sent")
+                archive.addfile(tarfile.TarInfo(_WHOLE))
 
         self.connection.talk(script, write, subprocess.PIPE, short=False)
 

@@ -135,6 +135,8 @@ class Connection:
                 ) as error:
                     # The far side has hung up: its own words follow.
                     broken = error
+                except OSError as error:
+                    raise LexigraftError("cannot copy the file", error.filename, error.strerror or str(error)) from None
                 finally:
                     with contextlib.suppress(OSError):
                         if process.stdin:
@@ -145,7 +147,7 @@ class Connection:
         if late:
             self.close()
             raise Unreachable(
-                "the machine does not answer", self.host, "Its jobs go on; run the same command again later"
+                "the machine does not answer", self.host, "Jobs that run there go on; run the same command again later"
             )
         if code or broken:
             self.refuse(code, said or str(broken or ""))
@@ -177,7 +179,7 @@ class Connection:
             hint = f"`ssh {where}` must work without a question: a key in the agent, or identity_file. {last}"
             raise LexigraftError("the machine refuses the login", where, hint)
         if not words or any(text in lower for text in _AWAY):
-            hint = f"Its jobs go on. {last}".rstrip()
+            hint = f"Jobs that run there go on. {last}".rstrip()
             raise Unreachable("the machine cannot be reached", where, hint)
         raise LexigraftError("ssh failed", where, last)
 

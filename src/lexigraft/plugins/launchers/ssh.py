@@ -79,14 +79,20 @@ class Ssh(Launcher):
     devices: tuple[Device, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a host that is none.
+        """Refuse settings that no machine can be reached with.
 
         Raises:
-            LexigraftError: It is missing, or holds what no host's name holds.
+            LexigraftError: The host is missing or no name, a path is a relative one, or a job asks for more GPUs than
+                there are.
         """
         if not self.host or self.host.startswith("-") or any(c.isspace() for c in self.host):
             hint = "Write `host: NAME` into the backend configuration, a name for which `ssh NAME` works"
             raise LexigraftError("the backend ssh needs a host", self.host or "none", hint)
+        files = {"identity_file": self.identity_file, "ssh_config": self.ssh_config, "known_hosts": self.known_hosts}
+        for key, value in [*files.items(), *(("paths", here) for here in self.paths)]:
+            if value and value[0] not in "/~":
+                hint = "`lexigraft remote` reads it from any folder: begin it with / or ~"
+                raise LexigraftError(f"{key} of the backend ssh must be a whole path", value, hint)
         if self.devices and (self.gpus or 1) > len(self.devices):
             hint = "List more devices, or ask for fewer gpus"
             raise LexigraftError("a job asks for more GPUs than there are devices", self.gpus, hint)
@@ -188,6 +194,13 @@ class Ssh(Launcher):
         found = dict.fromkeys(Path(path).resolve() for path in [*paths, *_plugin_folders()])
         if missing := [str(path) for path in found if not path.exists()]:
             raise LexigraftError("a file for the machine does not exist", ", ".join(missing))
+        jobs = [path.parent for path in found if path.parent.name == _JOBS]
+        if around := [str(path) for path in found if any(path in folder.parents for folder in jobs)]:
+            # The copy of such a folder would be made the same as it is here, without what the jobs there have written.
+            hint = "Choose an --out outside it"
+            raise LexigraftError(
+                "a folder that the recipe names holds the comparison's folder", ", ".join(around), hint
+            )
         sent = [path for path in found if self._known(str(path)) is None]
         if known := [self.there(path) for path in found if path not in sent]:
             lacking = self._run("; ".join(f"test -e {shlex.quote(p)} || echo {shlex.quote(p)}" for p in known)).split(
