@@ -44,7 +44,7 @@ def _moved(value: Any, launcher: Launcher, inputs: dict[Path, None]) -> Any:
     if isinstance(value, dict):
         return {key: _moved(inner, launcher, inputs) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_moved(inner, launcher, inputs) for inner in value]
+        return [_moved(one, launcher, inputs) for inner in value for one in _files(inner)]
     if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
         return value
     file, mark, language = value.rpartition("#")  # one language out of a file of word vectors
@@ -53,3 +53,11 @@ def _moved(value: Any, launcher: Launcher, inputs: dict[Path, None]) -> Any:
     there = [Path(one) for one in found if Path(one).exists()]
     inputs |= dict.fromkeys(there)
     return launcher.there(Path(path)) + rest if there else value
+
+
+def _files(value: Any) -> list[Any]:
+    """A pattern in a list as the files that it stands for here: there, others may lie beside them."""
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value or not _PATTERN.search(value):
+        return [value]
+    found = [] if Path(value).exists() else sorted(Path(p) for p in glob.glob(value, recursive=True))
+    return [str(path) for path in found if path.is_file()] or [value]
