@@ -16,18 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from fixtures.jobs import PATIENCE, until
 from fixtures.recipes import tiny_recipe
-from fixtures.ssh_server import SSHD, TOOLS, Server, with_no_error
-from lexigraft.core.config.recipe_files import dump_recipe, read_recipe
+from fixtures.ssh_server import SOURCES, SSHD, TOOLS, Server, with_no_error
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell_store import load_comparison, load_results
 from lexigraft.core.remote.job_files import CREDENTIALS, read_json
 from lexigraft.core.remote.job_state import State
 from lexigraft.core.remote.launcher import Handle, Launcher
 from lexigraft.core.remote.processes import process_mark
-from lexigraft.report.writer import write_report
 
 pytestmark = [
     pytest.mark.remote,
@@ -63,8 +62,8 @@ def submitted(launcher: Launcher, folder: Path, script: str, env: dict[str, str]
     return Handle(**json.loads(json.dumps(handle.as_json())))
 
 
-def wait(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def wait(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -131,11 +130,10 @@ def test_a_lost_connection_loses_nothing(own_server: Callable[..., Server], tmp_
 def test_a_submission_whose_client_was_killed_is_found(server: Server, tmp_path: Path) -> None:
     folder = tmp_path / "job"
     folder.mkdir()
-    fields = {"host": "gpubox", "ssh_config": str(server.client_config), "known_hosts": str(server.known_hosts)}
     code = (
         "import os, signal, sys; from pathlib import Path; from lexigraft.core.registry import make; "
         "from lexigraft.core.remote.launcher import Resources; "
-        f"launcher = make('launcher', 'ssh', {fields | {'python': sys.executable}!r}); "
+        f"launcher = make('launcher', 'ssh', {server.fields()!r}); "
         f"launcher.submit(['sleep', '300'], Resources(), {{}}, Path({str(folder)!r})); "
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -269,7 +267,9 @@ def test_what_is_there_already_is_not_sent(server: Server, tmp_path: Path) -> No
     far.mkdir()
     (tmp_path / "link").symlink_to(here)
     launcher = server.launcher(paths={str(here): str(far)})
+    (tmp_path / "named.txt").symlink_to(tmp_path / "blob")
     assert launcher.there(tmp_path / "link" / "a") == launcher.there(here / "a")
+    assert launcher.there(tmp_path / "named.txt").endswith("/named.txt")
     assert launcher.there(here / "a") == str(far / "a")
     assert launcher.there(tmp_path / "models2") == f"{server.home}/lexigraft{tmp_path}/models2"
     with pytest.raises(LexigraftError, match=rf"does not have this: {far}/a\. `paths` says that gpubox has it"):
@@ -467,42 +467,33 @@ def test_secrets_are_seen_nowhere(server: Server, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.slow
-def test_a_cell_gives_the_same_numbers_there_and_is_run_again_after_a_kill(server: Server, tmp_path: Path) -> None:
-    recipe = tiny_recipe(tmp_path, strategies=["random"], seeds=[0], poor_model=None)
-    here, out = tmp_path / "here", tmp_path / "out"
-    ours = ["--recipe", str(recipe), "--out", str(here)]
-    for words in (["run", "--cell", "random-s0", "--no-track"], ["prepare", "--stage", "comparison"]):
-        # In a process of its own: the number of threads decides the last digits.
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "src"}
-        subprocess.run([sys.executable, "-m", "lexigraft", "cell", *words, *ours], check=True, env=environment)
+def test_a_comparison_killed_in_the_middle_goes_on_and_has_the_numbers_of_one_machine(
+    server: Server, tmp_path: Path
+) -> None:
+    strategies = ["random", "mean"]
+    recipe = tiny_recipe(tmp_path, strategies=strategies, seeds=[0], poor_model=None, tracking={"enabled": False})
+    settings = tmp_path / "ssh.yaml"
+    settings.write_text(yaml.safe_dump(server.fields() | {"devices": [0]}))
+    # In processes of their own: the number of threads decides the last digits.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SOURCES)}
+    command = [sys.executable, "-m", "lexigraft", "compare", str(recipe), "--out"]
+    subprocess.run([*command, str(tmp_path / "here")], check=True, env=environment)
 
-    launcher = server.launcher()
-    sent = out / "remote" / "recipe.yaml"
-    sent.parent.mkdir(parents=True)
-    sent.write_text(dump_recipe(read_recipe(recipe)).replace(str(tmp_path), launcher.there(tmp_path)))
-    inputs = ("source", "target.txt.gz", "english.txt", "dictionary.tsv", "links.tsv")
-    launcher.push([sent, *(tmp_path / name for name in inputs)])
-    cell = [launcher.interpreter, "-m", "lexigraft", "cell"]
-    where = ["--recipe", launcher.there(sent), "--out", launcher.there(out)]
-
-    def attempt(job: str, number: int, *words: str) -> Handle:
-        workdir = out / "remote" / job / str(number)
-        workdir.mkdir(parents=True)
-        return launcher.submit([*cell, *words, *where], launcher.resources, {}, workdir)
-
-    first = attempt("random-s0", 1, "run", "--cell", "random-s0", "--no-track")
-    until(launcher, first, State.RUNNING)
-    os.kill(int(first.id), signal.SIGKILL)
-    assert until(launcher, first).state is State.LOST
-    second = attempt("random-s0", 2, "run", "--cell", "random-s0", "--no-track")
-    found = until(launcher, second)
-    assert found.state is State.FINISHED, found.sentence(launcher.tail(second, 20))
-    listed = attempt("comparison", 1, "prepare", "--stage", "comparison")
-    assert until(launcher, listed).state is State.FINISHED
-    launcher.fetch(second, out)
-
-    (result,) = load_results(out, load_comparison(out))
-    (local,) = load_results(here, load_comparison(here))
-    assert (result.scores, result.losses, result.coverage) == (local.scores, local.losses, local.coverage)
-    assert result.cell.key == local.cell.key
-    assert {path.suffix for path in write_report(out) if path.exists()} >= {".html", ".csv"}
+    out = tmp_path / "there"
+    command += [str(out), "--backend", "ssh", "--backend-config", str(settings), "--max-parallel", "2"]
+    first = subprocess.Popen(command, env=environment)
+    started = f"lexigraft/{out}/remote/random-s0-*/1/started.json"
+    wait(lambda: list(server.home.glob(started)) or first.poll(), 3 * PATIENCE)
+    first.kill()
+    first.wait()
+    server.drop()
+    subprocess.run(command, check=True, env=environment)
+    assert {len(list(job.glob("[0-9]*"))) for job in (out / "remote").glob("*-s0-*")} == {1}, "no cell ran twice"
+    here, there = (
+        [(r.cell, r.scores, r.losses, r.coverage) for r in load_results(folder, load_comparison(folder))]
+        for folder in (tmp_path / "here", out)
+    )
+    assert here == there
+    assert len(here) == 2
+    assert (out / "report.html").exists()
+    assert str(server.home) not in (out / "recipe.yaml").read_text()

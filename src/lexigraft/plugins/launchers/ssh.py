@@ -182,7 +182,7 @@ class Ssh(Launcher):
 
     def there(self, path: Path) -> str:
         """The path on the machine: its own where ``paths`` has it, else this machine's below ``remote_dir``."""
-        local = os.path.realpath(path)
+        local = str(_whole(path))
         return f"{self._root}{local}" if (known := self._known(local)) is None else known
 
     def push(self, paths: Sequence[Path]) -> None:
@@ -191,7 +191,7 @@ class Ssh(Launcher):
         Raises:
             LexigraftError: Something is not here, or what ``paths`` names is not there.
         """
-        found = dict.fromkeys(Path(path).resolve() for path in [*paths, *_plugin_folders()])
+        found = dict.fromkeys(_whole(path) for path in [*paths, *_plugin_folders()])
         if missing := [str(path) for path in found if not path.exists()]:
             raise LexigraftError("a file for the machine does not exist", ", ".join(missing))
         jobs = [path.parent for path in found if path.parent.name == _JOBS]
@@ -298,6 +298,11 @@ class Ssh(Launcher):
     def _listed(self, folder: str, left_out: Sequence[str]) -> dict[str, list[int]]:
         words = [self.interpreter, "-m", listing.MODULE, folder, *left_out]
         return self._json(self._environment() + shlex.join(words))
+
+
+def _whole(path: Path) -> Path:
+    """The absolute path of a file or folder: the same by whatever links a folder is reached; a file keeps its name."""
+    return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
 
 
 def _plugin_folders() -> list[Path]:
