@@ -12,9 +12,9 @@ import pytest
 from generate import END, README, REFERENCE, START, main, strategy_table
 
 from lexigraft.api.catalog import check, details, list_strategies
-from lexigraft.api.compare import check_recipe
 from lexigraft.api.compare_cells import cells_of
 from lexigraft.api.compare_inputs import Prepared, Texts
+from lexigraft.api.compare_setup import check_recipe
 from lexigraft.api.scaffold import new_strategy
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.data.corpus import Corpus

@@ -93,14 +93,15 @@ def test_pretrain_and_adapt_run_as_projects(place: Path) -> None:
     assert (adapted / "model.safetensors").exists()
 
 
-@pytest.mark.parametrize("name", ["compare", "adapt", "pretrain"])
+@pytest.mark.parametrize("name", ["compare", "adapt", "pretrain", "cell run"])
 def test_every_option_of_a_project_is_one_of_the_command(name: str) -> None:
-    project = yaml.safe_load((PROJECTS / name / "MLproject").read_text(encoding="utf-8"))
+    words = name.split()
+    project = yaml.safe_load((PROJECTS / words[0] / "MLproject").read_text(encoding="utf-8"))
     entry = project["entry_points"]["main"]
-    program, command, *rest = shlex.split(entry["command"])
-    assert (program, command) == ("lexigraft", name)
+    program, *rest = shlex.split(entry["command"])
+    assert (program, rest[: len(words)]) == ("lexigraft", words)
     binary = Path(sys.executable).with_name("lexigraft")
-    shown = subprocess.run([str(binary), name, "--help"], capture_output=True, text=True, check=True)
+    shown = subprocess.run([str(binary), *words, "--help"], capture_output=True, text=True, check=True)
     assert all(option in shown.stdout for option in rest if option.startswith("--"))
     assert set(re.findall(r"\{(\w+)\}", entry["command"])) == set(entry["parameters"])
     assert not [p for p in entry["parameters"].values() if isinstance(p, dict) and "default" in p]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,7 +28,7 @@ from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.saving import save_tokenizer
 from lexigraft.core.tokenization.training import train_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.utils.files import whole_folder
+from lexigraft.core.utils.files import made_once, whole_folder
 from lexigraft.core.utils.hashing import hash_of, model_hash
 from lexigraft.core.utils.optional import present
 
@@ -181,34 +182,62 @@ def prepare(
     Raises:
         LexigraftError: Inputs that cannot be used.
     """
-    tokenizer = recipe.target_tokenizer
-    if isinstance(tokenizer, TokenizerSettings):
-        tokenizer = str(_trained_tokenizer(tokenizer, texts.train, folder, say))
+    tokenizer = prepare_tokenizer(recipe, texts, folder, say)
     vocabulary = load_vocabulary(tokenizer)
-    poor = recipe.poor_model
-    if isinstance(poor, PretrainSettings):
-        poor = str(_pretrained_poor_model(poor, texts.train, vocabulary, folder, say))
+    poor = prepare_poor_model(recipe, texts, vocabulary, folder, say)
     return Prepared(tokenizer, poor, model_hash(recipe.source)), vocabulary
 
 
-def _trained_tokenizer(settings: TokenizerSettings, corpus: Corpus, folder: Path, say: Say) -> Path:
-    out = folder / f"tokenizer-{hash_of([settings.model_dump(), corpus.hash])[:12]}"
-    if not out.is_dir():
-        say(f"training a {settings.type} tokenizer of {settings.size:,} tokens")
-        tokenizer = train_tokenizer(settings, corpus)
-        with whole_folder(out, force=False) as draft:
-            save_tokenizer(tokenizer, draft)
-    return out
+def tokenizer_path(recipe: CompareSettings, texts: Texts, folder: Path) -> str:
+    """Where the target tokenizer is, or will be once it is trained."""
+    settings = recipe.target_tokenizer
+    if not isinstance(settings, TokenizerSettings):
+        return settings
+    return str(folder / f"tokenizer-{hash_of([settings.model_dump(), texts.train.hash])[:12]}")
 
 
-def _pretrained_poor_model(
-    settings: PretrainSettings, corpus: Corpus, vocabulary: Vocabulary, folder: Path, say: Say
-) -> Path:
-    key = hash_of([settings.model_dump(), corpus.hash, vocabulary.hash])[:12]
-    out = folder / f"poor-{key}"
-    if not out.is_dir():
-        say(f"pre-training the poor model ({settings.preset}, {settings.steps:,} steps)")
-        model = pretrain_model(corpus, vocabulary, settings, work=folder / f"poor-{key}-work")
-        with whole_folder(out, force=False) as draft:
-            write_model(draft, model, vocabulary)
-    return out
+def poor_model_path(recipe: CompareSettings, texts: Texts, vocabulary: Vocabulary, folder: Path) -> str | None:
+    """Where the poor model is, or will be once it is trained; None where the recipe has none."""
+    settings = recipe.poor_model
+    if not isinstance(settings, PretrainSettings):
+        return settings
+    return str(folder / f"poor-{hash_of([settings.model_dump(), texts.train.hash, vocabulary.hash])[:12]}")
+
+
+def prepare_tokenizer(recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lambda text: None) -> str:
+    """Train the target tokenizer, unless it is given or was trained before; returns where it is."""
+    settings, path = recipe.target_tokenizer, tokenizer_path(recipe, texts, folder)
+    if isinstance(settings, TokenizerSettings):
+        with _missing(Path(path), say) as missing:
+            if missing:
+                say(f"training a {settings.type} tokenizer of {settings.size:,} tokens")
+                tokenizer = train_tokenizer(settings, texts.train)
+                with whole_folder(Path(path), force=False) as draft:
+                    save_tokenizer(tokenizer, draft)
+    return path
+
+
+def prepare_poor_model(
+    recipe: CompareSettings, texts: Texts, vocabulary: Vocabulary, folder: Path, say: Say = lambda text: None
+) -> str | None:
+    """Pre-train the poor model, unless it is given or was trained before; returns where it is."""
+    settings, path = recipe.poor_model, poor_model_path(recipe, texts, vocabulary, folder)
+    if isinstance(settings, PretrainSettings) and path is not None:
+        out = Path(path)
+        with _missing(out, say) as missing:
+            if missing:
+                say(f"pre-training the poor model ({settings.preset}, {settings.steps:,} steps)")
+                model = pretrain_model(texts.train, vocabulary, settings, work=out.with_name(f"{out.name}-work"))
+                with whole_folder(out, force=False) as draft:
+                    write_model(draft, model, vocabulary)
+    return path
+
+
+@contextmanager
+def _missing(out: Path, say: Say) -> Iterator[bool]:
+    """Whether a folder has to be made, in the block and by this process alone."""
+    if out.is_dir():
+        yield False
+        return
+    with made_once(out, say):
+        yield not out.is_dir()

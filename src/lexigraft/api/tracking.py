@@ -11,7 +11,26 @@ from lexigraft.core.grafting.folder import FACTS
 from lexigraft.core.utils.hashing import flat
 
 if TYPE_CHECKING:
+    from lexigraft.adapters.tracking.tracker import MlflowTracker
     from lexigraft.api.train import AdaptResult, PretrainResult
+
+
+def open_tracker(settings: TrackingSettings, name: str, folder: Path) -> MlflowTracker | None:
+    """The tracker of a comparison, checked before anything runs; ``None`` where tracking is off.
+
+    Args:
+        settings: The recipe's ``tracking``.
+        name: The recipe's name.
+        folder: The comparison's folder.
+
+    Raises:
+        LexigraftError: The store does not answer and is required.
+    """
+    if not settings.enabled:
+        return None
+    from lexigraft.adapters.tracking.tracker import MlflowTracker
+
+    return MlflowTracker.open(settings, name, folder)
 
 
 def track(kind: str, out: Path, parameters: Mapping[str, Any], result: AdaptResult | PretrainResult) -> str:

@@ -24,12 +24,28 @@ def compare(
     out: Annotated[Path, typer.Option(help="The folder for results and report; an interrupted run goes on there.")],
     set_: Sets = None,
     jobs: Jobs = 1,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Run stages and cells as jobs: local, or another launcher.")
+    ] = None,
+    backend_config: Annotated[Path | None, typer.Option(help="The backend's settings, a YAML or JSON file.")] = None,
+    max_parallel: Annotated[int, typer.Option(help="Most jobs of the backend at a time.", min=1)] = 1,
     json: Json = False,
 ) -> None:
     """Compare strategies on one language with the same data and budget."""
     from lexigraft.api.compare import compare as run
 
-    _show(run(recipe, out, overrides=assignments(set_), jobs=jobs, say=say, progress=_progress), json)
+    done = run(
+        recipe,
+        out,
+        overrides=assignments(set_),
+        jobs=jobs,
+        backend=backend,
+        backend_config=backend_config,
+        max_parallel=max_parallel,
+        say=say,
+        progress=_progress,
+    )
+    _show(done, json)
 
 
 def demo(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lexigraft.cli import compare, doctor, explain, graft, strategies, train
+from lexigraft.cli import cell, compare, doctor, explain, graft, remote, strategies, train
 from lexigraft.cli.output import guarded
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
@@ -36,6 +36,8 @@ app.command("compare")(compare.compare)
 app.command("report")(compare.report)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
+app.add_typer(cell.app, name="cell")
+app.add_typer(remote.app, name="remote")
 app.add_typer(strategies.app, name="strategies")
 
 

@@ -47,6 +47,7 @@ KINDS = {
     "objective": Kind("objectives", "plugins.objectives", "core.training.objective", "Objective"),
     "evaluator": Kind("evaluators", "plugins.evaluators", "core.evaluation.evaluator", "Evaluator"),
     "need": Kind("needs", "api.needs", "core.grafting.needs", "NeedSpec"),
+    "launcher": Kind("launchers", "plugins.launchers", "core.remote.launcher", "Launcher"),
 }
 _ROOT = Path(__file__).parent.parent
 
@@ -293,7 +294,8 @@ def _class_in(kind: str, module: ModuleType) -> type[Any]:
 
 def _refuse_incomplete(cls: type[Any], base: type[Any]) -> None:
     """Refuse a class that lacks what its base class only declares, or whose aliases are no mapping."""
-    if missing := [name for name in inspect.get_annotations(base) if not hasattr(cls, name)]:
+    missing = [name for name in inspect.get_annotations(base) if not hasattr(cls, name)]
+    if missing := missing + sorted(getattr(cls, "__abstractmethods__", ())):
         raise LexigraftError(f"the {base.__name__} lacks", ", ".join(missing))
     if not isinstance(aliases := getattr(cls, "aliases", {}), Mapping):
         raise LexigraftError("aliases must map each other name to the fields it stands for", aliases)

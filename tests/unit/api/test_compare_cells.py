@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.compare import check_recipe
 from lexigraft.api.compare_cells import cells_of
 from lexigraft.api.compare_inputs import Prepared, load_texts
+from lexigraft.api.compare_setup import check_recipe
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.utils.hashing import model_hash

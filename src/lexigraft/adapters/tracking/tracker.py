@@ -131,6 +131,14 @@ class MlflowTracker:
         for result in load_results(folder, self._comparison) if self._comparison else ():
             self.log_cell(result, folder)
         self._try(lambda client: self._close(client, folder, report, failed))
+        return self.problem(folder)
+
+    def problem(self, folder: Path) -> str:
+        """A warning on what was not logged as asked so far; empty where everything was.
+
+        Args:
+            folder: The comparison's folder.
+        """
         lost = f"MLflow at {masked_uris(self.uri)} stopped answering ({self._error}). {_LATER.format(folder=folder)}"
         return lost if self._error else self.warning
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from lexigraft.api.compare import checks_of, refuse_unmet, refuse_untrainable_source
 from lexigraft.api.compare_inputs import POOR_AS_DONOR
+from lexigraft.api.compare_setup import checks_of, refuse_unmet, refuse_untrainable_source
 from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.sizes import report_sizes
 from lexigraft.api.doctor.store import report_store

@@ -22,13 +22,26 @@ def report_sizes(
     if header is None or rows is None:
         return
     tables = 1 if header.tied else 2
-    old, new = (n * header.hidden * tables for n in (header.rows, rows))
+    new = rows * header.hidden * tables
     shown = f"{header.rows:,} × {header.hidden} become {rows:,} × {header.hidden}"
     findings.good(f"tables: {shown}, {new * 4 / 1e6:,.1f} MB in float32")
+    needed = cell_bytes(recipe, header, rows)
+    add = findings.note if needed > 0.9 * total_memory() else findings.good
+    add(f"memory: about {needed / 1e9:.2f} GB for one cell, beside the libraries' own 0.5 GB")
+
+
+def cell_bytes(recipe: CompareSettings, header: Header, rows: int) -> int:
+    """Bytes that one cell needs at most, beside the libraries' own.
+
+    Args:
+        recipe: The recipe.
+        header: The source's sizes.
+        rows: Tokens of the target vocabulary.
+    """
+    adaptation, tables = recipe.adaptation, 1 if header.tied else 2
+    old, new = (n * header.hidden * tables for n in (header.rows, rows))
     body = header.parameters - old
     trained = (new if adaptation.embeddings != "frozen" else 0) + (body if adaptation.body == "full" else 0)
     logits = adaptation.batch_tokens * rows
     # Model, the float32 source tables, new rows twice while they are made, AdamW's gradient and moments, logits thrice.
-    needed = (body + new) * header.bytes_per_value + 4 * (old + 2 * new) + 12 * trained + 12 * logits
-    add = findings.note if needed > 0.9 * total_memory() else findings.good
-    add(f"memory: about {needed / 1e9:.2f} GB for one cell, beside the libraries' own 0.5 GB")
+    return (body + new) * header.bytes_per_value + 4 * (old + 2 * new) + 12 * trained + 12 * logits

@@ -30,6 +30,10 @@ class Compass(NeedSpec):
         """Target text and the source tokenizer are given."""
         return None not in (inputs.corpus, inputs.source)
 
+    def is_stage(self, inputs: StrategyInputs) -> bool:
+        """They are always learned."""
+        return True
+
     def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> Loaded:
         """Learn the vectors, or read them from the cache."""
         return cached_compass(inputs.target_text(), load_vocabulary(present(inputs.source)), target, cache_folder)

@@ -35,6 +35,10 @@ class TargetVectors(NeedSpec):
         """A file of vectors, or text to train them on."""
         return inputs.corpus is not None or inputs.vectors.file is not None
 
+    def is_stage(self, inputs: StrategyInputs) -> bool:
+        """They are trained unless they are read from a file."""
+        return not inputs.vectors.file
+
     def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> StaticVectors:
         """Read the file, or train on the corpus; with ``extend_tokenizer`` on the language's own tokens."""
         from lexigraft.adapters.vectors.token_vectors import load_vectors, train_target_vectors

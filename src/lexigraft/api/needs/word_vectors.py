@@ -31,6 +31,10 @@ class WordVectors(NeedSpec):
         """Two files, or text of both languages."""
         return inputs.word_vectors.source is not None or None not in (inputs.corpus, inputs.source_corpus)
 
+    def is_stage(self, inputs: StrategyInputs) -> bool:
+        """They are trained unless they are read from files."""
+        return inputs.word_vectors.source is None
+
     def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> Loaded:
         """Read the files, or train on both texts."""
         from lexigraft.adapters.vectors.word_vectors import word_vectors

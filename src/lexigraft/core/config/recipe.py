@@ -223,6 +223,19 @@ class TrackingSettings(Settings):
     required: bool = False
 
 
+class ExecutionSettings(Settings):
+    """Jobs of a comparison that runs on other machines (`compare --backend`).
+
+    `retries` is how often a job that was killed, ran out of time or failed is started again; a user's mistake is not.
+    `on_failure` says whether cells that have not begun still run once one has failed for good. `poll_seconds` is the
+    time between two looks at the jobs.
+    """
+
+    retries: Count = Field(1, ge=0, le=1000)
+    on_failure: Literal["continue", "stop"] = "continue"
+    poll_seconds: float = Field(5.0, gt=0, le=3600)
+
+
 class StrategySettings(Settings):
     """One line of the comparison: a strategy (or a chain) with its fields, under a label.
 
@@ -297,6 +310,7 @@ class CompareSettings(Settings):
     adaptation: AdaptSettings = AdaptSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     tracking: TrackingSettings = TrackingSettings()
+    execution: ExecutionSettings = ExecutionSettings()
     keep_models: bool = False
 
     @model_validator(mode="after")

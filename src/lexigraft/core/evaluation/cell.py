@@ -10,6 +10,11 @@ from typing import Any
 Plain = str | int | float | bool
 
 
+def cell_name(label: str, seed: int) -> str:
+    """A strategy with a seed as a name that is safe on every file system: ``label-sSEED``."""
+    return f"{re.sub(r'[^A-Za-z0-9._+=,-]+', '_', label)[:80]}-s{seed}"
+
+
 @dataclass(frozen=True)
 class Cell:
     """One strategy with one seed.
@@ -31,7 +36,7 @@ class Cell:
     @property
     def folder(self) -> str:
         """The cell's folder name, safe on every file system: ``label-sSEED-KEY12``."""
-        return f"{re.sub(r'[^A-Za-z0-9._+=,-]+', '_', self.label)[:80]}-s{self.seed}-{self.key[:12]}"
+        return f"{cell_name(self.label, self.seed)}-{self.key[:12]}"
 
     @property
     def title(self) -> str:

@@ -13,6 +13,7 @@ from lexigraft.core.utils.files import lock_file, write_whole
 
 DAMAGED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What reading of a file that is no result raises."""
+CELL_LOCK_SECONDS = 180.0
 RESULT, FAILURE, COMPARISON, RECIPE = "result.json", "error.txt", "comparison.json", "recipe.yaml"
 
 
@@ -33,6 +34,23 @@ def locked(folder: Path) -> AbstractContextManager[None]:
 def cell_folder(folder: Path, cell: Cell) -> Path:
     """The folder of one cell."""
     return folder / "cells" / cell.folder
+
+
+def cell_lock(folder: Path, cell: Cell) -> AbstractContextManager[None]:
+    """Keep other processes from running a cell: a second one waits a while, and then finds it finished or is refused.
+
+    It waits because a file server frees the locks of a machine that died only after some time. On a network file system
+    without locks two processes may run the same cell; they then write the same result, each whole.
+
+    Args:
+        folder: The comparison's folder.
+        cell: The cell.
+    """
+    home = cell_folder(folder, cell)
+    home.mkdir(parents=True, exist_ok=True)
+    hint = "Wait for it to end; its result is kept"
+    refusal = LexigraftError("another process is running this cell", cell.title, hint)
+    return lock_file(home / ".lock", refusal, remove=True, wait_seconds=CELL_LOCK_SECONDS)
 
 
 def save_result(folder: Path, result: CellResult) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import Cell, CellResult
-from lexigraft.core.evaluation.cell_store import save_result
+from lexigraft.core.evaluation.cell_store import cell_lock, load_result, save_result
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,40 @@ class Failure:
     detail: str
 
 
-def store_cell(run_cell: Callable[[Cell], CellResult], cell: Cell, out: Path) -> CellResult | Failure:
-    """Run one cell and store its result; every exception but an interruption becomes a ``Failure``."""
-    try:
+def finish_cell(run_cell: Callable[[Cell], CellResult], cell: Cell, out: Path) -> CellResult:
+    """Run one cell and store its result, unless another process has finished it: the one way in which a cell is run.
+
+    Args:
+        run_cell: Makes the result.
+        cell: The cell.
+        out: The comparison's folder.
+
+    Raises:
+        LexigraftError: Another process is running the cell, or what ``run_cell`` raises.
+    """
+    with cell_lock(out, cell):
+        if (found := load_result(out, cell)) is not None:
+            return found
         result = run_cell(cell)
         if result.cell != cell:
             raise ValueError(f"asked for {cell.title} but got the result of {result.cell.title}")
         save_result(out, result)
-    except LexigraftError as error:
-        return Failure(str(error), f"{error}\n")
-    except Exception as error:
-        return Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
     return result
+
+
+def failure_of(error: Exception) -> Failure:
+    """A failure as it is kept: of a user's mistake the message, of anything else the traceback."""
+    if isinstance(error, LexigraftError):
+        return Failure(str(error), f"{error}\n")
+    return Failure(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
+
+
+def store_cell(run_cell: Callable[[Cell], CellResult], cell: Cell, out: Path) -> CellResult | Failure:
+    """Run one cell and store its result; every exception but an interruption becomes a ``Failure``."""
+    try:
+        return finish_cell(run_cell, cell, out)
+    except Exception as error:
+        return failure_of(error)
 
 
 _run_cell: Callable[[Cell], CellResult] | None = None

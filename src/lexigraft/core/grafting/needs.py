@@ -77,6 +77,13 @@ class NeedSpec:
         """Whether a user's inputs (:class:`lexigraft.api.inputs.StrategyInputs`) meet the need."""
         return self.name in inputs.sections
 
+    def is_stage(self, inputs: Any) -> bool:
+        """Whether ``load`` does long work once and keeps the result in ``cache_folder``, for every cell that asks.
+
+        Such a need can be prepared before the cells, in a job of its own, which has no poor model.
+        """
+        return False
+
     def load(self, inputs: Any, target: Vocabulary, cache_folder: Path) -> Any:
         """Load what the strategy gets; called once, on first use.
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.utils.files import replacing
+from lexigraft.core.utils.files import made_once, replacing
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 T = TypeVar("T")
@@ -25,6 +25,8 @@ def cached_arrays(
 ) -> T:
     """Read a value from its cache file, or make it and write the file; a damaged file is logged and made again.
 
+    Of several processes that want the same file one makes it, and the others wait for it.
+
     Args:
         path: An ``.npz`` file, whose name holds the hash of everything that decides the value.
         make: Makes the value.
@@ -35,16 +37,27 @@ def cached_arrays(
     Raises:
         LexigraftError: The file cannot be written.
     """
-    if path.is_file():
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                return from_arrays({name: archive[name] for name in archive.files})
-        except (
-            OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError,
-            NotImplementedError, zipfile.BadZipFile, zlib.error,
-        ) as error:  # fmt: skip
-            logger.warning("the cached file %s is damaged and is made again: %s", path.name, error)
-    value = make()
-    with replacing(path) as temporary, temporary.open("wb") as output:
-        np.savez(output, **to_arrays(value))  # type: ignore[arg-type]
+    if (found := _read(path, from_arrays)) is not None:
+        return found
+    with made_once(path):
+        if (found := _read(path, from_arrays)) is not None:
+            return found
+        value = make()
+        with replacing(path) as temporary, temporary.open("wb") as output:
+            np.savez(output, **to_arrays(value))  # type: ignore[arg-type]
     return value
+
+
+def _read(path: Path, from_arrays: Callable[[Arrays], T]) -> T | None:
+    """The value in a cache file; None where there is none, or a damaged one, which is logged."""
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return from_arrays({name: archive[name] for name in archive.files})
+    except (
+        OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError,
+        NotImplementedError, zipfile.BadZipFile, zlib.error,
+    ) as error:  # fmt: skip
+        logger.warning("the cached file %s is damaged and is made again: %s", path.name, error)
+        return None

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def lock_file(path: Path, refusal: LexigraftError, *, remove: bool = False, wait
         path: The lock file; made when missing, in a folder that exists.
         refusal: The error for the case that another process holds the lock.
         remove: Whether the file is deleted at the end; a process that opened it meanwhile starts over with a new file.
-        wait_seconds: How long to wait for another process before the refusal.
+        wait_seconds: How long to wait for another process before the refusal; below 0 without end.
 
     Yields:
         Nothing; the lock is held inside the block.
@@ -87,6 +87,35 @@ def lock_file(path: Path, refusal: LexigraftError, *, remove: bool = False, wait
         if remove:
             path.unlink(missing_ok=True)
         lock.release()
+
+
+@contextlib.contextmanager
+def made_once(path: Path, say: Callable[[str], None] = lambda text: None) -> Iterator[None]:
+    """Keep other processes from making the same file or folder; they wait here, and must then look whether it is there.
+
+    Args:
+        path: What is made; its folder is made when missing.
+        say: Called with a line where another process is making it.
+
+    Yields:
+        Nothing; no other process is inside the block.
+
+    Raises:
+        LexigraftError: The folder cannot be written.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    busy = LexigraftError("another process is making this", path, "Wait for it")
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(lock_file(lock, busy, remove=True))
+            except LexigraftError:
+                say(f"another process is making {path.name}; waiting for it")
+                stack.enter_context(lock_file(lock, busy, remove=True, wait_seconds=-1))
+        except OSError as error:
+            raise LexigraftError("cannot write the file", path, error.strerror or str(error)) from error
+        yield
 
 
 def sync_tree(folder: Path) -> None:

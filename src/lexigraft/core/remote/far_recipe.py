@@ -1,0 +1,63 @@
+"""The recipe as another machine reads it: every path is one of that machine's."""
+
+from __future__ import annotations
+
+import glob
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.recipe_files import dump_recipe
+from lexigraft.core.remote.launcher import Launcher
+from lexigraft.core.utils.files import write_whole
+
+FAR_RECIPE = "recipe.yaml"
+_PATTERN = re.compile(r"[*?\[]")
+
+
+def write_far_recipe(recipe: CompareSettings, launcher: Launcher, folder: Path) -> tuple[Path, list[Path]]:
+    """Write the recipe for the jobs, overrides included and without the passwords of its addresses.
+
+    Args:
+        recipe: The recipe, with this machine's paths, which are absolute.
+        launcher: The launcher, which knows the paths of the jobs' machine.
+        folder: Where to write it.
+
+    Returns:
+        The file, and this machine's files and folders that it names.
+    """
+    inputs: dict[Path, None] = {}
+    text = dump_recipe(recipe)
+    if not launcher.shares_files:
+        moved = _moved(yaml.safe_load(text), launcher, inputs)
+        text = yaml.safe_dump(moved, sort_keys=False, allow_unicode=True)
+    path = folder / FAR_RECIPE
+    write_whole(path, text)
+    return path, list(inputs)
+
+
+def _moved(value: Any, launcher: Launcher, inputs: dict[Path, None]) -> Any:
+    """A value of the recipe with every path that exists here replaced; the paths are added to ``inputs``."""
+    if isinstance(value, dict):
+        return {key: _moved(inner, launcher, inputs) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_moved(one, launcher, inputs) for inner in value for one in _files(inner)]
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
+        return value
+    file, mark, language = value.rpartition("#")  # one language out of a file of word vectors
+    path, rest = (file, mark + language) if mark and Path(file).is_file() else (value, "")
+    found = sorted(glob.glob(path, recursive=True)) if _PATTERN.search(path) else [path]
+    there = [Path(one) for one in found if Path(one).exists()]
+    inputs |= dict.fromkeys(there)
+    return launcher.there(Path(path)) + rest if there else value
+
+
+def _files(value: Any) -> list[Any]:
+    """A pattern in a list as the files that it stands for here: there, others may lie beside them."""
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value or not _PATTERN.search(value):
+        return [value]
+    found = [] if Path(value).exists() else sorted(Path(p) for p in glob.glob(value, recursive=True))
+    return [str(path) for path in found if path.is_file()] or [value]

@@ -1,0 +1,78 @@
+"""GPUs that the jobs of one machine share: each job takes free ones and holds a lock on each while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.files import lock_file
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Devices:
+    """GPUs to choose from.
+
+    Attributes:
+        names: Their numbers or names, as ``CUDA_VISIBLE_DEVICES`` takes them; none where jobs do not choose.
+        count: How many a job takes.
+        locks: The folder of the locks.
+    """
+
+    names: tuple[str, ...]
+    count: int
+    locks: Path
+
+    @classmethod
+    def of(cls, names: str, count: int, locks: Path) -> Devices:
+        """Read names that are separated by commas."""
+        return cls(tuple(filter(None, names.split(","))), count, locks)
+
+
+@contextmanager
+def taken(devices: Devices, given_up: Callable[[], bool]) -> Iterator[bool]:
+    """Wait for free GPUs, and show only these to this process and its children while the block runs.
+
+    The system releases the locks when the process ends, however it ends.
+
+    Args:
+        devices: What to choose from.
+        given_up: Whether nobody wants them any more; asked while waiting.
+
+    Yields:
+        Whether the block may run; False where it was given up.
+    """
+    if not devices.names:
+        yield True
+        return
+    devices.locks.mkdir(parents=True, exist_ok=True)
+    while not given_up():
+        with ExitStack() as held:
+            if found := _free(devices, held):
+                os.environ[VISIBLE] = ",".join(found)
+                yield True
+                return
+        time.sleep(_SECONDS)
+    yield False
+
+
+def _free(devices: Devices, held: ExitStack) -> list[str]:
+    """As many free GPUs as are asked for, locked; none where there are fewer: no two jobs wait for each other."""
+    found: list[str] = []
+    for name in devices.names:
+        busy = LexigraftError("another job uses the device", name)
+        with contextlib.suppress(LexigraftError):
+            held.enter_context(lock_file(devices.locks / f"{re.sub(r'[^0-9A-Za-z-]', '_', name)}.lock", busy))
+            found.append(name)
+        if len(found) == devices.count:
+            return found
+    return []

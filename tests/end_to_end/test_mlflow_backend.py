@@ -1,0 +1,132 @@
+"""`mlflow run` with a launcher's backend: the same command as a job, and a run whose status is the job's end."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import mlflow
+import pytest
+import yaml
+from mlflow import MlflowClient
+from mlflow.exceptions import ExecutionException
+from mlflow.projects.backend.loader import MLFLOW_BACKENDS
+
+from fixtures.commands import lexigraft, write_files
+from fixtures.tracking import empty_store
+from lexigraft.adapters.tracking.project_backend import LauncherBackend, LauncherRun
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class LocalJobs(LauncherBackend):
+    launcher_name = "local"
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+    """The store that runs go to; `lexigraft-local` is a backend, and jobs import this checkout."""
+    monkeypatch.setitem(MLFLOW_BACKENDS, "lexigraft-local", LocalJobs)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    uri = empty_store(tmp_path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    yield MlflowClient(uri)
+    mlflow.set_tracking_uri(before)
+
+
+def project(folder: Path, command: str) -> str:
+    folder.mkdir()
+    values = {"name": "made", "entry_points": {"main": {"parameters": {"out": "string"}, "command": command}}}
+    (folder / "MLproject").write_text(yaml.safe_dump(values))
+    return str(folder)
+
+
+def submitted(uri: str, out: Path, *, wait: bool = True, config: dict[str, object] | None = None) -> LauncherRun:
+    found: LauncherRun = mlflow.projects.run(
+        uri,
+        parameters={"out": str(out)},
+        experiment_name="tiny",
+        backend="lexigraft-local",
+        backend_config=config or {"heartbeat": "1s"},
+        synchronous=wait,
+    )
+    return found
+
+
+def test_entry_points_are_backends_of_names_that_nobody_else_has() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        points = tomllib.load(file)["project"]["entry-points"]["mlflow.project_backend"]
+    assert set(points) == {"lexigraft-ssh", "lexigraft-slurm", "lexigraft-kubernetes"}
+    for name, value in points.items():
+        module, _, cls = value.partition(":")
+        backend = getattr(import_module(module), cls)
+        assert issubclass(backend, LauncherBackend)
+        assert f"lexigraft-{backend.launcher_name}" == name
+
+
+def test_a_job_that_ends_well_is_a_finished_run(client: MlflowClient, tmp_path: Path) -> None:
+    uri = project(tmp_path / "project", "echo run $MLFLOW_RUN_ID in $PWD of {out}")
+    done = submitted(uri, tmp_path / "out")
+    run = client.get_run(done.run_id)
+    assert (run.info.status, done.get_status()) == ("FINISHED", "FINISHED")
+    assert run.data.tags["mlflow.project.backend"] == "lexigraft-local"
+    told = done.launcher.tail(done.handle, 5)
+    assert told == [f"run {done.run_id} in {tmp_path / 'project'} of {tmp_path / 'out'}"]
+    listed = lexigraft("remote", "status", tmp_path / "out", "--json").json
+    assert [(job["job"], job["state"]) for job in listed] == [(f"mlflow-{done.run_id}", "finished")]
+
+
+def test_a_job_that_fails_is_a_failed_run(client: MlflowClient, tmp_path: Path) -> None:
+    uri = project(tmp_path / "project", "echo {out}; exit 3")
+    with pytest.raises(ExecutionException, match="failed"):
+        submitted(uri, tmp_path / "out")
+    experiment = client.get_experiment_by_name("tiny")
+    [run] = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FAILED"
+
+
+def test_a_cancelled_job_is_a_killed_run(client: MlflowClient, tmp_path: Path) -> None:
+    uri = project(tmp_path / "project", "echo {out}; sleep 300")
+    started = submitted(uri, tmp_path / "out", wait=False)
+    assert started.get_status() in ("SCHEDULED", "RUNNING")
+    started.cancel()
+    assert (started.get_status(), client.get_run(started.run_id).info.status) == ("KILLED", "KILLED")
+
+
+def test_a_misspelt_key_is_one_error(client: MlflowClient, tmp_path: Path) -> None:
+    uri = project(tmp_path / "project", "echo {out}")
+    with pytest.raises(ExecutionException, match=r"memmory\. Did you mean 'memory'"):
+        submitted(uri, tmp_path / "out", config={"memmory": "16GB"})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_cell_runs_as_a_job_of_its_project(client: MlflowClient, tmp_path: Path) -> None:
+    files = write_files(tmp_path)
+    recipe = {
+        "name": "tiny",
+        "source": str(files.source),
+        "target_tokenizer": str(files.target),
+        "corpus": {"train": str(files.text), "heldout_lines": 4},
+        "strategies": ["random"],
+        "seeds": [0],
+        "adaptation": {"steps": 2, "probe_step": 1, "batch_tokens": 64, "sequence_length": 32},
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    done = mlflow.projects.run(
+        str(ROOT / "mlflow_projects" / "cell"),
+        parameters={"recipe": str(tmp_path / "recipe.yaml"), "cell": "random-s0", "out": str(tmp_path / "out")},
+        experiment_name="tiny",
+        backend="lexigraft-local",
+        backend_config={},
+    )
+    assert done.get_status() == "FINISHED"
+    assert list((tmp_path / "out" / "cells").glob("random-s0-*/result.json"))
+    experiment = client.get_experiment_by_name("tiny")
+    kinds = [run.data.tags.get("lexigraft.kind", "") for run in client.search_runs([experiment.experiment_id])]
+    assert sorted(kinds) == ["", "cell", "comparison"]

@@ -1,0 +1,61 @@
+"""A recipe for another machine: its local inputs are found and named by their paths there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.registry import make
+from lexigraft.core.remote.far_recipe import write_far_recipe
+
+FILES = ("model/config.json", "a1.txt", "a2.txt", "a-1.txt", "b.txt", "held.txt", "words.tsv", "both.vec", "mine.bin")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> CompareSettings:
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    values = {
+        "source": "./model",
+        "target_tokenizer": {"size": 300},
+        "corpus": {
+            "train": ["./a*.txt", "b.txt", "hub:some/text"],
+            "heldout": "./held.txt",
+            "also_heldout": {"news": "b.txt"},
+        },
+        "dictionary": {"path": "words.tsv"},
+        "word_vectors": {"source": "both.vec#eng", "target": "both.vec#qu"},
+        "donor": "some/donor-on-the-hub",
+        "strategies": ["random", {"name": "focus", "label": "b.txt"}],
+        "inputs": {"my_need": {"tables_file": "./mine.bin", "note": "b.txt"}},
+    }
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return read_recipe(path)
+
+
+def test_local_inputs_are_named_by_their_paths_there(recipe: CompareSettings, tmp_path: Path) -> None:
+    launcher = make("launcher", "ssh", {"host": "never-asked", "remote_dir": "/far"})
+    written, inputs = write_far_recipe(recipe, launcher, tmp_path / "jobs")
+    assert {str(path.relative_to(tmp_path)) for path in inputs} == {"model", *FILES[1:]}
+    there, far = yaml.safe_load(written.read_text()), f"/far{tmp_path}"
+    assert there["source"] == f"{far}/model"
+    # The files that the pattern stands for here: there, older ones may lie beside them.
+    assert there["corpus"]["train"] == [f"{far}/{n}.txt" for n in ("a-1", "a1", "a2", "b")] + ["hub:some/text"]
+    assert there["corpus"]["heldout"] == [f"{far}/held.txt"]
+    assert there["corpus"]["also_heldout"] == {"news": [f"{far}/b.txt"]}
+    assert there["word_vectors"]["source"] == f"{far}/both.vec#eng"
+    assert there["donor"] == "some/donor-on-the-hub"
+    assert [entry["label"] for entry in there["strategies"]] == ["random", "b.txt"]
+    assert there["inputs"] == {"my_need": {"tables_file": f"{far}/mine.bin", "note": "b.txt"}}
+
+
+def test_on_machines_that_share_files_nothing_is_moved(recipe: CompareSettings, tmp_path: Path) -> None:
+    written, inputs = write_far_recipe(recipe, make("launcher", "local"), tmp_path / "jobs")
+    assert inputs == []
+    assert read_recipe(written) == recipe
