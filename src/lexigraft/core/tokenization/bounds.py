@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,4 +66,5 @@ def try_hard_text(backend: Any) -> None:
     Args:
         backend: A ``tokenizers.Tokenizer``.
     """
-    backend.encode(_HARD_TEXT, add_special_tokens=False)
+    with suppress(Exception):  # a token that it lacks is not what is looked for; a panic is no Exception
+        backend.encode(_HARD_TEXT, add_special_tokens=False)
