@@ -66,7 +66,7 @@ def measured(request: dict[str, str]) -> dict[str, float]:
     import os
 
     os.environ["RAYON_NUM_THREADS"] = str(request["threads"])
-    from lexigraft.adapters.vectors.token_vectors import escaped, tokenized_lines
+    from lexigraft.adapters.vectors.target_vectors import escaped, tokenized_lines
     from lexigraft.core.data.corpus import load_corpus
     from lexigraft.core.tokenization.loading import load_vocabulary
     from lexigraft.core.utils.memory import peak_rss_bytes
@@ -86,7 +86,7 @@ def trained(request: dict[str, str]) -> dict[str, float]:
     """Seconds from a text file to vectors, and those that fastText takes where it is given the tokens in a file."""
     import fasttext
 
-    from lexigraft.adapters.vectors.token_vectors import resolved, train_target_vectors
+    from lexigraft.adapters.vectors.target_vectors import resolved, train_target_vectors
     from lexigraft.core.config.recipe import VectorSettings
     from lexigraft.core.data.corpus import load_corpus
     from lexigraft.core.tokenization.loading import load_vocabulary

@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from lexigraft import settings as settings
     from lexigraft import strategies as strategies
     from lexigraft import testing as testing
+    from lexigraft.api.adapt import adapt as adapt
+    from lexigraft.api.adapt import load_adapter as load_adapter
     from lexigraft.api.catalog import list_strategies as list_strategies
     from lexigraft.api.compare import compare as compare
     from lexigraft.api.evaluate import evaluate as evaluate
     from lexigraft.api.graft import graft as graft
     from lexigraft.api.graft import graft_model as graft_model
-    from lexigraft.api.train import adapt as adapt
-    from lexigraft.api.train import load_adapter as load_adapter
-    from lexigraft.api.train import pretrain as pretrain
+    from lexigraft.api.pretrain import pretrain as pretrain
     from lexigraft.core.errors import LexigraftError as LexigraftError
 
 _WHERE = {
     "graft": "lexigraft.api.graft",
     "graft_model": "lexigraft.api.graft",
-    "adapt": "lexigraft.api.train",
-    "load_adapter": "lexigraft.api.train",
-    "pretrain": "lexigraft.api.train",
+    "adapt": "lexigraft.api.adapt",
+    "load_adapter": "lexigraft.api.adapt",
+    "pretrain": "lexigraft.api.pretrain",
     "evaluate": "lexigraft.api.evaluate",
     "compare": "lexigraft.api.compare",
     "list_strategies": "lexigraft.api.catalog",

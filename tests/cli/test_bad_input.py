@@ -148,7 +148,7 @@ MISTAKES: dict[str, tuple[Change, tuple[str, ...]]] = {
     ),
     "target without unk": (
         lambda f, p: {"target_tokenizer": tokenizer_lacking(p, "unk")},
-        ("no unknown token", "unk_token"),
+        ("cannot encode text", "unk_token"),
     ),
     "target without pad": (
         lambda f, p: {"target_tokenizer": tokenizer_lacking(p, "pad")},

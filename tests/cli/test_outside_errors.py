@@ -18,7 +18,7 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoTokenizer
 
-from lexigraft.cli.output import guarded
+from lexigraft.cli.exit_codes import guarded
 
 
 def damaged(folder: Path, name: str) -> Path:
@@ -76,7 +76,7 @@ def test_a_fault_of_our_own_keeps_its_traceback(fault: str) -> None:
 
 
 def test_a_reader_that_closes_early_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lexigraft.cli.output.os.dup2", lambda *_: 0)
+    monkeypatch.setattr("lexigraft.cli.exit_codes.os.dup2", lambda *_: 0)
 
     def closed() -> None:
         raise BrokenPipeError(32, "Broken pipe")

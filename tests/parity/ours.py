@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lexigraft.adapters.vectors.token_vectors import load_vectors
+from lexigraft.adapters.vectors.target_vectors import load_vectors
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.resources import Resources, StaticVectors
 from lexigraft.core.grafting.rows import build_rows

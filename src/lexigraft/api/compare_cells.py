@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lexigraft.api.adapt import adapt_model
 from lexigraft.api.compare_inputs import Prepared, Shared, Texts, open_shared, strategy_inputs
 from lexigraft.api.evaluate import measure
-from lexigraft.api.train import adapt_model
 from lexigraft.core.config.recipe import CompareSettings, StrategySettings
 from lexigraft.core.evaluation.cell import Cell, CellResult, Score
 from lexigraft.core.grafting.folder import write_model, write_provenance

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from lexigraft.api.inputs import StrategyInputs, read_sections
+from lexigraft.api.pretrain import pretrain_model
 from lexigraft.api.probe import ProbeSettings
-from lexigraft.api.train import pretrain_model
 from lexigraft.core.config.recipe import (
     CompareSettings,
     CorpusSettings,

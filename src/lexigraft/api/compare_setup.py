@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from lexigraft.api.adapt import refuse_untrainable
 from lexigraft.api.compare_cells import CellRunner, cells_of
 from lexigraft.api.compare_inputs import Prepared, Shared, Texts, load_texts, prepare, strategy_inputs
-from lexigraft.api.train import pretraining_objective, refuse_untrainable
+from lexigraft.api.pretrain import pretraining_objective
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings
 from lexigraft.core.config.recipe_files import dump_recipe
 from lexigraft.core.evaluation.cell import Comparison

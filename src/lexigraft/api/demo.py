@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.api.compare import Compared, compare
-from lexigraft.api.train import pretrain_model
+from lexigraft.api.pretrain import pretrain_model
 from lexigraft.core.config.recipe import PretrainSettings, TokenizerSettings
 from lexigraft.core.data.cloned_language import clone_language
 from lexigraft.core.data.corpus import Corpus

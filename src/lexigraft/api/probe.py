@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lexigraft.api.train import adapt_model
+from lexigraft.api.adapt import adapt_model
 from lexigraft.core.config.recipe import AdaptSettings, GraftSettings, Phase
 from lexigraft.core.data.corpus import Corpus, evenly_chosen, split, without
 from lexigraft.core.grafting.needs import Need

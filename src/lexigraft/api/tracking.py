@@ -12,7 +12,8 @@ from lexigraft.core.utils.hashing import flat
 
 if TYPE_CHECKING:
     from lexigraft.adapters.tracking.tracker import MlflowTracker
-    from lexigraft.api.train import AdaptResult, PretrainResult
+    from lexigraft.api.adapt import AdaptResult
+    from lexigraft.api.pretrain import PretrainResult
 
 
 def open_tracker(settings: TrackingSettings, name: str, folder: Path) -> MlflowTracker | None:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from lexigraft.cli.output import Json, Sets, assignments, print_json, say, table
+from lexigraft.cli.options import Json, Sets, assignments
+from lexigraft.cli.output import print_json, say, table
 
 app = typer.Typer(
     no_args_is_help=True, help="The cells of a recipe, one at a time, on any machine.", rich_markup_mode=None

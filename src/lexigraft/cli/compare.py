@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lexigraft.cli.output import Json, Sets, assignments, print_json, say
+from lexigraft.cli.options import Json, Sets, assignments
+from lexigraft.cli.output import print_json, say
 from lexigraft.core.utils.secrets import masked_uris
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lexigraft.cli.output import Json, print_json
+from lexigraft.cli.options import Json
+from lexigraft.cli.output import print_json
 
 
 def explain(

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lexigraft.cli.output import AllowMissing, Json, Sets, assignments, pairs, print_json, sections
+from lexigraft.cli.options import AllowMissing, Json, Sets, assignments, sections
+from lexigraft.cli.output import pairs, print_json
 from lexigraft.core.errors import LexigraftError
 
 

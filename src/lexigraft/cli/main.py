@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from lexigraft.cli import cell, compare, doctor, explain, graft, remote, strategies, train
-from lexigraft.cli.output import guarded
+from lexigraft.cli.exit_codes import guarded
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
 

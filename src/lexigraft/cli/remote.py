@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from lexigraft.cli.output import Json, print_json, table
+from lexigraft.cli.options import Json
+from lexigraft.cli.output import print_json, table
 
 app = typer.Typer(
     no_args_is_help=True, help="The jobs of `lexigraft compare --backend`, from any shell.", rich_markup_mode=None

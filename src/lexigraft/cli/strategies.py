@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lexigraft.cli.output import Json, pairs, print_json, table
+from lexigraft.cli.options import Json
+from lexigraft.cli.output import pairs, print_json, table
 
 if TYPE_CHECKING:
     from lexigraft.api.catalog import StrategyRecord

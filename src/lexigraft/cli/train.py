@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lexigraft.cli.output import AllowMissing, Json, Sets, assignments, pairs, print_json, say
+from lexigraft.cli.options import AllowMissing, Json, Sets, assignments
+from lexigraft.cli.output import pairs, print_json, say
 from lexigraft.core.utils.distributed import processes
 
 if TYPE_CHECKING:
-    from lexigraft.api.train import AdaptResult, PretrainResult
+    from lexigraft.api.adapt import AdaptResult
+    from lexigraft.api.pretrain import PretrainResult
 
 Corpus = Annotated[list[str], typer.Option(help="Text: .txt, .jsonl, .parquet, .gz, a folder or a glob; repeatable.")]
 Out = Annotated[Path, typer.Option(help="The folder to write.")]
@@ -56,7 +58,7 @@ def tokenizer(
     json: Json = False,
 ) -> None:
     """Train a target tokenizer on a corpus."""
-    from lexigraft.api.train import make_tokenizer
+    from lexigraft.api.tokenizer import make_tokenizer
     from lexigraft.core.config.base import validate
     from lexigraft.core.config.recipe import TokenizerSettings
 
@@ -83,7 +85,7 @@ def pretrain(
     json: Json = False,
 ) -> None:
     """Train a model from scratch for a corpus and a tokenizer (TEMA's first act)."""
-    from lexigraft.api.train import pretrain as run
+    from lexigraft.api.pretrain import pretrain as run
     from lexigraft.core.config.base import validate
     from lexigraft.core.config.recipe import PretrainSettings
 
@@ -123,7 +125,7 @@ def adapt(
     json: Json = False,
 ) -> None:
     """Continue pre-training on target text: LoRA on the body, embeddings as said."""
-    from lexigraft.api.train import adapt as run
+    from lexigraft.api.adapt import adapt as run
     from lexigraft.core.config.base import validate
     from lexigraft.core.config.recipe import AdaptSettings
 

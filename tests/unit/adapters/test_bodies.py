@@ -8,8 +8,8 @@ import pytest
 import torch
 import transformers
 
+from lexigraft.api.adapt import adapt
 from lexigraft.api.evaluate import evaluate
-from lexigraft.api.train import adapt
 from lexigraft.core.config.recipe import AdaptSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind, predicts_text

@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from lexigraft.api.adapt import adapt
 from lexigraft.api.evaluate import evaluate
 from lexigraft.api.graft import graft
-from lexigraft.api.train import adapt
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.checkpoint import WEIGHTS
 from lexigraft.core.models.disk_model import DiskModel

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lexigraft.api.adapt import adapt_model
 from lexigraft.api.compare_inputs import Texts, load_texts
 from lexigraft.api.evaluate import measure
+from lexigraft.api.pretrain import pretrain_model
 from lexigraft.api.probe import shortened
-from lexigraft.api.train import adapt_model, pretrain_model
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.grafting.needs import Need
@@ -176,7 +177,7 @@ def _vectors(recipe: CompareSettings, texts: Texts, vocabulary: Vocabulary) -> d
     needed = any(Need.TARGET_VECTORS in uses_of(make_chain(line.chain)) for line in recipe.strategies)
     if not needed or recipe.target_vectors.file is not None:
         return {}
-    from lexigraft.adapters.vectors.token_vectors import train_target_vectors
+    from lexigraft.adapters.vectors.target_vectors import train_target_vectors
 
     part, times = _part(texts.train, SAMPLE)
     with tempfile.TemporaryDirectory() as folder:

@@ -41,7 +41,7 @@ class TargetVectors(NeedSpec):
 
     def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> StaticVectors:
         """Read the file, or train on the corpus; with ``extend_tokenizer`` on the language's own tokens."""
-        from lexigraft.adapters.vectors.token_vectors import load_vectors, train_target_vectors
+        from lexigraft.adapters.vectors.target_vectors import load_vectors, train_target_vectors
 
         settings = inputs.vectors
         if settings.file:

@@ -1,4 +1,4 @@
-"""Training from Python: tokenizers, pre-training from scratch, continued pre-training, and loading a saved adapter."""
+"""Continued pre-training of a model on target text, and loading of the adapter that it saves."""
 
 from __future__ import annotations
 
@@ -9,26 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.api.evaluate import measure
-from lexigraft.core.config.recipe import AdaptSettings, EvaluationSettings, Phase, PretrainSettings, TokenizerSettings
+from lexigraft.api.objectives import objective_for
+from lexigraft.core.config.recipe import AdaptSettings, EvaluationSettings, Phase
 from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.folder import FACTS, write_model
-from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.models.carried_files import carry_files
 from lexigraft.core.models.loading import load_config, load_model
 from lexigraft.core.models.tables import check_tables, tables_of
-from lexigraft.core.registry import make
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.post_processing import check_post_processor
-from lexigraft.core.tokenization.saving import save_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.training.objective import DEFAULT_OBJECTIVE, Objective, refuse_unsuitable
 from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.files import refuse_existing, whole_folder
 from lexigraft.core.utils.versions import versions
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers import PreTrainedModel
 
     from lexigraft.adapters.training.adapt import Adapted
 
@@ -73,60 +70,6 @@ class AdaptResult:
         return {**values, **figures, "out": str(out)}
 
 
-@dataclass(frozen=True)
-class PretrainResult:
-    """What pre-training from scratch did.
-
-    Attributes:
-        preset: The model's shape: the name of a preset, or a configuration file.
-        parameters: The model's parameters.
-        tokens: Tokens of the vocabulary.
-        steps: Optimizer steps.
-        tokens_trained: Tokens seen, repetitions included.
-        out: The folder that was written.
-    """
-
-    preset: str
-    parameters: int
-    tokens: int
-    steps: int
-    tokens_trained: int
-    out: Path
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**asdict(self), "out": str(self.out)}
-
-
-@dataclass(frozen=True)
-class TokenizerResult:
-    """A trained tokenizer.
-
-    Attributes:
-        type: Its type: ``unigram``, ``bpe``, ``byte_bpe`` or ``wordpiece``.
-        tokens: How many tokens it has.
-        out: The folder that was written.
-    """
-
-    type: str
-    tokens: int
-    out: Path
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**asdict(self), "out": str(self.out)}
-
-
-def objective_for(config: PretrainedConfig, name: str | None, options: Mapping[str, Any]) -> Objective:
-    """The named objective, or the one that suits the model; options that it lacks are refused.
-
-    Raises:
-        LexigraftError: An unknown objective or option.
-    """
-    chosen: Objective = make("objective", name or DEFAULT_OBJECTIVE[model_kind(config)], dict(options))
-    return chosen
-
-
 def adapt_model(
     model: PreTrainedModel,
     vocabulary: Vocabulary,
@@ -165,30 +108,6 @@ def refuse_untrainable(model: PreTrainedModel, settings: AdaptSettings) -> None:
 
     objective = objective_for(model.config, settings.objective, settings.objective_options)
     checked_phases(model, settings, objective, new_ids=[0])
-
-
-def pretrain_model(
-    corpus: Corpus, vocabulary: Vocabulary, settings: PretrainSettings, *, work: Path | None = None
-) -> PreTrainedModel:
-    """Train a model from scratch; see :func:`lexigraft.adapters.training.pretrain.pretrain`."""
-    from lexigraft.adapters.training import pretrain
-
-    return pretrain.pretrain(corpus, vocabulary, settings, objective=pretraining_objective(settings), work=work)
-
-
-def pretraining_objective(settings: PretrainSettings) -> Objective:
-    """The objective of a pre-training.
-
-    Raises:
-        LexigraftError: No such preset, configuration, objective or option, or an objective that the model cannot learn.
-    """
-    from lexigraft.adapters.training.pretrain import configuration
-
-    config = configuration(settings.preset)
-    options = settings.objective_options if model_kind(config) == "masked" or settings.objective else {}
-    objective = objective_for(config, settings.objective, options)
-    refuse_unsuitable(objective, config)
-    return objective
 
 
 def adapt(
@@ -305,83 +224,3 @@ def _new_rows(model: str, settings: AdaptSettings) -> list[int] | None:
     from lexigraft.core.grafting.folder import new_rows
 
     return new_rows(Path(model))
-
-
-def pretrain(
-    corpus: Paths,
-    tokenizer: str,
-    *,
-    out: str | Path,
-    settings: PretrainSettings | None = None,
-    work: Path | None = None,
-    force: bool = False,
-    say: Say = lambda text: None,
-) -> PretrainResult:
-    """Train a model from scratch for a corpus and a tokenizer.
-
-    Started in several processes by a launcher, all of them train; only the first one writes.
-
-    Args:
-        corpus: Files of text.
-        tokenizer: Folder, file or Hub name of the tokenizer.
-        out: The folder to write.
-        settings: Model shape, steps, rates.
-        work: Where checkpoints go.
-        force: Whether an existing folder is replaced.
-        say: Called with progress messages.
-
-    Returns:
-        Shape, parameters, steps, and where the folder is.
-
-    Raises:
-        LexigraftError: Anything wrong with the inputs.
-    """
-    target = Path(out)
-    refuse_existing(target, force)
-    settings = settings or PretrainSettings()
-    text = load_corpus(list(corpus))
-    vocabulary = load_vocabulary(tokenizer)
-    check_post_processor(vocabulary)
-    say(f"pre-training {settings.preset} on {len(text):,} lines for {settings.steps:,} steps")
-    model = pretrain_model(text, vocabulary, settings, work=work)
-    result = PretrainResult(
-        preset=settings.preset,
-        parameters=sum(p.numel() for p in model.parameters()),
-        tokens=vocabulary.size,
-        steps=settings.steps,
-        tokens_trained=settings.steps * settings.batch_tokens,
-        out=target,
-    )
-    if not processes().first:
-        return result
-    with whole_folder(target, force) as folder:
-        write_model(folder, model, vocabulary)
-        record = {**result.as_json(), "settings": settings.model_dump(mode="json"), "versions": versions()}
-        (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return result
-
-
-def make_tokenizer(
-    corpus: Paths, out: str | Path, settings: TokenizerSettings, *, force: bool = False
-) -> TokenizerResult:
-    """Train a target tokenizer and write it.
-
-    Args:
-        corpus: Files of target text.
-        out: The folder to write.
-        settings: Type and size.
-        force: Whether an existing folder is replaced.
-
-    Returns:
-        Type, number of tokens, and where the folder is.
-
-    Raises:
-        LexigraftError: Anything wrong with the inputs.
-    """
-    from lexigraft.core.tokenization.training import train_tokenizer
-
-    refuse_existing(Path(out), force)
-    tokenizer = train_tokenizer(settings, load_corpus(list(corpus)))
-    with whole_folder(Path(out), force) as folder:
-        save_tokenizer(tokenizer, folder)
-    return TokenizerResult(settings.type, len(tokenizer), Path(out))

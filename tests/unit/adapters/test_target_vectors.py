@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from lexigraft.adapters.vectors.token_vectors import (
+from lexigraft.adapters.vectors.target_vectors import (
     escaped,
     load_vectors,
     resolved,

@@ -1,0 +1,60 @@
+"""Options that several commands share, and the reading of `KEY=VALUE` pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from lexigraft.core.errors import LexigraftError
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field; repeatable.")]
+
+
+AllowMissing = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Tensors that the checkpoint may lack (lm_head.*): they are random."),
+]
+
+
+def sections(pairs: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    """``name.key=value`` pairs, by name; values as for :func:`assignments`.
+
+    Raises:
+        LexigraftError: A pair without ``=``, or without a name.
+    """
+    parsed: dict[str, dict[str, Any]] = {}
+    for path, value in assignments(pairs, "--input").items():
+        name, dot, key = path.partition(".")
+        if not dot or not key:
+            raise LexigraftError("--input needs need.key=value", path, "For example --input my_need.path=file.tsv")
+        parsed.setdefault(name, {})[key] = value
+    return parsed
+
+
+def assignments(pairs: Sequence[str] | None, option: str = "--set") -> dict[str, Any]:
+    """``key=value`` pairs; values are read as YAML scalars or lists.
+
+    Args:
+        pairs: The values of the option.
+        option: Its name, for messages.
+
+    Raises:
+        LexigraftError: A pair without ``=``.
+    """
+    from lexigraft.core.config.yaml_text import read_yaml
+
+    parsed: dict[str, Any] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise LexigraftError(f"{option} needs key=value", pair, "For example --set temperature=0.5")
+        try:
+            parsed[key] = read_yaml(value, pair)
+        except LexigraftError:
+            parsed[key] = value
+    return parsed
