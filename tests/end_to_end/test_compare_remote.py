@@ -203,3 +203,53 @@ def test_a_folder_without_jobs_and_a_job_that_is_not_there_are_named(tmp_path: P
     assert done.code == 2
     assert "Did you mean 'random-s0-abc'" in done.err
     assert jobs(tmp_path) == {"random-s0-abc": "queued"}
+
+
+TOLD = '''
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+from lexigraft.core.evaluation.evaluator import Evaluator
+
+@dataclass(frozen=True)
+class Told(Evaluator):
+    """Tells the job to end, once, in the middle of its training.
+
+    Source: none.
+    """
+
+    name: ClassVar[str] = "told"
+    mark: str = ""
+
+    def evaluate(self, model, vocabulary, lines):
+        seen = Path(self.mark)
+        seen.write_text(seen.read_text() + "x")
+        if seen.read_text() == "xx":
+            os.kill(os.getppid(), signal.SIGUSR1)
+        return {"told": 1.0}
+'''
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_job_that_must_make_room_goes_on_from_its_last_step(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plugins" / "evaluators").mkdir(parents=True)
+    (tmp_path / "plugins" / "evaluators" / "told.py").write_text(TOLD)
+    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path / "plugins"))
+    mark = tmp_path / "mark"
+    evaluation = f"evaluation={{evaluators: [bits_per_byte, told], options: {{told: {{mark: {mark}}}}}}}"
+    more = ("--set", evaluation, "--set", "adaptation.steps=6", "--set", "adaptation.probe_step=3")
+    more = (*more, "--set", "adaptation.checkpoint_every=100")
+    mark.write_text("xx")  # it was told already
+    assert lexigraft("compare", small, "--out", tmp_path / "whole", *more).code == 0
+    mark.write_text("")
+    done = lexigraft("compare", small, "--out", tmp_path / "out", *REMOTE, *more)
+    assert done.code == 0, done.err
+    assert "had to make room for another job" in done.err
+    assert {n for name, n in starts(tmp_path / "out").items() if name.startswith("random")} == {2}
+    assert mark.read_text() == "x" * 4  # before training, at step 3; again before training, then at the end only
+    assert (tmp_path / "out" / "results.csv").read_text() == (tmp_path / "whole" / "results.csv").read_text()
