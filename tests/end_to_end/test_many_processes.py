@@ -101,6 +101,21 @@ def test_killed_processes_go_on_where_they_were(tmp_path: Path) -> None:
     assert not list((tmp_path / "work").iterdir())
 
 
+def test_processes_of_which_one_is_told_to_end_save_and_stop_together(tmp_path: Path) -> None:
+    files = write_files(tmp_path)
+    resumable = ("--work", tmp_path / "work", "--checkpoint-every", 100, "--set", "lora_dropout=0.1")
+    plain = ("--work", tmp_path / "other", "--checkpoint-every", 0, "--set", "lora_dropout=0.1")
+    assert launched(TORCHRUN, *adapt(files, tmp_path / "whole", *plain)).returncode == 0
+    told = launched(TORCHRUN, *adapt(files, tmp_path / "two", *resumable), kill_at=-4)
+    assert told.returncode != 0
+    assert "ended by SIGTERM after step 5" in told.stderr
+    [checkpoint] = (tmp_path / "work").rglob("checkpoint-*")
+    assert checkpoint.name == "checkpoint-5"
+    done = launched(TORCHRUN, *adapt(files, tmp_path / "two", *resumable))
+    assert done.returncode == 0, done.stderr
+    assert_same_training(tmp_path / "whole", tmp_path / "two", 1e-6)
+
+
 SHARDED = [
     ("fsdp.yaml", "roberta-tied-bias", "optimizer*/*.distcp", {}),
     ("fsdp.yaml", "llama-untied", "optimizer*/*.distcp", {}),
