@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,10 +174,13 @@ def test_a_bad_backend_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_options_of_a_backend_need_one(small: Path, tmp_path: Path) -> None:
+def test_options_of_a_backend_need_one_and_those_of_this_machine_do_not_go_with_it(small: Path, tmp_path: Path) -> None:
     done = lexigraft("compare", small, "--out", tmp_path / "out", "--max-parallel", 2)
     assert done.code == 2
     assert "are for a backend" in done.err
+    done = lexigraft("compare", small, "--out", tmp_path / "out", "--backend", "local", "--jobs", 2)
+    assert done.code == 2
+    assert "Give --max-parallel" in done.err
 
 
 def test_a_machine_without_lexigraft_is_one_error(small: Path, tmp_path: Path) -> None:
@@ -203,3 +207,84 @@ def test_a_folder_without_jobs_and_a_job_that_is_not_there_are_named(tmp_path: P
     assert done.code == 2
     assert "Did you mean 'random-s0-abc'" in done.err
     assert jobs(tmp_path) == {"random-s0-abc": "queued"}
+
+
+TOLD = '''
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+from lexigraft.core.evaluation.evaluator import Evaluator
+
+@dataclass(frozen=True)
+class Told(Evaluator):
+    """Tells the job to end, once, in the middle of its training.
+
+    Source: none.
+    """
+
+    name: ClassVar[str] = "told"
+    mark: str = ""
+
+    def evaluate(self, model, vocabulary, lines):
+        seen = Path(self.mark)
+        seen.write_text(seen.read_text() + "x")
+        if seen.read_text() == "xx":
+            os.kill(os.getppid(), signal.SIGUSR1)
+        return {"told": 1.0}
+'''
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_job_that_must_make_room_goes_on_from_its_last_step(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plugins" / "evaluators").mkdir(parents=True)
+    (tmp_path / "plugins" / "evaluators" / "told.py").write_text(TOLD)
+    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path / "plugins"))
+    mark = tmp_path / "mark"
+    evaluation = f"evaluation={{evaluators: [bits_per_byte, told], options: {{told: {{mark: {mark}}}}}}}"
+    more = ("--set", evaluation, "--set", "adaptation.steps=6", "--set", "adaptation.probe_step=3")
+    more = (*more, "--set", "adaptation.checkpoint_every=100")
+    mark.write_text("xx")  # it was told already
+    assert lexigraft("compare", small, "--out", tmp_path / "whole", *more).code == 0
+    mark.write_text("")
+    done = lexigraft("compare", small, "--out", tmp_path / "out", *REMOTE, *more)
+    assert done.code == 0, done.err
+    assert "had to make room for another job" in done.err
+    assert {n for name, n in starts(tmp_path / "out").items() if name.startswith("random")} == {2}
+    assert mark.read_text() == "x" * 4  # before training, at step 3; again before training, then at the end only
+    assert (tmp_path / "out" / "results.csv").read_text() == (tmp_path / "whole" / "results.csv").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_machine_that_shares_no_files_gets_the_inputs_and_gives_the_results(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plugins" / "launchers").mkdir(parents=True)
+    launcher = Path(__file__).parents[1] / "fixtures" / "far_launcher.py"
+    shutil.copy2(launcher, tmp_path / "plugins" / "launchers" / "far.py")
+    monkeypatch.setenv("HF_TOKEN", "planted-secret")
+    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path / "plugins"))
+    root, out = tmp_path / "far", tmp_path / "out"
+    (tmp_path / "backend.yaml").write_text(f"root: {root}\npass_env: [HF_TOKEN]\n")
+    there = ("--backend", "far", "--backend-config", tmp_path / "backend.yaml")
+    done = lexigraft("compare", small, "--out", out, *there)
+    assert done.code == 0, done.err
+    far_recipe = yaml.safe_load(Path(f"{root}{out}/remote/recipe.yaml").read_text())
+    assert far_recipe["source"] == f"{root}{tmp_path}/source"
+    assert far_recipe["corpus"]["train"] == [f"{root}{tmp_path}/target.txt"]
+    assert yaml.safe_load((out / "recipe.yaml").read_text())["source"] == f"{tmp_path}/source"
+    assert lexigraft("compare", small, "--out", tmp_path / "here").code == 0
+    assert figures(out) == figures(tmp_path / "here")
+    assert (out / "results.csv").read_text() == (tmp_path / "here" / "results.csv").read_text()
+    assert set(jobs(out).values()) == {"finished"}
+    written = [path for folder in (root, out) for path in folder.rglob("*") if path.is_file()]
+    assert [path for path in written if b"planted-secret" in path.read_bytes()] == []
+    refused = lexigraft("compare", small, "--out", out, *there, "--set", "corpus.train=[/nowhere.txt]")
+    assert refused.code == 2
+    assert "the machine of the jobs cannot run this recipe" in refused.err
+    assert "/nowhere.txt" in refused.err

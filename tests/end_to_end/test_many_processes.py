@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from fixtures.commands import Files, lexigraft, write_files
 from fixtures.launched import CONFIGS, TORCHRUN, accelerate_launch, launched
+from fixtures.recipes import tiny_recipe
 from lexigraft.adapters.tracking.client import connect
 from lexigraft.core.grafting.folder import new_rows
 
@@ -100,6 +101,21 @@ def test_killed_processes_go_on_where_they_were(tmp_path: Path) -> None:
     assert not list((tmp_path / "work").iterdir())
 
 
+def test_processes_of_which_one_is_told_to_end_save_and_stop_together(tmp_path: Path) -> None:
+    files = write_files(tmp_path)
+    resumable = ("--work", tmp_path / "work", "--checkpoint-every", 100, "--set", "lora_dropout=0.1")
+    plain = ("--work", tmp_path / "other", "--checkpoint-every", 0, "--set", "lora_dropout=0.1")
+    assert launched(TORCHRUN, *adapt(files, tmp_path / "whole", *plain)).returncode == 0
+    told = launched(TORCHRUN, *adapt(files, tmp_path / "two", *resumable), kill_at=-4)
+    assert told.returncode != 0
+    assert "ended by SIGTERM after step 5" in told.stderr
+    [checkpoint] = (tmp_path / "work").rglob("checkpoint-*")
+    assert checkpoint.name == "checkpoint-5"
+    done = launched(TORCHRUN, *adapt(files, tmp_path / "two", *resumable))
+    assert done.returncode == 0, done.stderr
+    assert_same_training(tmp_path / "whole", tmp_path / "two", 1e-6)
+
+
 SHARDED = [
     ("fsdp.yaml", "roberta-tied-bias", "optimizer*/*.distcp", {}),
     pytest.param("deepspeed.yaml", "roberta-tied-bias", "global_step*/*optim_states.pt", {}, marks=DEEPSPEED),
@@ -136,6 +152,32 @@ def test_pretraining(tmp_path: Path) -> None:
     assert_same_weights(tmp_path / "one", tmp_path / "two", 1e-3)
 
 
+def test_a_cell_of_a_recipe(tmp_path: Path) -> None:
+    recipe = tiny_recipe(
+        tmp_path, strategies=["random", "auto"], seeds=[0], keep_models=True, tracking={"enabled": False}
+    )
+    for out in (one := tmp_path / "one", two := tmp_path / "two"):
+        assert lexigraft("cell", "prepare", "--recipe", recipe, "--stage", "comparison", "--out", out).code == 0
+    cell = ("cell", "run", "--recipe", recipe, "--cell", "random-s0", "--json", "--out")
+    alone = lexigraft(*cell, one)
+    assert alone.code == 0, alone.err
+    done = launched(TORCHRUN, *cell, two)
+    assert done.returncode == 0, done.stderr
+    expected, got = alone.json, json.loads(done.stdout)
+    assert [score[:2] for score in got["scores"]] == [score[:2] for score in expected["scores"]]
+    assert [s[2] for s in got["scores"]] == pytest.approx([s[2] for s in expected["scores"]], abs=1e-4)
+    assert [loss for _, loss in got["losses"]] == pytest.approx([loss for _, loss in expected["losses"]], abs=1e-4)
+    assert (got["cell"]["key"], got["coverage"]) == (expected["cell"]["key"], expected["coverage"])
+    folder = next((two / "cells").iterdir())
+    assert {p.name for p in folder.iterdir()} == {"result.json", "provenance.parquet", "model"}
+    assert_same_weights(next((one / "cells").iterdir()) / "model", folder / "model", 1e-4)
+    again = launched(TORCHRUN, *cell, two)
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["before"]
+    refused = launched(TORCHRUN, *cell[:4], "--cell", "auto-s0", "--json", "--out", two)
+    assert json.loads(refused.stdout)["error"] == "this strategy runs in one process"
+
+
 def test_new_rows_leave_old_rows_bit_for_bit(tmp_path: Path) -> None:
     files = write_files(tmp_path)
     grafted = tmp_path / "grafted"
@@ -156,6 +198,7 @@ def test_new_rows_leave_old_rows_bit_for_bit(tmp_path: Path) -> None:
     [
         (["adapt", "nowhere", "--corpus", "none.txt", "--out", "out"], "error: text not found"),
         (["compare", "recipe.yaml", "--out", "out"], "error: this command runs in one process"),
+        (["cell", "plan", "recipe.yaml"], "error: this command runs in one process: cell plan"),
     ],
 )
 def test_a_mistake_is_told_once(

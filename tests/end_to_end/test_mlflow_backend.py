@@ -14,8 +14,9 @@ from mlflow.exceptions import ExecutionException
 from mlflow.projects.backend.loader import MLFLOW_BACKENDS
 
 from fixtures.commands import lexigraft, write_files
+from fixtures.far_launcher import Far
 from fixtures.tracking import empty_store
-from lexigraft.adapters.tracking.project_backend import LauncherBackend, LauncherRun
+from lexigraft.adapters.tracking.project_backend import LauncherBackend, LauncherRun, _there
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -102,6 +103,23 @@ def test_a_misspelt_key_is_one_error(client: MlflowClient, tmp_path: Path) -> No
     uri = project(tmp_path / "project", "echo {out}")
     with pytest.raises(ExecutionException, match=r"memmory\. Did you mean 'memory'"):
         submitted(uri, tmp_path / "out", config={"memmory": "16GB"})
+
+
+def test_a_command_for_a_machine_that_shares_no_files_has_its_paths(tmp_path: Path) -> None:
+    files = write_files(tmp_path / "a b")
+    recipe = {"source": str(files.source), "target_tokenizer": "some/name", "strategies": ["random"]}
+    recipe |= {"corpus": {"train": str(files.text)}}
+    (tmp_path / "a b" / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    launcher, out, job = Far(root=f"{tmp_path}/far"), tmp_path / "out", tmp_path / "job"
+    line = f"lexigraft cell run --recipe '{tmp_path}/a b/recipe.yaml' --cell random-s0 --out {out}"
+    shell, option, text = _there(launcher, [line], tmp_path / "a b", out, job)
+    assert (shell, option) == ("bash", "-c")
+    far = f"{tmp_path}/far{tmp_path}"
+    run = f"{launcher.interpreter} -m lexigraft cell run --recipe '{far}/job/recipe.yaml' --cell random-s0"
+    assert text == f"cd '{far}/a b' && {run} --out {far}/out"
+    moved = yaml.safe_load(Path(f"{far}/job/recipe.yaml").read_text())
+    assert (moved["source"], moved["target_tokenizer"]) == (f"{far}/a b/source", "some/name")
+    assert Path(moved["corpus"]["train"][0]).read_text() == files.text.read_text()
 
 
 @pytest.mark.slow

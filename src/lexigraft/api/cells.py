@@ -12,9 +12,13 @@ from lexigraft.api.stages import Plan, Stage, Stages, find_cell
 from lexigraft.api.tracking import open_tracker
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import read_recipe
-from lexigraft.core.evaluation.cell import CellResult
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.cell import Cell, CellResult
 from lexigraft.core.evaluation.cell_store import cell_folder, load_result, load_results, save_failure
 from lexigraft.core.evaluation.worker import failure_of, finish_cell
+from lexigraft.core.grafting.needs import Need
+from lexigraft.core.grafting.strategy import uses_of
+from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.files import emptied_after_error, made_once, refuse_other_output
 
 Recipe = str | Path | CompareSettings
@@ -91,6 +95,7 @@ def run_cell(
     """Run one cell of a recipe, unless it is finished, and store its result where ``compare`` finds it.
 
     Any number of processes may run cells in one folder: what they share is made by one of them, and no cell runs twice.
+    Started in several processes by a launcher, all of them train the one cell; only the first one measures and stores.
 
     Args:
         recipe: A YAML recipe, or its settings.
@@ -115,12 +120,49 @@ def run_cell(
     else:
         say(f"running {found.title}")
     try:
-        result = before or finish_cell(opened.runner, found, folder)
+        result = before or _finish(opened, found, folder)
     except Exception as error:
-        save_failure(folder, found, failure_of(error).detail)
+        if processes().first:
+            save_failure(folder, found, failure_of(error).detail)
         raise
-    tracking = _log(opened, result, folder) if track else ""
+    tracking = _log(opened, result, folder) if track and processes().first else ""
     return CellRun(result, cell_folder(folder, found), before is not None, tracking)
+
+
+def _finish(opened: Opened, cell: Cell, folder: Path) -> CellResult:
+    """Run a cell in this process, or in each of several."""
+    here = processes()
+    if here.count == 1:
+        return finish_cell(opened.runner, cell, folder)
+    _refuse_probes(opened, cell)
+    _keep_to_one_gpu(here.local_index)
+    if not here.first:
+        return opened.runner(cell)
+
+    def run(cell: Cell) -> CellResult:
+        ran.append(cell)
+        return opened.runner(cell)
+
+    ran: list[Cell] = []
+    result = finish_cell(run, cell, folder)
+    if not ran:  # the other processes have begun, and would wait for this one without end
+        raise LexigraftError("another start has finished this cell meanwhile", cell.title, "Its result is kept")
+    return result
+
+
+def _refuse_probes(opened: Opened, cell: Cell) -> None:
+    chain = opened.runner.shared.chains[cell.label]
+    if Need.PROBE in uses_of(chain):
+        hint = "Its graft trains and measures candidates; start the cell without a launcher"
+        raise LexigraftError("this strategy runs in one process", cell.label, hint)
+
+
+def _keep_to_one_gpu(index: int) -> None:
+    """Let what asks for a GPU by no number get this process's own."""
+    import torch
+
+    if torch.cuda.is_available() and index < torch.cuda.device_count():
+        torch.cuda.set_device(index)
 
 
 def _log(opened: Opened, result: CellResult, folder: Path) -> str:

@@ -79,6 +79,8 @@ def compare(
     settings = recipe if isinstance(recipe, CompareSettings) else read_recipe(Path(recipe), overrides)
     folder = Path(out)
     if backend is not None:
+        if jobs != 1:
+            raise LexigraftError("jobs is for cells on this machine", jobs, "Give --max-parallel for a backend's jobs")
         where = Backend(backend, None if backend_config is None else Path(backend_config), max_parallel)
         done = compare_remotely(settings, folder, where, say, progress)
         store = done.tracker.uri if done.tracker else ""

@@ -17,6 +17,7 @@ from lexigraft.core.grafting.folder import write_model, write_provenance
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import Grafted, graft_model
 from lexigraft.core.grafting.strategy import Strategy, uses_of
+from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.hashing import flat, hash_of
 from lexigraft.core.utils.memory import peak_rss_bytes
 from lexigraft.core.utils.versions import versions
@@ -103,7 +104,10 @@ class CellRunner:
         return open_shared(self.recipe, self.prepared)
 
     def __call__(self, cell: Cell) -> CellResult:
-        """Graft, measure at step 0, adapt with measurements at the probe and the end."""
+        """Graft, measure at step 0, adapt with measurements at the probe and the end.
+
+        Of several processes all make the same graft and train; only the first one measures and writes.
+        """
         started = time.perf_counter()
         strategy = next(s for s in self.recipe.strategies if s.label == cell.label)
         texts = self.shared.texts
@@ -132,7 +136,7 @@ class CellRunner:
                 "trainable_parameters": adapted.trainable_parameters,
                 "adapt_seconds": adapted.seconds,
             }
-            if self.recipe.keep_models:
+            if self.recipe.keep_models and processes().first:
                 write_model(self._folder(cell) / "model", adapted.model, grafted.vocabulary)
         cost |= {
             "seconds": time.perf_counter() - started,
@@ -141,7 +145,8 @@ class CellRunner:
             "learned_tokens": grafted.rows.counts["learned_tokens"],
             "peak_rss_bytes": peak_rss_bytes(),
         }
-        write_provenance(self._folder(cell), grafted.rows.provenance, grafted.vocabulary)
+        if processes().first:
+            write_provenance(self._folder(cell), grafted.rows.provenance, grafted.vocabulary)
         return CellResult(cell, tuple(scores), losses, _coverage(grafted), cost, grafted.rows.notes)
 
     def _folder(self, cell: Cell) -> Path:
@@ -165,7 +170,7 @@ class CellRunner:
         )
 
     def _measure(self, model: PreTrainedModel, grafted: Grafted, texts: Texts) -> dict[str, float]:
-        named = {name: text.lines for name, text in texts.measured.items()}
+        named = {name: text.lines for name, text in texts.measured.items()} if processes().first else {}
         return measure(model, grafted.vocabulary, named, self.recipe.evaluation)
 
 

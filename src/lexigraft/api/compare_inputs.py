@@ -28,6 +28,7 @@ from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.saving import save_tokenizer
 from lexigraft.core.tokenization.training import train_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.files import made_once, whole_folder
 from lexigraft.core.utils.hashing import hash_of, model_hash
 from lexigraft.core.utils.optional import present
@@ -226,11 +227,19 @@ def prepare_poor_model(
         out = Path(path)
         with _missing(out, say) as missing:
             if missing:
+                _refuse_many_processes(out)
                 say(f"pre-training the poor model ({settings.preset}, {settings.steps:,} steps)")
                 model = pretrain_model(texts.train, vocabulary, settings, work=out.with_name(f"{out.name}-work"))
                 with whole_folder(out, force=False) as draft:
                     write_model(draft, model, vocabulary)
     return path
+
+
+def _refuse_many_processes(out: Path) -> None:
+    """Refuse to train in one of several processes: training would wait for the others, which wait for this one."""
+    if (count := processes().count) > 1:
+        hint = f"Make it first, without a launcher: lexigraft cell prepare --stage poor_model ({out.name})"
+        raise LexigraftError("the poor model cannot be made by several processes of a cell", count, hint)
 
 
 @contextmanager

@@ -104,7 +104,12 @@ def compare_remotely(
     with locked(folder):
         store.save_backend(backend.name, backend_values(backend.config))
         store.go_on()
-        return _Remote(recipe, folder, chains, launcher, store, backend.parallel, tracker, say, progress).run()
+        remote = _Remote(recipe, folder, chains, launcher, store, backend.parallel, tracker, say, progress)
+        try:
+            return remote.run()
+        except KeyboardInterrupt:
+            say(f"\nThe jobs run on; to end them: lexigraft remote cancel {folder}")
+            raise
 
 
 @dataclass
@@ -260,6 +265,7 @@ class _Remote:
             self.tracker.log_cell(result, self.folder)
 
     def _finish(self, comparison: Comparison, failed: Mapping[Cell, str]) -> RemotelyCompared:
+        save_comparison(self.folder, comparison, dump_recipe(self.recipe))  # fetching brings the other machine's
         results = load_results(self.folder, comparison)
         report = write_report(self.folder) if results else None
         message = self.tracker.finish(self.folder, report or (), failed=bool(failed)) if self.tracker else ""

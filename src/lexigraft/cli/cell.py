@@ -10,10 +10,22 @@ import typer
 
 from lexigraft.cli.options import Json, Sets, assignments
 from lexigraft.cli.output import print_json, say, table
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.distributed import processes
 
 app = typer.Typer(
     no_args_is_help=True, help="The cells of a recipe, one at a time, on any machine.", rich_markup_mode=None
 )
+
+
+@app.callback()
+def _one_process(context: typer.Context) -> None:
+    """The cells of a recipe, one at a time, on any machine."""
+    if context.invoked_subcommand != "run" and processes().count > 1:
+        hint = "Of the cells' commands only `cell run` is for several; start the others without a launcher"
+        raise LexigraftError("this command runs in one process", f"cell {context.invoked_subcommand}", hint)
+
+
 RecipeOption = Annotated[Path, typer.Option(help="A YAML recipe.")]
 Out = Annotated[Path, typer.Option(help="The comparison's folder; several processes may work in it.")]
 
@@ -94,10 +106,15 @@ def run(
     track: Annotated[bool, typer.Option(help="Log the cell in the recipe's MLflow store.")] = True,
     json: Json = False,
 ) -> None:
-    """Run one cell, unless it is finished; `lexigraft compare` finds its result and makes the report."""
+    """Run one cell, unless it is finished; `lexigraft compare` finds its result and makes the report.
+
+    A launcher such as torchrun may spread its training over several processes.
+    """
     from lexigraft.api.cells import run_cell
 
     done = run_cell(recipe, cell, out, overrides=assignments(set_), track=track, say=say)
+    if not processes().first:
+        return
     if json:
         print_json({"folder": str(done.folder), "before": done.before, **done.result.as_json()})
         return

@@ -15,7 +15,7 @@ from lexigraft.cli.exit_codes import guarded
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
 
-_DISTRIBUTED = ("adapt", "pretrain")
+_DISTRIBUTED = ("adapt", "pretrain", "cell run")
 """The commands whose work a launcher can spread over processes."""
 
 app = typer.Typer(
@@ -57,11 +57,12 @@ def _everywhere(
     ] = False,
 ) -> None:
     """Give a pre-trained language model a new vocabulary; compare the ways to do it."""
-    if context.invoked_subcommand not in _DISTRIBUTED and processes().count > 1:
+    known = (*_DISTRIBUTED, "cell")  # which looks for itself
+    if context.invoked_subcommand not in known and processes().count > 1:
         raise LexigraftError(
             "this command runs in one process",
             context.invoked_subcommand,
-            f"Launchers are for {' and '.join(_DISTRIBUTED)}; start the others without one",
+            f"Launchers are for {', '.join(_DISTRIBUTED)}; start the others without one",
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import signal
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -251,6 +253,41 @@ def test_an_interrupted_run_of_two_phases_ends_with_the_same_weights(kill_at: in
     saved = sorted(p.name for p in tmp_path.rglob("checkpoint-*"))
     assert saved
     stop = 0
+    model, vocabulary = load("bert-tied-bias", dropout=0.1)
+    continued = adapted(model, vocabulary, options, work=tmp_path, **arguments)
+    expected, got = weights(whole.model), weights(continued.model)
+    assert all(torch.equal(expected[n], got[n]) for n in expected)
+    assert continued.losses == whole.losses
+    assert continued.evaluations == whole.evaluations
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("number", "stop_at"), [(signal.SIGTERM, 3), (signal.SIGUSR1, 5), (signal.SIGTERM, 9)])
+def test_a_signal_saves_a_checkpoint_from_which_the_run_goes_on(
+    number: signal.Signals, stop_at: int, tmp_path: Path
+) -> None:
+    phases = [{"steps": 5, "body": "frozen"}, {"steps": 4, "embeddings": "frozen", "head": "frozen"}]
+    options = {"steps": 9, "phases": phases, "checkpoint_every": 100}
+    told: list[int] = []
+
+    def on_step(step: int, _: PreTrainedModel) -> dict[str, float]:
+        if step == stop_at and told == [0]:
+            told.append(step)
+            os.kill(os.getpid(), number)
+        return {"step": float(step)}
+
+    arguments = {"on_step": on_step, "eval_steps": range(10)}
+    model, vocabulary = load("bert-tied-bias", dropout=0.1)
+    whole = adapted(model, vocabulary, options, **arguments)
+    told.append(0)
+    before = signal.getsignal(number)
+    model, vocabulary = load("bert-tied-bias", dropout=0.1)
+    with pytest.raises(SystemExit) as ended:
+        adapted(model, vocabulary, options, work=tmp_path, **arguments)
+    assert ended.value.code == 128 + number
+    assert signal.getsignal(number) is before
+    step = f"phase-0/checkpoint-{stop_at}" if stop_at <= 5 else f"phase-1/checkpoint-{stop_at - 5}"
+    assert list(tmp_path.glob(f"*/{step}"))
     model, vocabulary = load("bert-tied-bias", dropout=0.1)
     continued = adapted(model, vocabulary, options, work=tmp_path, **arguments)
     expected, got = weights(whole.model), weights(continued.model)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def local(monkeypatch: pytest.MonkeyPatch) -> Launcher:
     return launcher
 
 
-def submitted(launcher: Launcher, folder: Path, script: str, **options: float) -> Handle:
+def submitted(launcher: Launcher, folder: Path, script: str, **options: Any) -> Handle:
     folder.mkdir(exist_ok=True)
     handle = launcher.submit(["bash", "-c", script], Resources(**options), {}, folder)
     return Handle(**json.loads(json.dumps(handle.as_json())))
@@ -142,6 +143,12 @@ def test_variables_stay_for_the_start_after_a_preemption(local: Launcher, tmp_pa
     command = local.wrapped(["bash", "-c", "kill -TERM $PPID; sleep 300"], str(tmp_path), "--requeued")
     assert subprocess.run(command).returncode == 128 + signal.SIGTERM
     assert read_credentials(tmp_path) == {"A": "b"}
+
+
+def test_a_job_of_several_gpus_is_several_processes(local: Launcher, tmp_path: Path) -> None:
+    handle = submitted(local, tmp_path / "job", "echo rank $RANK of $WORLD_SIZE", gpus=2)
+    assert until(local, handle).state is State.FINISHED
+    assert {"rank 0 of 2", "rank 1 of 2"} <= set(local.tail(handle, 50))
 
 
 def test_a_submission_whose_handle_was_lost_is_found(local: Launcher, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,6 +41,40 @@ class Evaluate(TrainerCallback):
                 for module in training:
                     module.training = True
         state.log_history.append({"at": step, "step": state.global_step, "evaluation": dict(scores or {})})
+
+
+class StopWhenTold(TrainerCallback):
+    """Ends a run with a checkpoint when the process is told to end: its time is up, or another job needs its place.
+
+    ``SIGTERM`` and ``SIGUSR1`` count while training runs, in the main thread of a program; elsewhere nothing changes.
+    Of several processes one that is told is enough, and all of them stop after the same step.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._before: dict[int, Any] = {}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Take the signals over."""
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._tell) for number in (signal.SIGTERM, signal.SIGUSR1)}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Save and stop where the process was told to."""
+        if args.world_size > 1:
+            told = torch.tensor(self.received, device=args.device)
+            torch.distributed.all_reduce(told, torch.distributed.ReduceOp.MAX)
+            self.received = int(told)
+        if self.received:
+            control.should_save = control.should_training_stop = True
+
+    def close(self) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _tell(self, number: int, frame: object) -> None:
+        self.received = number
 
 
 class StopAtBadLoss(TrainerCallback):

@@ -7,6 +7,8 @@ import copy
 import logging
 import math
 import shutil
+import signal
+import sys
 import tempfile
 import warnings
 from collections.abc import Collection
@@ -80,6 +82,8 @@ def train(
         Losses and evaluations, those before an interruption too.
 
     Raises:
+        SystemExit: The process was told to end (``SIGTERM``, ``SIGUSR1``); a checkpoint is saved, with which the same
+            call goes on. Without checkpoints such a signal ends the process as it always does.
         LexigraftError: The loss is not finite, the disk is full, a batch has fewer rows than there are processes, or
             sharded weights are to be evaluated.
     """
@@ -87,7 +91,7 @@ def train(
     from peft.helpers import disable_input_dtype_casting
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-    from lexigraft.adapters.training.callbacks import Evaluate, Progress, StopAtBadLoss
+    from lexigraft.adapters.training.callbacks import Evaluate, Progress, StopAtBadLoss, StopWhenTold
     from lexigraft.adapters.training.trained_weights import trained_state, write_trained
     from lexigraft.adapters.training.trainer import OneDevice, PackedTrainer, Shares, TrainingModule
 
@@ -128,6 +132,7 @@ def train(
             )
         module = TrainingModule(copy.deepcopy(model) if here.sharding else model, objective)
         progress = Progress(loop.steps)
+        told = StopWhenTold()
         trainer = PackedTrainer(
             model=module,
             args=arguments,
@@ -136,6 +141,7 @@ def train(
                 StopAtBadLoss(),
                 Evaluate(model, on_step, frozenset(eval_steps), loop.first_step),
                 progress,
+                *([told] if saves else []),
             ],
             table_names=loop.table_names,
         )
@@ -162,6 +168,11 @@ def train(
             raise LexigraftError("cannot write the checkpoint", work, error.strerror or str(error)) from error
         finally:
             progress.close()
+            told.close()
+        if told.received:
+            step, name = loop.first_step + trainer.state.global_step, signal.Signals(told.received).name
+            _LOG.warning("ended by %s after step %d; the checkpoint is in %s", name, step, work)
+            sys.exit(128 + told.received)
         if here.sharding:
             write_trained(TrainingModule(model, objective), trained_state(trainer.model))
         return _history(trainer.state.log_history, loop.first_step)

@@ -223,6 +223,18 @@ class Launcher(ABC):
         beat = ["--heartbeat", f"{self.heartbeat:g}"]
         return [self.interpreter, "-m", MODULE, folder, *beat, *options, "--", *command]
 
+    def spread(self, command: Sequence[str], processes: int | None) -> list[str]:
+        """A command that torchrun starts once for each of several GPUs of one machine; for fewer than two as it is.
+
+        Args:
+            command: The command.
+            processes: How many.
+        """
+        if processes is None or processes < 2:
+            return list(command)
+        torchrun = [self.interpreter, "-m", "torch.distributed.run", "--standalone"]
+        return [*torchrun, f"--nproc-per-node={processes}", "--no-python", *command]
+
     @property
     def interpreter(self) -> str:
         """Python with Lexigraft on the job's machine."""
