@@ -15,7 +15,7 @@ from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.evaluation.cell import CellResult
 from lexigraft.core.evaluation.cell_store import cell_folder, load_result, load_results, save_failure
 from lexigraft.core.evaluation.worker import failure_of, finish_cell
-from lexigraft.core.utils.files import emptied_after_error, made_once, refuse_other_output
+from lexigraft.core.utils.files import emptied_after_error, refuse_other_output
 
 Recipe = str | Path | CompareSettings
 Say = Callable[[str], None]
@@ -128,8 +128,7 @@ def _log(opened: Opened, result: CellResult, folder: Path) -> str:
     tracker = open_tracker(opened.recipe.tracking, opened.recipe.name, folder)
     if tracker is None:
         return ""
-    with made_once(folder / "tracking"):
-        tracker.start(opened.comparison, opened.recipe_text)
+    tracker.start(opened.comparison, opened.recipe_text)
     tracker.log_cell(result, folder)
     if len(load_results(folder, opened.comparison)) == len(opened.comparison.cells):
         return tracker.finish(folder)

@@ -132,7 +132,7 @@ def test_a_store_that_is_down_stops_the_start_only_when_required(tmp_path: Path)
     tracker = MlflowTracker.open(TrackingSettings(uri=nobody), comparison.name, tmp_path)
     assert "does not answer" in tracker.warning
     tracker.start(comparison, "r")
-    assert tracker.finish(tmp_path) == tracker.warning
+    assert tracker.finish(tmp_path).startswith(tracker.warning)
     assert len(children(f"sqlite:///{tmp_path}/mlflow.db")) == 9
 
 
