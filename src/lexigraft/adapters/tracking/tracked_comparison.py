@@ -94,6 +94,10 @@ class TrackedComparison:
                 self._send(result, home)
         self.delivered.add(key)
 
+    def whole(self, key: str) -> Run | None:
+        """The run of a cell, where it is there whole."""
+        return next((run for run in self._children(self.parent, key) if run.info.status == "FINISHED"), None)
+
     def close(self, files: Iterable[Path], *, failed: bool) -> None:
         """Attach files to the parent run, delete what is there twice, and close it."""
         log_values(self.client, self.parent, RunValues(), [self.folder / COMPARISON, *files])

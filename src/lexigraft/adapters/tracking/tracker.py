@@ -154,6 +154,29 @@ class MlflowTracker:
             return f"MLflow at {masked_uris(self.uri)} {what} ({self._error}). {later}"
         return f"{self.warning}. {later}" if self.warning else ""
 
+    def register(self, key: str, model: Path, name: str, example: str) -> str:
+        """Log the model of a cell under its run, and register it; how long that takes depends on the model's size.
+
+        Args:
+            key: The cell's key.
+            model: The model's folder.
+            name: The registered model's name.
+            example: A text for the input example.
+
+        Returns:
+            The version.
+
+        Raises:
+            LexigraftError: The cell's run is not in the store.
+            Exception: Whatever MLflow or its transport raises.
+        """
+        from lexigraft.adapters.tracking.registry import register_model
+
+        run = self._runs.whole(key) if self._runs else None
+        if self._runs is None or run is None:
+            raise LexigraftError("the cell's run is not in the store", masked_uris(self.uri))
+        return register_model(self._runs.client, run, model, name, example)
+
     def _return(self, folder: Path) -> None:
         """Go back to the store that was asked for, if it answers again: it then gets all that is there."""
         if not self.away:
