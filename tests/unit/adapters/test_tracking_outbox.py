@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from lexigraft.adapters.tracking.backoff import Backoff
 from lexigraft.adapters.tracking.client import connect
 from lexigraft.adapters.tracking.runs import child_values
 from lexigraft.adapters.tracking.tracked_comparison import REMEMBERED
-from lexigraft.adapters.tracking.tracker import MlflowTracker
+from lexigraft.adapters.tracking.tracker import MlflowTracker, log_single
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.evaluation.cell import Cell, Comparison
 from lexigraft.core.evaluation.cell_store import save_comparison, save_result
@@ -225,3 +226,35 @@ def test_a_damaged_memory_of_the_parent_is_looked_up(tmp_path: Path, port: int, 
     again, _, _ = begun(out, uri, count=1)
     assert again.finish(out) == ""
     everything_is_there_once(uri, out, comparison, cells)
+
+
+def single_runs(uri: str, name: str) -> list[tuple[str, int]]:
+    client = connect(uri)
+    experiment = client.get_experiment_by_name(name)
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    return [(r.info.status, len(client.get_metric_history(r.info.run_id, "loss"))) for r in runs]
+
+
+@pytest.mark.parametrize("every", [2, 3])
+def test_a_single_run_whose_answers_are_lost_is_there_once(tmp_path: Path, port: int, every: int) -> None:
+    lossy, name = Lossy(port, every), tmp_path.name
+    with serving(lossy) as lost:
+        settings = TrackingSettings(uri=f"http://127.0.0.1:{lost}", required=True, experiment=name)
+        assert log_single(settings, "adapt", tmp_path, {"a": 1}, ((s, "loss", 1.0) for s in range(5))) == ""
+    assert lossy.lost > 1
+    assert single_runs(f"http://127.0.0.1:{port}", name) == [("FINISHED", 5)]
+
+
+def test_a_single_run_that_a_server_takes_in_part_is_whole_in_the_folder(tmp_path: Path, port: int) -> None:
+    relay, name = Lossy(port, 1_000_000), tmp_path.name
+    empty_store(tmp_path / "mlflow.db")
+
+    def breaks(connection: socket.socket) -> None:
+        (relay if relay.posted < 3 else fail)(connection)
+
+    with serving(breaks) as broken:
+        settings = TrackingSettings(uri=f"http://127.0.0.1:{broken}", required=True, experiment=name)
+        message = log_single(settings, "adapt", tmp_path, {"a": 1}, ((s, "loss", 1.0) for s in range(5)))
+    assert "does not answer" in message
+    assert single_runs(f"sqlite:///{tmp_path}/mlflow.db", name) == [("FINISHED", 5)]

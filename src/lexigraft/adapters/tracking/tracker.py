@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lexigraft.adapters.tracking.backoff import Backoff
 from lexigraft.adapters.tracking.client import connect, experiment_id, in_time, refused, store_uri
-from lexigraft.adapters.tracking.runs import RunValues, log_values
+from lexigraft.adapters.tracking.runs import RunValues, log_values, named_runs
 from lexigraft.adapters.tracking.tracked_comparison import KIND, TrackedComparison
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
@@ -23,6 +24,8 @@ from lexigraft.core.utils.versions import code_version
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+ONCE = "lexigraft.once"
+"""The tag of a single run: of two runs with the same value one was made by a request that was sent again."""
 _LATER = "Every result is in {folder}; the same `lexigraft compare` logs them later and runs nothing again"
 
 
@@ -87,16 +90,21 @@ class MlflowTracker:
             if settings.required:
                 hint = f"{reason}. Start it, set tracking.uri, or set tracking.required to false to log locally"
                 raise LexigraftError("the MLflow store does not answer", masked_uris(uri), hint) from None
+        tracker = cls._in_folder(uri, reason, experiment, folder)
+        tracker.given_id, tracker.away = given, "" if without_password else uri
+        tracker._absence.fail()
+        return tracker
+
+    @classmethod
+    def _in_folder(cls, uri: str, reason: str, experiment: str, folder: Path) -> MlflowTracker:
+        """A tracker that logs to a database in the folder, with a warning that says why."""
         local = f"sqlite:///{(folder / 'mlflow.db').resolve()}"
         silent = f"MLflow at {masked_uris(uri)} does not answer ({reason})"
         try:
-            client, used, warning = connect(local), store_uri(local), f"{silent}; runs go to {local}"
+            return cls(connect(local), store_uri(local), experiment, folder, f"{silent}; runs go to {local}")
         except Exception as error:
             warning = f"{silent}, nor can {local} be written ({_short(error, local)}); nothing is logged"
-            client, used = None, ""
-        tracker = cls(client, used, experiment, folder, warning, given, "" if without_password else uri)
-        tracker._absence.fail()
-        return tracker
+            return cls(None, "", experiment, folder, warning)
 
     def start(self, comparison: Comparison, recipe: str) -> None:
         """Open the comparison's parent run, or reopen the one it already has.
@@ -253,19 +261,30 @@ def log_single(
     """
     tracker = MlflowTracker.open(settings, kind, folder)
 
-    def log(client: MlflowClient) -> None:
-        experiment = experiment_id(client, tracker.uri, tracker.experiment, tracker.given_id)
-        commit, dirty = code_version()
-        tags = {KIND: kind, "lexigraft.code": commit, "lexigraft.dirty": str(dirty).lower()}
-        run = client.create_run(experiment, tags=tags, run_name=folder.name)
-        log_values(client, run.info.run_id, RunValues(parameters, tuple(metrics)), artifacts)
-        client.set_terminated(run.info.run_id, "FINISHED")
+    points, files, token = tuple(metrics), tuple(artifacts), uuid.uuid4().hex
 
-    if tracker.client is not None:
-        client = tracker.client
-        tracker._try(lambda: log(client))
-    failed = f"MLflow at {masked_uris(tracker.uri)} did not take the run ({tracker._error}); the result is in {folder}"
-    return failed if tracker._error else tracker.warning
+    def log(client: MlflowClient, uri: str) -> None:
+        experiment = experiment_id(client, uri, tracker.experiment, tracker.given_id)
+        commit, dirty = code_version()
+        tags = {KIND: kind, "lexigraft.code": commit, "lexigraft.dirty": str(dirty).lower(), ONCE: token}
+        run = client.create_run(experiment, tags=tags, run_name=folder.name)
+        log_values(client, run.info.run_id, RunValues(parameters, points), files)
+        client.set_terminated(run.info.run_id, "FINISHED")
+        # A request whose answer was lost is sent again, and may have made a second run.
+        for other in named_runs(client, experiment, {ONCE: token}):
+            if other.info.run_id != run.info.run_id:
+                client.delete_run(other.info.run_id)
+
+    def taken(by: MlflowTracker) -> bool:
+        return by.client is None or by._try(partial(log, by.client, by.uri))
+
+    if taken(tracker):
+        return tracker.warning
+    # What the store did not take whole goes to the folder, as if it had not answered at all.
+    local = MlflowTracker._in_folder(tracker.uri, tracker._error, tracker.experiment, folder)
+    if taken(local):
+        return local.warning
+    return f"MLflow at {masked_uris(local.uri)} did not take the run ({local._error}); the result is in {folder}"
 
 
 def asked_for(settings: TrackingSettings) -> str:
