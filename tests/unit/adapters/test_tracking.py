@@ -18,7 +18,8 @@ from fixtures.comparisons import made_cells, made_comparison, made_result, write
 from fixtures.tracking import empty_store, free_port, server, stop
 from lexigraft.adapters.tracking import client as client_module
 from lexigraft.adapters.tracking.client import connect
-from lexigraft.adapters.tracking.tracker import MlflowTracker, asked_for, log_single
+from lexigraft.adapters.tracking.single_run import log_single
+from lexigraft.adapters.tracking.tracker import MlflowTracker, asked_for
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell_store import load_comparison, save_comparison, save_result

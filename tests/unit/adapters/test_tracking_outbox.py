@@ -20,8 +20,9 @@ from lexigraft.adapters.tracking import client as client_module
 from lexigraft.adapters.tracking.backoff import Backoff
 from lexigraft.adapters.tracking.client import connect
 from lexigraft.adapters.tracking.runs import child_values
+from lexigraft.adapters.tracking.single_run import log_single
 from lexigraft.adapters.tracking.tracked_comparison import REMEMBERED
-from lexigraft.adapters.tracking.tracker import MlflowTracker, log_single
+from lexigraft.adapters.tracking.tracker import MlflowTracker
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.evaluation.cell import Cell, Comparison
 from lexigraft.core.evaluation.cell_store import save_comparison, save_result

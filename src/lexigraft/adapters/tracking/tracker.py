@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,21 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lexigraft.adapters.tracking.backoff import Backoff
-from lexigraft.adapters.tracking.client import connect, experiment_id, in_time, refused, store_uri
-from lexigraft.adapters.tracking.runs import RunValues, log_values, named_runs
-from lexigraft.adapters.tracking.tracked_comparison import KIND, TrackedComparison
+from lexigraft.adapters.tracking.client import connect, in_time, refused, store_uri
+from lexigraft.adapters.tracking.tracked_comparison import TrackedComparison
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import CellResult, Comparison
 from lexigraft.core.evaluation.cell_store import load_results
 from lexigraft.core.utils.secrets import MASK, masked, masked_uris
-from lexigraft.core.utils.versions import code_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-ONCE = "lexigraft.once"
-"""The tag of a single run: of two runs with the same value one was made by a request that was sent again."""
 _LATER = "Every result is in {folder}; the same `lexigraft compare` logs them later and runs nothing again"
 
 
@@ -41,6 +36,7 @@ class MlflowTracker:
         warning: Set where the store that was asked for did not answer; empty otherwise.
         given_id: The id of the experiment to use in place of the one of that name; empty where none is given.
         away: The store that was asked for, while another one is used because it does not answer; empty otherwise.
+        error: Why the last call failed; empty where it did not.
     """
 
     client: MlflowClient | None
@@ -50,13 +46,13 @@ class MlflowTracker:
     warning: str = ""
     given_id: str = ""
     away: str = field(default="", repr=False)
+    error: str = ""
     _comparison: Comparison | None = None
     _recipe: str = ""
     _runs: TrackedComparison | None = None
     _waiting: dict[str, CellResult] = field(default_factory=dict)
     _absence: Backoff = field(default_factory=Backoff)
     _silence: Backoff = field(default_factory=Backoff)
-    _error: str = ""
     _silent: bool = False
 
     @classmethod
@@ -90,13 +86,13 @@ class MlflowTracker:
             if settings.required:
                 hint = f"{reason}. Start it, set tracking.uri, or set tracking.required to false to log locally"
                 raise LexigraftError("the MLflow store does not answer", masked_uris(uri), hint) from None
-        tracker = cls._in_folder(uri, reason, experiment, folder)
+        tracker = cls.in_folder(uri, reason, experiment, folder)
         tracker.given_id, tracker.away = given, "" if without_password else uri
         tracker._absence.fail()
         return tracker
 
     @classmethod
-    def _in_folder(cls, uri: str, reason: str, experiment: str, folder: Path) -> MlflowTracker:
+    def in_folder(cls, uri: str, reason: str, experiment: str, folder: Path) -> MlflowTracker:
         """A tracker that logs to a database in the folder, with a warning that says why."""
         local = f"sqlite:///{(folder / 'mlflow.db').resolve()}"
         silent = f"MLflow at {masked_uris(uri)} does not answer ({reason})"
@@ -145,9 +141,9 @@ class MlflowTracker:
         self._return(folder)
         self._waiting = {result.cell.key: result for result in load_results(folder, self._comparison)}
         self._deliver()
-        if self._runs and not (self._error and self._silent):
+        if self._runs and not (self.error and self._silent):
             runs = self._runs
-            self._try(lambda: runs.close(report, failed=failed))
+            self.attempt(lambda: runs.close(report, failed=failed))
         return self.problem(folder)
 
     def problem(self, folder: Path) -> str:
@@ -157,9 +153,9 @@ class MlflowTracker:
             folder: The comparison's folder.
         """
         later = _LATER.format(folder=folder)
-        if self._error:
+        if self.error:
             what = "stopped answering" if self._silent else "did not take all"
-            return f"MLflow at {masked_uris(self.uri)} {what} ({self._error}). {later}"
+            return f"MLflow at {masked_uris(self.uri)} {what} ({self.error}). {later}"
         return f"{self.warning}. {later}" if self.warning else ""
 
     def register(self, key: str, model: Path, name: str, example: str) -> str:
@@ -205,86 +201,34 @@ class MlflowTracker:
             runs = TrackedComparison(
                 self.client, self.uri, self.experiment, self.given_id, self.folder, self._comparison, self._recipe
             )
-            if self._try(runs.open):
+            if self.attempt(runs.open):
                 self._runs = runs
         return self._runs
 
     def _deliver(self) -> None:
         """Send what waits. A dead store costs one bounded call, not one for each cell; a refusal concerns one cell."""
-        self._error, refusal = "", ""
+        self.error, refusal = "", ""
         runs = self._opened()
         for key, result in list(self._waiting.items() if runs else ()):
-            if runs and self._try(partial(runs.deliver, result)):
+            if runs and self.attempt(partial(runs.deliver, result)):
                 del self._waiting[key]
             elif self._silent:
                 return
             else:
-                refusal = self._error
-        self._error = self._error or refusal
+                refusal = self.error
+        self.error = self.error or refusal
 
-    def _try(self, call: Callable[[], None]) -> bool:
+    def attempt(self, call: Callable[[], None]) -> bool:
         """Whether a call of bounded time worked; its error is kept, and a pause begins unless the store refused it."""
         try:
             in_time(call)
         except Exception as error:
-            self._error, self._silent = _short(error, self.uri), not refused(error)
+            self.error, self._silent = _short(error, self.uri), not refused(error)
             if self._silent:
                 self._silence.fail()
             return False
         self._silence = Backoff()
         return True
-
-
-def log_single(
-    settings: TrackingSettings,
-    kind: str,
-    folder: Path,
-    parameters: dict[str, object],
-    metrics: Iterable[tuple[int, str, float]],
-    artifacts: Iterable[Path] = (),
-) -> str:
-    """Log one graft, adaptation or pretraining as a run of its own.
-
-    Args:
-        settings: Where to log.
-        kind: ``graft``, ``adapt`` or ``pretrain``; also the experiment's name where the settings give none.
-        folder: The command's output folder, which names the run.
-        parameters: The settings it ran with.
-        metrics: ``(step, name, value)``.
-        artifacts: Files to attach; missing ones are left out.
-
-    Returns:
-        A warning; empty where everything is in the store that was asked for.
-
-    Raises:
-        LexigraftError: A required store does not answer.
-    """
-    tracker = MlflowTracker.open(settings, kind, folder)
-
-    points, files, token = tuple(metrics), tuple(artifacts), uuid.uuid4().hex
-
-    def log(client: MlflowClient, uri: str) -> None:
-        experiment = experiment_id(client, uri, tracker.experiment, tracker.given_id)
-        commit, dirty = code_version()
-        tags = {KIND: kind, "lexigraft.code": commit, "lexigraft.dirty": str(dirty).lower(), ONCE: token}
-        run = client.create_run(experiment, tags=tags, run_name=folder.name)
-        log_values(client, run.info.run_id, RunValues(parameters, points), files)
-        client.set_terminated(run.info.run_id, "FINISHED")
-        # A request whose answer was lost is sent again, and may have made a second run.
-        for other in named_runs(client, experiment, {ONCE: token}):
-            if other.info.run_id != run.info.run_id:
-                client.delete_run(other.info.run_id)
-
-    def taken(by: MlflowTracker) -> bool:
-        return by.client is None or by._try(partial(log, by.client, by.uri))
-
-    if taken(tracker):
-        return tracker.warning
-    # What the store did not take whole goes to the folder, as if it had not answered at all.
-    local = MlflowTracker._in_folder(tracker.uri, tracker._error, tracker.experiment, folder)
-    if taken(local):
-        return local.warning
-    return f"MLflow at {masked_uris(local.uri)} did not take the run ({local._error}); the result is in {folder}"
 
 
 def asked_for(settings: TrackingSettings) -> str:
