@@ -26,6 +26,10 @@ def test_the_winner_is_registered_once_and_loads_with_the_same_outputs(
     plain = lexigraft("compare", recipe, "--out", out)
     assert plain.code == 0, plain.out
     assert not list(out.glob("cells/*/model"))
+    half = out / "cells" / winner_of(out).folder
+    (half / "model").mkdir()
+    (half / "model" / "config.json").write_text("{")
+    (half / ".model.unfinished").touch()
     for _ in range(2):
         done = lexigraft("compare", recipe, "--out", out, "--set", "tracking.registered_model=quechua")
         assert done.code == 0, done.out

@@ -68,9 +68,12 @@ def kept_model(opened: Opened, cell: Cell, folder: Path, say: Callable[[str], No
     model = cell_folder(folder, cell) / MODEL
     if opened.recipe.adaptation.steps == 0:
         raise LexigraftError("a comparison without adaptation has no model", "adaptation.steps is 0", "Use graft")
+    mark = model.with_name(f".{MODEL}.unfinished")
     with cell_lock(folder, cell):
-        if not (model / "config.json").exists():
+        if mark.exists() or not (model / "config.json").exists():
             say(f"running {cell.title} again, because its model was not kept (keep_models)")
             recipe = opened.recipe.model_copy(update={"keep_models": True})
+            mark.touch()  # what a kill leaves is no model
             CellRunner(recipe, opened.runner.prepared, folder, opened.runner.shared)(cell)
+            mark.unlink()
     return model
