@@ -35,9 +35,9 @@ def place(tmp_path: Path) -> Iterator[tuple[Path, Path, int]]:
         yield home, python, free_port()
 
 
-def compare(recipe: Path, out: Path, uri: str, **variables: str) -> subprocess.Popen[str]:
+def compare(recipe: Path, out: Path, uri: str, *more: str, **variables: str) -> subprocess.Popen[str]:
     command = [*COMMAND, str(recipe), "--out", str(out), "--set", f"tracking.uri={uri}"]
-    command += ["--set", "tracking.required=true"]
+    command += ["--set", "tracking.required=true", *more]
     given = ENVIRONMENT | variables
     return subprocess.Popen(command, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -80,7 +80,10 @@ def test_the_guides_server_takes_a_comparison_whole_though_it_is_killed_in_the_m
         os.killpg(server.pid, signal.SIGKILL)
         assert "stopped answering" in ended(process)
     with guide_server(home, python, port):
-        assert "3 finished before" in ended(compare(recipe, out, uri, **JOBS))
+        registered = ["--set", "tracking.registered_model=tiny"]
+        text = ended(compare(recipe, out, uri, *registered, **JOBS))
+        assert "3 finished before" in text
+        assert "as tiny, version 1" in text
         for name, value in JOBS.items():
             monkeypatch.setenv(name, value)
         client = connect(uri)
@@ -93,6 +96,9 @@ def test_the_guides_server_takes_a_comparison_whole_though_it_is_killed_in_the_m
         keys = {run.data.tags.get("lexigraft.cell") for run in runs} - {None}
         assert keys == {cell.key for cell in load_comparison(out).cells}
         assert len(list((home / "artifacts").rglob("result.json"))) >= 3
+        [version] = client.search_model_versions("name = 'tiny'")
+        assert version.tags["lexigraft.cell"] in keys
+        assert list((home / "artifacts").rglob("MLmodel"))
         # Without a name and password nothing is shown.
         bare = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}"]
         url = f"{uri}/api/2.0/mlflow/experiments/get?experiment_id={experiment.experiment_id}"
