@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from fixtures.tracking import empty_store
 from lexigraft.adapters.tracking.client import connect
 from lexigraft.testing.tiny_models import fixture
 
+HOST = "https://git.example.org"
 PROJECTS = Path(__file__).parents[2] / "mlflow_projects"
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
 
@@ -45,7 +47,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def mlflow_run(project: str, place: Path, *parameters: str) -> str:
+def mlflow_run(project: str, place: Path, *parameters: str, uri: str = "") -> str:
     binaries = Path(sys.executable).parent
     environment = os.environ | {
         "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
@@ -58,7 +60,7 @@ def mlflow_run(project: str, place: Path, *parameters: str) -> str:
         "-m",
         "mlflow",
         "run",
-        str(PROJECTS / project),
+        uri or str(PROJECTS / project),
         "--env-manager",
         "local",
         "--experiment-name",
@@ -82,6 +84,28 @@ def test_compare_runs_as_a_project(place: Path) -> None:
     # The fourth run is the project's own.
     assert sorted(r.data.tags.get("lexigraft.kind", "") for r in runs) == ["", "cell", "cell", "comparison"]
     assert not list(PROJECTS.rglob("mlflow.db"))
+
+
+def test_a_project_runs_from_a_git_url(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work, bare = place / "work", place / "lexigraft.git"
+    shutil.copytree(PROJECTS, work / "mlflow_projects")
+    who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    for command in (["init", "-q", "-b", "main"], ["add", "."], [*who, "commit", "-qm", "projects"]):
+        subprocess.run(["git", "-C", str(work), *command], check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", str(work), str(bare)], check=True)
+    commit = subprocess.run(["git", "-C", str(bare), "rev-parse", "main"], capture_output=True, text=True, check=True)
+    # Paths of a recipe are meant from where the command is started; the project itself lies in a clone elsewhere.
+    given = (f"recipe={place / 'recipe.yaml'}", f"out={place / 'out'}")
+    # MLflow takes file:// for a folder, so the URL is one of the web, which git finds on the disk.
+    for name, value in {"COUNT": "1", "KEY_0": f"url.file://{place}/.insteadOf", "VALUE_0": f"{HOST}/"}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    mlflow_run("", place, *given, uri=f"{HOST}/lexigraft.git#mlflow_projects/compare")
+    assert (place / "out" / "report.html").exists()
+    client = connect(f"sqlite:///{place}/mlflow.db")
+    found = client.get_experiment_by_name("tiny")
+    assert found is not None
+    commits = {r.data.tags.get("mlflow.source.git.commit") for r in client.search_runs([found.experiment_id])}
+    assert commit.stdout.strip() in commits
 
 
 def test_pretrain_and_adapt_run_as_projects(place: Path) -> None:

@@ -19,7 +19,7 @@ from lexigraft.core.evaluation.worker import failure_of, finish_cell
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.strategy import uses_of
 from lexigraft.core.utils.distributed import processes
-from lexigraft.core.utils.files import emptied_after_error, made_once, refuse_other_output
+from lexigraft.core.utils.files import emptied_after_error, refuse_other_output
 
 Recipe = str | Path | CompareSettings
 Say = Callable[[str], None]
@@ -170,8 +170,7 @@ def _log(opened: Opened, result: CellResult, folder: Path) -> str:
     tracker = open_tracker(opened.recipe.tracking, opened.recipe.name, folder)
     if tracker is None:
         return ""
-    with made_once(folder / "tracking"):
-        tracker.start(opened.comparison, opened.recipe_text)
+    tracker.start(opened.comparison, opened.recipe_text)
     tracker.log_cell(result, folder)
     if len(load_results(folder, opened.comparison)) == len(opened.comparison.cells):
         return tracker.finish(folder)

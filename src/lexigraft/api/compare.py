@@ -10,6 +10,7 @@ from typing import Any
 
 from lexigraft.api.compare_remote import Backend, compare_remotely
 from lexigraft.api.compare_setup import check_comparison, open_comparison
+from lexigraft.api.register import register_winner
 from lexigraft.api.tracking import open_tracker
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import read_recipe
@@ -114,5 +115,7 @@ def compare(
             tracker.finish(folder, unfinished, failed=True)
         raise
     report = write_report(folder)
-    message = tracker.finish(folder, report) if tracker else ""
+    message = ""
+    if tracker:
+        message = tracker.finish(folder, report) or register_winner(opened, tracker, folder, say)
     return Compared(folder, comparison, tuple(results), report, tracker.uri if tracker else "", message)

@@ -269,6 +269,8 @@ class _Remote:
         results = load_results(self.folder, comparison)
         report = write_report(self.folder) if results else None
         message = self.tracker.finish(self.folder, report or (), failed=bool(failed)) if self.tracker else ""
+        if not message and (name := self.recipe.tracking.registered_model):
+            message = f"the winner was not registered as {name}: the same command without --backend registers it"
         if failed or report is None:
             listed = "; ".join(f"{cell.title} {why}" for cell, why in failed.items())
             hint = "Finished cells are kept; the same command runs only the failed ones again"

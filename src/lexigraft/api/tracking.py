@@ -46,7 +46,7 @@ def track(kind: str, out: Path, parameters: Mapping[str, Any], result: AdaptResu
     Returns:
         A warning if something was not logged as asked; empty otherwise.
     """
-    from lexigraft.adapters.tracking.tracker import log_single
+    from lexigraft.adapters.tracking.single_run import log_single
 
     values = result.as_json()
     numbers = {key: float(v) for key, v in values.items() if isinstance(v, int | float) and not isinstance(v, bool)}

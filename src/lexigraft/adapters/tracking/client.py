@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from lexigraft.adapters.tracking.database import database_of, open_whole
+from lexigraft.core.errors import LexigraftError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -59,6 +60,15 @@ def in_time(call: Callable[[], T]) -> T:
     if not answers:
         raise TimeoutError(f"no answer within {PATIENCE_SECONDS:.0f} seconds")
     return answers[0]
+
+
+def refused(error: Exception) -> bool:
+    """Whether an error concerns the one thing that was sent, so that the next may be taken."""
+    from mlflow.exceptions import RestException
+
+    if isinstance(error, RestException):
+        return bool(error.get_http_status_code() < 500)
+    return isinstance(error, LexigraftError)
 
 
 def connect(uri: str) -> MlflowClient:
@@ -127,7 +137,12 @@ def experiment_id(client: MlflowClient, uri: str, name: str, given: str = "") ->
     if experiment is None:
         database = database_of(uri)
         folder = (database.file.parent / "mlruns" / re.sub(r"[^\w.-]+", "_", name)).as_uri() if database else None
-        return str(client.create_experiment(name, artifact_location=folder))
+        try:
+            return str(client.create_experiment(name, artifact_location=folder))
+        except MlflowException:
+            # Another process made it meanwhile, or this request was sent again after its answer was lost.
+            if (experiment := client.get_experiment_by_name(name)) is None:
+                raise
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)

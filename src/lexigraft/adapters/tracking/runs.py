@@ -76,18 +76,15 @@ def log_values(client: MlflowClient, run_id: str, values: RunValues, artifacts: 
 
 
 def named_runs(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> list[Run]:
-    """The runs that carry all these tags."""
+    """The runs that carry all these tags, the oldest first."""
     condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-    return list(client.search_runs([experiment], filter_string=condition))
-
-
-def finished_child(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> bool:
-    """Whether a finished run carries these tags; unfinished ones that do are deleted."""
-    runs = named_runs(client, experiment, tags)
-    for run in runs:
-        if run.info.status != "FINISHED":
-            client.delete_run(run.info.run_id)
-    return any(run.info.status == "FINISHED" for run in runs)
+    found: list[Run] = []
+    token = None
+    while page := client.search_runs([experiment], filter_string=condition, page_token=token):
+        found += page
+        if not (token := page.token):
+            break
+    return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
 
 
 def _name(name: str) -> str:

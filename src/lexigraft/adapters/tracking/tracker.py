@@ -1,34 +1,26 @@
-"""MLflow tracking of a comparison: a parent run, one child for each cell, no duplicates, robust to a dead server."""
+"""MLflow tracking of a comparison while it runs: a server that is away is tried again, and costs no cell."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lexigraft.adapters.tracking.client import connect, experiment_id, in_time, store_uri
-from lexigraft.adapters.tracking.runs import (
-    RunValues,
-    child_values,
-    finished_child,
-    log_values,
-    named_runs,
-    shared_tags,
-)
+from lexigraft.adapters.tracking.backoff import Backoff
+from lexigraft.adapters.tracking.client import connect, in_time, refused, store_uri
+from lexigraft.adapters.tracking.tracked_comparison import TrackedComparison
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import CellResult, Comparison
-from lexigraft.core.evaluation.cell_store import COMPARISON, RECIPE, RESULT, cell_folder, load_results
+from lexigraft.core.evaluation.cell_store import load_results
 from lexigraft.core.utils.secrets import MASK, masked, masked_uris
-from lexigraft.core.utils.versions import code_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PARENT, CELL, KIND = "lexigraft.comparison", "lexigraft.cell", "lexigraft.kind"
 _LATER = "Every result is in {folder}; the same `lexigraft compare` logs them later and runs nothing again"
 
 
@@ -43,6 +35,8 @@ class MlflowTracker:
         folder: The comparison's folder; the same cells in another folder are another parent run.
         warning: Set where the store that was asked for did not answer; empty otherwise.
         given_id: The id of the experiment to use in place of the one of that name; empty where none is given.
+        away: The store that was asked for, while another one is used because it does not answer; empty otherwise.
+        error: Why the last call failed; empty where it did not.
     """
 
     client: MlflowClient | None
@@ -51,11 +45,15 @@ class MlflowTracker:
     folder: Path
     warning: str = ""
     given_id: str = ""
-    _experiment_id: str = ""
-    _parent: str = ""
+    away: str = field(default="", repr=False)
+    error: str = ""
     _comparison: Comparison | None = None
-    _error: str = ""
-    _logged: set[str] = field(default_factory=set)
+    _recipe: str = ""
+    _runs: TrackedComparison | None = None
+    _waiting: dict[str, CellResult] = field(default_factory=dict)
+    _absence: Backoff = field(default_factory=Backoff)
+    _silence: Backoff = field(default_factory=Backoff)
+    _silent: bool = False
 
     @classmethod
     def open(cls, settings: TrackingSettings, name: str, folder: Path) -> MlflowTracker:
@@ -77,16 +75,25 @@ class MlflowTracker:
         """
         experiment = settings.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or name
         uri = asked_for(settings)
+        given = "" if settings.experiment else os.environ.get("MLFLOW_EXPERIMENT_ID", "")
+        without_password = MASK in uri and masked_uris(uri) == uri
         try:
-            if MASK in uri and masked_uris(uri) == uri:
+            if without_password:
                 raise LexigraftError("its password is masked: give the recipe that has it, or set MLFLOW_TRACKING_URI")
-            given = "" if settings.experiment else os.environ.get("MLFLOW_EXPERIMENT_ID", "")
             return cls(connect(uri), store_uri(uri), experiment, folder, given_id=given)
         except Exception as error:
             reason = _short(error, uri)
             if settings.required:
                 hint = f"{reason}. Start it, set tracking.uri, or set tracking.required to false to log locally"
                 raise LexigraftError("the MLflow store does not answer", masked_uris(uri), hint) from None
+        tracker = cls.in_folder(uri, reason, experiment, folder)
+        tracker.given_id, tracker.away = given, "" if without_password else uri
+        tracker._absence.fail()
+        return tracker
+
+    @classmethod
+    def in_folder(cls, uri: str, reason: str, experiment: str, folder: Path) -> MlflowTracker:
+        """A tracker that logs to a database in the folder, with a warning that says why."""
         local = f"sqlite:///{(folder / 'mlflow.db').resolve()}"
         silent = f"MLflow at {masked_uris(uri)} does not answer ({reason})"
         try:
@@ -102,17 +109,21 @@ class MlflowTracker:
             comparison: The cells and facts.
             recipe: The recipe's YAML text.
         """
-        self._comparison = comparison
-        self._try(lambda client: self._start(client, comparison, recipe))
+        self._comparison, self._recipe = comparison, recipe
+        self._opened()
 
     def log_cell(self, result: CellResult, folder: Path) -> None:
-        """Log one finished cell, once; an unfinished run from an interruption is replaced.
+        """Log one finished cell, and those that wait because the store did not answer, unless a pause is not over.
 
         Args:
             result: The result.
             folder: The comparison's folder.
         """
-        self._try(lambda client: self._log_cell(client, result, folder))
+        self._waiting[result.cell.key] = result
+        if self._absence.over:
+            self._return(folder)
+        if self._silence.over:
+            self._deliver()
 
     def finish(self, folder: Path, report: Iterable[Path] = (), *, failed: bool = False) -> str:
         """Log what is still missing, attach recipe and report, and close the parent run.
@@ -125,12 +136,14 @@ class MlflowTracker:
         Returns:
             A warning; empty where everything is in the store that was asked for.
         """
-        self._error = ""
-        self._try(lambda client: self._reopen(client, folder))
-        # One call for each cell: the time of a call is bounded, a comparison may have any number of cells.
-        for result in load_results(folder, self._comparison) if self._comparison else ():
-            self.log_cell(result, folder)
-        self._try(lambda client: self._close(client, folder, report, failed))
+        if self._comparison is None:
+            return self.problem(folder)
+        self._return(folder)
+        self._waiting = {result.cell.key: result for result in load_results(folder, self._comparison)}
+        self._deliver()
+        if self._runs and not (self.error and self._silent):
+            runs = self._runs
+            self.attempt(lambda: runs.close(report, failed=failed))
         return self.problem(folder)
 
     def problem(self, folder: Path) -> str:
@@ -139,99 +152,83 @@ class MlflowTracker:
         Args:
             folder: The comparison's folder.
         """
-        lost = f"MLflow at {masked_uris(self.uri)} stopped answering ({self._error}). {_LATER.format(folder=folder)}"
-        return lost if self._error else self.warning
+        later = _LATER.format(folder=folder)
+        if self.error:
+            what = "stopped answering" if self._silent else "did not take all"
+            return f"MLflow at {masked_uris(self.uri)} {what} ({self.error}). {later}"
+        return f"{self.warning}. {later}" if self.warning else ""
 
-    def _try(self, step: Callable[[MlflowClient], None]) -> None:
-        """Run a step unless the store has failed already: a dead server costs one timeout, not one for each cell."""
-        client = self.client
-        if self._error or client is None:
+    def register(self, key: str, model: Path, name: str, example: str) -> str:
+        """Log the model of a cell under its run, and register it; how long that takes depends on the model's size.
+
+        Args:
+            key: The cell's key.
+            model: The model's folder.
+            name: The registered model's name.
+            example: A text for the input example.
+
+        Returns:
+            The version.
+
+        Raises:
+            LexigraftError: The cell's run is not in the store.
+            Exception: Whatever MLflow or its transport raises.
+        """
+        from lexigraft.adapters.tracking.registry import register_model
+
+        run = self._runs.whole(key) if self._runs else None
+        if self._runs is None or run is None:
+            raise LexigraftError("the cell's run is not in the store", masked_uris(self.uri))
+        return register_model(self._runs.client, run, model, name, example)
+
+    def _return(self, folder: Path) -> None:
+        """Go back to the store that was asked for, if it answers again: it then gets all that is there."""
+        if not self.away:
             return
         try:
-            in_time(lambda: step(client))
+            client = connect(self.away)
+        except Exception:
+            self._absence.fail()
+            return
+        self.client, self.uri, self.away, self.warning = client, store_uri(self.away), "", ""
+        self._runs, self._silence = None, Backoff()
+        if self._comparison:
+            self._waiting |= {result.cell.key: result for result in load_results(folder, self._comparison)}
+
+    def _opened(self) -> TrackedComparison | None:
+        """The comparison's runs in the store, with their parent; None where they cannot be reached now."""
+        if self._runs is None and self.client is not None and self._comparison is not None:
+            runs = TrackedComparison(
+                self.client, self.uri, self.experiment, self.given_id, self.folder, self._comparison, self._recipe
+            )
+            if self.attempt(runs.open):
+                self._runs = runs
+        return self._runs
+
+    def _deliver(self) -> None:
+        """Send what waits. A dead store costs one bounded call, not one for each cell; a refusal concerns one cell."""
+        self.error, refusal = "", ""
+        runs = self._opened()
+        for key, result in list(self._waiting.items() if runs else ()):
+            if runs and self.attempt(partial(runs.deliver, result)):
+                del self._waiting[key]
+            elif self._silent:
+                return
+            else:
+                refusal = self.error
+        self.error = self.error or refusal
+
+    def attempt(self, call: Callable[[], None]) -> bool:
+        """Whether a call of bounded time worked; its error is kept, and a pause begins unless the store refused it."""
+        try:
+            in_time(call)
         except Exception as error:
-            self._error = _short(error, self.uri)
-
-    def _start(self, client: MlflowClient, comparison: Comparison, recipe: str) -> None:
-        self._experiment_id = experiment_id(client, self.uri, self.experiment, self.given_id)
-        parts = [comparison.name, str(self.folder.resolve()), *sorted(c.key for c in comparison.cells)]
-        identity = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-        runs = named_runs(client, self._experiment_id, {PARENT: identity})
-        if runs:
-            self._parent = runs[0].info.run_id
-            client.update_run(self._parent, status="RUNNING")
-            return
-        tags = {PARENT: identity, KIND: "comparison"} | shared_tags(comparison)
-        run = client.create_run(self._experiment_id, tags=tags, run_name=comparison.name)
-        self._parent = run.info.run_id
-        client.log_text(self._parent, recipe, RECIPE)
-        values = child_values(comparison, None)
-        log_values(client, self._parent, values)
-
-    def _log_cell(self, client: MlflowClient, result: CellResult, folder: Path) -> None:
-        key = result.cell.key
-        if self._comparison is None or key in self._logged:
-            return
-        wanted = {CELL: key, "mlflow.parentRunId": self._parent}
-        if not finished_child(client, self._experiment_id, wanted):
-            tags = wanted | {KIND: "cell", "lexigraft.strategy": result.cell.label} | shared_tags(self._comparison)
-            name = f"{result.cell.label} s{result.cell.seed}"
-            run = client.create_run(self._experiment_id, tags=tags, run_name=name)
-            results = cell_folder(folder, result.cell)
-            artifacts = [results / RESULT, results / "provenance.parquet"]
-            log_values(client, run.info.run_id, child_values(self._comparison, result), artifacts)
-            client.set_terminated(run.info.run_id, "FINISHED")
-        self._logged.add(key)
-
-    def _reopen(self, client: MlflowClient, folder: Path) -> None:
-        if self._comparison is not None and not self._parent:
-            self._start(client, self._comparison, _text(folder / RECIPE))
-
-    def _close(self, client: MlflowClient, folder: Path, report: Iterable[Path], failed: bool) -> None:
-        if self._comparison is None:
-            return
-        files = [folder / COMPARISON, *report]
-        log_values(client, self._parent, RunValues(), files)
-        client.set_terminated(self._parent, "FAILED" if failed else "FINISHED")
-
-
-def log_single(
-    settings: TrackingSettings,
-    kind: str,
-    folder: Path,
-    parameters: dict[str, object],
-    metrics: Iterable[tuple[int, str, float]],
-    artifacts: Iterable[Path] = (),
-) -> str:
-    """Log one graft, adaptation or pretraining as a run of its own.
-
-    Args:
-        settings: Where to log.
-        kind: ``graft``, ``adapt`` or ``pretrain``; also the experiment's name where the settings give none.
-        folder: The command's output folder, which names the run.
-        parameters: The settings it ran with.
-        metrics: ``(step, name, value)``.
-        artifacts: Files to attach; missing ones are left out.
-
-    Returns:
-        A warning; empty where everything is in the store that was asked for.
-
-    Raises:
-        LexigraftError: A required store does not answer.
-    """
-    tracker = MlflowTracker.open(settings, kind, folder)
-
-    def log(client: MlflowClient) -> None:
-        experiment = experiment_id(client, tracker.uri, tracker.experiment, tracker.given_id)
-        commit, dirty = code_version()
-        tags = {KIND: kind, "lexigraft.code": commit, "lexigraft.dirty": str(dirty).lower()}
-        run = client.create_run(experiment, tags=tags, run_name=folder.name)
-        log_values(client, run.info.run_id, RunValues(parameters, tuple(metrics)), artifacts)
-        client.set_terminated(run.info.run_id, "FINISHED")
-
-    tracker._try(log)
-    failed = f"MLflow at {masked_uris(tracker.uri)} did not take the run ({tracker._error}); the result is in {folder}"
-    return failed if tracker._error else tracker.warning
+            self.error, self._silent = _short(error, self.uri), not refused(error)
+            if self._silent:
+                self._silence.fail()
+            return False
+        self._silence = Backoff()
+        return True
 
 
 def asked_for(settings: TrackingSettings) -> str:
@@ -243,10 +240,6 @@ def asked_for(settings: TrackingSettings) -> str:
     given, variable = settings.uri, os.environ.get("MLFLOW_TRACKING_URI")
     open_or_masked = "uri" not in settings.model_fields_set or (MASK in given and masked_uris(variable) == given)
     return (open_or_masked and variable) or given
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _short(error: Exception, uri: str) -> str:

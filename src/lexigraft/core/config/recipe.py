@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ByteSize, Field, model_validator
+from pydantic import BeforeValidator, ByteSize, Field, field_validator, model_validator
 
 from lexigraft.core.config.base import BatchTokens, Count, Paths, Seed, Settings, Width
 
@@ -215,12 +215,23 @@ class GraftSettings(Settings):
 
 
 class TrackingSettings(Settings):
-    """MLflow: where runs go; `required: true` stops before the start when the store does not answer."""
+    """MLflow: where runs go; `required: true` stops before the start when the store does not answer.
+
+    `registered_model` is the name under which the best strategy's model is registered.
+    """
 
     enabled: bool = True
     uri: Annotated[str, Field(repr=False)] = "sqlite:///mlflow.db"
     experiment: str | None = None
     required: bool = False
+    registered_model: str | None = None
+
+    @field_validator("registered_model")
+    @classmethod
+    def _no_path(cls, name: str | None) -> str | None:
+        if name is not None and (not name.strip() or {"/", ":"} & set(name)):
+            raise ValueError("the registry takes no empty name and none with / or :")
+        return name
 
 
 class ExecutionSettings(Settings):
