@@ -135,13 +135,23 @@ def test_the_file_of_variables_is_its_owners_alone(tmp_path: Path) -> None:
     assert read_credentials(tmp_path) == {"A": "b\n"}
 
 
-def test_variables_stay_for_the_start_after_a_preemption(local: Launcher, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("script", "code", "kept"),
+    [
+        ("kill -TERM $PPID; sleep 300", 128 + signal.SIGTERM, True),
+        ("kill -KILL $PPID; sleep 300", -9, True),
+        ("", 0, False),
+    ],
+)
+def test_variables_stay_for_another_start_until_the_job_ends_for_good(
+    local: Launcher, tmp_path: Path, script: str, code: int, kept: bool
+) -> None:
     from lexigraft.core.remote.job_files import read_credentials, write_credentials
 
     write_credentials(tmp_path, {"A": "b"})
-    command = local.wrapped(["bash", "-c", "kill -TERM $PPID; sleep 300"], str(tmp_path), "--requeued")
-    assert subprocess.run(command).returncode == 128 + signal.SIGTERM
-    assert read_credentials(tmp_path) == {"A": "b"}
+    command = local.wrapped(["bash", "-c", script], str(tmp_path), "--requeued")
+    assert subprocess.run(command).returncode == code
+    assert read_credentials(tmp_path) == ({"A": "b"} if kept else {})
 
 
 def test_a_submission_whose_handle_was_lost_is_found(local: Launcher, tmp_path: Path) -> None:
