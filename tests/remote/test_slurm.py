@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,17 @@ def test_a_running_job_is_cancelled_with_all_its_processes(cluster: Cluster, tmp
     wait_until(lambda: not Path(f"/proc/{launcher.tail(handle, 1)[0]}").exists(), "its process is gone")
     wait_until(lambda: not (tmp_path / "job" / CREDENTIALS).exists(), "its variables are gone")
     launcher.cancel(handle)
+
+
+def test_a_waiting_job_that_somebody_else_cancels_and_one_that_slurm_does_not_know(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    launcher = slurm(options=["--hold"])
+    handle = submitted(launcher, tmp_path / "job", "true")
+    cluster.run("scancel", handle.id)
+    assert over(launcher, handle).state is State.CANCELLED
+    found = launcher.poll(replace(handle, id="4000000_0"))
+    assert (found.state, found.reason) == (State.LOST, "Slurm no longer knows the job")
 
 
 def test_a_job_waits_for_another_and_is_cancelled_when_that_fails(cluster: Cluster, tmp_path: Path) -> None:

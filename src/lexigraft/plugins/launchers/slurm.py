@@ -164,7 +164,7 @@ class Slurm(Launcher):
         queue = commands.in_queue(array)
         if isinstance(queue, str):
             return Evidence(reason=f"Slurm does not answer: {queue}")
-        seen = queue.get(task) or commands.in_controller(handle.id) or commands.in_accounts(handle.id)
+        seen = queue.get(task) or queue.get("") or commands.in_controller(handle.id) or commands.in_accounts(handle.id)
         if seen is None:
             return Evidence(alive=False, reason="Slurm no longer knows the job")
         found = commands.evidence(seen)

@@ -108,7 +108,10 @@ _asking = Lock()
 
 
 def in_queue(array: str) -> Mapping[str, Seen] | str:
-    """The jobs of an array in squeue, by their numbers in it; words where Slurm does not answer."""
+    """The jobs of an array in squeue, by their numbers in it; words where Slurm does not answer.
+
+    Those that were cancelled before they began may have no number of their own; the empty one stands for them.
+    """
     key = (array, os.environ.get("SLURM_CONF"))
     with _asking:
         when, answer = _answers.get(key, (0.0, ""))
@@ -125,7 +128,7 @@ def _squeue(array: str) -> Mapping[str, Seen] | str:
     if said.code != 0:
         return said.error or "squeue does not answer"
     rows = [line.split("|", 2) for line in said.out.splitlines() if line.count("|") >= 2]
-    return {task.strip(): Seen(state, reason) for task, state, reason in rows}
+    return {task.strip() if task.strip().isdigit() else "": Seen(state, reason) for task, state, reason in rows}
 
 
 def in_controller(job: str) -> Seen | None:
@@ -137,13 +140,16 @@ def in_controller(job: str) -> Seen | None:
 
 def in_accounts(job: str) -> Seen | None:
     """A job by ``sacct``, where there is a database of jobs and it answers."""
-    fields = ["--allocations", "--noheader", "--parsable2", "--format=State,ExitCode"]
-    said = ask(["sacct", f"--jobs={job}", *fields], _SACCT_PATIENCE)
-    lines = said.out.split("\n") if said.code == 0 else []
-    state, _, code = lines[0].partition("|") if lines else ("", "", "")
-    if not state.strip():
+    array = job.partition("_")[0]
+    fields = ["--allocations", "--noheader", "--parsable2", "--format=JobID,State,ExitCode"]
+    said = ask(["sacct", f"--jobs={array}", *fields], _SACCT_PATIENCE)
+    rows = [line.split("|") for line in said.out.splitlines() if line.count("|") == 2] if said.code == 0 else []
+    # One record of the whole array stands for its jobs that were cancelled before they began.
+    alike = [row for row in rows if row[0] == job] or [row for row in rows if row[0] == array or "[" in row[0]]
+    if not alike:
         return None
-    return Seen(state.split()[0], f"exit code {code.split(':')[0]}" if code and not code.startswith("0:0") else "")
+    _, state, code = alike[-1]
+    return Seen(state.split()[0], f"exit code {code.split(':')[0]}" if not code.startswith("0:0") else "")
 
 
 def array_by_name(name: str) -> str | None:
