@@ -136,6 +136,19 @@ def test_six_jobs_run_two_at_a_time_and_one_of_them_is_cancelled(cluster: Cluste
     assert not launcher.tail(handles[5], 1)
 
 
+def test_more_jobs_than_an_array_may_have_are_arrays_one_after_the_other(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lexigraft.plugins.launchers._slurm.commands.largest_array", lambda: 2)
+    launcher = slurm()
+    script = f"ls {tmp_path}/made | wc -l; sleep 1; touch {tmp_path}/made/$SLURM_JOB_ID"
+    (tmp_path / "made").mkdir()
+    handles = launcher.submit_many([job(launcher, tmp_path / f"job-{n}", script) for n in range(3)], 2)
+    assert len({handle.id.partition("_")[0] for handle in handles}) == 2
+    assert [over(launcher, handle).state for handle in handles] == [State.FINISHED] * 3
+    assert launcher.tail(handles[2], 1) == ["2"]
+
+
 def test_a_running_job_is_cancelled_with_all_its_processes(cluster: Cluster, tmp_path: Path) -> None:
     launcher = slurm()
     handle = submitted(launcher, tmp_path / "job", "sleep 600 & echo $!; wait", TOKEN="planted")
@@ -171,14 +184,13 @@ def test_a_job_waits_for_another_and_is_cancelled_when_that_fails(cluster: Clust
 
 
 def test_notice_before_the_time_limit_sends_a_job_back_to_the_queue(cluster: Cluster, tmp_path: Path) -> None:
-    launcher = slurm()
+    launcher = slurm(time="1m", notice="55s")  # Slurm looks at its clock twice a minute
     script = (
         f"echo $TOKEN >> {tmp_path}/seen; echo start; [ -e {tmp_path}/half ] || {{ touch {tmp_path}/half; sleep 600; }}"
     )
     handle = submitted(launcher, tmp_path / "job", script, TOKEN="planted")
     started(launcher, handle)
     wait_until((tmp_path / "half").exists, "half of its work is done")
-    cluster.run("scancel", "--batch", "--signal=USR1", handle.id)
     until(launcher, handle, State.QUEUED)
     cluster.now(handle.id)
     assert over(launcher, handle).state is State.FINISHED
@@ -272,8 +284,10 @@ def test_a_partition_that_does_not_exist_is_refused_in_the_words_of_sbatch(clust
 def test_more_than_any_machine_has_is_refused_before_anything_runs(cluster: Cluster) -> None:
     with pytest.raises(LexigraftError, match="not available"):
         slurm(memory="900GiB").check()
-    with pytest.raises(LexigraftError, match=r"(?i)gres"):
-        slurm(gres="gpu:8").check()
+    with pytest.raises(LexigraftError, match="not available"):
+        slurm(gpus=8).check()
+    with pytest.raises(LexigraftError, match="Invalid generic resource"):
+        slurm(gres="tpu:1").check()
 
 
 def test_secrets_are_in_no_script_log_list_of_processes_or_record(
@@ -298,12 +312,12 @@ def test_secrets_are_in_no_script_log_list_of_processes_or_record(
 
 
 @pytest.mark.slow
-def test_several_processes_of_one_machine_are_started_by_torchrun(cluster: Cluster, tmp_path: Path) -> None:
-    launcher = slurm(processes=2, cpus=2, memory="2GiB")
-    handle = submitted(launcher, tmp_path / "job", 'echo "$RANK of $WORLD_SIZE"; exit 0')
+def test_a_process_for_each_gpu_of_one_machine_are_started_by_torchrun(cluster: Cluster, tmp_path: Path) -> None:
+    launcher = slurm(gpus=2, cpus=2, memory="2GiB")
+    handle = submitted(launcher, tmp_path / "job", 'echo "$RANK of $WORLD_SIZE, GPUs $SLURM_JOB_GPUS"')
     assert over(launcher, handle).state is State.FINISHED, launcher.tail(handle, 20)
     lines = "\n".join(launcher.tail(handle, 20))
-    assert sorted(re.findall(r"\d of \d", lines)) == ["0 of 2", "1 of 2"]
+    assert sorted(re.findall(r"\d of \d.*", lines)) == ["0 of 2, GPUs 0,1", "1 of 2, GPUs 0,1"]
 
 
 @pytest.mark.slow
@@ -325,6 +339,34 @@ def test_a_cell_has_the_same_numbers_as_without_slurm(cluster: Cluster, tmp_path
     assert {k: one[k] for k in ("scores", "losses", "coverage")} == {
         k: two[k] for k in ("scores", "losses", "coverage")
     }
+
+
+@pytest.mark.slow
+def test_a_comparison_goes_on_after_its_command_was_killed_with_the_same_numbers(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fixtures.commands import lexigraft
+    from fixtures.recipes import tiny_recipe
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    recipe = tiny_recipe(tmp_path, strategies=["random", "focus"], seeds=[0], reference=None, poor_model=None)
+    config = tmp_path / "slurm.yaml"
+    config.write_text("partition: main\ncpus: 1\nmemory: 2GiB\nheartbeat: 1s\n")
+    common = [str(recipe), "--set", "tracking.enabled=false", "--set", "execution.poll_seconds=0.5"]
+    here = subprocess.run([sys.executable, "-m", "lexigraft", "compare", *common, "--out", str(tmp_path / "here")])
+    assert here.returncode == 0
+    there = tmp_path / "there"
+    command = ["compare", *common, "--out", str(there), "--backend", "slurm", "--backend-config", str(config)]
+    driver = subprocess.Popen([sys.executable, "-m", "lexigraft", *command, "--max-parallel", "2"])
+    jobs = there / "remote"
+    wait_until(lambda: driver.poll() is not None or bool([*jobs.glob("*-s0-*/1/slurm_job")]), "a cell runs", 600)
+    assert driver.poll() is None
+    driver.kill()
+    driver.wait()
+    done = lexigraft(*command, "--max-parallel", "2")
+    assert done.code == 0, done.err
+    assert (there / "results.csv").read_text() == (tmp_path / "here" / "results.csv").read_text()
+    assert {len([*job.glob("[0-9]*")]) for job in jobs.iterdir() if job.is_dir()} == {1}
 
 
 def test_a_job_over_its_time_limit(cluster: Cluster, slow: Handle) -> None:

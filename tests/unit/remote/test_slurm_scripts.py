@@ -72,7 +72,6 @@ def test_what_is_not_set_is_left_to_the_cluster() -> None:
         ({}, ""),
         ({"gpus": 1}, ""),
         ({"gpus": 4}, "PY -m torch.distributed.run --standalone --nproc-per-node 4 --no-python "),
-        ({"gpus": 4, "processes": 1}, ""),
         (
             {"gpus": 2, "nodes": 3, "cpus": 8},
             "srun --nodes 3 --ntasks 3 --ntasks-per-node 1 --kill-on-bad-exit=1 --cpus-per-task 8 "

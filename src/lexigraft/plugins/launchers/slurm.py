@@ -36,9 +36,8 @@ class Slurm(Launcher):
         account: Account.
         qos: Quality of service.
         constraint: Features that the machines must have.
-        gres: Generic resources, such as ``gpu:a100:2``, instead of ``gpus``, which then only counts processes.
-        nodes: Machines of a job.
-        processes: Processes of a job on each machine, started by torchrun; by default one for each GPU.
+        gres: Generic resources, such as ``gpu:a100:2``; ``gpus`` then only says how many processes torchrun starts.
+        nodes: Machines of a job; with several, or several GPUs, torchrun starts a process for each GPU.
         options: Further options of sbatch, such as ``--exclude=node7``.
         modules: Environment modules to load.
         before: Lines of shell to run before the command.
@@ -60,7 +59,6 @@ class Slurm(Launcher):
     constraint: str = ""
     gres: str = ""
     nodes: Annotated[int, Field(ge=1, le=2**16)] = 1
-    processes: Number | None = None
     options: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
@@ -139,7 +137,7 @@ class Slurm(Launcher):
 
     def _run_script(self, job: Job) -> str:
         asked = job.resources
-        processes = self.processes or max(1, asked.gpus or 1)
+        processes = max(1, asked.gpus or 1)
         words = []
         if asked.nodes > 1:
             words += [scripts.srun(asked.nodes, asked.cpus)]
