@@ -114,12 +114,23 @@ def test_a_job_that_fails(cluster: Cluster, tmp_path: Path, script: str, state: 
     assert words in found.sentence(launcher.tail(handle, 5))
 
 
-def test_a_job_whose_python_is_not_there_says_so(cluster: Cluster, tmp_path: Path) -> None:
-    launcher = slurm(python="/nowhere/python")
-    handle = submitted(launcher, tmp_path / "job", "true")
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"python": "/nowhere/python"}, "/nowhere/python: No such file or directory"),
+        ({"before": ["ls /nowhere/data", "echo on"]}, "cannot access '/nowhere/data'"),
+        ({"modules": ["no-such-module"]}, "module"),
+    ],
+)
+def test_a_job_that_cannot_begin_says_so(cluster: Cluster, tmp_path: Path, fields: dict[str, Any], words: str) -> None:
+    launcher = slurm(**fields)
+    handle = submitted(launcher, tmp_path / "job", "true", TOKEN="planted")
     found = over(launcher, handle)
     assert found.state is State.FAILED
-    assert "/nowhere/python: No such file or directory" in found.sentence(launcher.tail(handle, 5))
+    said = found.sentence(launcher.tail(handle, 5))
+    assert words in said.partition("its log ends with: ")[2]
+    assert "| on" not in said
+    assert not (tmp_path / "job" / CREDENTIALS).exists()
 
 
 def test_six_jobs_run_two_at_a_time_and_one_of_them_is_cancelled(cluster: Cluster, tmp_path: Path) -> None:
