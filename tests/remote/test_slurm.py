@@ -353,6 +353,34 @@ def test_a_cell_has_the_same_numbers_as_without_slurm(cluster: Cluster, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+def test_a_project_of_mlflow_is_a_job_with_its_status(cluster: Cluster, tmp_path: Path) -> None:
+    import mlflow
+
+    from fixtures.tracking import empty_store
+    from lexigraft.adapters.tracking.project_backend import Slurm
+
+    project = tmp_path / "project"
+    project.mkdir()
+    parameters = "parameters: {lines: string, out: string}"
+    command = 'command: "echo {lines}; test {lines} = well"'
+    (project / "MLproject").write_text(f"name: tiny\nentry_points:\n  main:\n    {parameters}\n    {command}\n")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(empty_store(tmp_path / "mlflow.db"))
+    try:
+        experiment = mlflow.create_experiment("tiny")
+        for word, status in (("well", "FINISHED"), ("ill", "FAILED")):
+            given = {"lines": word, "out": str(tmp_path / word)}
+            config = {"cpus": 1, "memory": "200MiB"}
+            run = Slurm().run(str(project), "main", given, None, config, mlflow.get_tracking_uri(), experiment)
+            assert run.wait() == (status == "FINISHED")
+            assert mlflow.get_run(run.run_id).info.status == run.get_status() == status
+            assert run.launcher.tail(run.handle, 5) == [word]
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+@pytest.mark.slow
 def test_a_comparison_goes_on_after_its_command_was_killed_with_the_same_numbers(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
