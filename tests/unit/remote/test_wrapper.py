@@ -9,17 +9,19 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from fixtures.jobs import PATIENCE, until
 from lexigraft.core.registry import make
-from lexigraft.core.remote.job_files import CREDENTIALS, read_json
-from lexigraft.core.remote.job_state import State
+from lexigraft.core.remote.job_files import CREDENTIALS, read_json, write_json
+from lexigraft.core.remote.job_state import Evidence, State
 from lexigraft.core.remote.launcher import Handle, Launcher, Resources
 from lexigraft.core.remote.processes import process_mark
 from lexigraft.core.remote.wrapper import MODULE
+from lexigraft.plugins.launchers.local import Local
 
 
 @pytest.fixture
@@ -108,6 +110,17 @@ def test_a_signal_from_elsewhere_is_a_preemption_and_the_job_can_start_again(loc
     assert until(local, handle).state is State.FINISHED
     assert local.tail(handle, 5) == ["begun", "again"]
     assert read_json(tmp_path / "job" / "started.json")["attempt"] == 2  # type: ignore[index]
+
+
+def test_a_job_that_ran_again_while_its_system_was_asked_is_not_judged_by_its_first_end(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Cluster(Local):
+        def evidence(self, handle: Handle) -> Evidence:
+            write_json(tmp_path / "ended.json", {"exit_code": 0, "received": ""})
+            return Evidence(False, State.FINISHED)
+
+    write_json(tmp_path / "ended.json", {"exit_code": None, "signal": "SIGTERM", "received": "SIGUSR1"})
+    assert Cluster().poll(Handle("local", "1", str(tmp_path))).state is State.FINISHED
 
 
 def test_variables_reach_the_job_by_a_file_that_is_gone_when_it_runs(local: Launcher, tmp_path: Path) -> None:

@@ -206,9 +206,11 @@ class Launcher(ABC):
     def poll(self, handle: Handle) -> JobState:
         """The job's state: by the files that it writes, then by the launcher's evidence."""
         files = self.files(handle)
-        # Files are read again after the evidence: a job that ends in between has written its end before it was gone.
+        # Files are read again after the evidence: a job that ends in between has written its end before it was gone,
+        # and one that a signal had ended may have run again to its end.
         evidence = self.evidence(handle)
-        return decide(files if files.ended is not None else self.files(handle), evidence)
+        settled = files.ended is not None and not files.ended.get("received")
+        return decide(files if settled else self.files(handle), evidence)
 
     def cancel(self, handle: Handle) -> None:
         """End a job; its state becomes ``cancelled``."""
