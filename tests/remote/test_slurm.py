@@ -28,6 +28,32 @@ from lexigraft.core.remote.launcher import Handle, Job, Launcher
 pytestmark = [pytest.mark.remote, pytest.mark.timeout(900)]
 SOURCES = str(Path(__file__).parents[2] / "src")
 LONG = 300.0
+TOLD = '''
+import os, signal, subprocess, time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+from lexigraft.core.evaluation.evaluator import Evaluator
+
+@dataclass(frozen=True)
+class Told(Evaluator):
+    """Has Slurm give notice, once, in the middle of training.
+
+    Source: none.
+    """
+
+    name: ClassVar[str] = "told"
+    mark: str = ""
+
+    def evaluate(self, model, vocabulary, lines):
+        seen = Path(self.mark)
+        seen.write_text(seen.read_text() + "x")
+        if seen.read_text() == "xxx" and "SLURM_JOB_ID" in os.environ:
+            subprocess.run(["scancel", "--batch", "--signal=USR1", os.environ["SLURM_JOB_ID"]], check=True)
+            while not signal.getsignal(signal.SIGTERM).__self__.received:
+                time.sleep(0.05)
+        return {"told": 1.0}
+'''
 
 
 @pytest.fixture(scope="module")
@@ -339,17 +365,52 @@ def test_a_cell_has_the_same_numbers_as_without_slurm(cluster: Cluster, tmp_path
     recipe = tiny_recipe(tmp_path / "recipe", strategies=["random"], seeds=[0], reference=None, poor_model=None)
     found = []
     for launcher in (make("launcher", "local", {"cpus": 1}), slurm(memory="3GiB")):
-        out = tmp_path / launcher.name
-        folder = out / "remote" / "random-s0" / "1"
-        folder.mkdir(parents=True)
-        cell = ["cell", "run", "--recipe", str(recipe), "--cell", "random-s0", "--no-track", "--out", str(out)]
-        handle = launcher.submit([sys.executable, "-m", "lexigraft", *cell], launcher.resources, {}, folder)
+        handle, out = cell(launcher, recipe, tmp_path)
         assert over(launcher, handle, 600).state is State.FINISHED, launcher.tail(handle, 20)
         found += [json.loads(path.read_text()) for path in out.glob("cells/*/result.json")]
-    one, two = found
-    assert {k: one[k] for k in ("scores", "losses", "coverage")} == {
-        k: two[k] for k in ("scores", "losses", "coverage")
-    }
+    assert numbers(found[0]) == numbers(found[1])
+
+
+@pytest.mark.slow
+def test_a_cell_goes_on_from_its_checkpoint_after_the_notice_with_the_same_numbers(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fixtures.recipes import tiny_recipe
+
+    (tmp_path / "plugins" / "evaluators").mkdir(parents=True)
+    (tmp_path / "plugins" / "evaluators" / "told.py").write_text(TOLD)
+    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path / "plugins"))
+    adaptation = {"steps": 6, "probe_step": 3, "batch_tokens": 64, "sequence_length": 32, "checkpoint_every": 100}
+    evaluation = {"evaluators": ["bits_per_byte", "told"], "options": {"told": {"mark": str(tmp_path / "mark")}}}
+    few = {"strategies": ["random"], "seeds": [0], "reference": None, "poor_model": None}
+    recipe = tiny_recipe(tmp_path, **few, adaptation=adaptation, evaluation=evaluation)
+    found = []
+    for launcher in (make("launcher", "local", {"cpus": 1}), slurm(memory="3GiB")):
+        (tmp_path / "mark").write_text("")
+        handle, out = cell(launcher, recipe, tmp_path)
+        if launcher.name == "slurm":
+            until(launcher, handle, State.QUEUED)
+            wait_until(lambda: "BeginTime" in launcher.poll(handle).reason, "it is back in the queue", LONG)  # noqa: B023
+            cluster.now(handle.id)
+        assert over(launcher, handle, 600).state is State.FINISHED, launcher.tail(handle, 20)
+        found += [json.loads(path.read_text()) for path in out.glob("cells/*/result.json")]
+        # Two texts are measured before training, at step 3 and at the end; again before training, but not at step 3.
+        assert len((tmp_path / "mark").read_text()) == (8 if launcher.name == "slurm" else 6)
+    assert numbers(found[0]) == numbers(found[1])
+
+
+def cell(launcher: Launcher, recipe: Path, folder: Path) -> tuple[Handle, Path]:
+    """A job that runs the one cell of a recipe, and the comparison's folder."""
+    out = folder / launcher.name
+    workdir = out / "remote" / "random-s0" / "1"
+    workdir.mkdir(parents=True)
+    options = ["--recipe", str(recipe), "--cell", "random-s0", "--no-track", "--out", str(out)]
+    command = [sys.executable, "-m", "lexigraft", "cell", "run", *options]
+    return launcher.submit(command, launcher.resources, {}, workdir), out
+
+
+def numbers(result: dict[str, Any]) -> list[Any]:
+    return [sorted(result["scores"]), result["losses"], result["coverage"]]
 
 
 @pytest.mark.slow
