@@ -11,11 +11,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHONS := python3 python3.13 python3.12 python3.11
 PARITY_TIME := 900
 FUZZ_SECONDS := 60
+REMOTE_TIME := 900
 
-.PHONY: help install demo test test-fast fuzz check format parity bench gpu-check clean
+.PHONY: help install demo test test-fast test-remote fuzz check format parity bench gpu-check clean
 
 help:  ## List what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED)  ## Create .venv and install Lexigraft with the pinned versions (redone when they change)
 
@@ -38,11 +39,15 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)  ## Compare strategies on a made language, without network, in a few minutes; report in demo/
 	$(BIN)/lexigraft demo --out demo
 
-test: $(INSTALLED)  ## Run every test but the parity tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not parity"
+test: $(INSTALLED)  ## Run every test but those of `make parity` and `make test-remote`
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not parity and not remote"
 
 test-fast: $(INSTALLED)  ## Run the tests that take less than a few seconds each
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not parity and not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not parity and not remote and not slow"
+
+test-remote: $(INSTALLED)  ## Run jobs on a real Slurm, sshd and database of this machine, installed where root may
+	.ci/remote_programs
+	$(BIN)/python -m pytest -m remote -rs tests/remote --timeout=$(REMOTE_TIME)
 
 fuzz: $(INSTALLED)  ## Read damaged files of every kind, other ones each time, for FUZZ_SECONDS (60)
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n 0 -s --timeout=0 tests/fuzz

@@ -47,6 +47,7 @@ TERMINATED = ended(exit_code=None, signal="SIGTERM", received="SIGTERM")
             Evidence(False, State.TIMED_OUT),
             State.TIMED_OUT,
         ),
+        (TERMINATED, Evidence(False, State.LOST), State.LOST),
         (ended(exit_code=None, signal="SIGKILL", out_of_memory=True), Evidence(), State.OUT_OF_MEMORY),
         (ended(exit_code=None, signal="SIGTERM", timed_out=True), Evidence(), State.TIMED_OUT),
     ],

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ import pytest
 
 from fixtures.jobs import PATIENCE, until
 from lexigraft.core.registry import make
-from lexigraft.core.remote.job_files import CREDENTIALS, read_json
-from lexigraft.core.remote.job_state import State
+from lexigraft.core.remote.job_files import CREDENTIALS, read_json, write_json
+from lexigraft.core.remote.job_state import Evidence, State
 from lexigraft.core.remote.launcher import Handle, Launcher, Resources
 from lexigraft.core.remote.processes import process_mark
 from lexigraft.core.remote.wrapper import MODULE
+from lexigraft.plugins.launchers.local import Local
 
 
 @pytest.fixture
@@ -111,6 +113,17 @@ def test_a_signal_from_elsewhere_is_a_preemption_and_the_job_can_start_again(loc
     assert read_json(tmp_path / "job" / "started.json")["attempt"] == 2  # type: ignore[index]
 
 
+def test_a_job_that_ran_again_while_its_system_was_asked_is_not_judged_by_its_first_end(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Cluster(Local):
+        def evidence(self, handle: Handle) -> Evidence:
+            write_json(tmp_path / "ended.json", {"exit_code": 0, "received": ""})
+            return Evidence(False, State.FINISHED)
+
+    write_json(tmp_path / "ended.json", {"exit_code": None, "signal": "SIGTERM", "received": "SIGUSR1"})
+    assert Cluster().poll(Handle("local", "1", str(tmp_path))).state is State.FINISHED
+
+
 def test_variables_reach_the_job_by_a_file_that_is_gone_when_it_runs(local: Launcher, tmp_path: Path) -> None:
     folder = tmp_path / "job"
     folder.mkdir()
@@ -136,13 +149,23 @@ def test_the_file_of_variables_is_its_owners_alone(tmp_path: Path) -> None:
     assert read_credentials(tmp_path) == {"A": "b\n"}
 
 
-def test_variables_stay_for_the_start_after_a_preemption(local: Launcher, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("script", "code", "kept"),
+    [
+        ("kill -TERM $PPID; sleep 300", 128 + signal.SIGTERM, True),
+        ("kill -KILL $PPID; sleep 300", -9, True),
+        ("", 0, False),
+    ],
+)
+def test_variables_stay_for_another_start_until_the_job_ends_for_good(
+    local: Launcher, tmp_path: Path, script: str, code: int, kept: bool
+) -> None:
     from lexigraft.core.remote.job_files import read_credentials, write_credentials
 
     write_credentials(tmp_path, {"A": "b"})
-    command = local.wrapped(["bash", "-c", "kill -TERM $PPID; sleep 300"], str(tmp_path), "--requeued")
-    assert subprocess.run(command).returncode == 128 + signal.SIGTERM
-    assert read_credentials(tmp_path) == {"A": "b"}
+    command = local.wrapped(["bash", "-c", script], str(tmp_path), "--requeued")
+    assert subprocess.run(command).returncode == code
+    assert read_credentials(tmp_path) == ({"A": "b"} if kept else {})
 
 
 def test_a_job_of_several_gpus_is_several_processes(local: Launcher, tmp_path: Path) -> None:

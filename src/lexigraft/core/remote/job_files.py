@@ -69,10 +69,10 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
     write_whole(path, json.dumps(dict(values), indent=1, ensure_ascii=False))
 
 
-def last_lines(folder: Path, lines: int) -> list[str]:
-    """The last lines of a job's log; none where it has no log yet."""
+def last_lines(folder: Path, lines: int, name: str = LOG) -> list[str]:
+    """The last lines of a job's log, or of another file in its folder; none where there is none yet."""
     try:
-        with (folder / LOG).open("rb") as file:
+        with (folder / name).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             text = file.read().decode("utf-8", "replace")
     except OSError:

@@ -170,7 +170,7 @@ def _ended(files: JobFiles, evidence: Evidence) -> JobState:
     code, signal = ended.get("exit_code"), str(ended.get("signal") or "")
     if code == 0:
         state = State.FINISHED
-    elif evidence.state in (State.OUT_OF_MEMORY, State.TIMED_OUT, State.PREEMPTED, State.CANCELLED):
+    elif evidence.state in (State.OUT_OF_MEMORY, State.TIMED_OUT, State.PREEMPTED, State.CANCELLED, State.LOST):
         state = evidence.state
     elif files.cancelled:
         state = State.CANCELLED

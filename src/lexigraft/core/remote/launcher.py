@@ -126,6 +126,8 @@ class Launcher(ABC):
     name: ClassVar[str]
     limits_parallel: ClassVar[bool] = False
     """Whether ``submit_many`` itself keeps to ``parallel``; if not, no more jobs than that are submitted at a time."""
+    orders_jobs: ClassVar[bool] = False
+    """Whether ``submit_many`` itself lets jobs wait for those named by ``after``; if not, the caller waits."""
     shares_files: ClassVar[bool] = True
     """Whether the jobs' machines see this machine's files under the same paths."""
 
@@ -166,8 +168,14 @@ class Launcher(ABC):
             LexigraftError: It is not, or does not.
         """
 
-    def submit_many(self, jobs: Sequence[Job], parallel: int) -> list[Handle]:
-        """Submit several jobs, of which ``parallel`` run at a time where ``limits_parallel`` is set."""
+    def submit_many(self, jobs: Sequence[Job], parallel: int, after: Sequence[Handle] = ()) -> list[Handle]:
+        """Submit several jobs.
+
+        Args:
+            jobs: The jobs.
+            parallel: How many run at a time, where ``limits_parallel`` is set.
+            after: Jobs that must finish first, where ``orders_jobs`` is set; when one fails, these are cancelled.
+        """
         return [self.submit(*job) for job in jobs]
 
     def find(self, workdir: Path) -> Handle | None:
@@ -198,9 +206,11 @@ class Launcher(ABC):
     def poll(self, handle: Handle) -> JobState:
         """The job's state: by the files that it writes, then by the launcher's evidence."""
         files = self.files(handle)
-        # Files are read again after the evidence: a job that ends in between has written its end before it was gone.
+        # Files are read again after the evidence: a job that ends in between has written its end before it was gone,
+        # and one that a signal had ended may have run again to its end.
         evidence = self.evidence(handle)
-        return decide(files if files.ended is not None else self.files(handle), evidence)
+        settled = files.ended is not None and not files.ended.get("received")
+        return decide(files if settled else self.files(handle), evidence)
 
     def cancel(self, handle: Handle) -> None:
         """End a job; its state becomes ``cancelled``."""

@@ -38,7 +38,6 @@ from lexigraft.core.remote.job_files import (
     last_lines,
     read_credentials,
     read_json,
-    write_credentials,
     write_json,
 )
 from lexigraft.core.remote.processes import identity, is_alive, stop
@@ -73,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--heartbeat", type=float, default=HEARTBEAT_SECONDS, help="seconds between signs of life")
     parser.add_argument("--time-limit", type=float, default=0.0, help="seconds after which it is ended; 0 for none")
     parser.add_argument("--grace", type=float, default=_GRACE_SECONDS, help="seconds between SIGTERM and SIGKILL")
-    parser.add_argument("--requeued", action="store_true", help="keep the credentials for a start after a pre-emption")
+    parser.add_argument("--requeued", action="store_true", help="keep the credentials until it ends for good")
     parser.add_argument("--devices", default="", help="GPUs of which the job takes free ones, such as 0,1,3")
     parser.add_argument("--device-count", type=int, default=1, help="how many of --devices it takes")
     parser.add_argument("--device-locks", type=Path, help="folder of the locks on --devices; all their jobs share it")
@@ -164,7 +163,8 @@ class _Watch:
 
     def run(self) -> int:
         secrets = read_credentials(self.folder)
-        (self.folder / CREDENTIALS).unlink(missing_ok=True)
+        if not self.requeued:  # a job whose machine died is started again without anybody who could write them again
+            (self.folder / CREDENTIALS).unlink(missing_ok=True)
         (self.folder / ENDED).unlink(missing_ok=True)
         begun, ooms = time.monotonic(), _memory_kills()
         for number in _SIGNALS:
@@ -179,8 +179,8 @@ class _Watch:
                 os.killpg(self._child.pid, signal.SIGKILL)  # what the command has left behind
         name = signal.Signals(-code).name if code < 0 else ""
         full = code != 0 and not self._received and (_memory_kills() > ooms or _says_full(self.folder))
-        if self._received and self.requeued:
-            write_credentials(self.folder, secrets)
+        if code == 0 or not self._received or (self.folder / CANCELLED).exists():
+            (self.folder / CREDENTIALS).unlink(missing_ok=True)
         self._beat(begun)
         write_json(
             self.folder / ENDED,

@@ -1,0 +1,1 @@
+"""Parts of the launcher `slurm`: its scripts, and what Slurm's commands say."""
