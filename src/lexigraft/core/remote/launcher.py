@@ -233,7 +233,7 @@ class Launcher(ABC):
         beat = ["--heartbeat", f"{self.heartbeat:g}"]
         return [self.interpreter, "-m", MODULE, folder, *beat, *options, "--", *command]
 
-    def spread(self, command: Sequence[str], processes: int | None) -> list[str]:
+    def by_torchrun(self, command: Sequence[str], processes: int | None) -> list[str]:
         """A command that torchrun starts once for each of several GPUs of one machine; for fewer than two as it is.
 
         Args:

@@ -30,7 +30,7 @@ class Local(Launcher):
         options = ["--detach"] + (["--time-limit", f"{resources.seconds:g}"] if resources.seconds else [])
         threads = {_THREADS: str(resources.cpus)} if resources.cpus else {}
         done = subprocess.run(
-            self.wrapped(self.spread(command, resources.gpus), str(workdir), *options),
+            self.wrapped(self.by_torchrun(command, resources.gpus), str(workdir), *options),
             env=harmless_environment() | threads,
             stdin=subprocess.DEVNULL,
             capture_output=True,

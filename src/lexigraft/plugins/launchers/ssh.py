@@ -126,7 +126,9 @@ class Ssh(Launcher):
         secret = shlex.quote(f"{folder}/{CREDENTIALS}")
         # The variables travel by standard input: no command line holds them, here or there.
         keep = f"(umask 077; rm -f {secret}; cat > {secret})" if env else f"rm -f {secret}"
-        start = self._environment(threads) + shlex.join(self.wrapped(command, folder, *options))
+        start = self._environment(threads) + shlex.join(
+            self.wrapped(self.by_torchrun(command, resources.gpus), folder, *options)
+        )
         given = json.dumps(dict(env)).encode() if env else b""
         script = f"mkdir -p {shlex.quote(folder)} && {keep} && {start}"
         try:
