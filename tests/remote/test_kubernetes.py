@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -17,7 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
-from fixtures.kubernetes import IMAGE, Api, run_container, served
+from fixtures.kubernetes import IMAGE, KUBECONFIG, Api, run_container, served
+from fixtures.recipes import tiny_recipe
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.remote.backend import read_backend
 from lexigraft.core.remote.job_state import State
@@ -256,6 +259,50 @@ def test_the_kubeconfig_of_the_environment_and_programs_that_give_tokens_are_hon
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     with pytest.raises(LexigraftError, match=r"configuration cannot be used.*none not found"):
         dataclasses.replace(launcher).submit(["true"], Resources(), {}, folder)
+
+
+@pytest.mark.slow
+def test_a_cell_of_a_recipe_runs_by_a_job_s_command_with_the_same_numbers(
+    api: Api, launcher: Kubernetes, folder: Path, tmp_path: Path
+) -> None:
+    (sources := tmp_path / "recipe").mkdir()
+    recipe = tiny_recipe(sources, strategies=["random"], seeds=[0])
+    more = ["--set", "reference=null", "--set", "poor_model=null", "--no-track", "--json"]
+    there, here = tmp_path / "there", tmp_path / "here"
+    words = ["-m", "lexigraft", "cell", "run", "--recipe", str(recipe), "--cell", "random-s0", *more, "--out"]
+    handle = launcher.submit([sys.executable, *words, str(there)], Resources(), {"OMP_NUM_THREADS": "1"}, folder)
+    assert run_container(api, handle.id, ROOT / "src").returncode == 0
+    done = launcher.poll(handle)
+    assert (done.state, done.exit_code) == (State.FINISHED, 0)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, *words, str(here)], env=environment, check=True, capture_output=True)
+    first, second = (
+        [json.loads(path.read_text(encoding="utf-8")) for path in out.rglob("result.json")] for out in (there, here)
+    )
+    for key in ("scores", "losses", "coverage"):
+        assert [one[key] for one in first] == [one[key] for one in second]
+    assert len(first) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[1]",
+        "clusters: 3",
+        "clusters: []\ncontexts: []\ncurrent-context: none",
+        "SERVER https://a b:c",
+        "SERVER x",
+    ],
+)
+def test_a_damaged_kubeconfig_is_one_error(tmp_path: Path, folder: Path, text: str) -> None:
+    if text.startswith("SERVER"):
+        text = KUBECONFIG.format(url=text.removeprefix("SERVER "), user="{}")
+    (config := tmp_path / "kubeconfig.yaml").write_text(text, encoding="utf-8")
+    launcher = Kubernetes(image=IMAGE, kubeconfig=str(config), volumes=(Claim("work", str(tmp_path)),))
+    with pytest.raises(LexigraftError, match="the cluster"):
+        launcher.submit(["true"], Resources(), {}, folder)
 
 
 @pytest.mark.parametrize("page", ["docs/guides/kubernetes.md"])

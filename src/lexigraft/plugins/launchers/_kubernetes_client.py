@@ -119,7 +119,11 @@ def _plain(thing: Any) -> dict[str, Any]:
 def _told(what: str, name: str | None = None) -> Iterator[None]:
     """Turn the client's errors into one message with the cluster's own words."""
     import httpx2
+    import yaml
     from lightkube.core.exceptions import ConfigError
+
+    # What a configuration that is no kubeconfig makes lightkube raise, before it has asked a cluster anything.
+    unusable = (ConfigError, OSError, LookupError, ValueError, TypeError, AttributeError, yaml.YAMLError)
 
     try:
         yield
@@ -129,7 +133,7 @@ def _told(what: str, name: str | None = None) -> Iterator[None]:
         raise kind(what, name, f"{code}: {words}") from None
     except httpx2.HTTPError as error:
         raise LexigraftError("the cluster does not answer", None, str(error) or type(error).__name__) from None
-    except (ConfigError, OSError, KeyError, ValueError) as error:
+    except (*unusable, httpx2.InvalidURL) as error:
         raise LexigraftError(what, name, f"{type(error).__name__}: {error}") from None
 
 
