@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 import yaml
 
-from fixtures.kubernetes import IMAGE, KUBECONFIG, Api, run_container, served
+from fixtures.kubernetes import IMAGE, KUBECONFIG, Api, node, run_container, served
 from fixtures.recipes import tiny_recipe
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.cell_store import load_comparison, load_results
 from lexigraft.core.remote.backend import read_backend
 from lexigraft.core.remote.job_state import State
 from lexigraft.core.remote.launcher import Handle, Resources
@@ -262,25 +263,29 @@ def test_the_kubeconfig_of_the_environment_and_programs_that_give_tokens_are_hon
 
 
 @pytest.mark.slow
-def test_a_cell_of_a_recipe_runs_by_a_job_s_command_with_the_same_numbers(
-    api: Api, launcher: Kubernetes, folder: Path, tmp_path: Path
-) -> None:
+def test_a_comparison_on_the_backend_has_the_same_figures_as_here(api: Api, tmp_path: Path) -> None:
     (sources := tmp_path / "recipe").mkdir()
     recipe = tiny_recipe(sources, strategies=["random"], seeds=[0])
-    more = ["--set", "reference=null", "--set", "poor_model=null", "--no-track", "--json"]
-    there, here = tmp_path / "there", tmp_path / "here"
-    words = ["-m", "lexigraft", "cell", "run", "--recipe", str(recipe), "--cell", "random-s0", *more, "--out"]
-    handle = launcher.submit([sys.executable, *words, str(there)], Resources(), {"OMP_NUM_THREADS": "1"}, folder)
-    assert run_container(api, handle.id, ROOT / "src").returncode == 0
-    done = launcher.poll(handle)
-    assert (done.state, done.exit_code) == (State.FINISHED, 0)
+    settings = {"image": IMAGE, "kubeconfig": str(api.kubeconfig), "python": sys.executable, "heartbeat": "1s"}
+    settings |= {"volumes": [{"claim": "work", "mount": str(tmp_path)}], "variables": {"OMP_NUM_THREADS": "1"}}
+    (config := tmp_path / "k.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    meta = {"name": "work", "namespace": "team"}
+    api.cluster.create({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta})
+    more = [f"--set={one}" for one in ("reference=null", "poor_model=null", "tracking.enabled=false")]
+    words = [sys.executable, "-m", "lexigraft", "compare", str(recipe), *more, "--out"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, *words, str(here)], env=environment, check=True, capture_output=True)
+    there, here = tmp_path / "there", tmp_path / "here"
+    backend = ["--backend", "kubernetes", "--backend-config", str(config)]
+    with node(api, ROOT / "src") as ran:
+        done = subprocess.run([*words, str(there), *backend], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len([name for name in ran if "random-s0" in name]) == 1
+    subprocess.run([*words, str(here)], env=environment, check=True, capture_output=True)
     first, second = (
-        [json.loads(path.read_text(encoding="utf-8")) for path in out.rglob("result.json")] for out in (there, here)
+        [(r.cell.key, r.scores, r.losses, r.coverage) for r in load_results(out, load_comparison(out))]
+        for out in (there, here)
     )
-    for key in ("scores", "losses", "coverage"):
-        assert [one[key] for one in first] == [one[key] for one in second]
+    assert [one[1:] for one in first] == [one[1:] for one in second]
     assert len(first) == 1
 
 

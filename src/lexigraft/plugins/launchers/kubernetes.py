@@ -59,6 +59,7 @@ class Kubernetes(Launcher):
     """
 
     name: ClassVar[str] = "kubernetes"
+    shares_files: ClassVar[bool] = False  # only those on the volumes: every path of a recipe is looked up on them
 
     image: str = ""
     volumes: tuple[Volume, ...] = ()
