@@ -195,3 +195,17 @@ def test_a_machine_that_shares_no_files_reports_and_stops_by_command(local: Laun
     assert (told["alive"], told["log"], told["files"]["ended"]) == (True, ["here"], None)
     subprocess.run([*report[:-1], "--stop"], capture_output=True, check=True)
     assert until(local, handle).state is State.CANCELLED
+
+
+def test_a_wanted_log_is_on_the_standard_output_too_and_an_earlier_attempt_s_is_not(tmp_path: Path) -> None:
+    (tmp_path / "job.log").write_text("earlier\n")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")}
+    wrapper = [sys.executable, "-m", MODULE, str(tmp_path)]
+    script = "echo one; echo two >&2; exit 3"
+    shown = subprocess.run(
+        [*wrapper, "--echo", "--", "bash", "-c", script], env=environment, capture_output=True, text=True
+    )
+    assert (shown.returncode, shown.stdout, shown.stderr) == (3, "one\ntwo\n", "")
+    assert (tmp_path / "job.log").read_text() == "earlier\none\ntwo\n"
+    silent = subprocess.run([*wrapper, "--", "echo", "three"], env=environment, capture_output=True, text=True)
+    assert silent.stdout == ""

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from lexigraft.core.grafting.plan import Mix
 from lexigraft.core.grafting.strategy import InitContext
 from lexigraft.core.models.tables import Role
-from lexigraft.core.tokenization.byte_tokens import byte_tokens
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
 def byte_pieces_of(ctx: InitContext) -> list[list[int]]:
     """The source's byte tokens that spell each row asked for, word start included; none where one is missing."""
-    known, surfaces = byte_tokens(ctx.source), ctx.target.surfaces
+    known, surfaces = ctx.source.byte_tokens, ctx.target.surfaces
     spelled = (b" " * bool(surfaces.starts[i]) + surfaces.texts[i] for i in ctx.target_ids.tolist())
     return [[known[b] for b in data] if all(b in known for b in data) else [] for data in spelled]
 

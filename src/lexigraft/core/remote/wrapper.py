@@ -77,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device-count", type=int, default=1, help="how many of --devices it takes")
     parser.add_argument("--device-locks", type=Path, help="folder of the locks on --devices; all their jobs share it")
     parser.add_argument("--lines", type=int, default=50, help="lines of the log that --report prints")
+    parser.add_argument("--echo", action="store_true", help="copy the log to the standard output, for who collects it")
     end = given.index("--") if "--" in given else len(given)
     options, command = parser.parse_args(given[:end]), given[end + 1 :]
     folder = options.folder.resolve()
@@ -100,7 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ):
             if not there:
                 return 128 + signal.SIGTERM
-            return _Watch(folder, command, options.heartbeat, options.time_limit, options.grace, options.requeued).run()
+            watch = _Watch(folder, command, options.heartbeat, options.time_limit, options.grace, options.requeued)
+            watch.echoed = _size(folder / LOG) if options.echo else None
+            return watch.run()
     except LexigraftError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -156,6 +159,8 @@ class _Watch:
     limit: float
     grace: float
     requeued: bool
+    echoed: int | None = None
+    """Bytes of the log that are on the standard output, or are not wanted there; None where none are."""
     _received: str = ""
     _kill_at: float | None = None
     _timed_out: bool = False
@@ -181,6 +186,7 @@ class _Watch:
         full = code != 0 and not self._received and (_memory_kills() > ooms or _says_full(self.folder))
         if code == 0 or not self._received or (self.folder / CANCELLED).exists():
             (self.folder / CREDENTIALS).unlink(missing_ok=True)
+        self._echo()
         self._beat(begun)
         write_json(
             self.folder / ENDED,
@@ -239,6 +245,7 @@ class _Watch:
             if now >= beat_at:
                 self._beat(begun)
                 beat_at = now + self.every
+            self._echo()
             try:
                 return self._child.wait(timeout=min(1.0, max(0.01, beat_at - now)))
             except subprocess.TimeoutExpired:
@@ -254,6 +261,16 @@ class _Watch:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._child.pid, signal.SIGTERM)
 
+    def _echo(self) -> None:
+        if self.echoed is None:
+            return
+        with contextlib.suppress(OSError), (self.folder / LOG).open("rb") as log:
+            log.seek(self.echoed)
+            while part := log.read(2**16):
+                self.echoed += len(part)
+                sys.stdout.buffer.write(part)
+            sys.stdout.buffer.flush()
+
     def _beat(self, begun: float) -> None:
         # A full disk must not end the job: it may be able to finish all the same.
         with contextlib.suppress(LexigraftError, OSError):
@@ -266,6 +283,10 @@ def _die_with_parent() -> Callable[[], None] | None:
         return None
     library = ctypes.CDLL(None)
     return lambda: library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _now() -> str:

@@ -113,9 +113,14 @@ class Vocabulary:
         return hashlib.sha256(f"{self.tokenizer.backend_tokenizer.to_str()}|{roles}".encode()).hexdigest()
 
     @cached_property
+    def byte_tokens(self) -> dict[int, int]:
+        """Ids by byte value, for bytes that have a token of their own."""
+        return byte_tokens(self)
+
+    @cached_property
     def byte_complete(self) -> bool:
         """Whether every byte has a token that the tokenizer uses, so that no text is ever unknown."""
-        by_byte = byte_tokens(self)
+        by_byte = self.byte_tokens
         if len(by_byte) < 256:
             return False
         if self.family is Family.BYTE_LEVEL:
@@ -221,10 +226,10 @@ class Vocabulary:
             model = self.tokenizer.backend_tokenizer.model
             whole = b" " * (starts and self.family is Family.BYTE_LEVEL) + data
             ids = self._known([t.id for t in model.tokenize(to_byte_level(whole))])
-            marked = self.starts & (self.family is Family.BYTE_LEVEL)
-            spelled = b"".join(b" " * bool(marked[i]) + self.surfaces.texts[i] for i in ids)
+            marks = self.family is Family.BYTE_LEVEL
+            spelled = b"".join(b" " * bool(marks and self.starts[i]) + self.surfaces.texts[i] for i in ids)
             return ids if spelled == whole else []
-        by_byte = byte_tokens(self)
+        by_byte = self.byte_tokens
         whole = b" " * (starts and self.family not in UNMARKED) + data
         return [by_byte[b] for b in whole] if all(b in by_byte for b in whole) else []
 
