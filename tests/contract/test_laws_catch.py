@@ -125,7 +125,7 @@ def fails_without_matches(ctx: InitContext) -> Plan:
 
 
 def uses_all_rows(ctx: InitContext) -> Plan:
-    last = len(ctx.table(Role.INPUT)) - 1
+    last = len(ctx.tables[Role.INPUT]) - 1
     return Mix.from_rows([([last], [1.0])] * len(ctx.target_ids))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lexigraft.adapters.training.export import load_adapter
+from lexigraft.adapters.training.saved_adapter import load_adapter
 from lexigraft.adapters.vectors.files import read_npz, read_vectors
 from lexigraft.adapters.vectors.word_vectors import read_words
 from lexigraft.core.config.recipe import DictionarySettings, ParallelSettings
@@ -71,7 +71,7 @@ READERS: list[tuple[str, Callable[[Path], object]]] = [
       for name in ("a.vec", "a.vec.gz", "a.bin", "a.npz")),
     ("a.npz", lambda folder: read_npz(folder / "a.npz")),
     *((name, lambda folder, name=name: read_words(str(folder / name))) for name in ("a.vec", "a.bin", "a.npz")),
-    ("trained.safetensors", lambda folder: load_adapter(torch.nn.Linear(1, 1), folder)),  # type: ignore[arg-type]
+    ("adapter_model.safetensors", lambda folder: load_adapter(torch.nn.Linear(1, 1), folder)),  # type: ignore[arg-type]
     ("recipe.yaml", lambda folder: read_recipe(folder / "recipe.yaml")),
     ("lexigraft.json", read_facts),
     ("provenance.parquet", read_provenance),

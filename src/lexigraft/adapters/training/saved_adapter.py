@@ -60,7 +60,6 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
 
     path = Path(folder).expanduser()
     _refuse_none(path)
-    refuse_pointers(path.iterdir())
     refusal, hint = "the adapter belongs to another model, or is damaged", "Apply it to the model it was trained from"
     # LoRA is merged in float32 and rounded once, as in training.
     dtypes = {name: p.dtype for name, p in model.named_parameters()}
@@ -84,6 +83,8 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
 
 
 def _refuse_none(path: Path) -> None:
+    if path.is_dir():
+        refuse_pointers(path.iterdir())
     if not ((path / CONFIG).is_file() and (path / WEIGHTS).is_file()):
         raise LexigraftError(
             "no adapter in this folder", path, "Give a folder that `lexigraft adapt --export adapter` wrote"

@@ -37,7 +37,7 @@ def cached_arrays(
     Raises:
         LexigraftError: The file cannot be written.
     """
-    if (found := _read(path, from_arrays)) is not None:
+    if (found := _read(path, from_arrays, quiet=True)) is not None:
         return found
     with made_once(path):
         if (found := _read(path, from_arrays)) is not None:
@@ -48,8 +48,8 @@ def cached_arrays(
     return value
 
 
-def _read(path: Path, from_arrays: Callable[[Arrays], T]) -> T | None:
-    """The value in a cache file; None where there is none, or a damaged one, which is logged."""
+def _read(path: Path, from_arrays: Callable[[Arrays], T], *, quiet: bool = False) -> T | None:
+    """The value in a cache file; None where there is none, or a damaged one, which is logged unless ``quiet``."""
     if not path.is_file():
         return None
     try:
@@ -59,5 +59,6 @@ def _read(path: Path, from_arrays: Callable[[Arrays], T]) -> T | None:
         OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError,
         NotImplementedError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
-        logger.warning("the cached file %s is damaged and is made again: %s", path.name, error)
+        if not quiet:
+            logger.warning("the cached file %s is damaged and is made again: %s", path.name, error)
         return None
