@@ -47,6 +47,7 @@ test-fast: $(INSTALLED)  ## Run the tests that take less than a few seconds each
 
 test-remote: $(INSTALLED)  ## Run jobs on a real Slurm, sshd and database of this machine, installed where root may
 	.ci/remote_programs
+	@$(PIP) install --quiet -c constraints.txt lightkube kmock kubernetes-validate
 	$(BIN)/python -m pytest -m remote -rs tests/remote --timeout=$(REMOTE_TIME)
 
 fuzz: $(INSTALLED)  ## Read damaged files of every kind, other ones each time, for FUZZ_SECONDS (60)
