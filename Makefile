@@ -45,10 +45,10 @@ test: $(INSTALLED)  ## Run every test but those of `make parity` and `make test-
 test-fast: $(INSTALLED)  ## Run the tests that take less than a few seconds each
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not parity and not remote and not slow"
 
-test-remote: $(INSTALLED)  ## Run jobs on a real Slurm, sshd and database of this machine, installed where root may
+test-remote: $(INSTALLED)  ## Run jobs of several processes, and on a real Slurm, sshd, MLflow server and database of this machine
 	.ci/remote_programs
 	@$(PIP) install --quiet -c constraints.txt lightkube kmock kubernetes-validate
-	$(BIN)/python -m pytest -m remote -rs tests/remote --timeout=$(REMOTE_TIME)
+	$(BIN)/python -m pytest -m remote -rs --timeout=$(REMOTE_TIME)
 
 fuzz: $(INSTALLED)  ## Read damaged files of every kind, other ones each time, for FUZZ_SECONDS (60)
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n 0 -s --timeout=0 tests/fuzz

@@ -18,7 +18,7 @@ from fixtures.recipes import tiny_recipe
 from lexigraft.adapters.tracking.client import connect
 from lexigraft.core.grafting.folder import new_rows
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
+pytestmark = [pytest.mark.remote, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
 
 DEEPSPEED = pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is not installed")
 # Five rows a step: the two shares differ.

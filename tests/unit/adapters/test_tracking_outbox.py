@@ -28,7 +28,7 @@ from lexigraft.core.evaluation.cell import Cell, Comparison
 from lexigraft.core.evaluation.cell_store import save_comparison, save_result
 from lexigraft.report.writer import write_report
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
+pytestmark = [pytest.mark.remote, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
 
 
 @pytest.fixture(autouse=True)
