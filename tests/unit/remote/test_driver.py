@@ -211,3 +211,10 @@ def test_jobs_are_waited_for_while_their_system_does_not_answer(local: Launcher,
     assert latest is not None
     assert latest.handle is not None
     assert local.poll(latest.handle).state is State.FINISHED
+
+
+def test_a_job_that_was_killed_outright_leaves_no_credentials(local: Launcher, tmp_path: Path) -> None:
+    script = "echo '{}' > .environment.json; kill -9 $PPID; sleep 300"
+    ends = driver(local, tmp_path, retries=0).run([task("killed", script)])
+    assert not ends["killed"].finished
+    assert not list(tmp_path.rglob(".environment.json"))

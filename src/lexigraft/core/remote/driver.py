@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lexigraft.core.config.recipe import ExecutionSettings
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.remote.job_files import CREDENTIALS
 from lexigraft.core.remote.job_state import JobState, State
 from lexigraft.core.remote.job_store import Attempt, JobStore
 from lexigraft.core.remote.launcher import Handle, Job, Launcher, Resources
@@ -214,6 +216,8 @@ class Driver:
                 self._complain(error)
                 return False
         self._running.remove(job)
+        # A job that its system killed outright could not remove them itself; another attempt has a folder of its own.
+        (Path(job.handle.workdir) / CREDENTIALS).unlink(missing_ok=True)
         if finished:
             self._end(job.task, Outcome(True, words, job.handle))
         elif job.found and state.state is State.FINISHED:
