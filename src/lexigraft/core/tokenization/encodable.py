@@ -19,7 +19,7 @@ def check_encodes(vocabulary: Vocabulary) -> None:
         LexigraftError: It cannot encode a rare letter.
     """
     try:
-        vocabulary.encode([RARE])
+        vocabulary.tokenizer.backend_tokenizer.encode(RARE, add_special_tokens=False)
     except Exception as error:  # tokenizers raises Exception itself
         raise LexigraftError(
             "tokenizer cannot encode text that it has no token for",

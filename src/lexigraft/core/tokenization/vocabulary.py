@@ -135,15 +135,16 @@ class Vocabulary:
         """Token ids of each text, without special tokens, in parallel.
 
         Raises:
-            LexigraftError: The tokenizer gives up on a text, as with a regular expression that does not end.
+            LexigraftError: The tokenizer gives up on a text: a regular expression does not end, or its model lacks an
+                unknown token.
         """
         backend = self.tokenizer.backend_tokenizer
         try:
             return [e.ids for e in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
         except BaseException as error:
-            if not is_panic(error):
+            if not isinstance(error, Exception) and not is_panic(error):
                 raise
-            hint = "Simplify the regular expression of its normalizer or pre-tokenizer, or leave out the text"
+            hint = "Give its model an unknown token; or simplify the regular expression of its pre-tokenizer"
             raise LexigraftError("tokenizer gives up on a text", str(error)[:200], hint) from None
 
     def display(self, i: int) -> str:
