@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -140,7 +141,7 @@ def weight_files(folder: Path, index: Mapping[str, Any] | None) -> list[Path]:
     """
     if index is not None:
         names = sorted(set(index["weight_map"].values()))
-        if missing := [name for name in names if not (folder / name).is_file()]:
+        if missing := [name for name in names if not os.path.isfile(folder / name)]:
             raise LexigraftError(
                 "checkpoint shards are missing", ", ".join(missing), f"Complete the download of {folder}"
             )
