@@ -185,6 +185,8 @@ def _read_shard(path: Path) -> Shard:
 
 def _stored(path: Path, start: int, name: str, entry: Mapping[str, Any]) -> Stored:
     shape, (begin, end) = tuple(int(n) for n in entry["shape"]), entry["data_offsets"]
+    if not all(0 <= n < 2**63 for n in shape):  # with a zero beside it, a length of any size takes no bytes
+        raise ValueError(f"{name} has the shape {list(shape)}")
     tensor = Stored(name, str(entry["dtype"]), shape, path, start + begin, end - begin)
     width = WIDTHS.get(tensor.dtype)
     if width is not None and tensor.length != width * tensor.size:
