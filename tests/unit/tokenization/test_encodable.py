@@ -41,3 +41,16 @@ def test_a_model_without_an_unknown_token_is_refused(kind: str) -> None:
     assert "unknown token" in raised.value.hint
     with pytest.raises(LexigraftError, match="no token for"):
         check_usable(without_unknown_token(kind))
+
+
+def test_an_added_token_that_the_normalizer_removes_is_refused() -> None:
+    from tokenizers import AddedToken, Tokenizer, models, normalizers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()])
+    tokenizer.add_tokens([AddedToken("\u0303", normalized=True)])  # of a combining tilde nothing is left
+    vocabulary = Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]"))
+    with pytest.raises(LexigraftError, match="no token for") as raised:
+        check_usable(vocabulary)
+    assert "normalizer" in raised.value.hint
