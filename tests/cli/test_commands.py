@@ -359,7 +359,7 @@ def test_python_speaks_the_same_words(files: Files, tmp_path: Path) -> None:
     in_memory = library.graft_model(str(files.source), str(files.target), "mean")
     assert in_memory.facts["counts"] == done.facts["counts"]
     found = library.evaluate(str(tmp_path / "out"), [files.text])
-    assert found["bits_per_byte/heldout"] > 0
+    assert found.figures["bits_per_byte/heldout"] > 0
     with pytest.raises(library.LexigraftError, match="output folder exists"):
         library.graft(str(files.source), str(files.target), "mean", out=tmp_path / "out")
     with pytest.raises(AttributeError, match="grafft"):

@@ -214,10 +214,11 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
-from lexigraft.core.evaluation.evaluator import Evaluator
+from lexigraft.core.evaluation.evaluator import TextEvaluator
+from lexigraft.core.evaluation.scores import Scores
 
 @dataclass(frozen=True)
-class Told(Evaluator):
+class Told(TextEvaluator):
     """Tells the job to end, once, in the middle of its training.
 
     Source: none.
@@ -226,12 +227,12 @@ class Told(Evaluator):
     name: ClassVar[str] = "told"
     mark: str = ""
 
-    def evaluate(self, model, vocabulary, lines):
+    def evaluate(self, model, vocabulary, data, context):
         seen = Path(self.mark)
         seen.write_text(seen.read_text() + "x")
         if seen.read_text() == "xx":
             os.kill(os.getppid(), signal.SIGUSR1)
-        return {"told": 1.0}
+        return Scores({"told": 1.0})
 '''
 
 

@@ -33,10 +33,11 @@ import os, signal, subprocess, time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
-from lexigraft.core.evaluation.evaluator import Evaluator
+from lexigraft.core.evaluation.evaluator import TextEvaluator
+from lexigraft.core.evaluation.scores import Scores
 
 @dataclass(frozen=True)
-class Told(Evaluator):
+class Told(TextEvaluator):
     """Has Slurm give notice, once, in the middle of training.
 
     Source: none.
@@ -45,14 +46,14 @@ class Told(Evaluator):
     name: ClassVar[str] = "told"
     mark: str = ""
 
-    def evaluate(self, model, vocabulary, lines):
+    def evaluate(self, model, vocabulary, data, context):
         seen = Path(self.mark)
         seen.write_text(seen.read_text() + "x")
         if seen.read_text() == "xxx" and "SLURM_JOB_ID" in os.environ:
             subprocess.run(["scancel", "--batch", "--signal=USR1", os.environ["SLURM_JOB_ID"]], check=True)
             while not signal.getsignal(signal.SIGTERM).__self__.received:
                 time.sleep(0.05)
-        return {"told": 1.0}
+        return Scores({"told": 1.0})
 '''
 
 

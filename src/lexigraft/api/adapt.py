@@ -160,10 +160,10 @@ def adapt(
     check_tables(tables_of(loaded), vocabulary, model)
     first = processes().first
     texts = {"heldout": load_corpus(list(heldout)).lines} if heldout and first else {}
-    before = measure(loaded, vocabulary, texts, EvaluationSettings())
+    before = measure(loaded, vocabulary, texts, EvaluationSettings()).figures
     say(f"adapting on {len(text):,} lines for {settings.steps:,} steps")
     adapted = adapt_model(loaded, vocabulary, text, settings, new_ids=_new_rows(model, settings), work=work)
-    after = measure(adapted.model, vocabulary, texts, EvaluationSettings())
+    after = measure(adapted.model, vocabulary, texts, EvaluationSettings()).figures
     result = AdaptResult(
         model=model,
         steps=settings.steps,

@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lexigraft.api.adapt import adapt_model
 from lexigraft.api.compare_inputs import Prepared, Shared, Texts, open_shared, strategy_inputs
-from lexigraft.api.evaluate import measure
+from lexigraft.api.measurements import Measurements
 from lexigraft.core.config.recipe import CompareSettings, StrategySettings
 from lexigraft.core.evaluation.cell import Cell, CellResult, Score
 from lexigraft.core.grafting.folder import write_model, write_provenance
@@ -21,9 +21,6 @@ from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.hashing import flat, hash_of
 from lexigraft.core.utils.memory import peak_rss_bytes
 from lexigraft.core.utils.versions import versions
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 _CODE = ("lexigraft", "torch", "transformers", "peft", "tokenizers")
 
@@ -51,7 +48,8 @@ def cells_of(
         "measured": {name: text.hash for name, text in texts.measured.items()},
         "graft": recipe.graft.model_dump(mode="json", exclude={"memory_budget", "device", "verify"}),
         "adaptation": recipe.adaptation.model_dump(mode="json", exclude={"seed", "checkpoint_every"}),
-        "evaluation": recipe.evaluation.model_dump(mode="json"),
+        "evaluation": recipe.evaluation.model_dump(mode="json", exclude={"tasks"}),
+        "tasks": {task.name: task.described() for task in texts.tasks},
         "versions": {name: versions()[name] for name in _CODE},
     }
     entries = [(entry, chains[entry.label]) for entry in recipe.strategies]
@@ -113,8 +111,9 @@ class CellRunner:
         texts = self.shared.texts
         grafted = self._graft(strategy, cell.seed)
         grafted_at = time.perf_counter()
-        scores = _scores(0, self._measure(grafted.model, grafted, texts))
         settings = self.recipe.adaptation.model_copy(update={"seed": cell.seed})
+        measurements = Measurements(self.recipe, texts, grafted, cell.seed, self._folder(cell))
+        scores = _scores(0, measurements.take(0, grafted.model))
         losses: tuple[tuple[int, float], ...] = ()
         cost: dict[str, float] = {"tokens_trained": 0, "trainable_parameters": 0, "adapt_seconds": 0}
         if settings.steps:
@@ -126,11 +125,12 @@ class CellRunner:
                 settings,
                 new_ids=grafted.alignment.new.tolist(),
                 eval_steps={s for s in stops if s <= settings.steps},
-                on_step=lambda step, model: self._measure(model, grafted, texts),
+                on_step=measurements.take,
                 work=self._folder(cell) / "work" if settings.checkpoint_every else None,
             )
             losses = adapted.losses
             scores += [s for step in sorted(adapted.evaluations) for s in _scores(step, adapted.evaluations[step])]
+            scores += _scores(settings.steps, measurements.take_last(adapted.model))
             cost = {
                 "tokens_trained": adapted.tokens_trained,
                 "trainable_parameters": adapted.trainable_parameters,
@@ -147,7 +147,8 @@ class CellRunner:
         }
         if processes().first:
             write_provenance(self._folder(cell), grafted.rows.provenance, grafted.vocabulary)
-        return CellResult(cell, tuple(scores), losses, _coverage(grafted), cost, grafted.rows.notes)
+        notes = (*grafted.rows.notes, *measurements.notes)
+        return CellResult(cell, tuple(scores), losses, _coverage(grafted), cost, notes)
 
     def _folder(self, cell: Cell) -> Path:
         folder = self.out / "cells" / cell.folder
@@ -168,10 +169,6 @@ class CellRunner:
             seed=seed,
             settings=settings,
         )
-
-    def _measure(self, model: PreTrainedModel, grafted: Grafted, texts: Texts) -> dict[str, float]:
-        named = {name: text.lines for name, text in texts.measured.items()} if processes().first else {}
-        return measure(model, grafted.vocabulary, named, self.recipe.evaluation)
 
 
 def _scores(step: int, figures: Mapping[str, float]) -> list[Score]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from lexigraft.api.inputs import StrategyInputs, read_sections
 from lexigraft.api.pretrain import pretrain_model
 from lexigraft.api.probe import ProbeSettings
+from lexigraft.api.tasks import Task, read_tasks
 from lexigraft.core.config.recipe import (
     CompareSettings,
     CorpusSettings,
@@ -47,17 +48,25 @@ class Texts:
         heldout: Target text that nothing is trained on.
         also: Further texts to measure, by name; ``source`` is the source text whose retention is measured.
         source_train: Source-language text for word vectors of both languages.
+        tasks: Downstream tasks with their data; no line of the training text is one that they test on.
     """
 
     train: Corpus
     heldout: Corpus
     also: Mapping[str, Corpus]
     source_train: Corpus | None = None
+    tasks: tuple[Task, ...] = ()
 
     @property
     def measured(self) -> dict[str, Corpus]:
         """Every text that models are measured on, by name."""
         return {"heldout": self.heldout, **self.also}
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """Every line that models are measured on."""
+        texts = [text.lines for text in self.measured.values()]
+        return frozenset(line for lines in (*texts, *(task.data.unseen for task in self.tasks)) for line in lines)
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ def load_texts(recipe: CompareSettings) -> Texts:
     """Read and split the texts of a recipe; the same recipe and files give the same split.
 
     Raises:
-        LexigraftError: Missing or empty files, or nothing left to hold out.
+        LexigraftError: Missing or empty files, nothing left to hold out, or a task's data that cannot be used.
     """
     corpus = recipe.corpus
     train = load_corpus(corpus.train, text_field=corpus.text_field, limit_lines=corpus.limit_lines)
@@ -106,13 +115,15 @@ def load_texts(recipe: CompareSettings) -> Texts:
         train, heldout = split(train, corpus.heldout_share, 0)
     further = corpus.also_heldout | ({"source": corpus.source_heldout} if corpus.source_heldout else {})
     also = {name: load_corpus(paths, text_field=corpus.text_field) for name, paths in further.items()}
-    for text in (heldout, *also.values()):
+    tasks = read_tasks(recipe.evaluation.tasks)
+    unseen = Corpus.of(line for task in tasks for line in task.data.unseen)
+    for text in (heldout, *also.values(), unseen):
         train = without(train, text)
     if not len(train) or not len(heldout):
         raise LexigraftError("corpus is too small to split", f"{len(train)} training and {len(heldout)} held-out lines")
     limit = corpus.heldout_lines
     measured = {name: evenly_chosen(text, limit) for name, text in also.items()}
-    return Texts(train, evenly_chosen(heldout, limit), measured, _source_text(corpus, also.get("source")))
+    return Texts(train, evenly_chosen(heldout, limit), measured, _source_text(corpus, also.get("source")), tasks)
 
 
 def _source_text(corpus: CorpusSettings, heldout: Corpus | None) -> Corpus | None:
@@ -145,7 +156,7 @@ def strategy_inputs(
         poor_model=poor,
         donor=poor if recipe.donor == POOR_AS_DONOR else recipe.donor,
         gold_links=recipe.gold_links,
-        unseen=lambda: frozenset(line for text in read().measured.values() for line in text.lines),
+        unseen=lambda: read().unseen,
         probing=ProbeSettings(
             recipe.source,
             graft or recipe.graft,

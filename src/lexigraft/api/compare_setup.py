@@ -10,7 +10,9 @@ from pathlib import Path
 from lexigraft.api.adapt import refuse_untrainable
 from lexigraft.api.compare_cells import CellRunner, cells_of
 from lexigraft.api.compare_inputs import Prepared, Shared, Texts, load_texts, prepare, strategy_inputs
+from lexigraft.api.evaluate import text_evaluators
 from lexigraft.api.pretrain import pretraining_objective
+from lexigraft.api.tasks import make_evaluator, refuse_unsuitable_tasks
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings
 from lexigraft.core.config.recipe_files import dump_recipe
 from lexigraft.core.evaluation.cell import Comparison
@@ -77,7 +79,9 @@ def check_comparison(recipe: CompareSettings) -> Checked:
     chains = check_recipe(recipe)
     source = DiskModel(recipe.source)
     refuse_untrainable_source(recipe, source, chains.values())
-    return Checked(recipe, chains, source, load_texts(recipe))
+    texts = load_texts(recipe)
+    refuse_unsuitable_tasks(texts.tasks, source.skeleton.config)
+    return Checked(recipe, chains, source, texts)
 
 
 def open_comparison(checked: Checked, folder: Path, say: Callable[[str], None] = lambda text: None) -> Opened:
@@ -135,8 +139,11 @@ def checks_of(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]])
     if isinstance(poor := recipe.poor_model, PretrainSettings):
         yield lambda: pretraining_objective(poor)
     evaluation, adaptation = recipe.evaluation, recipe.adaptation
-    for name in sorted({*evaluation.evaluators, *evaluation.options}):
-        yield partial(make, "evaluator", name, evaluation.options.get(name, {}))
+    yield lambda: text_evaluators(evaluation)
+    for name in sorted(set(evaluation.options) - set(evaluation.evaluators)):
+        yield partial(make, "evaluator", name, evaluation.options[name])
+    for name, task in evaluation.tasks.items():
+        yield partial(make_evaluator, name, task)
     if (objective := adaptation.objective) is not None:
         yield lambda: make("objective", objective, adaptation.objective_options)
 
@@ -174,6 +181,14 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
         "corpus_bytes": texts.train.bytes,
         "heldout_lines": len(texts.heldout),
         "measured_lines": {name: len(text) for name, text in texts.measured.items()},
+        "tasks": {
+            task.name: {
+                "evaluator": task.evaluator.name,
+                "items": task.data.size,
+                "lower_is_better": task.evaluator.lower_is_better,
+            }
+            for task in texts.tasks
+        },
         "corpus_hash": texts.train.hash,
         "tokenizer_hash": vocabulary.hash,
         "recipe_hash": hash_of(masked_uris(recipe.model_dump(mode="json", exclude={"execution"}))),

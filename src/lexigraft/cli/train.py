@@ -1,4 +1,4 @@
-"""`lexigraft tokenizer`, `pretrain`, `adapt` and `evaluate`: the steps before and after a graft."""
+"""`lexigraft tokenizer`, `pretrain` and `adapt`: the steps before and after a graft."""
 
 from __future__ import annotations
 
@@ -140,23 +140,3 @@ def adapt(
         allow_missing=allow_missing or (), say=say,
     )  # fmt: skip
     _report("adapt", out, settings.model_dump(mode="json"), result, track=track, as_json=json)
-
-
-def evaluate(
-    model: Annotated[str, typer.Argument(help="The model: a folder or Hub name, or an adapter's folder.")],
-    heldout: Annotated[list[str], typer.Option(help="Held-out text; repeatable.")],
-    evaluator: Annotated[list[str] | None, typer.Option(help="Evaluators; bits_per_byte by default.")] = None,
-    max_lines: Annotated[int, typer.Option(help="Lines at most.")] = 200,
-    base: Annotated[str | None, typer.Option(help="An adapter's base model, where it has moved.")] = None,
-    allow_missing: AllowMissing = None,
-    json: Json = False,
-) -> None:
-    """Measure a model on held-out text."""
-    from lexigraft.api.evaluate import evaluate as run
-    from lexigraft.core.config.base import validate
-    from lexigraft.core.config.recipe import EvaluationSettings
-
-    values = {"evaluators": evaluator or ["bits_per_byte"], "max_lines": max_lines}
-    settings = validate(EvaluationSettings, values, "evaluation")
-    figures = run(model, heldout, settings=settings, allow_missing=allow_missing or (), base=base)
-    print_json(figures) if json else pairs({k: f"{v:.4f}" for k, v in figures.items()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.evaluator import EvaluationContext, TextData
 from lexigraft.core.evaluation.line_tokens import tokenize_lines
 from lexigraft.core.evaluation.windows import causal_items, masked_items, span_items
 from lexigraft.core.models.architecture import context_length
@@ -30,6 +32,12 @@ def _load(name: str) -> tuple[PreTrainedModel, Vocabulary]:
     return model, Vocabulary.of(tokenizer)
 
 
+def figures(
+    evaluator: BitsPerByte, model: PreTrainedModel, vocabulary: Vocabulary, lines: Sequence[str]
+) -> Mapping[str, float]:
+    return evaluator.evaluate(model, vocabulary, TextData.of(lines), EvaluationContext()).figures
+
+
 def _make_uniform(model: PreTrainedModel) -> None:
     head = model.get_output_embeddings()
     with torch.no_grad():
@@ -43,7 +51,7 @@ def test_a_model_that_knows_nothing_needs_log2_of_the_vocabulary_for_each_token(
     model, vocabulary = _load(name)
     _make_uniform(model)
     lines = [*LINES, LONG]
-    found = BitsPerByte().evaluate(model, vocabulary, lines)
+    found = figures(BitsPerByte(), model, vocabulary, lines)
     tokens = sum(map(len, vocabulary.encode(lines)))
     rows = model.get_output_embeddings().weight.shape[0]
     assert found["tokens"] == tokens
@@ -58,11 +66,11 @@ def test_batches_do_not_matter_and_the_model_is_left_as_it_was(name: str) -> Non
     model, vocabulary = _load(name)
     model.train()
     state = torch.random.get_rng_state()
-    figures = [BitsPerByte(batch_tokens=n).evaluate(model, vocabulary, [*LINES, LONG]) for n in (1, 200, 8192)]
+    found = [figures(BitsPerByte(batch_tokens=n), model, vocabulary, [*LINES, LONG]) for n in (1, 200, 8192)]
     assert model.training
     assert torch.equal(state, torch.random.get_rng_state())
-    for other in figures[1:]:
-        assert other == pytest.approx(figures[0], abs=1e-5)
+    for other in found[1:]:
+        assert other == pytest.approx(found[0], abs=1e-5)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -74,9 +82,9 @@ def test_bits_by_line_are_those_of_each_line_alone_and_add_up_to_the_figure(name
     bits = yardstick.line_bits(model, vocabulary, lines)
     assert bits.shape == (len(lines),)
     size = sum(len(line.encode()) for line in lines)
-    assert bits.sum() / size == pytest.approx(yardstick.evaluate(model, vocabulary, lines)["bits_per_byte"])
+    assert bits.sum() / size == pytest.approx(figures(yardstick, model, vocabulary, lines)["bits_per_byte"])
     for line, found in zip(lines, bits, strict=True):
-        alone = yardstick.evaluate(model, vocabulary, [line])["bits_per_byte"] * len(line.encode()) if line else 0.0
+        alone = figures(yardstick, model, vocabulary, [line])["bits_per_byte"] * len(line.encode()) if line else 0.0
         assert found == pytest.approx(alone, rel=1e-5)
 
 
@@ -97,7 +105,7 @@ def test_masked_bits_equal_masking_by_hand(name: str) -> None:
         with torch.no_grad():
             chances = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
         bits -= sum(chances[i + 1, encoding.ids[i]].item() for i in hidden) / math.log(2)
-    found = BitsPerByte().evaluate(model, vocabulary, [line])["bits_per_byte"]
+    found = figures(BitsPerByte(), model, vocabulary, [line])["bits_per_byte"]
     assert found == pytest.approx(bits / len(line.encode()), abs=1e-5)
 
 
@@ -108,7 +116,7 @@ def test_causal_bits_equal_the_models_own_loss(name: str) -> None:
     ids = torch.tensor([[vocabulary.specials["bos"], *vocabulary.encode([line])[0]]])
     with torch.no_grad():
         nats = model(input_ids=ids, labels=ids).loss.item() * (ids.shape[1] - 1)
-    found = BitsPerByte().evaluate(model, vocabulary, [line])["bits_per_byte"]
+    found = figures(BitsPerByte(), model, vocabulary, [line])["bits_per_byte"]
     assert found == pytest.approx(nats / math.log(2) / len(line.encode()), abs=1e-5)
 
 
@@ -138,7 +146,7 @@ def test_encoder_decoder_bits_equal_writing_the_spans_by_hand() -> None:
             logits = model(input_ids=torch.tensor([[*inputs, end]]), labels=labels).logits[0]
         chances = logits.log_softmax(-1)
         bits -= sum(chances[i, t].item() for i, t in enumerate(written) if scored[i]) / math.log(2)
-    found = BitsPerByte(stripes=2).evaluate(model, vocabulary, [line])["bits_per_byte"]
+    found = figures(BitsPerByte(stripes=2), model, vocabulary, [line])["bits_per_byte"]
     assert found == pytest.approx(bits / len(line.encode()), abs=1e-5)
 
 
@@ -200,7 +208,7 @@ def test_what_a_tokenizer_cannot_say_costs_eight_bits_a_byte() -> None:
     _make_uniform(model)
     known, strange = LINES[0], f"{LINES[0]} 🌽🌽"
     rows = model.get_output_embeddings().weight.shape[0]
-    plain, paid = (BitsPerByte().evaluate(model, vocabulary, [line]) for line in (known, strange))
+    plain, paid = (figures(BitsPerByte(), model, vocabulary, [line]) for line in (known, strange))
     bits = [found["bits_per_byte"] * len(line.encode()) for found, line in ((plain, known), (paid, strange))]
     assert bits[1] - bits[0] == pytest.approx(math.log2(rows) + 8 * 8)
     assert paid["unknown_share"] == pytest.approx(8 / len(strange.encode()))
@@ -222,14 +230,14 @@ def test_characters_that_vanish_without_an_unknown_token_are_paid_for_too() -> N
 def test_the_prefix_is_chosen_openly() -> None:
     model, vocabulary = _load("llama-untied")
     auto, always, never = (
-        BitsPerByte(bos=choice).evaluate(model, vocabulary, LINES)["bits_per_byte"]
+        figures(BitsPerByte(bos=choice), model, vocabulary, LINES)["bits_per_byte"]
         for choice in ("auto", "always", "never")
     )
     assert auto == always
     assert never != auto
     _make_uniform(model)
     auto, never = (
-        BitsPerByte(bos=choice).evaluate(model, vocabulary, LINES)["bits_per_byte"] for choice in ("auto", "never")
+        figures(BitsPerByte(bos=choice), model, vocabulary, LINES)["bits_per_byte"] for choice in ("auto", "never")
     )
     assert never == pytest.approx(auto, abs=1e-3)
 
@@ -237,20 +245,20 @@ def test_the_prefix_is_chosen_openly() -> None:
 def test_text_of_all_scripts_is_read() -> None:
     for name in KINDS:
         model, vocabulary = _load(name)
-        found = BitsPerByte().evaluate(model, vocabulary, [*TARGET_TEXT.splitlines(), "   ", " x ", "\u00a0é\u0301 "])
+        found = figures(BitsPerByte(), model, vocabulary, [*TARGET_TEXT.splitlines(), "   ", " x ", "\u00a0é\u0301 "])
         assert math.isfinite(found["bits_per_byte"])
 
 
 def test_wrong_uses_are_refused() -> None:
     model, vocabulary = _load("bert-tied-bias")
     with pytest.raises(LexigraftError, match="no text"):
-        BitsPerByte().evaluate(model, vocabulary, ["", ""])
+        figures(BitsPerByte(), model, vocabulary, ["", ""])
     other = _load("llama-untied")[1]
     with pytest.raises(LexigraftError, match="no mask token"):
-        BitsPerByte().evaluate(model, other, ["the"])
+        figures(BitsPerByte(), model, other, ["the"])
     small = fixture("bert-tied-bias")[0]
     small.resize_token_embeddings(10)
     with pytest.raises(LexigraftError, match="beyond the model's table"):
-        BitsPerByte().evaluate(small, vocabulary, LINES)
+        figures(BitsPerByte(), small, vocabulary, LINES)
     with pytest.raises(ValueError, match="stripes"):
         BitsPerByte(stripes=0)

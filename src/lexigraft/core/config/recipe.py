@@ -192,12 +192,26 @@ class AdaptSettings(Settings):
         return self
 
 
+class TaskSettings(Settings):
+    """A downstream task: an evaluator with its files and options.
+
+    `evaluator` is the task's own name where not given. `files` names what the evaluator reads, such as `train` and
+    `test`. `at` says when the task is measured: before adaptation (`start`), at the probe, at the end.
+    """
+
+    evaluator: str | None = None
+    files: dict[str, Paths] = {}
+    options: dict[str, Any] = {}
+    at: Annotated[list[Literal["start", "probe", "end"]], Field(min_length=1)] = ["end"]
+
+
 class EvaluationSettings(Settings):
-    """Which evaluators run, and how much text each sees."""
+    """Which evaluators run on the held-out texts, how much text each sees, and the downstream tasks by name."""
 
     evaluators: list[str] = ["bits_per_byte"]
     options: dict[str, dict[str, Any]] = {}
     max_lines: Count = Field(200, ge=1)
+    tasks: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")], TaskSettings] = {}
 
 
 class GraftSettings(Settings):
@@ -323,6 +337,12 @@ class CompareSettings(Settings):
     tracking: TrackingSettings = TrackingSettings()
     execution: ExecutionSettings = ExecutionSettings()
     keep_models: bool = False
+
+    @model_validator(mode="after")
+    def _tasks_are_no_texts(self) -> Self:
+        if taken := set(self.evaluation.tasks) & {"heldout", "source", *self.corpus.also_heldout}:
+            raise ValueError(f"a task and a text share the name '{taken.pop()}'; scores are told apart by it")
+        return self
 
     @model_validator(mode="after")
     def _labels_and_seeds(self) -> Self:

@@ -83,9 +83,11 @@ def _resolve(value: Any, base: Path, key: str = "") -> Any:
 
 
 def _meaning(key: str, parent: str) -> str:
-    """The key whose values are resolved as this key's are: a need of another package may name its files as it likes."""
+    """The key whose values are resolved as this key's are: plug-ins of other packages may name their files freely."""
     if parent == "also_heldout":
         return "heldout"
+    if parent == "path":  # of an evaluator: what each of its files holds
+        return parent
     return "path" if key.endswith(("_path", "_paths", "_file", "_files")) or key in ("paths", "files") else key
 
 

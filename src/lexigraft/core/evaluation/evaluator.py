@@ -1,41 +1,185 @@
-"""The contract of evaluators: metrics of a model on lines of text."""
+"""The contract of evaluators: data that is read and checked first, then scores of a model on its items."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from lexigraft.core.errors import LexigraftError, UnknownName
+from lexigraft.core.evaluation.scores import Scores
+from lexigraft.core.models.architecture import ModelKind
+from lexigraft.core.utils.hashing import hash_of
+
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import torch
     from transformers import PreTrainedModel
 
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
+Files = Mapping[str, Sequence[str]]
+"""Paths by what they hold, such as ``{"train": [...], "test": [...]}``."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that an evaluator reads.
+
+    Attributes:
+        holds: What it holds and in which format, in a few words.
+        required: Whether nothing can be measured without it.
+    """
+
+    holds: str
+    required: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationData:
+    """What an evaluator has read and checked; evaluators extend it with their own items.
+
+    Attributes:
+        hash: Content of everything that was read.
+        size: How many items are scored.
+        unseen: Texts that no model may have been trained on; a comparison takes them out of its training text.
+        notes: Sentences worth showing, such as counts of what was repaired or left out.
+    """
+
+    hash: str
+    size: int
+    unseen: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextData(EvaluationData):
+    """Running text.
+
+    Attributes:
+        lines: Its lines; each is an item.
+    """
+
+    lines: Sequence[str]
+
+    @classmethod
+    def of(cls, lines: Sequence[str]) -> TextData:
+        """Lines in memory as data."""
+        return cls(hash=hash_of(list(lines)), size=len(lines), unseen=tuple(lines), lines=lines)
+
+
+@dataclass(frozen=True)
+class EvaluationContext:
+    """What is known about the model besides its weights; everything but the seed may be missing.
+
+    Attributes:
+        seed: Decides everything random: few-shot examples, the start of a head that is trained.
+        token_counts: How often each token occurs in the text that the model was trained on, ``(tokens,)``.
+        new_ids: Tokens whose rows a strategy made, ``(new,)``; the others were copied.
+        start_rows: Input and output rows before training, each ``(rows, dim)``; one table where they are tied.
+    """
+
+    seed: int = 0
+    token_counts: npt.NDArray[np.int64] | None = None
+    new_ids: npt.NDArray[np.int64] | None = None
+    start_rows: tuple[torch.Tensor, ...] = ()
+
 
 @dataclass(frozen=True)
 class Evaluator:
-    """One evaluation metric: a frozen dataclass whose fields are its options.
+    """One way to measure a model: a frozen dataclass whose fields are its options.
 
-    A subclass lives in its own file, named after the metric. Its docstring is its record: one line of summary, then
-    ``Source:``.
+    A subclass lives in its own file, named after it. Its docstring is its record: one line of summary, then
+    ``Source:``. Reading is apart from measuring, so that bad data is refused before any weights load.
+
+    Attributes:
+        name: Its name in recipes.
+        files: What it reads.
+        kinds: The kinds of models that it measures.
+        lower_is_better: Whether a lower main figure is the better one.
+        compares_rows: Whether it reads ``context.start_rows``, copies of the tables before training.
     """
 
     name: ClassVar[str]
+    files: ClassVar[Mapping[str, InputFile]]
+    kinds: ClassVar[frozenset[ModelKind]] = frozenset(("causal", "masked", "seq2seq"))
+    lower_is_better: ClassVar[bool] = False
+    compares_rows: ClassVar[bool] = False
 
-    def evaluate(self, model: PreTrainedModel, vocabulary: Vocabulary, lines: Sequence[str]) -> dict[str, float]:
-        """Measure a model on text; the model and all random state are left as they were.
+    def read(self, files: Files) -> EvaluationData:
+        """Read and check the data; no model is needed.
+
+        Args:
+            files: Paths by what they hold; :func:`read_data` has checked the names.
+
+        Raises:
+            LexigraftError: Data that cannot be used.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no read()")
+
+    def evaluate(self, model: PreTrainedModel, vocabulary: Vocabulary, data: Any, context: EvaluationContext) -> Scores:
+        """Measure a model; the model and all random state are left as they were.
 
         Args:
             model: The model.
             vocabulary: Its vocabulary.
-            lines: Raw lines of text.
+            data: What :meth:`read` gave.
+            context: The seed, and what is known about the model's training.
 
         Returns:
-            Figures by name; the first has the evaluator's own name.
+            Figures and the items' outcomes. The same seed gives the same scores.
         """
         raise NotImplementedError(f"{type(self).__name__} has no evaluate()")
 
     def parameters(self) -> dict[str, Any]:
         """The options as plain values, for recipes and MLflow."""
         return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class TextEvaluator(Evaluator):
+    """An evaluator of running text; a comparison runs it on every text that it holds out."""
+
+    files: ClassVar[Mapping[str, InputFile]] = {"text": InputFile("lines of text")}
+
+    def read(self, files: Files) -> TextData:
+        """Read the lines of a text; repeated ones are dropped."""
+        from lexigraft.core.data.corpus import load_corpus
+
+        return TextData.of(load_corpus(files["text"]).lines)
+
+
+def read_data(evaluator: Evaluator, files: Files) -> EvaluationData:
+    """Check which files are given and read them.
+
+    Args:
+        evaluator: The evaluator.
+        files: Paths by what they hold.
+
+    Raises:
+        UnknownName: Files that the evaluator does not read.
+        LexigraftError: A missing file, or data that cannot be used.
+    """
+    for name in sorted(set(files) - set(evaluator.files)):
+        raise UnknownName(f"file of {evaluator.name}", name, evaluator.files)
+    required = {name: file for name, file in evaluator.files.items() if file.required}
+    if missing := [name for name in required if not files.get(name)]:
+        described = "; ".join(f"{name}: {required[name].holds}" for name in missing)
+        raise LexigraftError(f"evaluator {evaluator.name} needs more files", ", ".join(missing), described)
+    return evaluator.read(files)
+
+
+def refuse_other_kind(evaluator: Evaluator, kind: ModelKind) -> None:
+    """Refuse a model that an evaluator cannot measure, from its configuration alone.
+
+    Raises:
+        LexigraftError: The model is of another kind.
+    """
+    if kind not in evaluator.kinds:
+        raise LexigraftError(
+            f"evaluator {evaluator.name} does not measure {kind} models",
+            kind,
+            f"It measures: {', '.join(sorted(evaluator.kinds))}",
+        )

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import Evaluator
+from lexigraft.core.evaluation.evaluator import EvaluationContext, TextData, TextEvaluator
 from lexigraft.core.evaluation.line_tokens import LineTokens, tokenize_lines
+from lexigraft.core.evaluation.scores import ItemScores, Scores
 from lexigraft.core.evaluation.scoring import Ids, Item, item_bits
 from lexigraft.core.evaluation.windows import causal_items, masked_items, span_items
 from lexigraft.core.models.architecture import context_length, model_kind
@@ -27,7 +28,7 @@ _BOUNDS = {"stripes": (1, 1000), "batch_tokens": (1, 2**26), "max_length": (8, 2
 
 
 @dataclass(frozen=True)
-class BitsPerByte(Evaluator):
+class BitsPerByte(TextEvaluator):
     """How many bits the model needs for each UTF-8 byte of the raw text; lower is better.
 
     Causal models read whole lines, in strided windows where a line is longer than the context. Masked models are
@@ -52,6 +53,7 @@ class BitsPerByte(Evaluator):
     """
 
     name: ClassVar[str] = "bits_per_byte"
+    lower_is_better: ClassVar[bool] = True
     stripes: int = 5
     bos: Literal["auto", "always", "never"] = "auto"
     stride: int | None = None
@@ -65,13 +67,16 @@ class BitsPerByte(Evaluator):
             if value is not None and not least <= value <= most:
                 raise ValueError(f"{field} must be at least {least} and at most {most:,}")
 
-    def evaluate(self, model: PreTrainedModel, vocabulary: Vocabulary, lines: Sequence[str]) -> dict[str, float]:
+    def evaluate(
+        self, model: PreTrainedModel, vocabulary: Vocabulary, data: TextData, context: EvaluationContext
+    ) -> Scores:
         """Bits per byte of the lines, and statistics of their tokenization.
 
         Args:
             model: The model.
             vocabulary: Its vocabulary.
-            lines: Raw lines.
+            data: The lines.
+            context: Not used.
 
         Returns:
             ``bits_per_byte``; ``unknown_share``, the share of raw bytes without a known token; ``tokens_per_word``
@@ -81,19 +86,19 @@ class BitsPerByte(Evaluator):
             LexigraftError: No text, a tokenizer without the mask token or sentinels that the model kind needs, or ids
                 beyond the model's table.
         """
-        size = sum(len(line.encode()) for line in lines)
-        if size == 0:
+        sizes = np.array([len(line.encode()) for line in data.lines], np.float64)
+        if not sizes.sum():
             raise LexigraftError("there is no text to evaluate on", hint="Give at least one line that is not empty")
-        read = tokenize_lines(vocabulary, lines)
-        hidden = sum(line.hidden_bytes for line in read)
+        read = tokenize_lines(vocabulary, data.lines)
+        hidden = ItemScores.of([line.hidden_bytes for line in read], sizes)
         tokens = sum(len(line.ids) for line in read)
-        return {
-            "bits_per_byte": math.fsum(self._bits(model, vocabulary, read)) / size,
-            "unknown_share": hidden / size,
+        figures = {
+            "unknown_share": hidden.ratio,
             "tokens_per_word": tokens / max(1, sum(line.word_count for line in read)),
             "tokens": float(tokens),
             "lossless_share": sum(line.lossless for line in read) / len(read),
         }
+        return Scores.of({"bits_per_byte": ItemScores(self._bits(model, vocabulary, read), sizes)}, figures)
 
     def line_bits(
         self, model: PreTrainedModel, vocabulary: Vocabulary, lines: Sequence[str]

@@ -1,0 +1,77 @@
+"""Measurements of one cell: what is measured when, with the outcomes of single items kept beside the cell."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lexigraft.api.compare_inputs import Texts
+from lexigraft.api.evaluate import Evaluation, measure
+from lexigraft.api.tasks import Task, due
+from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.evaluation.evaluator import EvaluationContext
+from lexigraft.core.evaluation.item_store import items_file, load_items, save_items
+from lexigraft.core.grafting.pipeline import Grafted
+from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.core.tokenization.token_counts import token_counts
+from lexigraft.core.utils.distributed import processes
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class Measurements:
+    """Takes the measurements of one cell; of several processes only the first one measures.
+
+    Args:
+        recipe: The recipe.
+        texts: Its texts and tasks.
+        grafted: The grafted model, before it is trained.
+        seed: The cell's seed.
+        folder: The cell's folder.
+    """
+
+    def __init__(self, recipe: CompareSettings, texts: Texts, grafted: Grafted, seed: int, folder: Path) -> None:
+        self.recipe, self.texts, self.grafted, self.seed, self.folder = recipe, texts, grafted, seed, folder
+        self.notes: tuple[str, ...] = ()
+        tables = tables_of(grafted.model).by_role
+        compared = any(task.evaluator.compares_rows for task in texts.tasks)
+        roles = [role for role in (Role.INPUT, Role.OUTPUT) if compared and role in tables]
+        self._start_rows = tuple(tables[role].detach().clone() for role in roles)
+
+    def take(self, step: int, model: PreTrainedModel) -> Mapping[str, float]:
+        """Measure every text, and the tasks that are due before the end of training.
+
+        Args:
+            step: Steps of adaptation done.
+            model: The model, which may still be in training.
+        """
+        last = step == self.recipe.adaptation.steps
+        tasks = [] if last and step else list(due(self.texts.tasks, step, self.recipe.adaptation))
+        return self._take(step, model, {name: text.lines for name, text in self.texts.measured.items()}, tasks)
+
+    def take_last(self, model: PreTrainedModel) -> Mapping[str, float]:
+        """Measure the tasks that are due at the end, once what was trained beside the model is merged into it."""
+        steps = self.recipe.adaptation.steps
+        return self._take(steps, model, {}, list(due(self.texts.tasks, steps, self.recipe.adaptation)))
+
+    def _take(
+        self, step: int, model: PreTrainedModel, texts: Mapping[str, Collection[str]], tasks: Collection[Task]
+    ) -> Mapping[str, float]:
+        if not processes().first or not (texts or tasks):
+            return {}
+        lines = {name: list(text) for name, text in texts.items()}
+        found: Evaluation = measure(
+            model, self.grafted.vocabulary, lines, self.recipe.evaluation, tasks, self._context if tasks else None
+        )
+        path = items_file(self.folder, step)
+        save_items(path, {**load_items(path), **found.items})
+        self.notes = tuple(dict.fromkeys((*self.notes, *found.notes)))
+        return found.figures
+
+    @cached_property
+    def _context(self) -> EvaluationContext:
+        counts = token_counts(self.grafted.vocabulary, self.texts.train.lines)
+        return EvaluationContext(self.seed, counts, self.grafted.alignment.new, self._start_rows)
