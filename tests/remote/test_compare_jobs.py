@@ -271,9 +271,9 @@ def test_a_machine_that_shares_no_files_gets_the_inputs_and_gives_the_results(
     there = ("--backend", "far", "--backend-config", tmp_path / "backend.yaml")
     done = lexigraft("compare", small, "--out", out, *there)
     assert done.code == 0, done.err
-    far_recipe = yaml.safe_load(Path(f"{root}{out}/remote/recipe.yaml").read_text())
-    assert far_recipe["source"] == f"{root}{tmp_path}/source"
-    assert far_recipe["corpus"]["train"] == [f"{root}{tmp_path}/target.txt"]
+    remote_recipe = yaml.safe_load(Path(f"{root}{out}/remote/recipe.yaml").read_text())
+    assert remote_recipe["source"] == f"{root}{tmp_path}/source"
+    assert remote_recipe["corpus"]["train"] == [f"{root}{tmp_path}/target.txt"]
     assert yaml.safe_load((out / "recipe.yaml").read_text())["source"] == f"{tmp_path}/source"
     assert lexigraft("compare", small, "--out", tmp_path / "here").code == 0
     assert figures(out) == figures(tmp_path / "here")

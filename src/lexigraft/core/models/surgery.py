@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.tables import Role, names_by_role, tables_of
 from lexigraft.core.models.token_ids import set_token_ids
-from lexigraft.core.tokenization.encodable import check_encodes
 from lexigraft.core.tokenization.post_processing import check_post_processor
+from lexigraft.core.tokenization.unknown_token_check import check_encodes
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

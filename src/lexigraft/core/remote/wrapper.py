@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.remote.free_devices import Devices, taken
+from lexigraft.core.remote.gpu_locks import GpuPool, locked_gpus
 from lexigraft.core.remote.job_files import (
     CANCELLED,
     CREDENTIALS,
@@ -92,12 +92,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _detach(folder, [one for n, one in enumerate(given) if one != "--detach" or n > end])
     if not command:
         parser.error("give a command after --")
-    devices = Devices.of(options.devices, options.device_count, options.device_locks or folder)
+    gpus = GpuPool.of(options.devices, options.device_count, options.device_locks or folder)
     busy = LexigraftError("this job is running already", folder, "See its log")
     try:
         with (
             lock_file(folder / ".lock", busy, wait_seconds=LOCK_SECONDS),
-            taken(devices, (folder / CANCELLED).exists) as there,
+            locked_gpus(gpus, (folder / CANCELLED).exists) as there,
         ):
             if not there:
                 return 128 + signal.SIGTERM

@@ -13,7 +13,7 @@ from lexigraft.core.errors import LexigraftError
 MOST_IDS = 2**24
 """Ids of the largest vocabulary that is read; the largest ones published have some hundred thousand."""
 LONGEST_TOKEN = 4096
-"""Bytes of the longest token of a rank file, whose splits are all tried."""
+"""Bytes of the longest token of a tiktoken file, whose splits are all tried."""
 
 _LARGE = re.compile(rb"[0-9]{8}")
 _HARD_TEXT = " ".join(character * 60 + "!" for character in "aA0-.ا中") + " " * 60 + "\n" * 60 + "ab" * 60 + "_"

@@ -14,11 +14,11 @@ from lexigraft.core.config.recipe_files import dump_recipe
 from lexigraft.core.remote.launcher import Launcher
 from lexigraft.core.utils.files import write_whole
 
-FAR_RECIPE = "recipe.yaml"
+REMOTE_RECIPE = "recipe.yaml"
 _PATTERN = re.compile(r"[*?\[]")
 
 
-def write_far_recipe(recipe: CompareSettings, launcher: Launcher, folder: Path) -> tuple[Path, list[Path]]:
+def write_remote_recipe(recipe: CompareSettings, launcher: Launcher, folder: Path) -> tuple[Path, list[Path]]:
     """Write the recipe for the jobs, overrides included and without the passwords of its addresses.
 
     Args:
@@ -34,7 +34,7 @@ def write_far_recipe(recipe: CompareSettings, launcher: Launcher, folder: Path) 
     if not launcher.shares_files:
         moved = _moved(yaml.safe_load(text), launcher, inputs)
         text = yaml.safe_dump(moved, sort_keys=False, allow_unicode=True)
-    path = folder / FAR_RECIPE
+    path = folder / REMOTE_RECIPE
     write_whole(path, text)
     return path, list(inputs)
 
