@@ -23,8 +23,9 @@ from lexigraft.core.models.checkpoint import Checkpoint
 from lexigraft.core.models.checkpoint_rewrite import rewritten, rewritten_index
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.models.extra_files import copy_extra_files
+from lexigraft.core.models.padding_positions import moved_positions, positions_that_move
 from lexigraft.core.models.streaming import Values, holds, is_made_of, read_tensor, write_pieces
-from lexigraft.core.models.surgery import moved_positions, positions_that_move, second_biases
+from lexigraft.core.models.surgery import second_biases
 from lexigraft.core.models.tables import Role, as_stored, names_by_role
 from lexigraft.core.utils.files import whole_folder
 from lexigraft.core.utils.memory import peak_rss_bytes
