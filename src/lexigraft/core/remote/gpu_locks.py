@@ -1,4 +1,4 @@
-"""GPUs that the jobs of one machine share: each job takes free ones and holds a lock on each while it runs."""
+"""Locks on the GPUs that the jobs of one machine share, held by each job while it runs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def locked_gpus(gpus: GpuPool, given_up: Callable[[], bool]) -> Iterator[bool]:
 
 
 def _lock_free(gpus: GpuPool, held: ExitStack) -> list[str]:
-    """As many free GPUs as are asked for, locked; none where there are fewer: no two jobs wait for each other."""
+    """As many free GPUs as are asked for, locked; none where there are fewer, so that no two jobs block each other."""
     found: list[str] = []
     for name in gpus.names:
         busy = LexigraftError("another job uses the device", name)

@@ -1,4 +1,4 @@
-"""The recipe as another machine reads it: every path is one of that machine's."""
+"""Recipe for another machine, with that machine's paths."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _moved(value: Any, launcher: Launcher, inputs: dict[Path, None]) -> Any:
 
 
 def _files(value: Any) -> list[Any]:
-    """A pattern in a list as the files that it stands for here: there, others may lie beside them."""
+    """The files that a pattern in a list stands for here; on the other machine, others may lie beside them."""
     if not isinstance(value, str) or not value.startswith("/") or "\0" in value or not _PATTERN.search(value):
         return [value]
     found = [] if Path(value).exists() else sorted(Path(p) for p in glob.glob(value, recursive=True))

@@ -1,4 +1,4 @@
-"""The program around a job's command: it keeps the log, gives signs of life, and writes down how the command ended.
+"""Program around a job's command, which keeps its log, gives signs of life and writes down how it ended.
 
 ``python -m lexigraft.core.remote.wrapper FOLDER [options] -- COMMAND…``. It works for any command and needs nothing but
 Python's own library, so that it starts at once and outlives whatever happens to the command.
@@ -46,7 +46,7 @@ from lexigraft.core.utils.files import lock_file
 MODULE = "lexigraft.core.remote.wrapper"
 HEARTBEAT_SECONDS = 15.0
 LOCK_SECONDS = 180.0
-"""How long to wait for an earlier start of the same job: an NFS server frees a dead machine's locks after some time."""
+"""Longest wait for an earlier start of the same job, as an NFS server frees a dead machine's locks late."""
 _GRACE_SECONDS = 30.0
 _NOT_FOUND = 127
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -127,7 +127,7 @@ def report(folder: Path, lines: int = 50) -> dict[str, Any]:
 
 
 def _known(folder: Path) -> dict[str, Any] | None:
-    """The wrapper's process: the one that runs the command, or one that still waits for a GPU."""
+    """The wrapper's process, which runs the command or still waits for a GPU."""
     return read_json(folder / SUBMITTED) or read_json(folder / STARTED)
 
 
@@ -278,7 +278,7 @@ class _Watch:
 
 
 def _die_with_parent() -> Callable[[], None] | None:
-    """What a new process calls so that the system kills it when the wrapper is killed: no job runs on that is lost."""
+    """What a new process calls so that the system kills it when the wrapper is killed, and no lost job runs on."""
     if sys.platform != "linux":
         return None
     library = ctypes.CDLL(None)
