@@ -66,5 +66,6 @@ def try_hard_text(backend: Any) -> None:
     Args:
         backend: A ``tokenizers.Tokenizer``.
     """
-    with suppress(Exception):  # a token that it lacks is not what is looked for; a panic is no Exception
+    # A token that it lacks is not what is looked for: tokenizers raises Exception itself for it. A panic is none.
+    with suppress(Exception):
         backend.encode(_HARD_TEXT, add_special_tokens=False)
