@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -15,11 +14,15 @@ from pathlib import Path
 import pytest
 
 from fixtures.recipes import STRATEGIES, tiny_recipe
+from lexigraft.adapters.tracking.client import connect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
 COMMAND = [sys.executable, "-c", "from lexigraft.cli.main import main; main()", "compare"]
-PART = ("--set", "strategies=[subword_mean, focus, tema]", "--set", "reference=subword_mean", "--set", "seeds=[0]")
-"""Fewer cells of the same comparison."""
+PART = (
+    *("--set", "strategies=[subword_mean, focus, tema]", "--set", "reference=subword_mean", "--set", "seeds=[0]"),
+    *("--set", "tracking.enabled=false"),
+)
+"""Fewer cells of the same comparison, without a tracking store."""
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "src"}
 
 
@@ -67,29 +70,14 @@ def test_every_strategy_is_measured_at_every_point(whole: tuple[Path, Path, str]
 def test_runs_are_tracked_once(whole: tuple[Path, Path, str]) -> None:
     recipe, out, _ = whole
     finished(recipe, out)
-    runs = tracked(recipe.parent)
-    kinds = Counter(run["kind"] for run in runs)
+    client = connect(f"sqlite:///{recipe.parent}/mlflow.db")
+    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    kinds = Counter(run.data.tags["lexigraft.kind"] for run in runs)
     assert kinds == {"comparison": 1, "cell": len(STRATEGIES) * 2}
-    focus = next(r for r in runs if r["params"].get("strategy") == "focus")
-    assert focus["params"]["fields.focus.temperature"] == "1.0"
-    assert "bits_per_byte/heldout" in focus["metrics"]
-    assert {r["status"] for r in runs} == {"FINISHED"}
-
-
-def tracked(folder: Path) -> list[dict[str, object]]:
-    code = """
-import json, os, sys
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-from mlflow.tracking import MlflowClient
-client = MlflowClient(sys.argv[1])
-found = [r for e in client.search_experiments() for r in client.search_runs([e.experiment_id], max_results=500)]
-print(json.dumps([{"kind": r.data.tags.get("lexigraft.kind"), "params": r.data.params, "metrics": r.data.metrics,
-                   "status": r.info.status} for r in found]))
-"""
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
-    done = subprocess.run([sys.executable, "-c", code, uri], capture_output=True, text=True, check=True)
-    found: list[dict[str, object]] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    focus = next(r for r in runs if r.data.params.get("strategy") == "focus")
+    assert focus.data.params["fields.focus.temperature"] == "1.0"
+    assert "bits_per_byte/heldout" in focus.data.metrics
+    assert {r.info.status for r in runs} == {"FINISHED"}
 
 
 def part_of(found: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
@@ -117,5 +105,5 @@ def test_killed_and_resumed_it_ends_with_the_same_numbers(whole: tuple[Path, Pat
 
 def test_two_jobs_give_the_same_numbers(whole: tuple[Path, Path, str], tmp_path: Path) -> None:
     recipe, reference, _ = whole
-    finished(recipe, tmp_path / "out", *PART, "--jobs", "2", "--set", "tracking.enabled=false")
+    finished(recipe, tmp_path / "out", *PART, "--jobs", "2")
     assert results(tmp_path / "out") == pytest.approx(part_of(results(reference)), abs=1e-6)

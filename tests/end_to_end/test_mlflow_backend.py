@@ -15,6 +15,7 @@ from mlflow.projects.backend.loader import MLFLOW_BACKENDS
 
 from fixtures.commands import lexigraft, write_files
 from fixtures.far_launcher import Far
+from fixtures.recipes import one_cell_recipe
 from fixtures.tracking import empty_store
 from lexigraft.adapters.tracking.project_backend import LauncherBackend, LauncherRun, _there
 
@@ -125,20 +126,10 @@ def test_a_command_for_a_machine_that_shares_no_files_has_its_paths(tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_cell_runs_as_a_job_of_its_project(client: MlflowClient, tmp_path: Path) -> None:
-    files = write_files(tmp_path)
-    recipe = {
-        "name": "tiny",
-        "source": str(files.source),
-        "target_tokenizer": str(files.target),
-        "corpus": {"train": str(files.text), "heldout_lines": 4},
-        "strategies": ["random"],
-        "seeds": [0],
-        "adaptation": {"steps": 2, "probe_step": 1, "batch_tokens": 64, "sequence_length": 32},
-    }
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    recipe = one_cell_recipe(tmp_path)
     done = mlflow.projects.run(
         str(ROOT / "mlflow_projects" / "cell"),
-        parameters={"recipe": str(tmp_path / "recipe.yaml"), "cell": "random-s0", "out": str(tmp_path / "out")},
+        parameters={"recipe": str(recipe), "cell": "random-s0", "out": str(tmp_path / "out")},
         experiment_name="tiny",
         backend="lexigraft-local",
         backend_config={},

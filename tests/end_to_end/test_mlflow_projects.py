@@ -73,8 +73,20 @@ def mlflow_run(project: str, place: Path, *parameters: str, uri: str = "") -> st
     return done.stdout + done.stderr
 
 
-def test_compare_runs_as_a_project(place: Path) -> None:
-    mlflow_run("compare", place, "recipe=recipe.yaml", f"out={place / 'out'}")
+def test_compare_runs_as_a_project_from_a_git_url(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work, bare = place / "work", place / "lexigraft.git"
+    shutil.copytree(PROJECTS, work / "mlflow_projects")
+    who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    for command in (["init", "-q", "-b", "main"], ["add", "."], [*who, "commit", "-qm", "projects"]):
+        subprocess.run(["git", "-C", str(work), *command], check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", str(work), str(bare)], check=True)
+    commit = subprocess.run(["git", "-C", str(bare), "rev-parse", "main"], capture_output=True, text=True, check=True)
+    # MLflow takes file:// for a folder, so the URL is one of the web, which git finds on the disk.
+    for name, value in {"COUNT": "1", "KEY_0": f"url.file://{place}/.insteadOf", "VALUE_0": f"{HOST}/"}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    # Paths of a recipe are meant from where the command is started; the project itself lies in a clone elsewhere.
+    given = ("recipe=recipe.yaml", f"out={place / 'out'}")
+    mlflow_run("", place, *given, uri=f"{HOST}/lexigraft.git#mlflow_projects/compare")
     assert (place / "out" / "report.html").exists()
     assert len((place / "out" / "results.csv").read_text().splitlines()) > 8
     client = connect(f"sqlite:///{place}/mlflow.db")
@@ -83,29 +95,7 @@ def test_compare_runs_as_a_project(place: Path) -> None:
     runs = client.search_runs([found.experiment_id])
     # The fourth run is the project's own.
     assert sorted(r.data.tags.get("lexigraft.kind", "") for r in runs) == ["", "cell", "cell", "comparison"]
-    assert not list(PROJECTS.rglob("mlflow.db"))
-
-
-def test_a_project_runs_from_a_git_url(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    work, bare = place / "work", place / "lexigraft.git"
-    shutil.copytree(PROJECTS, work / "mlflow_projects")
-    who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-    for command in (["init", "-q", "-b", "main"], ["add", "."], [*who, "commit", "-qm", "projects"]):
-        subprocess.run(["git", "-C", str(work), *command], check=True)
-    subprocess.run(["git", "clone", "-q", "--bare", str(work), str(bare)], check=True)
-    commit = subprocess.run(["git", "-C", str(bare), "rev-parse", "main"], capture_output=True, text=True, check=True)
-    # Paths of a recipe are meant from where the command is started; the project itself lies in a clone elsewhere.
-    given = (f"recipe={place / 'recipe.yaml'}", f"out={place / 'out'}")
-    # MLflow takes file:// for a folder, so the URL is one of the web, which git finds on the disk.
-    for name, value in {"COUNT": "1", "KEY_0": f"url.file://{place}/.insteadOf", "VALUE_0": f"{HOST}/"}.items():
-        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
-    mlflow_run("", place, *given, uri=f"{HOST}/lexigraft.git#mlflow_projects/compare")
-    assert (place / "out" / "report.html").exists()
-    client = connect(f"sqlite:///{place}/mlflow.db")
-    found = client.get_experiment_by_name("tiny")
-    assert found is not None
-    commits = {r.data.tags.get("mlflow.source.git.commit") for r in client.search_runs([found.experiment_id])}
-    assert commit.stdout.strip() in commits
+    assert commit.stdout.strip() in {r.data.tags.get("mlflow.source.git.commit") for r in runs}
 
 
 def test_pretrain_and_adapt_run_as_projects(place: Path) -> None:
@@ -115,6 +105,7 @@ def test_pretrain_and_adapt_run_as_projects(place: Path) -> None:
     assert (made / "model.safetensors").exists()
     mlflow_run("adapt", place, *given, f"model={made}", f"out={adapted}")
     assert (adapted / "model.safetensors").exists()
+    assert not list(PROJECTS.rglob("mlflow.db"))
 
 
 @pytest.mark.parametrize("name", ["compare", "adapt", "pretrain", "cell run"])

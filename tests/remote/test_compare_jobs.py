@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from fixtures.commands import lexigraft, write_files
-from fixtures.jobs import PATIENCE
-from fixtures.recipes import tiny_recipe
+from fixtures.commands import lexigraft
+from fixtures.jobs import PATIENCE, AddPlugin
+from fixtures.recipes import one_cell_recipe, tiny_recipe
 from lexigraft.core.evaluation.cell_store import load_comparison, load_results
 
 pytestmark = pytest.mark.remote
@@ -51,21 +50,7 @@ def _jobs_import_this_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """A recipe that trains nothing beforehand."""
-    files = write_files(tmp_path)
-    recipe = {
-        "name": "small",
-        "source": str(files.source),
-        "target_tokenizer": str(files.target),
-        "corpus": {"train": str(files.text), "heldout_lines": 4},
-        "strategies": ["random"],
-        "seeds": [0],
-        "adaptation": {"steps": 2, "probe_step": 1, "batch_tokens": 64, "sequence_length": 32},
-        "execution": {"poll_seconds": 0.2},
-        "tracking": {"enabled": False},
-    }
-    path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump(recipe))
-    return path
+    return one_cell_recipe(tmp_path, execution={"poll_seconds": 0.2}, tracking={"enabled": False})
 
 
 def figures(out: Path) -> dict[str, Any]:
@@ -116,11 +101,9 @@ def test_a_driver_killed_in_the_middle_goes_on_and_the_numbers_are_those_of_one_
 
 @pytest.mark.timeout(600)
 def test_a_cell_that_dies_is_tried_again_and_named_in_the_report(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Path, tmp_path: Path, add_plugin: AddPlugin
 ) -> None:
-    (tmp_path / "plugins" / "strategies").mkdir(parents=True)
-    (tmp_path / "plugins" / "strategies" / "dies.py").write_text(DIES)
-    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path / "plugins"))
+    add_plugin("strategies/dies.py", DIES)
     out = tmp_path / "out"
     done = lexigraft("compare", small, "--out", out, *REMOTE, "--max-parallel", 2, "--set", "strategies=[random, dies]")
     assert done.code == 2
@@ -238,11 +221,9 @@ class Told(TextEvaluator):
 
 @pytest.mark.timeout(600)
 def test_a_job_that_must_make_room_goes_on_from_its_last_step(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Path, tmp_path: Path, add_plugin: AddPlugin
 ) -> None:
-    (tmp_path / "plugins" / "evaluators").mkdir(parents=True)
-    (tmp_path / "plugins" / "evaluators" / "told.py").write_text(TOLD)
-    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path / "plugins"))
+    add_plugin("evaluators/told.py", TOLD)
     mark = tmp_path / "mark"
     evaluation = f"evaluation={{evaluators: [bits_per_byte, told], options: {{told: {{mark: {mark}}}}}}}"
     more = ("--set", evaluation, "--set", "adaptation.steps=6", "--set", "adaptation.probe_step=3")
@@ -260,21 +241,18 @@ def test_a_job_that_must_make_room_goes_on_from_its_last_step(
 
 @pytest.mark.timeout(600)
 def test_a_machine_that_shares_no_files_gets_the_inputs_and_gives_the_results(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, add_plugin: AddPlugin
 ) -> None:
-    (tmp_path / "plugins" / "launchers").mkdir(parents=True)
-    launcher = Path(__file__).parents[1] / "fixtures" / "far_launcher.py"
-    shutil.copy2(launcher, tmp_path / "plugins" / "launchers" / "far.py")
+    add_plugin("launchers/far.py", (Path(__file__).parents[1] / "fixtures" / "far_launcher.py").read_text())
     monkeypatch.setenv("HF_TOKEN", "planted-secret")
-    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path / "plugins"))
     root, out = tmp_path / "far", tmp_path / "out"
     (tmp_path / "backend.yaml").write_text(f"root: {root}\npass_env: [HF_TOKEN]\n")
     there = ("--backend", "far", "--backend-config", tmp_path / "backend.yaml")
     done = lexigraft("compare", small, "--out", out, *there)
     assert done.code == 0, done.err
-    far_recipe = yaml.safe_load(Path(f"{root}{out}/remote/recipe.yaml").read_text())
-    assert far_recipe["source"] == f"{root}{tmp_path}/source"
-    assert far_recipe["corpus"]["train"] == [f"{root}{tmp_path}/target.txt"]
+    remote_recipe = yaml.safe_load(Path(f"{root}{out}/remote/recipe.yaml").read_text())
+    assert remote_recipe["source"] == f"{root}{tmp_path}/source"
+    assert remote_recipe["corpus"]["train"] == [f"{root}{tmp_path}/target.txt"]
     assert yaml.safe_load((out / "recipe.yaml").read_text())["source"] == f"{tmp_path}/source"
     assert lexigraft("compare", small, "--out", tmp_path / "here").code == 0
     assert figures(out) == figures(tmp_path / "here")

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from fixtures.jobs import until
-from fixtures.slurm_cluster import PROGRAMS, Cluster, skip_unless, wait_until
+from fixtures.jobs import AddPlugin, until
+from fixtures.slurm_cluster import PROGRAMS, Cluster, skip_unless, started_cluster, wait_until
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import make
 from lexigraft.core.remote.job_files import CREDENTIALS, JobFiles, read_json
@@ -26,7 +26,6 @@ from lexigraft.core.remote.job_state import JobState, State
 from lexigraft.core.remote.launcher import Handle, Job, Launcher
 
 pytestmark = [pytest.mark.remote, pytest.mark.timeout(900)]
-SOURCES = str(Path(__file__).parents[2] / "src")
 LONG = 300.0
 TOLD = '''
 import os, signal, subprocess, time
@@ -60,15 +59,8 @@ class Told(TextEvaluator):
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     skip_unless(*PROGRAMS)
-    one = Cluster(tmp_path_factory.mktemp("cluster"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SLURM_CONF", str(one.conf))
-        patch.setenv("PYTHONPATH", SOURCES)
-        try:
-            one.start()
-            yield one
-        finally:
-            one.stop()
+    with started_cluster(Cluster(tmp_path_factory.mktemp("cluster"))) as one:
+        yield one
 
 
 @pytest.fixture(scope="module")
@@ -374,13 +366,11 @@ def test_a_cell_has_the_same_numbers_as_without_slurm(cluster: Cluster, tmp_path
 
 @pytest.mark.slow
 def test_a_cell_goes_on_from_its_checkpoint_after_the_notice_with_the_same_numbers(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, tmp_path: Path, add_plugin: AddPlugin
 ) -> None:
     from fixtures.recipes import tiny_recipe
 
-    (tmp_path / "plugins" / "evaluators").mkdir(parents=True)
-    (tmp_path / "plugins" / "evaluators" / "told.py").write_text(TOLD)
-    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path / "plugins"))
+    add_plugin("evaluators/told.py", TOLD)
     adaptation = {"steps": 6, "probe_step": 3, "batch_tokens": 64, "sequence_length": 32, "checkpoint_every": 100}
     evaluation = {"evaluators": ["bits_per_byte", "told"], "options": {"told": {"mark": str(tmp_path / "mark")}}}
     few = {"strategies": ["random"], "seeds": [0], "reference": None, "poor_model": None}

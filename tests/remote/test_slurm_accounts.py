@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.slurm_cluster import DATABASE_PROGRAMS, PROGRAMS, Cluster, skip_unless, wait_until
+from fixtures.slurm_cluster import DATABASE_PROGRAMS, PROGRAMS, Cluster, skip_unless, started_cluster, wait_until
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import make
 from lexigraft.core.remote.job_state import State
@@ -20,15 +20,8 @@ pytestmark = [pytest.mark.remote, pytest.mark.timeout(900)]
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     skip_unless(*PROGRAMS, *DATABASE_PROGRAMS)
-    one = Cluster(tmp_path_factory.mktemp("cluster"), forgets_after=2, accounts=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SLURM_CONF", str(one.conf))
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "src"))
-        try:
-            one.start()
-            yield one
-        finally:
-            one.stop()
+    with started_cluster(Cluster(tmp_path_factory.mktemp("cluster"), forgets_after=2, accounts=True)) as one:
+        yield one
 
 
 def slurm(**fields: Any) -> Launcher:

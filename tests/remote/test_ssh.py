@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fixtures.jobs import PATIENCE, until
+from fixtures.jobs import PATIENCE, AddPlugin, until
 from fixtures.recipes import tiny_recipe
 from fixtures.ssh_server import SOURCES, SSHD, TOOLS, Server, with_no_error
 from lexigraft.core.errors import LexigraftError
@@ -319,10 +319,8 @@ def test_an_archive_that_is_cut_off_is_not_taken_for_whole(
     assert sorted(path.name for path in far.iterdir()) == ["a", "b"]
 
 
-def test_own_plugins_travel(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "plugins").mkdir()
-    (tmp_path / "plugins" / "mine.py").write_text("x = 1")
-    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path / "plugins"))
+def test_own_plugins_travel(server: Server, tmp_path: Path, add_plugin: AddPlugin) -> None:
+    add_plugin("mine.py", "x = 1")
     launcher = server.launcher()
     launcher.push([])
     handle = submitted(launcher, tmp_path / "job", 'cat "$LEXIGRAFT_PLUGINS/mine.py"')

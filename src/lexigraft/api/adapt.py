@@ -14,7 +14,7 @@ from lexigraft.core.config.recipe import AdaptSettings, EvaluationSettings, Phas
 from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.folder import FACTS, write_model
-from lexigraft.core.models.carried_files import carry_files
+from lexigraft.core.models.extra_files import copy_extra_files
 from lexigraft.core.models.loading import load_config, load_model
 from lexigraft.core.models.tables import check_tables, tables_of
 from lexigraft.core.tokenization.loading import load_vocabulary
@@ -181,7 +181,7 @@ def adapt(
     with whole_folder(target, force) as folder:
         if export != "adapter":
             write_model(folder, adapted.model, vocabulary)
-            carry_files(Path(model).expanduser(), folder)
+            copy_extra_files(Path(model).expanduser(), folder)
         if export == "adapter":
             save_adapter(adapted, folder)
         elif export == "both":

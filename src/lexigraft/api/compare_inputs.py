@@ -32,7 +32,7 @@ from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.files import made_once, whole_folder
 from lexigraft.core.utils.hashing import hash_of, model_hash
-from lexigraft.core.utils.optional import present
+from lexigraft.core.utils.not_none import not_none
 
 Say = Callable[[str], None]
 POOR_AS_DONOR = "poor_model"
@@ -148,7 +148,7 @@ def strategy_inputs(
     return StrategyInputs(
         source=recipe.source,
         corpus=lambda: read().train,
-        source_corpus=(lambda: present(read().source_train)) if recipe.corpus.source_train else None,
+        source_corpus=(lambda: not_none(read().source_train)) if recipe.corpus.source_train else None,
         vectors=recipe.target_vectors,
         word_vectors=recipe.word_vectors,
         dictionary=recipe.dictionary,

@@ -28,10 +28,10 @@ from lexigraft.core.evaluation.runner import Progress
 from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.remote.backend import backend_values, read_backend
 from lexigraft.core.remote.driver import Driver, Outcome, Task
-from lexigraft.core.remote.far_recipe import write_far_recipe
 from lexigraft.core.remote.job_files import read_json, write_json
 from lexigraft.core.remote.job_store import JobStore
 from lexigraft.core.remote.launcher import Handle, Launcher, Resources
+from lexigraft.core.remote.remote_recipe import write_remote_recipe
 from lexigraft.core.utils.files import emptied_after_error, refuse_other_output
 from lexigraft.core.utils.hashing import hash_of
 from lexigraft.core.utils.secrets import masked_uris
@@ -127,7 +127,7 @@ class _Remote:
     progress: Progress
 
     def run(self) -> RemotelyCompared:
-        recipe, inputs = write_far_recipe(self.recipe, self.launcher, self.store.folder)
+        recipe, inputs = write_remote_recipe(self.recipe, self.launcher, self.store.folder)
         self.launcher.push([recipe, *inputs])
         self._recipe, self._text = self.launcher.there(recipe), recipe.read_text(encoding="utf-8")
         self._driver = Driver(self.launcher, self.store, self.parallel, self.recipe.execution, self.say)

@@ -20,9 +20,9 @@ from lexigraft.core.grafting.needs import refuse_missing
 from lexigraft.core.grafting.pipeline import make_chain, refuse_same
 from lexigraft.core.grafting.strategy import Body, Strategy, needs_of
 from lexigraft.core.models.disk_model import DiskModel
-from lexigraft.core.models.surgery import check_usable
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.alignment import refuse_unknown_rules
+from lexigraft.core.tokenization.target_check import check_usable
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.devices import usable_device
 from lexigraft.core.utils.hashing import hash_of

@@ -16,7 +16,7 @@ from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.grafting.needs import Need, need_specs
 from lexigraft.core.grafting.resources import Loader
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.utils.optional import present
+from lexigraft.core.utils.not_none import not_none
 
 Text = Callable[[], Corpus]
 
@@ -57,11 +57,11 @@ class StrategyInputs:
 
     def target_text(self) -> Corpus:
         """The target text; call it only where it was supplied."""
-        return present(self.corpus)()
+        return not_none(self.corpus)()
 
     def source_text(self) -> Corpus:
         """The source-language text; call it only where it was supplied."""
-        return present(self.source_corpus)()
+        return not_none(self.source_corpus)()
 
     def available_needs(self) -> frozenset[Need]:
         """The needs that these inputs meet."""

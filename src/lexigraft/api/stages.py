@@ -29,7 +29,7 @@ from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.files import made_once
 from lexigraft.core.utils.hashing import hash_of, model_hash
-from lexigraft.core.utils.optional import present
+from lexigraft.core.utils.not_none import not_none
 
 Say = Callable[[str], None]
 TOKENIZER, POOR_MODEL, COMPARISON = "tokenizer", "poor_model", "comparison"
@@ -186,7 +186,7 @@ class Stages:
         """
         if stage not in self.after:
             raise UnknownName("stage", stage, self.after)
-        folder = present(self.folder)
+        folder = not_none(self.folder)
         if (planned := self._stage(stage)).done:
             say(f"{stage} was made before")
             return planned
@@ -202,7 +202,7 @@ class Stages:
         elif stage != TOKENIZER:
             say(f"making {stage}")
             self._inputs.loaders(vocabulary, self._prepared / "vectors")[Need(stage)]()
-            write_json(self._mark(present(self._stage(stage).address)), {"stage": stage})
+            write_json(self._mark(not_none(self._stage(stage).address)), {"stage": stage})
         return self._stage(stage)
 
     @cached_property
@@ -217,7 +217,7 @@ class Stages:
             path = Path(tokenizer_path(self.recipe, self.checked.texts, self._prepared))
             address, done = path.name, self.folder is not None and path.is_dir()
         elif stage == POOR_MODEL and vocabulary is not None:
-            path = Path(present(poor_model_path(self.recipe, self.checked.texts, vocabulary, self._prepared)))
+            path = Path(not_none(poor_model_path(self.recipe, self.checked.texts, vocabulary, self._prepared)))
             address, done = path.name, self.folder is not None and path.is_dir()
         elif stage == COMPARISON and (cells := self._cells()) is not None:
             address, done = f"comparison-{hash_of([cell.key for cell in cells])[:12]}", self._is_listed(cells)
@@ -258,7 +258,7 @@ class Stages:
             return None
         texts, recipe = self.checked.texts, self.recipe
         poor = poor_model_path(recipe, texts, vocabulary, self._prepared)
-        if isinstance(recipe.poor_model, PretrainSettings) and not (self.folder and Path(present(poor)).is_dir()):
+        if isinstance(recipe.poor_model, PretrainSettings) and not (self.folder and Path(not_none(poor)).is_dir()):
             return None
         if self._listed is None:
             prepared = Prepared(tokenizer_path(recipe, texts, self._prepared), poor, self._source_hash)

@@ -10,8 +10,8 @@ from typing import Any
 
 import typer
 
+from lexigraft.cli.library_errors import as_user_error
 from lexigraft.cli.output import print_json, say
-from lexigraft.cli.outside_errors import as_user_error
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.secrets import masked, masked_uris

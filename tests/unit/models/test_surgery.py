@@ -1,4 +1,4 @@
-"""Surgery: tables, ties, special ids, and positions that hang on the padding id."""
+"""Surgery: tables, ties and special ids."""
 
 from __future__ import annotations
 
@@ -9,33 +9,22 @@ import pytest
 import torch
 from transformers import RobertaConfig, RobertaForMaskedLM, UMT5Config, UMT5ForConditionalGeneration
 
-from fixtures.moved_padding import with_pad_at
+from fixtures.new_tables import model_and_vocabularies, random_tables
+from fixtures.vocabularies import unigram_vocabulary
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.loading import load_model
-from lexigraft.core.models.surgery import check_usable, install, reshape
-from lexigraft.core.models.tables import Role, tables_of
+from lexigraft.core.models.surgery import install, reshape
+from lexigraft.core.models.tables import tables_of
 from lexigraft.core.models.token_ids import set_token_ids
-from lexigraft.core.tokenization.alignment import align
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_models import FIXTURES, fixture
 
 
-def drawn(model: Any, size: int) -> dict[Role, torch.Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    found = tables_of(model).by_role
-    return {role: torch.randn(size, *table.shape[1:], generator=generator) for role, table in found.items()}
-
-
-def loaded(name: str) -> tuple[Any, Vocabulary, Vocabulary]:
-    model, source, target = fixture(name)
-    return model, Vocabulary.of(source), Vocabulary.of(target)
-
-
 @pytest.mark.parametrize("name", [s.name for s in FIXTURES])
 def test_new_tables_take_their_places_and_ties_stay(name: str) -> None:
-    model, before, after = loaded(name)
+    model, before, after = model_and_vocabularies(name)
     tied, dtype = tables_of(model).tied, model.dtype
-    made = drawn(model, after.size)
+    made = random_tables(model, after.size)
     install(model, made, before, after)
     new = tables_of(model)
     assert new.tied is tied
@@ -51,8 +40,8 @@ def test_new_tables_take_their_places_and_ties_stay(name: str) -> None:
 
 
 def test_mt5_stays_untied_whatever_its_configuration_says() -> None:
-    model, before, after = loaded("mt5-untied")
-    install(model, drawn(model, after.size), before, after)
+    model, before, after = model_and_vocabularies("mt5-untied")
+    install(model, random_tables(model, after.size), before, after)
     table, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
     assert table.data_ptr() != head.data_ptr()
     assert not torch.equal(table, head)
@@ -85,95 +74,17 @@ def without_type(config: Any) -> dict[str, Any]:
     return {key: value for key, value in config.to_dict().items() if key not in ("model_type", "architectures")}
 
 
-@pytest.mark.parametrize("place", [0, 3, 9])
-def test_robertas_positions_move_with_the_padding_id(place: int) -> None:
-    model, tokenizer, _ = fixture("roberta-tied-bias")
-    assert tokenizer.pad_token_id == 1
-    before = Vocabulary.of(tokenizer)
-    moved, after = with_pad_at(place)
-    found = align(before, after)
-    assert not len(found.new)
-    twins = torch.from_numpy(found.source_ids)
-    tables = {role: table.detach()[twins].clone() for role, table in tables_of(model).by_role.items()}
-    texts = ["The river runs past the old house.", "The market"]
-    with torch.no_grad():
-        expected = model(**tokenizer(texts, padding=True, return_tensors="pt")).logits
-        install(model, tables, before, after)
-        inputs = moved(texts, padding=True, return_tensors="pt")
-        logits = model(**inputs).logits
-    real = inputs["attention_mask"].bool()
-    assert torch.equal(logits[real], expected[real][:, twins])
-    assert model.config.pad_token_id == place
-    longest = model.config.max_position_embeddings - place - 1
-    with torch.no_grad():
-        assert model(input_ids=torch.full((1, longest), 20)).logits.shape[1] == longest
-
-
-def test_a_padding_token_that_ends_texts_too_is_refused_where_positions_hang_on_it() -> None:
-    for name in ("roberta-tied-bias", "llama-tied"):
-        model, source, target = fixture(name)
-        target.pad_token = target.eos_token
-        before, after = Vocabulary.of(source), Vocabulary.of(target)
-        if name == "llama-tied":
-            reshape(model, before, after)
-        else:
-            with pytest.raises(LexigraftError, match=r"RobertaForMaskedLM.*pad is eos, sep"):
-                reshape(model, before, after)
-
-
-def test_a_padding_token_within_a_text_keeps_its_logits() -> None:
-    model, before, _ = loaded("roberta-tied-bias")
-    after = with_pad_at(9)[1]
-    twins = torch.from_numpy(align(before, after).source_ids)
-    text = torch.tensor([[5, before.specials["pad"], 6, 7]])
-    with torch.no_grad():
-        expected = model(text).logits[..., twins]
-        install(model, {r: t.detach()[twins].clone() for r, t in tables_of(model).by_role.items()}, before, after)
-        assert torch.equal(model(torch.argsort(twins)[text]).logits, expected)
-
-
-@pytest.mark.parametrize("name", ["llama-tied", "bert-tied-bias", "roberta-tied-bias", "t5-tied"])
-def test_an_old_padding_id_beyond_the_new_tables(name: str) -> None:
-    model, before, _ = loaded(name)
-    after = wordpiece("[PAD]", "a", "b")
-    last = len(model.get_input_embeddings().weight) - 1
-    model.config.pad_token_id = model.get_input_embeddings().padding_idx = last
-    for module in model.modules():
-        if name.startswith("roberta") and hasattr(module, "position_embeddings"):
-            module.padding_idx = module.position_embeddings.padding_idx = 40
-    install(model, drawn(model, after.size), before, after)
-    assert model.config.pad_token_id == after.specials["pad"]
-    assert tables_of(model).by_role[Role.INPUT].shape[0] == after.size
-
-
-def test_a_new_padding_id_beyond_the_old_positions() -> None:
-    model, before, _ = loaded("roberta-tied-bias")
-    after, longest = with_pad_at(200)[1], model.config.max_position_embeddings - 2
-    install(model, drawn(model, after.size), before, after)
-    assert model.config.max_position_embeddings == 200 + 1 + longest
-    with torch.no_grad():
-        assert model(torch.full((1, longest), 20)).logits.isfinite().all()
-
-
-def wordpiece(*tokens: str) -> Vocabulary:
-    from tokenizers import Tokenizer, models
-    from transformers import PreTrainedTokenizerFast
-
-    backend = Tokenizer(models.WordPiece({t: i for i, t in enumerate(["[UNK]", *tokens])}, unk_token="[UNK]"))
-    return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]", pad_token="[PAD]"))
-
-
 @pytest.mark.parametrize("name", [s.name for s in FIXTURES])
 def test_every_special_id_is_the_new_vocabularys(name: str) -> None:
-    model, before, after = loaded(name)
-    install(model, drawn(model, after.size), before, after)
+    model, before, after = model_and_vocabularies(name)
+    install(model, random_tables(model, after.size), before, after)
     for config in filter(None, (model.config, getattr(model, "generation_config", None))):
         for role in ("bos", "eos", "pad"):
             assert getattr(config, f"{role}_token_id") == after.specials.get(role)
 
 
 def test_generation_settings_that_name_ids_are_translated_or_dropped() -> None:
-    model, before, after = loaded("t5-tied")
+    model, before, after = model_and_vocabularies("t5-tied")
     model.generation_config.forced_eos_token_id = before.specials["eos"]
     kept, gone = (
         before.tokens.index("<extra_id_0>"),
@@ -183,7 +94,7 @@ def test_generation_settings_that_name_ids_are_translated_or_dropped() -> None:
     model.generation_config.begin_suppress_tokens = [gone]
     model.generation_config.bad_words_ids = [[kept], [kept, gone]]
     model.generation_config.forced_decoder_ids = [[1, kept], [2, gone]]
-    install(model, drawn(model, after.size), before, after)
+    install(model, random_tables(model, after.size), before, after)
     assert model.config.decoder_start_token_id == after.specials["pad"]
     assert model.generation_config.decoder_start_token_id in (None, after.specials["pad"])
     assert model.generation_config.forced_eos_token_id == after.specials["eos"]
@@ -226,7 +137,7 @@ def test_an_extended_vocabulary_leaves_generation_settings_as_they_are() -> None
 def test_a_list_of_ends_goes_to_the_tokens_that_took_their_places() -> None:
     from transformers import GenerationConfig
 
-    model, before, after = loaded("llama-tied")
+    model, before, after = model_and_vocabularies("llama-tied")
     assert before.specials["pad"] != after.specials["pad"]
     gone = next(i for i, t in enumerate(before.tokens) if t not in after.tokens)
     model.generation_config = GenerationConfig(eos_token_id=[before.specials["eos"], before.specials["pad"], gone])
@@ -239,46 +150,21 @@ def test_a_list_of_ends_goes_to_the_tokens_that_took_their_places() -> None:
 
 
 def test_a_role_that_the_new_vocabulary_lacks_goes_with_its_row_or_is_emptied() -> None:
-    model, before, _ = loaded("llama-tied")
-    after = loaded("bert-tied-bias")[2]
+    model, before, _ = model_and_vocabularies("llama-tied")
+    after = model_and_vocabularies("bert-tied-bias")[2]
     assert "bos" not in after.specials
     set_token_ids(model, before, after)
     assert model.config.bos_token_id == after.specials["cls"]
     assert model.config.eos_token_id == after.specials["sep"]
     assert model.config.pad_token_id == after.specials["pad"]
-    model, before, _ = loaded("bert-tied-bias")
-    set_token_ids(model, before, made_vocabulary())
+    model, before, _ = model_and_vocabularies("bert-tied-bias")
+    set_token_ids(model, before, unigram_vocabulary())
     assert model.config.bos_token_id is None
     assert model.config.eos_token_id is None
 
 
-def made_vocabulary(unk: bool = True, pad: bool = True, eos: bool = False, byte_pieces: bool = False) -> Vocabulary:
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    pieces = [("<unk>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("▁", -1.0), ("a", -2.0)]
-    pieces += [(f"<0x{b:02X}>", -9.0) for b in range(256)] if byte_pieces else []
-    backend = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=byte_pieces))
-    backend.pre_tokenizer = pre_tokenizers.Metaspace()
-    given = {"unk": unk, "pad": pad, "eos": eos}
-    strings = {"unk": "<unk>", "pad": "<pad>", "eos": "</s>"}
-    roles = {f"{role}_token": strings[role] for role, wanted in given.items() if wanted}
-    return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=backend, **roles))
-
-
-def test_only_tokenizers_that_encode_everything_and_can_pad_are_usable() -> None:
-    check_usable(made_vocabulary())
-    check_usable(made_vocabulary(unk=False, byte_pieces=True))
-    with pytest.raises(LexigraftError, match="no unknown token"):
-        check_usable(made_vocabulary(unk=False))
-    with pytest.raises(LexigraftError, match="Add pad_token"):
-        check_usable(made_vocabulary(pad=False))
-    with pytest.raises(LexigraftError, match="its end token will do"):
-        check_usable(made_vocabulary(pad=False, eos=True))
-
-
 def test_a_model_with_more_of_the_vocabularys_size_than_its_tables_is_refused() -> None:
-    model, before, after = loaded("llama-tied")
+    model, before, after = model_and_vocabularies("llama-tied")
 
     class Biased(type(model)):  # type: ignore[misc]
         def resize_token_embeddings(self, size: int, **options: Any) -> Any:
@@ -293,7 +179,7 @@ def test_a_model_with_more_of_the_vocabularys_size_than_its_tables_is_refused() 
 def test_a_class_that_does_not_resize_like_the_others_is_refused() -> None:
     from transformers import MobileBertConfig, MobileBertForMaskedLM
 
-    _, before, after = loaded("bert-tied-bias")
+    _, before, after = model_and_vocabularies("bert-tied-bias")
     shape = {"hidden_size": 32, "embedding_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     shape |= {"intermediate_size": 32, "intra_bottleneck_size": 16, "true_hidden_size": 16}
     with torch.device("meta"):

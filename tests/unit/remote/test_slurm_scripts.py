@@ -71,11 +71,11 @@ def test_what_is_not_set_is_left_to_the_cluster() -> None:
     [
         ({}, ""),
         ({"gpus": 1}, ""),
-        ({"gpus": 4}, "PY -m torch.distributed.run --standalone --nproc-per-node 4 --no-python "),
+        ({"gpus": 4}, "PY -m torch.distributed.run --standalone --nproc-per-node=4 --no-python "),
         (
             {"gpus": 2, "nodes": 3, "cpus": 8},
             "srun --nodes 3 --ntasks 3 --ntasks-per-node 1 --kill-on-bad-exit=1 --cpus-per-task 8 "
-            "PY -m torch.distributed.run --nnodes 3 --nproc-per-node 2 --rdzv-backend c10d "
+            "PY -m torch.distributed.run --nnodes 3 --nproc-per-node=2 --rdzv-backend c10d "
             '--rdzv-id "$SLURM_JOB_ID" --rdzv-endpoint "$first:$port" --no-python ',
         ),
         (
@@ -85,7 +85,7 @@ def test_what_is_not_set_is_left_to_the_cluster() -> None:
         (
             {"gpus": 2, "nodes": 2, "container": "a.sif"},
             "srun --nodes 2 --ntasks 2 --ntasks-per-node 1 --kill-on-bad-exit=1 apptainer exec --nv a.sif "
-            "PY -m torch.distributed.run --nnodes 2 --nproc-per-node 2 --rdzv-backend c10d "
+            "PY -m torch.distributed.run --nnodes 2 --nproc-per-node=2 --rdzv-backend c10d "
             '--rdzv-id "$SLURM_JOB_ID" --rdzv-endpoint "$first:$port" --no-python ',
         ),
     ],

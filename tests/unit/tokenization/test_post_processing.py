@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.surgery import check_usable
 from lexigraft.core.tokenization.post_processing import check_post_processor
+from lexigraft.core.tokenization.target_check import check_usable
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 

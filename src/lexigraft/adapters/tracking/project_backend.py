@@ -20,10 +20,10 @@ from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import make
 from lexigraft.core.remote.driver import SHOWN_LINES
-from lexigraft.core.remote.far_recipe import write_far_recipe
 from lexigraft.core.remote.job_state import JobState, State
 from lexigraft.core.remote.job_store import JobStore
 from lexigraft.core.remote.launcher import Handle, Launcher
+from lexigraft.core.remote.remote_recipe import write_remote_recipe
 from lexigraft.core.utils.secrets import masked
 
 _LOG = logging.getLogger("lexigraft")
@@ -147,7 +147,7 @@ def _moved(word: str, launcher: Launcher, out: Path, folder: Path, pushed: list[
     if not path.is_absolute() or not (path.exists() or path == out):
         return word
     if path.suffix in (".yaml", ".yml") and path.is_file():
-        path, inputs = write_far_recipe(read_recipe(path), launcher, folder)
+        path, inputs = write_remote_recipe(read_recipe(path), launcher, folder)
         pushed += inputs
     if path != out:
         pushed.append(path)

@@ -20,10 +20,10 @@ from lexigraft.core.grafting.pipeline import make_chain, refuse_same
 from lexigraft.core.grafting.strategy import Strategy, needs_of
 from lexigraft.core.models.disk_model import DiskModel, Header, read_header
 from lexigraft.core.models.loading import load_config
-from lexigraft.core.models.surgery import check_usable
 from lexigraft.core.tokenization.alignment import align
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.number_splitting import digit_warning
+from lexigraft.core.tokenization.target_check import check_usable
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 MOST_LINES = 200_000

@@ -10,7 +10,7 @@ from lexigraft.core.grafting.resources import Compass as Loaded
 from lexigraft.core.methods.compass_cache import cached_compass
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.utils.optional import present
+from lexigraft.core.utils.not_none import not_none
 
 if TYPE_CHECKING:
     from lexigraft.api.inputs import StrategyInputs
@@ -36,7 +36,7 @@ class Compass(NeedSpec):
 
     def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> Loaded:
         """Learn the vectors, or read them from the cache."""
-        return cached_compass(inputs.target_text(), load_vocabulary(present(inputs.source)), target, cache_folder)
+        return cached_compass(inputs.target_text(), load_vocabulary(not_none(inputs.source)), target, cache_folder)
 
     def sample(self, fixture: Fixture) -> Loaded:
         """Seeded vectors."""

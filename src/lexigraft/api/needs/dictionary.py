@@ -9,7 +9,7 @@ from lexigraft.core.data.dictionary import Dictionary as Loaded
 from lexigraft.core.data.dictionary import load_dictionary
 from lexigraft.core.grafting.needs import NeedSpec
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.utils.optional import present
+from lexigraft.core.utils.not_none import not_none
 
 if TYPE_CHECKING:
     from lexigraft.api.inputs import StrategyInputs
@@ -33,11 +33,11 @@ class Dictionary(NeedSpec):
 
     def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> Loaded:
         """Read the list."""
-        return load_dictionary(present(inputs.dictionary))
+        return load_dictionary(not_none(inputs.dictionary))
 
     def content(self, inputs: StrategyInputs) -> str:
         """The hash of its pairs."""
-        return load_dictionary(present(inputs.dictionary)).hash
+        return load_dictionary(not_none(inputs.dictionary)).hash
 
     def sample(self, fixture: Fixture) -> Loaded:
         """Source words, each beside a word that is one target token."""

@@ -10,7 +10,7 @@ from lexigraft.core.grafting.pipeline import load_donor
 from lexigraft.core.grafting.resources import Donor as Loaded
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.hashing import model_hash
-from lexigraft.core.utils.optional import present
+from lexigraft.core.utils.not_none import not_none
 
 if TYPE_CHECKING:
     from lexigraft.api.inputs import StrategyInputs
@@ -34,11 +34,11 @@ class Donor(NeedSpec):
 
     def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> Loaded:
         """Read its tables and vocabulary."""
-        return load_donor(present(inputs.donor))
+        return load_donor(not_none(inputs.donor))
 
     def content(self, inputs: StrategyInputs) -> str:
         """The hash of the model."""
-        return model_hash(present(inputs.donor))
+        return model_hash(not_none(inputs.donor))
 
     def sample(self, fixture: Fixture) -> Loaded:
         """The poor model of the fixture."""

@@ -9,7 +9,7 @@ from lexigraft.core.config.recipe import DictionarySettings
 from lexigraft.core.data.dictionary import Dictionary, load_dictionary
 from lexigraft.core.grafting.needs import NeedSpec
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.utils.optional import present
+from lexigraft.core.utils.not_none import not_none
 
 if TYPE_CHECKING:
     from lexigraft.api.inputs import StrategyInputs
@@ -48,4 +48,4 @@ class GoldLinks(NeedSpec):
 
 
 def _links(inputs: StrategyInputs) -> Dictionary:
-    return load_dictionary(DictionarySettings(path=[present(inputs.gold_links)]))
+    return load_dictionary(DictionarySettings(path=[not_none(inputs.gold_links)]))

@@ -9,7 +9,7 @@ from lexigraft.core.data.parallel_text import load_parallel
 from lexigraft.core.grafting.needs import NeedSpec
 from lexigraft.core.grafting.resources import ParallelText
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.utils.optional import present
+from lexigraft.core.utils.not_none import not_none
 
 if TYPE_CHECKING:
     from lexigraft.api.inputs import StrategyInputs
@@ -35,14 +35,14 @@ class Parallel(NeedSpec):
         """Read both sides, with the aligner that the settings name."""
         from lexigraft.adapters.word_aligners import ALIGNERS
 
-        settings = present(inputs.parallel)
+        settings = not_none(inputs.parallel)
         pairs = load_parallel(settings, inputs.unseen())
         origin = {"hash": pairs.hash, "aligner": settings.aligner, "dropped": pairs.dropped}
         return ParallelText(pairs.source, pairs.target, ALIGNERS[settings.aligner], origin)
 
     def content(self, inputs: StrategyInputs) -> dict[str, str]:
         """The hash of the sentences, and the aligner's name."""
-        settings = present(inputs.parallel)
+        settings = not_none(inputs.parallel)
         return {"text": load_parallel(settings, inputs.unseen()).hash, "aligner": settings.aligner}
 
     def sample(self, fixture: Fixture) -> ParallelText:

@@ -11,7 +11,7 @@ from lexigraft.core.grafting.resources import PoorModel as Loaded
 from lexigraft.core.tokenization.token_counts import token_counts
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.hashing import model_hash
-from lexigraft.core.utils.optional import present
+from lexigraft.core.utils.not_none import not_none
 
 if TYPE_CHECKING:
     from lexigraft.api.inputs import StrategyInputs
@@ -36,11 +36,11 @@ class PoorModel(NeedSpec):
     def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> Loaded:
         """Read its tables and count its tokens."""
         counts = token_counts(target, inputs.target_text().lines)
-        return load_poor_model(present(inputs.poor_model), target, counts)
+        return load_poor_model(not_none(inputs.poor_model), target, counts)
 
     def content(self, inputs: StrategyInputs) -> str:
         """The hash of the model."""
-        return model_hash(present(inputs.poor_model))
+        return model_hash(not_none(inputs.poor_model))
 
     def sample(self, fixture: Fixture) -> Loaded:
         """A model of the fixture's kind with the target tokenizer and other weights."""

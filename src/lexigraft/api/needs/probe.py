@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lexigraft.api.probe import ModelProbe, hold_out
 from lexigraft.core.grafting.needs import NeedSpec
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.utils.optional import present
+from lexigraft.core.utils.not_none import not_none
 
 if TYPE_CHECKING:
     from lexigraft.api.inputs import StrategyInputs
@@ -35,7 +35,7 @@ class Probe(NeedSpec):
         train, lines = hold_out(inputs.target_text())
         unseen = frozenset(lines.lines)
         inner = replace(inputs, corpus=lambda: train, unseen=lambda: inputs.unseen() | unseen, probing=None)
-        return ModelProbe(present(inputs.probing), target, train, lines, inner.loaders(target, cache_folder))
+        return ModelProbe(not_none(inputs.probing), target, train, lines, inner.loaders(target, cache_folder))
 
     def sample(self, fixture: Fixture) -> Loaded:
         """Synthetic figures without a graft."""

@@ -15,14 +15,15 @@ from lexigraft.core.grafting.needs import Need, refuse_missing
 from lexigraft.core.grafting.resources import Donor, Loader, PoorModel, Resources
 from lexigraft.core.grafting.rows import Rows, build_rows
 from lexigraft.core.grafting.strategy import Body, InitContext, Strategy, uses_of
-from lexigraft.core.models.carried_files import refuse_damaged_modules
 from lexigraft.core.models.disk_model import DiskModel
-from lexigraft.core.models.surgery import check_usable, install, reshape
+from lexigraft.core.models.extra_files import refuse_damaged_modules
+from lexigraft.core.models.surgery import install, reshape
 from lexigraft.core.models.tables import FloatTables, Role, check_tables
 from lexigraft.core.registry import PluginSpec, make
 from lexigraft.core.tokenization.alignment import Alignment, align
-from lexigraft.core.tokenization.encodable import check_encodes
 from lexigraft.core.tokenization.number_splitting import digit_warning
+from lexigraft.core.tokenization.target_check import check_usable
+from lexigraft.core.tokenization.unknown_token_check import check_encodes
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.devices import usable_device
 from lexigraft.core.utils.memory import default_memory_budget, peak_rss_bytes

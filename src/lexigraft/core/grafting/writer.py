@@ -19,12 +19,13 @@ from lexigraft.core.grafting.folder import (
     write_tokenizer,
 )
 from lexigraft.core.grafting.pipeline import PreparedGraft, in_memory
-from lexigraft.core.models.carried_files import carry_files
 from lexigraft.core.models.checkpoint import Checkpoint
 from lexigraft.core.models.checkpoint_rewrite import rewritten, rewritten_index
 from lexigraft.core.models.disk_model import DiskModel
+from lexigraft.core.models.extra_files import copy_extra_files
+from lexigraft.core.models.padding_positions import moved_positions, positions_that_move
 from lexigraft.core.models.streaming import Values, holds, is_made_of, read_tensor, write_pieces
-from lexigraft.core.models.surgery import moved_positions, positions_that_move, second_biases
+from lexigraft.core.models.surgery import second_biases
 from lexigraft.core.models.tables import Role, as_stored, names_by_role
 from lexigraft.core.utils.files import whole_folder
 from lexigraft.core.utils.memory import peak_rss_bytes
@@ -60,7 +61,7 @@ def write_graft(prepared: PreparedGraft, out: Path, *, force: bool = False, veri
             logger.warning("%s stores its tables under unknown names: all of it is loaded", prepared.body.path)
             grafted = in_memory(prepared)
             write_model(folder, grafted.model, prepared.vocabulary)
-            carry_files(prepared.body.folder, folder)
+            copy_extra_files(prepared.body.folder, folder)
             if verified:
                 verify_model(folder, grafted.model)
         else:
@@ -90,7 +91,7 @@ def _stream(prepared: PreparedGraft, folder: Path, verified: bool) -> dict[str, 
         (folder / index[0]).write_text(index[1], encoding="utf-8")
     write_settings(folder, prepared.skeleton)
     write_tokenizer(folder, prepared.skeleton, prepared.vocabulary)
-    carry_files(prepared.body.folder, folder)
+    copy_extra_files(prepared.body.folder, folder)
     if verified:
         verify_tables(folder, prepared, replaced)
     return counts

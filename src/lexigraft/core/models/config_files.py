@@ -23,9 +23,9 @@ def keep_config(source: Path, out: Path) -> None:
     """
     from transformers import AutoConfig
 
-    old, new = _read(source), _read(out)
+    old, plain = json.loads(_read(source)), _read(out)
     before = json.loads(AutoConfig.from_pretrained(source).to_json_string())
-    _write_equal(out, _changed(old, before, new))
+    _write_equal(out, plain, _changed(old, before, json.loads(plain)))
 
 
 def add_older_keys(out: Path) -> None:
@@ -34,24 +34,23 @@ def add_older_keys(out: Path) -> None:
     Args:
         out: A folder with the ``config.json`` that transformers wrote.
     """
-    _write_equal(out, _with_older_keys(_read(out)))
+    plain = _read(out)
+    _write_equal(out, plain, _with_older_keys(json.loads(plain)))
 
 
-def _read(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    return found
+def _read(folder: Path) -> str:
+    return (folder / CONFIG).read_text(encoding="utf-8")
 
 
-def _write_equal(folder: Path, content: dict[str, Any]) -> None:
-    """Write a configuration in place of another, if transformers reads the same from it."""
+def _write_equal(folder: Path, plain: str, content: dict[str, Any]) -> None:
+    """Write a configuration in place of the plain one, if transformers reads the same from it."""
     from transformers import AutoConfig
 
-    plain = (folder / CONFIG).read_text(encoding="utf-8")
     expected = AutoConfig.from_pretrained(folder).to_dict()
     (folder / CONFIG).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     try:
         same = _contains(AutoConfig.from_pretrained(folder).to_dict(), expected)
-    except Exception:  # each class has its own complaints
+    except Exception:  # each class checks its values with errors of any kind; after each, the plain text stays
         same = False
     if not same:
         (folder / CONFIG).write_text(plain, encoding="utf-8")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.carried_files import PATTERNS as CARRIED_FILES
 from lexigraft.core.models.checkpoint import WIDTHS, Checkpoint, Stored, open_checkpoint
+from lexigraft.core.models.extra_files import PATTERNS as EXTRA_FILES
 from lexigraft.core.models.loading import load_config, load_model, model_class
 from lexigraft.core.models.missing_tensors import compare_names, refuse_missing, refuse_not_finite
 from lexigraft.core.models.streaming import Copied, all_finite_stored, holds, read_tensor, torch_dtype
@@ -75,7 +75,7 @@ _MODEL_FILES = (
     "generation_config.json",
     "model*.safetensors",
     "model.safetensors.index.json",
-    *CARRIED_FILES,
+    *EXTRA_FILES,
 )
 
 

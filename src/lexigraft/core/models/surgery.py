@@ -1,20 +1,16 @@
-"""Model surgery: new tables, head bias, and positions that depend on the padding id."""
+"""Model surgery: embedding tables of another size, with new rows, ties, head bias and token ids."""
 
 from __future__ import annotations
 
 import copy
-import inspect
-import re
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.model_class import forward_reads, new_on_meta
+from lexigraft.core.models.padding_positions import move_positions, refuse_shared_padding
 from lexigraft.core.models.tables import Role, names_by_role, tables_of
 from lexigraft.core.models.token_ids import set_token_ids
-from lexigraft.core.tokenization.encodable import check_encodes
-from lexigraft.core.tokenization.post_processing import check_post_processor
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -83,7 +79,7 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> tu
         for config in configs:
             config.tie_word_embeddings = False
     _resize(model, after.size)
-    if any(_reads(module, "tie_word_embeddings") for module in model.modules()):
+    if any(forward_reads(module, "tie_word_embeddings") for module in model.modules()):
         # UMT5 scales its logits where the configuration says "tied", whatever the checkpoint holds.
         for config, tied in zip(configs, said, strict=True):
             config.tie_word_embeddings = tied
@@ -115,8 +111,8 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> tu
             f"{', '.join(changed)} of {type(model).__name__}",
             "This architecture cannot be grafted",
         )
-    _refuse_shared_padding(model, before, after)
-    _move_positions(model, after.specials.get("pad"))
+    refuse_shared_padding(model, before, after)
+    move_positions(model, after.specials.get("pad"))
     return set_token_ids(model, before, after)
 
 
@@ -167,106 +163,6 @@ def _split_biases(model: PreTrainedModel) -> None:
         setattr(model.get_submodule(owner), attribute, second)
 
 
-@dataclass(frozen=True)
-class MovingPositions:
-    """A table of positions that follows the padding id, which changes.
-
-    Attributes:
-        reader: The module that counts positions from its ``padding_idx``.
-        table: The module with the table: an embedding of the reader, or the reader itself.
-        old: The old padding id.
-        new: The new one.
-    """
-
-    reader: Any
-    table: Any
-    old: int
-    new: int
-
-
-def positions_that_move(model: PreTrainedModel, pad: int | None) -> dict[str, MovingPositions]:
-    """Position tables that must move because they depend on the padding id, which changes.
-
-    RoBERTa-like bodies number positions from ``padding id + 1``; with another padding id every token would silently
-    read another position's embedding, so the position table moves along. A body is found by what its class does: a
-    forward pass reads ``self.padding_idx``.
-
-    Args:
-        model: The model.
-        pad: The new padding id.
-
-    Returns:
-        What moves, by name of the position table's weight.
-
-    Raises:
-        LexigraftError: A position table depends on the padding id and cannot move: the class makes its values itself,
-            or counts from an id of its own.
-    """
-    if pad is None or not (readers := _readers(model, pad)):
-        return {}
-    # An id beyond the tables of tokens and of positions would be refused.
-    long_enough = {
-        field: max(size, pad + 2)
-        for field in ("vocab_size", "max_position_embeddings")
-        if (size := getattr(model.config, field, None)) is not None
-    }
-    rebuilt = _rebuilt(model, pad_token_id=pad, **long_enough)
-    fresh = {name: getattr(module, "padding_idx", None) for name, module in rebuilt.named_modules()}
-    made = re.compile("|".join(model._keys_to_ignore_on_load_missing or ()) or r"(?!)")
-    moving = {}
-    for name, module in readers.items():
-        inner = getattr(module, "position_embeddings", None)
-        table, place = (module, name) if inner is None else (inner, f"{name}.position_embeddings")
-        stored = f"{place}.weight" in dict(model.named_parameters(remove_duplicate=False))
-        own_values = not stored and any(b.is_floating_point() for b in module.buffers(recurse=False))
-        if own_values or (stored and made.search(f"{place}.weight")) or fresh[name] != pad:
-            raise LexigraftError(
-                "this body's positions hang on the id of its padding token",
-                f"{type(model).__name__} ({type(module).__name__}) with padding at {module.padding_idx}, "
-                f"{pad} in the target tokenizer",
-                f"Give a target tokenizer whose padding token has id {module.padding_idx}",
-            )
-        if stored:
-            moving[f"{place}.weight"] = MovingPositions(module, table, int(module.padding_idx), pad)
-    return moving
-
-
-def _refuse_shared_padding(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> None:
-    """Refuse a padding token that is another role's too, where the body gives padding no position.
-
-    The other role's token, such as the end of every text, would lose its position.
-    """
-    shared = _roles_of_padding(after) - _roles_of_padding(before)
-    reader = next((m for m in model.modules() if _reads_padding(m) and m.padding_idx is not None), None)
-    if shared and reader is not None:
-        raise LexigraftError(
-            "this body's positions hang on the id of its padding token, which is another token too",
-            f"{type(model).__name__} ({type(reader).__name__}): pad is {', '.join(sorted(shared))}",
-            "Give the target tokenizer a padding token of its own",
-        )
-
-
-def _roles_of_padding(vocabulary: Vocabulary) -> set[str]:
-    """The other roles of the padding token."""
-    pad = vocabulary.specials.get("pad")
-    return {role for role, i in vocabulary.specials.items() if i == pad and role != "pad"}
-
-
-def _readers(model: PreTrainedModel, pad: int) -> dict[str, Any]:
-    """Modules by name that read another padding id than the new one in their forward pass."""
-    return {name: m for name, m in model.named_modules() if _reads_padding(m) and m.padding_idx not in (None, pad)}
-
-
-def _reads_padding(module: torch.nn.Module) -> bool:
-    return hasattr(module, "padding_idx") and _reads(module, "padding_idx")
-
-
-def _reads(module: torch.nn.Module, attribute: str) -> bool:
-    """Whether a module's own forward pass, not that of one of torch's, reads an attribute of this name."""
-    forward = inspect.unwrap(type(module).forward)
-    return not forward.__module__.startswith("torch.") and attribute in forward.__code__.co_names
-
-
 def _longer(model: PreTrainedModel, before: int, after: int) -> PreTrainedModel:
     """The model with one token more than ``after``, in every table that its configuration gives a vocabulary's size.
 
@@ -285,79 +181,4 @@ def _longer(model: PreTrainedModel, before: int, after: int) -> PreTrainedModel:
         part.vocab_size = after + 1
         # The old padding id may be beyond the new tables, the new one beyond the old positions; it changes no shape.
         part.pad_token_id = 0
-    return _made(model, config)
-
-
-def _rebuilt(model: PreTrainedModel, **changes: int) -> PreTrainedModel:
-    """A new model of the same class on the meta device, whose configuration has other values."""
-    config = copy.deepcopy(model.config)
-    for part in (config, config.get_text_config()):
-        for key, value in changes.items():
-            setattr(part, key, value)
-    return _made(model, config)
-
-
-def _made(model: PreTrainedModel, config: Any) -> PreTrainedModel:
-    """A model of the same class on the meta device."""
-    import torch
-
-    with torch.device("meta"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the class gave them when the model itself was made
-        fresh: PreTrainedModel = type(model)(config)
-    return fresh
-
-
-def moved_positions(table: torch.Tensor, old: int, new: int) -> torch.Tensor:
-    """A position table whose used rows, the padding token's first, begin at another id: ``(new + used, hidden)``."""
-    import torch
-
-    return torch.cat([table.new_zeros(new, table.shape[1]), table[old:]])
-
-
-def _move_positions(model: PreTrainedModel, pad: int | None) -> None:
-    import torch
-
-    for moving in positions_that_move(model, pad).values():
-        module, table = moving.reader, moving.table
-        weight = moved_positions(table.weight.detach(), moving.old, moving.new)
-        table.weight = torch.nn.Parameter(weight, requires_grad=table.weight.requires_grad)
-        table.num_embeddings = length = len(weight)
-        table.padding_idx = module.padding_idx = moving.new
-        model.config.max_position_embeddings = length
-        if hasattr(module, "max_length"):
-            module.max_length = length
-        for name in ("position_ids", "token_type_ids"):
-            buffer = getattr(module, name, None)
-            if buffer is not None:
-                content = torch.arange(length).expand(1, -1) if name == "position_ids" else buffer.new_zeros(1, length)
-                module.register_buffer(name, content.clone(), persistent=False)
-    # Those without a table of positions, such as a rotary body's.
-    for module in _readers(model, pad).values() if pad is not None else ():
-        module.padding_idx = pad
-
-
-def check_usable(vocabulary: Vocabulary) -> None:
-    """Refuse a target tokenizer that cannot encode every text, cannot pad, or adds ids of another vocabulary.
-
-    Raises:
-        LexigraftError: No unknown token although some bytes have no token, or none that its model knows; no padding
-            token; a stale post-processor.
-    """
-    check_encodes(vocabulary)
-    check_post_processor(vocabulary)
-    if "unk" not in vocabulary.specials and not vocabulary.byte_complete:
-        raise LexigraftError(
-            "target tokenizer has no unknown token",
-            vocabulary.family.value,
-            "Add unk_token, or train it with a token for each of the 256 bytes",
-        )
-    if "pad" not in vocabulary.specials:
-        if "eos" not in vocabulary.specials:
-            raise LexigraftError(
-                "target tokenizer has no padding token", vocabulary.family.value, "Add pad_token to it"
-            )
-        raise LexigraftError(
-            "target tokenizer has no padding token",
-            f"eos is {vocabulary.tokens[vocabulary.specials['eos']]}",
-            "Set pad_token (its end token will do: tokenizer.pad_token = tokenizer.eos_token) and save it again",
-        )
+    return new_on_meta(model, config)

@@ -1,1 +1,1 @@
-"""Jobs on this and other machines: the contract of launchers, the files that a job writes, and what they mean."""
+"""Jobs on this and other machines, with the contract of launchers and the files that a job writes."""

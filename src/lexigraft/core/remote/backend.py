@@ -1,4 +1,4 @@
-"""Backend configuration: a launcher by its name, with the fields that a YAML or JSON file gives it."""
+"""Launcher of a backend configuration, by its name and the fields that a YAML or JSON file gives it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Driver of jobs: it starts what is ready, watches it, tries again what failed, takes up what was left running."""
+"""Driver that starts jobs when they are ready, watches them, and tries failed ones again."""
 
 from __future__ import annotations
 

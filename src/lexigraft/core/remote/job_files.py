@@ -1,4 +1,4 @@
-"""Files that a job writes about itself beside its log: started, a heartbeat, ended; each whole or not there."""
+"""Files that a job writes about its start, its heartbeat and its end, beside its log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STARTED, HEARTBEAT, ENDED, LOG = "started.json", "heartbeat.json", "ended.json",
 CANCELLED = "cancelled.json"
 """Written by who cancels a job, before its process is told."""
 SUBMITTED = "submitted.json"
-"""Who the wrapper is, written by who starts it in the background: the job may wait for a GPU before it has started."""
+"""The wrapper's process, written by who starts it in the background, as the job may wait for a GPU first."""
 CREDENTIALS = ".environment.json"
 """Variables for the job, of mode 0600; the job reads and removes it."""
 _TAIL_BYTES = 2**16
@@ -97,7 +97,7 @@ def read_credentials(folder: Path) -> dict[str, str]:
 
 
 def _age(path: Path) -> float | None:
-    """Seconds since a file was written, both times by the file system's clock: a machine's own may be wrong."""
+    """Seconds since a file was written, both times by the file system's clock, as a machine's own may be wrong."""
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".now.") as now:
             return max(0.0, os.fstat(now.fileno()).st_mtime - path.stat().st_mtime)

@@ -1,4 +1,4 @@
-"""States of a job: what each means in words, for MLflow and for a retry, and how a job's state is decided."""
+"""States of a job, with their words, MLflow's status for each, and how a job's state is decided."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Evidence:
 
 
 def decide(files: JobFiles, evidence: Evidence) -> JobState:
-    """The state of a job: by the files that it wrote, and where they do not tell, by its launcher's evidence.
+    """The state of a job by the files that it wrote or, where they do not tell, by its launcher's evidence.
 
     Args:
         files: What the job wrote about itself.

@@ -1,4 +1,4 @@
-"""Jobs of a comparison on disk: ``DIR/remote/JOB/ATTEMPT/`` with the handle by which any shell finds a job again."""
+"""Store of a comparison's jobs in ``DIR/remote/JOB/ATTEMPT/``, with handles by which any shell finds them again."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class JobStore:
         return Attempt(job, number, folder, None)
 
     def save_handle(self, attempt: Attempt, handle: Handle) -> None:
-        """Write down a submitted job: from now on it is never submitted a second time."""
+        """Write down a submitted job, which is never submitted a second time from now on."""
         write_json(attempt.folder / _HANDLE, handle.as_json())
 
     def halt(self) -> None:

@@ -1,4 +1,4 @@
-"""Contract of launchers: how a command becomes a job somewhere, and how it is watched and ended from any shell."""
+"""Contract of launchers, which make a command a job somewhere and watch and end it from any shell."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def seconds_of(value: object) -> object:
-    """A time as seconds: ``90m``, ``12h``, ``2d``, ``HH:MM:SS``, ``D-HH:MM:SS``, or a number of seconds.
+    """Seconds of a time such as ``90m``, ``12h``, ``2d``, ``HH:MM:SS`` or ``D-HH:MM:SS``, or of a number of seconds.
 
     Raises:
         ValueError: It is none of these.
@@ -81,7 +81,7 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True)
 class Handle:
-    """A submitted job, as plain data: another shell, after a reboot too, watches and ends the job by it.
+    """A submitted job as plain data, by which another shell, after a reboot too, watches and ends it.
 
     Attributes:
         launcher: The launcher's name.
@@ -204,7 +204,7 @@ class Launcher(ABC):
         return last_lines(Path(handle.workdir), lines)
 
     def poll(self, handle: Handle) -> JobState:
-        """The job's state: by the files that it writes, then by the launcher's evidence."""
+        """The job's state by the files that it writes, then by the launcher's evidence."""
         files = self.files(handle)
         # Files are read again after the evidence: a job that ends in between has written its end before it was gone,
         # and one that a signal had ended may have run again to its end.

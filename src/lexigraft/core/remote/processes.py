@@ -1,4 +1,4 @@
-"""Identity of a process on this machine: a number is used again, a number with its start time is not."""
+"""Identity of a process on this machine by its number and start time, as numbers are used again."""
 
 from __future__ import annotations
 

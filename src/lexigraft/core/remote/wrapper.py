@@ -1,4 +1,4 @@
-"""The program around a job's command: it keeps the log, gives signs of life, and writes down how the command ended.
+"""Program around a job's command, which keeps its log, gives signs of life and writes down how it ended.
 
 ``python -m lexigraft.core.remote.wrapper FOLDER [options] -- COMMAND…``. It works for any command and needs nothing but
 Python's own library, so that it starts at once and outlives whatever happens to the command.
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.remote.free_devices import Devices, taken
+from lexigraft.core.remote.gpu_locks import GpuPool, locked_gpus
 from lexigraft.core.remote.job_files import (
     CANCELLED,
     CREDENTIALS,
@@ -46,7 +46,7 @@ from lexigraft.core.utils.files import lock_file
 MODULE = "lexigraft.core.remote.wrapper"
 HEARTBEAT_SECONDS = 15.0
 LOCK_SECONDS = 180.0
-"""How long to wait for an earlier start of the same job: an NFS server frees a dead machine's locks after some time."""
+"""Longest wait for an earlier start of the same job, as an NFS server frees a dead machine's locks late."""
 _GRACE_SECONDS = 30.0
 _NOT_FOUND = 127
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -92,12 +92,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _detach(folder, [one for n, one in enumerate(given) if one != "--detach" or n > end])
     if not command:
         parser.error("give a command after --")
-    devices = Devices.of(options.devices, options.device_count, options.device_locks or folder)
+    gpus = GpuPool.of(options.devices, options.device_count, options.device_locks or folder)
     busy = LexigraftError("this job is running already", folder, "See its log")
     try:
         with (
             lock_file(folder / ".lock", busy, wait_seconds=LOCK_SECONDS),
-            taken(devices, (folder / CANCELLED).exists) as there,
+            locked_gpus(gpus, (folder / CANCELLED).exists) as there,
         ):
             if not there:
                 return 128 + signal.SIGTERM
@@ -127,7 +127,7 @@ def report(folder: Path, lines: int = 50) -> dict[str, Any]:
 
 
 def _known(folder: Path) -> dict[str, Any] | None:
-    """The wrapper's process: the one that runs the command, or one that still waits for a GPU."""
+    """The wrapper's process, which runs the command or still waits for a GPU."""
     return read_json(folder / SUBMITTED) or read_json(folder / STARTED)
 
 
@@ -278,7 +278,7 @@ class _Watch:
 
 
 def _die_with_parent() -> Callable[[], None] | None:
-    """What a new process calls so that the system kills it when the wrapper is killed: no job runs on that is lost."""
+    """What a new process calls so that the system kills it when the wrapper is killed, and no lost job runs on."""
     if sys.platform != "linux":
         return None
     library = ctypes.CDLL(None)

@@ -13,7 +13,7 @@ from lexigraft.core.errors import LexigraftError
 MOST_IDS = 2**24
 """Ids of the largest vocabulary that is read; the largest ones published have some hundred thousand."""
 LONGEST_TOKEN = 4096
-"""Bytes of the longest token of a rank file, whose splits are all tried."""
+"""Bytes of the longest token of a tiktoken file, whose splits are all tried."""
 
 _LARGE = re.compile(rb"[0-9]{8}")
 _HARD_TEXT = " ".join(character * 60 + "!" for character in "aA0-.ا中") + " " * 60 + "\n" * 60 + "ab" * 60 + "_"
@@ -66,5 +66,6 @@ def try_hard_text(backend: Any) -> None:
     Args:
         backend: A ``tokenizers.Tokenizer``.
     """
-    with suppress(Exception):  # a token that it lacks is not what is looked for; a panic is no Exception
+    # A token that it lacks is not what is looked for: tokenizers raises Exception itself for it. A panic is none.
+    with suppress(Exception):
         backend.encode(_HARD_TEXT, add_special_tokens=False)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.bounds import is_panic, refuse_large_ids, try_hard_text
 from lexigraft.core.tokenization.open_roles import special_strings, unnamed_roles, usual_roles
-from lexigraft.core.tokenization.rank_files import is_tekken, is_tiktoken, read_tekken, read_tiktoken
 from lexigraft.core.tokenization.sentencepiece_models import read_sentencepiece
+from lexigraft.core.tokenization.tiktoken_files import is_tekken, is_tiktoken, read_tekken, read_tiktoken
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.lfs import refuse_pointers
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 _USUAL_NAMES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "spm.model")
-"""SentencePiece models (and Llama 3's rank file) as the families of models name them."""
+"""SentencePiece models (and Llama 3's tiktoken file) as the families of models name them."""
 _BARE_SUFFIXES = (".model", ".spm", ".tiktoken")
 _CONFIGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "config.json")
 

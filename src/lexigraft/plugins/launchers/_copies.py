@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.remote.listing import listing
+from lexigraft.core.remote.file_list import list_files
 from lexigraft.core.utils.hashing import hash_of
 from lexigraft.plugins.launchers._openssh import Connection, Unreachable
 
 Listed = Callable[[str, Sequence[str]], Mapping[str, list[int]]]
 _SENT = ".sent"
-"""The folder on the far side that says what tar has brought there."""
+"""The folder on the remote machine that says what tar has brought there."""
 _WHOLE = "whole"
 """Last in what is sent: tar takes an archive that is cut off between two files for a whole one."""
 _VANISHED = 24
@@ -40,14 +40,14 @@ class Rsync:
 
     Attributes:
         connection: The connection.
-        root: The folder on the far side below which this machine's paths are repeated.
+        root: The folder on the remote machine below which this machine's paths are repeated.
     """
 
     connection: Connection
     root: str
 
     def push(self, paths: Sequence[Path]) -> None:
-        """Make the far side's copies the same as these files and folders; links are followed."""
+        """Make the remote machine's copies the same as these files and folders; links are followed."""
         self.connection.run(f"mkdir -p {shlex.quote(self.root)} && rm -rf {shlex.quote(f'{self.root}/{_SENT}')}")
         options = ["--copy-links", "--relative", "--no-implied-dirs", "--delete", "--partial-dir=.partial"]
         self._rsync([*options, "--", *map(str, paths), f"{self._host}:{self.root}/"])
@@ -82,8 +82,8 @@ class Tar:
 
     Attributes:
         connection: The connection.
-        root: The folder on the far side below which this machine's paths are repeated.
-        listed: Gives the :func:`lexigraft.core.remote.listing.listing` of a folder there.
+        root: The folder on the remote machine below which this machine's paths are repeated.
+        listed: Gives the :func:`lexigraft.core.remote.file_list.list_files` of a folder there.
     """
 
     connection: Connection
@@ -91,7 +91,7 @@ class Tar:
     listed: Listed
 
     def push(self, paths: Sequence[Path]) -> None:
-        """Make the far side's copies the same as these files and folders; links are followed."""
+        """Make the remote machine's copies the same as these files and folders; links are followed."""
         sent = f"{self.root}/{_SENT}"
         marks = set(self.connection.run(f"mkdir -p {shlex.quote(sent)}; cat {shlex.quote(sent)}/* || :").split("\n"))
         for path in paths:
@@ -127,7 +127,7 @@ class Tar:
     def _fetch(self, folder: str, into: Path, left_out: Sequence[str]) -> None:
         there = self.listed(folder, left_out)
         into.mkdir(parents=True, exist_ok=True)
-        here = listing(into)
+        here = list_files(into)
         wanted = [name for name, known in there.items() if here.get(name) != known]
         if not wanted:
             return
@@ -153,17 +153,17 @@ def _signature(path: Path) -> str:
 
 
 def copier(connection: Connection, root: str, rsync: bool, tar: bool, listed: Listed) -> Rsync | Tar:
-    """The way in which files travel, by what the far side has.
+    """The way in which files travel, by what the remote machine has.
 
     Args:
         connection: The connection.
-        root: The folder on the far side below which this machine's paths are repeated.
-        rsync: Whether the far side has rsync.
-        tar: Whether the far side has tar.
-        listed: Gives the listing of a folder there.
+        root: The folder on the remote machine below which this machine's paths are repeated.
+        rsync: Whether the remote machine has rsync.
+        tar: Whether the remote machine has tar.
+        listed: Gives the list of a folder's files there.
 
     Raises:
-        LexigraftError: The far side has neither.
+        LexigraftError: The remote machine has neither.
     """
     if rsync and has_rsync():
         return Rsync(connection, root)

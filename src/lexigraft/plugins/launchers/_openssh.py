@@ -133,7 +133,7 @@ class Connection:
                     EOFError,
                     tarfile.TarError,
                 ) as error:
-                    # The far side has hung up: its own words follow.
+                    # The remote machine has hung up: its own words follow.
                     broken = error
                 except OSError as error:
                     raise LexigraftError("cannot copy the file", error.filename, error.strerror or str(error)) from None

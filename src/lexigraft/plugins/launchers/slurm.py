@@ -138,7 +138,8 @@ class Slurm(Launcher):
     def _run_script(self, job: Job) -> str:
         asked = job.resources
         processes = max(1, asked.gpus or 1)
-        words = []
+        words: list[str] = []
+        command = job.command if asked.nodes > 1 else self.by_torchrun(job.command, processes)
         if asked.nodes > 1:
             words += [scripts.srun(asked.nodes, asked.cpus)]
         if self.container:
@@ -148,13 +149,11 @@ class Slurm(Launcher):
             words += [scripts.container(self.container_program, self.container, self.mounts, bool(asked.gpus), names)]
         if asked.nodes > 1:
             words += [scripts.torchrun_on_nodes(self.interpreter, processes, asked.nodes)]
-        elif processes > 1:
-            words += [scripts.torchrun(self.interpreter, processes)]
         # The wrapper runs outside of the container: signals, the memory's limit and srun are outside.
         outside = replace(self, python="") if self.container else self
         grace = f"{max(self.notice - _MARGIN, self.notice / 2):g}"
         wrapper = outside.wrapped([], str(job.workdir), "--requeued", "--grace", grace)
-        return scripts.run_script(wrapper, " ".join(words), job.command, asked.cpus and max(1, asked.cpus // processes))
+        return scripts.run_script(wrapper, " ".join(words), command, asked.cpus and max(1, asked.cpus // processes))
 
     def evidence(self, handle: Handle) -> Evidence:
         """What squeue says; where it knows nothing any more, ``scontrol show job``; then sacct, if it answers."""

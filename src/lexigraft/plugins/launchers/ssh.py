@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell_store import RECIPE
 from lexigraft.core.registry import PLUGIN_PATH
-from lexigraft.core.remote import listing, wrapper
+from lexigraft.core.remote import file_list, wrapper
 from lexigraft.core.remote.job_files import CREDENTIALS, ENDED, STARTED, JobFiles, last_lines, write_json
 from lexigraft.core.remote.job_state import Evidence, JobState, decide
 from lexigraft.core.remote.launcher import Handle, Launcher, Resources, Seconds
@@ -298,7 +298,7 @@ class Ssh(Launcher):
         return self._json(self._environment() + shlex.join(words))
 
     def _listed(self, folder: str, left_out: Sequence[str]) -> dict[str, list[int]]:
-        words = [self.interpreter, "-m", listing.MODULE, folder, *left_out]
+        words = [self.interpreter, "-m", file_list.MODULE, folder, *left_out]
         return self._json(self._environment() + shlex.join(words))
 
 

@@ -78,15 +78,10 @@ def run_script(wrapper: Sequence[str], prefix: str, command: Sequence[str], thre
     return "\n".join(lines) + "\n"
 
 
-def torchrun(python: str, processes: int) -> str:
-    """Shell words that run a command in several processes of one machine."""
-    return f"{shlex.quote(python)} -m torch.distributed.run --standalone --nproc-per-node {processes} --no-python"
-
-
 def torchrun_on_nodes(python: str, processes: int, nodes: int) -> str:
     """Shell words that run a command in several processes on each of several machines, inside of ``srun``."""
     where = '--rdzv-backend c10d --rdzv-id "$SLURM_JOB_ID" --rdzv-endpoint "$first:$port"'
-    many = f"--nnodes {nodes} --nproc-per-node {processes}"
+    many = f"--nnodes {nodes} --nproc-per-node={processes}"
     return f"{shlex.quote(python)} -m torch.distributed.run {many} {where} --no-python"
 
 

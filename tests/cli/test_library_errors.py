@@ -33,7 +33,7 @@ def stale(folder: Path) -> Path:
     return folder
 
 
-OUTSIDE: dict[str, Callable[[Path], Any]] = {
+LIBRARY: dict[str, Callable[[Path], Any]] = {
     "safetensors": lambda p: safe_open(damaged(p, "m.safetensors"), "pt"),
     "tokenizers": lambda p: Tokenizer.from_file(str(damaged(p, "tokenizer.json"))),
     "transformers": lambda p: AutoTokenizer.from_pretrained(stale(p)),
@@ -50,14 +50,14 @@ OUTSIDE: dict[str, Callable[[Path], Any]] = {
 }
 
 
-@pytest.mark.parametrize("cause", OUTSIDE)
+@pytest.mark.parametrize("cause", LIBRARY)
 def test_an_error_of_another_library_is_one_message(
     cause: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert guarded(lambda: OUTSIDE[cause](tmp_path), as_json=False) == 2
+    assert guarded(lambda: LIBRARY[cause](tmp_path), as_json=False) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n"), said.err[:7]) == ("", 1, "error: ")
-    assert guarded(lambda: OUTSIDE[cause](tmp_path), as_json=True) == 2
+    assert guarded(lambda: LIBRARY[cause](tmp_path), as_json=True) == 2
     assert set(json.loads(capsys.readouterr().out)) == {"error", "value", "hint"}
 
 

@@ -10,7 +10,7 @@ import yaml
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.registry import make
-from lexigraft.core.remote.far_recipe import write_far_recipe
+from lexigraft.core.remote.remote_recipe import write_remote_recipe
 
 FILES = ("model/config.json", "a1.txt", "a2.txt", "a-1.txt", "b.txt", "held.txt", "words.tsv", "both.vec", "mine.bin")
 
@@ -41,7 +41,7 @@ def recipe(tmp_path: Path) -> CompareSettings:
 
 def test_local_inputs_are_named_by_their_paths_there(recipe: CompareSettings, tmp_path: Path) -> None:
     launcher = make("launcher", "ssh", {"host": "never-asked", "remote_dir": "/far"})
-    written, inputs = write_far_recipe(recipe, launcher, tmp_path / "jobs")
+    written, inputs = write_remote_recipe(recipe, launcher, tmp_path / "jobs")
     assert {str(path.relative_to(tmp_path)) for path in inputs} == {"model", *FILES[1:]}
     there, far = yaml.safe_load(written.read_text()), f"/far{tmp_path}"
     assert there["source"] == f"{far}/model"
@@ -56,6 +56,6 @@ def test_local_inputs_are_named_by_their_paths_there(recipe: CompareSettings, tm
 
 
 def test_on_machines_that_share_files_nothing_is_moved(recipe: CompareSettings, tmp_path: Path) -> None:
-    written, inputs = write_far_recipe(recipe, make("launcher", "local"), tmp_path / "jobs")
+    written, inputs = write_remote_recipe(recipe, make("launcher", "local"), tmp_path / "jobs")
     assert inputs == []
     assert read_recipe(written) == recipe

@@ -1,4 +1,4 @@
-"""GPUs that the jobs of one machine share: each job takes free ones and holds a lock on each while it runs."""
+"""Locks on the GPUs that the jobs of one machine share, held by each job while it runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Devices:
+class GpuPool:
     """GPUs to choose from.
 
     Attributes:
@@ -33,31 +33,31 @@ class Devices:
     locks: Path
 
     @classmethod
-    def of(cls, names: str, count: int, locks: Path) -> Devices:
+    def of(cls, names: str, count: int, locks: Path) -> GpuPool:
         """Read names that are separated by commas."""
         return cls(tuple(filter(None, names.split(","))), count, locks)
 
 
 @contextmanager
-def taken(devices: Devices, given_up: Callable[[], bool]) -> Iterator[bool]:
+def locked_gpus(gpus: GpuPool, given_up: Callable[[], bool]) -> Iterator[bool]:
     """Wait for free GPUs, and show only these to this process and its children while the block runs.
 
     The system releases the locks when the process ends, however it ends.
 
     Args:
-        devices: What to choose from.
+        gpus: What to choose from.
         given_up: Whether nobody wants them any more; asked while waiting.
 
     Yields:
         Whether the block may run; False where it was given up.
     """
-    if not devices.names:
+    if not gpus.names:
         yield True
         return
-    devices.locks.mkdir(parents=True, exist_ok=True)
+    gpus.locks.mkdir(parents=True, exist_ok=True)
     while not given_up():
         with ExitStack() as held:
-            if found := _free(devices, held):
+            if found := _lock_free(gpus, held):
                 os.environ[VISIBLE] = ",".join(found)
                 yield True
                 return
@@ -65,14 +65,14 @@ def taken(devices: Devices, given_up: Callable[[], bool]) -> Iterator[bool]:
     yield False
 
 
-def _free(devices: Devices, held: ExitStack) -> list[str]:
-    """As many free GPUs as are asked for, locked; none where there are fewer: no two jobs wait for each other."""
+def _lock_free(gpus: GpuPool, held: ExitStack) -> list[str]:
+    """As many free GPUs as are asked for, locked; none where there are fewer, so that no two jobs block each other."""
     found: list[str] = []
-    for name in devices.names:
+    for name in gpus.names:
         busy = LexigraftError("another job uses the device", name)
         with contextlib.suppress(LexigraftError):
-            held.enter_context(lock_file(devices.locks / f"{re.sub(r'[^0-9A-Za-z-]', '_', name)}.lock", busy))
+            held.enter_context(lock_file(gpus.locks / f"{re.sub(r'[^0-9A-Za-z-]', '_', name)}.lock", busy))
             found.append(name)
-        if len(found) == devices.count:
+        if len(found) == gpus.count:
             return found
     return []

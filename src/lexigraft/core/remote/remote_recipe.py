@@ -1,4 +1,4 @@
-"""The recipe as another machine reads it: every path is one of that machine's."""
+"""Recipe for another machine, with that machine's paths."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lexigraft.core.config.recipe_files import dump_recipe
 from lexigraft.core.remote.launcher import Launcher
 from lexigraft.core.utils.files import write_whole
 
-FAR_RECIPE = "recipe.yaml"
+REMOTE_RECIPE = "recipe.yaml"
 _PATTERN = re.compile(r"[*?\[]")
 
 
-def write_far_recipe(recipe: CompareSettings, launcher: Launcher, folder: Path) -> tuple[Path, list[Path]]:
+def write_remote_recipe(recipe: CompareSettings, launcher: Launcher, folder: Path) -> tuple[Path, list[Path]]:
     """Write the recipe for the jobs, overrides included and without the passwords of its addresses.
 
     Args:
@@ -34,7 +34,7 @@ def write_far_recipe(recipe: CompareSettings, launcher: Launcher, folder: Path) 
     if not launcher.shares_files:
         moved = _moved(yaml.safe_load(text), launcher, inputs)
         text = yaml.safe_dump(moved, sort_keys=False, allow_unicode=True)
-    path = folder / FAR_RECIPE
+    path = folder / REMOTE_RECIPE
     write_whole(path, text)
     return path, list(inputs)
 
@@ -56,7 +56,7 @@ def _moved(value: Any, launcher: Launcher, inputs: dict[Path, None]) -> Any:
 
 
 def _files(value: Any) -> list[Any]:
-    """A pattern in a list as the files that it stands for here: there, others may lie beside them."""
+    """The files that a pattern in a list stands for here; on the other machine, others may lie beside them."""
     if not isinstance(value, str) or not value.startswith("/") or "\0" in value or not _PATTERN.search(value):
         return [value]
     found = [] if Path(value).exists() else sorted(Path(p) for p in glob.glob(value, recursive=True))

@@ -1,4 +1,4 @@
-"""Rank files, OpenAI's tiktoken and Mistral's tekken.json, rebuilt as byte-level BPE of ``tokenizers``."""
+"""OpenAI's tiktoken files and Mistral's tekken.json, rebuilt as byte-level BPE of ``tokenizers``."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ PATTERNS = (*_NAMES, "[0-9]*_*/*.json", "[0-9]*_*/*.safetensors", "[0-9]*_*/*.bi
 """Their names as patterns, for a download."""
 
 
-def carry_files(source: Path, out: Path) -> None:
+def copy_extra_files(source: Path, out: Path) -> None:
     """Copy a model's further files to another folder, where there is nothing of the same name yet.
 
     Those are the modules after the transformer in a folder of sentence-transformers (pooling, dense layers,

@@ -1,4 +1,4 @@
-"""Rank files, tiktoken and tekken.json, give the ids of their own algorithm, or are named for what they are."""
+"""Files of tiktoken and tekken.json give the ids of their own algorithm, or are named for what they are."""
 
 from __future__ import annotations
 

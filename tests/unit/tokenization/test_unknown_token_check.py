@@ -8,8 +8,8 @@ import pytest
 
 from fixtures.vocabularies import tiny_vocabulary
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.surgery import check_usable
-from lexigraft.core.tokenization.encodable import check_encodes
+from lexigraft.core.tokenization.target_check import check_usable
+from lexigraft.core.tokenization.unknown_token_check import check_encodes
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_tokenizers import Family
 

@@ -1,4 +1,4 @@
-"""List of the files in a folder on another machine: ``python -m lexigraft.core.remote.listing FOLDER [LEFT_OUT…]``."""
+"""Files in a folder of another machine, listed there by ``python -m lexigraft.core.remote.file_list FOLDER …``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-MODULE = "lexigraft.core.remote.listing"
+MODULE = "lexigraft.core.remote.file_list"
 
 
-def listing(folder: Path, left_out: Collection[str] = ()) -> dict[str, list[int]]:
+def list_files(folder: Path, left_out: Collection[str] = ()) -> dict[str, list[int]]:
     """Size and time of change, in seconds, of every file by its path in the folder.
 
     Files and folders whose names begin with a dot are locks and drafts, and are left out.
@@ -33,4 +33,4 @@ def listing(folder: Path, left_out: Collection[str] = ()) -> dict[str, list[int]
 
 
 if __name__ == "__main__":
-    print(json.dumps(listing(Path(sys.argv[1]), sys.argv[2:])))
+    print(json.dumps(list_files(Path(sys.argv[1]), sys.argv[2:])))

@@ -1,0 +1,27 @@
+"""What a model's class does, whatever its weights: the attributes that it reads, and a new model of it."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+def forward_reads(module: torch.nn.Module, attribute: str) -> bool:
+    """Whether a module's own forward pass, not that of one of torch's, reads an attribute of this name."""
+    forward = inspect.unwrap(type(module).forward)
+    return not forward.__module__.startswith("torch.") and attribute in forward.__code__.co_names
+
+
+def new_on_meta(model: PreTrainedModel, config: Any) -> PreTrainedModel:
+    """A model of the same class on the meta device, by another configuration."""
+    import torch
+
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the class gave them when the model itself was made
+        fresh: PreTrainedModel = type(model)(config)
+    return fresh
