@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from lexigraft.core.evaluation.paired_comparison import difference
+from lexigraft.core.evaluation.paired_comparison import difference, difference_of_seeds
 from lexigraft.core.evaluation.scores import ItemScores
 
 SIZES = [2, 3, 5]
@@ -59,6 +59,16 @@ def test_equal_models_and_a_single_item() -> None:
     assert (single.half_width, single.p, single.detectable) == (math.inf, 1, math.inf)
     everywhere = difference(bits([6, 9, 15]), bits([4, 6, 10]))
     assert (everywhere.separable, everywhere.p) == (True, 0), "one bit a byte everywhere: no spread at all"
+
+
+def test_figures_of_seeds_by_hand() -> None:
+    # Differences 1, 2, 3: mean 2, deviation 1, t = 2 / (1 / sqrt(3)), two degrees of freedom.
+    found = difference_of_seeds([1.0, 2.0, 3.0])
+    value = 2 * math.sqrt(3)
+    assert found.p == pytest.approx(1 - value / math.sqrt(2 + value**2)) == pytest.approx(0.0741799, abs=1e-6)
+    assert found.half_width == pytest.approx(4.302652729911275 / math.sqrt(3))
+    assert difference_of_seeds([0.0, 0.0]).p == 1
+    assert difference_of_seeds([1.0, 1.0]).p == 0, "their spread is zero"
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

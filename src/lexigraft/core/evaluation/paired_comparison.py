@@ -20,7 +20,7 @@ class Difference(NamedTuple):
 
     Attributes:
         mean: Ours minus theirs, mean over seeds.
-        items: How many items were scored.
+        items: How many items were scored; 0 where only figures are known.
         seeds: How many seeds both have.
         item_variance: Variance of the mean that the choice of items brings; infinite with one item.
         seed_variance: Variance of the mean that seeds bring; 0 with one seed, about which nothing is known then.
@@ -119,6 +119,17 @@ def difference(ours: Sequence[ItemScores], theirs: Sequence[ItemScores]) -> Diff
     item_variance = items / (items - 1) * float((moves**2).sum()) if items > 1 else math.inf
     seed_variance = float(differences.var(ddof=1)) / seeds if seeds > 1 else 0.0
     return Difference(math.fsum(differences) / seeds, items, seeds, item_variance, seed_variance)
+
+
+def difference_of_seeds(differences: Sequence[float]) -> Difference:
+    """The difference between two models of which only one figure for each seed is known: the paired t test over seeds.
+
+    Args:
+        differences: Ours minus theirs for each seed, at least two.
+    """
+    values = np.asarray(differences, np.float64)
+    seeds = len(values)
+    return Difference(math.fsum(values) / seeds, 0, seeds, 0.0, float(values.var(ddof=1)) / seeds)
 
 
 def _figures(by_seed: Sequence[ItemScores]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
