@@ -64,16 +64,16 @@ def demo(
 
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder that compare wrote.")],
+    resample: Annotated[
+        bool, typer.Option("--resample", help="Add bootstrap and permutation to differences.csv; seconds for each.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write a comparison's report again from its results."""
     from lexigraft.report.writer import write_report
 
-    paths = write_report(folder)
-    if json:
-        print_json({"html": str(paths.html), "markdown": str(paths.markdown), "csv": str(paths.csv)})
-    else:
-        typer.echo(f"{paths.html}\n{paths.markdown}\n{paths.csv}")
+    paths = {name: str(path) for name, path in write_report(folder, resample=resample)._asdict().items()}
+    print_json(paths) if json else typer.echo("\n".join(paths.values()))
 
 
 def _progress(message: str, done: int, total: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,13 +11,18 @@ from typing import TypeVar
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import CellResult, Comparison
 from lexigraft.core.evaluation.cell_store import RECIPE, load_comparison, load_failure, load_results
-from lexigraft.core.evaluation.statistics import Estimate, estimate, holm, paired_p, recovered_share
+from lexigraft.core.evaluation.paired_comparison import Difference
+from lexigraft.core.evaluation.power import in_words, sizes_that_tell
+from lexigraft.core.evaluation.statistics import Estimate, estimate, recovered_share
 from lexigraft.core.utils.secrets import masked_uris
+from lexigraft.report.differences import Metric, Outcomes
 
 TARGET, SOURCE = "bits_per_byte/heldout", "bits_per_byte/source"
 FERTILITY, LOSSLESS, UNKNOWN = "tokens_per_word/heldout", "lossless_share/heldout", "unknown_share/heldout"
 _SHOWN_ELSEWHERE = {TARGET, SOURCE, FERTILITY, LOSSLESS, UNKNOWN}
 MUCH_FALLBACK = 0.10
+WANTED = 0.02
+"""A difference in bits per byte that is worth telling."""
 K = TypeVar("K", str, int)
 
 
@@ -36,7 +41,9 @@ class Row:
         start: Mean at step 0, for information: never ranked by.
         probe: Mean at the probe.
         source: Source-language bits per byte at the end.
+        difference: Its bits per byte less the reference's.
         p: Holm-corrected p-value against the reference.
+        rank: One more than the contenders that are better beyond error; None for a bound and without a finite figure.
         recovered: Recovered share between random and oracle; only for rows on their body and tokenizer.
         curve: Step to target bits per byte.
         losses: Step to mean training loss.
@@ -56,7 +63,9 @@ class Row:
     start: float | None
     probe: float | None
     source: Estimate | None
+    difference: Difference | None
     p: float | None
+    rank: int | None
     recovered: float | None
     curve: Mapping[int, Estimate]
     losses: Mapping[int, float]
@@ -97,6 +106,8 @@ class Report:
         comparison: What was compared on what.
         rows: The strategies, best first.
         measures: The further metrics that any row has.
+        target: Target bits per byte, with the differences between strategies.
+        tasks: The main metric of each downstream task.
         warnings: Sentences on figures that are unreliable.
         notes: The strategies' own notes.
         remarks: Sentences on rows that differ in body, tokenizer or budget.
@@ -107,6 +118,8 @@ class Report:
     comparison: Comparison
     rows: tuple[Row, ...]
     measures: tuple[str, ...]
+    target: Metric
+    tasks: tuple[Metric, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     remarks: tuple[str, ...]
@@ -136,29 +149,45 @@ def read_report(folder: Path) -> Report:
     if not results:
         raise LexigraftError("no cell of this comparison is finished", folder, "Run `lexigraft compare` on it again")
     unfinished = _unfinished(folder, comparison, results)
-    rows = _rows(comparison, results)
+    by_label = {n: found for n in comparison.labels if (found := [r for r in results if r.cell.label == n])}
+    outcomes = Outcomes(folder)
+    target = outcomes.metric(TARGET, by_label, comparison.reference, lower=True)
+    tasks = tuple(_tasks(comparison, by_label, outcomes))
+    rows = _rows(comparison, by_label, target)
+    shown = _SHOWN_ELSEWHERE | {task.name for task in tasks}
     recipe = folder / RECIPE
     return Report(
         comparison,
         rows,
-        tuple(dict.fromkeys(m for r in rows for m in sorted(r.measures) if m not in _SHOWN_ELSEWHERE)),
+        tuple(dict.fromkeys(m for r in rows for m in sorted(r.measures) if m not in shown)),
+        target,
+        tasks,
         (*unfinished, *_warnings(comparison, rows)),
         tuple(_notes(rows)),
-        tuple(_remarks(rows)),
+        (*_remarks(rows), *_power(rows, target)),
         masked_uris(recipe.read_text(encoding="utf-8")) if recipe.exists() else "",
         tuple(results),
     )
 
 
-def _rows(comparison: Comparison, results: Sequence[CellResult]) -> tuple[Row, ...]:
-    by_label = {n: found for n in comparison.labels if (found := [r for r in results if r.cell.label == n])}
-    finals = {label: _by_seed(found, TARGET) for label, found in by_label.items()}
-    p_values = _p_values(finals, comparison.reference)
+def _tasks(
+    comparison: Comparison, by_label: Mapping[str, Sequence[CellResult]], outcomes: Outcomes
+) -> Iterator[Metric]:
+    """The main metric of each task: the first one of it that a cell measured."""
+    for name, facts in dict(comparison.facts.get("tasks") or {}).items():
+        scores = (s.metric for found in by_label.values() for r in found for s in r.scores)
+        if (metric := next((m for m in scores if m.endswith(f"/{name}")), None)) is not None:
+            lower = bool(facts.get("lower_is_better"))
+            yield outcomes.metric(metric, by_label, comparison.reference, lower=lower)
+
+
+def _rows(comparison: Comparison, by_label: Mapping[str, Sequence[CellResult]], target: Metric) -> tuple[Row, ...]:
     random, oracle = _named(by_label, "random"), _named(by_label, "oracle")
-    ends = [_finite_estimate(finals[n].values()) for n in (random, oracle) if n]
+    ends = [target.measured[n].estimate for n in (random, oracle) if n]
+    ranks = target.ranks([label for label in by_label if label != oracle])
     rows = []
     for label, found in by_label.items():
-        final = _finite_estimate(finals[label].values())
+        final = target.measured[label].estimate
         cell = found[0].cell
         keeps = bool(cell.parameters.get("keeps_tokenizer", label == "keep"))
         recovered = None
@@ -179,7 +208,9 @@ def _rows(comparison: Comparison, results: Sequence[CellResult]) -> tuple[Row, .
                 start=curve[0].mean if 0 in curve else None,
                 probe=curve[step].mean if (step := _probe_step(comparison)) in curve else None,
                 source=_finite_estimate(_by_seed(found, SOURCE).values()),
-                p=p_values.get(label),
+                difference=target.against.get(label),
+                p=target.p_values.get(label),
+                rank=ranks.get(label),
                 recovered=recovered,
                 curve=curve,
                 losses=_mean_by_key(dict(r.losses) for r in found),
@@ -213,13 +244,6 @@ def _named(by_label: Mapping[str, Sequence[CellResult]], name: str) -> str | Non
         return name
     same = [n for n, found in by_label.items() if found[0].cell.parameters.get("strategy") == name]
     return same[0] if len(same) == 1 else None
-
-
-def _p_values(finals: Mapping[str, Mapping[int, float]], reference: str | None) -> dict[str, float]:
-    if reference is None or reference not in finals:
-        return {}
-    raw = {n: paired_p(v, finals[reference]) for n, v in finals.items() if n != reference}
-    return holm({n: p for n, p in raw.items() if p is not None and math.isfinite(p)})
 
 
 def _curve(results: Sequence[CellResult]) -> dict[int, Estimate]:
@@ -303,3 +327,15 @@ def _remarks(rows: Sequence[Row]) -> list[str]:
     if other := [f"{r.label} ({r.learned_before:,.0f})" for r in rows if r.learned_before]:
         lines.append(f"Learned on text before adaptation, in tokens beyond everyone's budget: {', '.join(other)}.")
     return lines
+
+
+def _power(rows: Sequence[Row], target: Metric) -> list[str]:
+    """What it would take to tell the two best contenders apart, where that is not done."""
+    best = [row for row in rows if not row.is_bound and row.final is not None][:2]
+    if len(best) < 2 or best[1].rank != best[0].rank:
+        return []
+    found = target.measured[best[1].label].minus(target.measured[best[0].label])
+    if found is None or not found.items:
+        return []
+    sizes = in_words(sizes_that_tell(found, WANTED), WANTED, "held-out lines")
+    return [f"{best[0].label} and {best[1].label} are not told apart. {sizes}"]

@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING
 
 from lexigraft.report.data import Report
 from lexigraft.report.figures import curves_figure, interval_figures, line_styles, small_figures
-from lexigraft.report.tables import COST_COLUMNS, P_VALUE, cost, coverage, facts, interval, measures, ranking, standing
+from lexigraft.report.tables import (
+    COST_COLUMNS,
+    DETECTABLE,
+    DIFFERENCE,
+    P_VALUE,
+    cost,
+    coverage,
+    facts,
+    interval,
+    measures,
+    ranking,
+    standing,
+    tasks,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -47,6 +60,7 @@ def page(report: Report) -> str:
         name=report.comparison.name,
         best_label=best.label,
         best_value=interval(best.final),
+        equals=[r.label for r in report.rows if r is not best and r.rank is not None and r.rank == best.rank],
         seeds=len(report.comparison.seeds),
         strategies=len(report.rows),
         facts=facts(report),
@@ -68,6 +82,7 @@ def page(report: Report) -> str:
                     "What the graft matched by which rule, made new, and left to the fallback.",
                     coverage(report),
                 ),
+                ("Downstream tasks", _reading_tasks(report), tasks(report)),
                 ("Cost", "One cell of each strategy, mean over seeds.", cost(report)),
                 ("Other measures", "At the end of adaptation, mean over seeds.", measures(report)),
             )
@@ -77,14 +92,35 @@ def page(report: Report) -> str:
     )
 
 
+def _pairing(report: Report) -> str:
+    """What a difference's interval is over."""
+    found = [row.difference for row in report.rows if row.difference is not None]
+    parts = ["line" for one in found[:1] if one.items] + ["seed" for one in found[:1] if one.seeds > 1]
+    return " and ".join(parts)
+
+
+def _reading_tasks(report: Report) -> str:
+    """How to read the table of tasks."""
+    lower = [metric.name for metric in report.tasks if metric.lower_is_better]
+    sentence = f" Lower is better for {', '.join(lower)}; else higher." if lower else " Higher is better."
+    return (
+        f"At the end of adaptation, mean over seeds ± half of the 95% interval.{sentence} *: told from the reference."
+    )
+
+
 def _reading(report: Report, columns: Sequence[str]) -> list[str]:
     """How to read the ranking's columns, those that are there."""
     spread = any(r.final and r.final.half_width is not None for r in report.rows)
+    sentences = {
+        DIFFERENCE: f"{DIFFERENCE}: less {report.comparison.reference}, paired by {_pairing(report)}.",
+        P_VALUE: "p: of that difference's t test, Holm-corrected.",
+        DETECTABLE: f"{DETECTABLE}: a difference of this size would have been found, four times of five.",
+        "source": "Source: bits per byte on source-language text, what the model has kept.",
+        "recovered": "Recovered: the way from random rows (0%) to the right rows (100%).",
+        **COST_COLUMNS,
+    }
     return [
         "Mean over seeds ± half of the 95% interval." if spread else "One value each, without intervals.",
-        *([f"p: paired t test against {report.comparison.reference}, Holm-corrected."] if P_VALUE in columns else []),
-        *(["Source: bits per byte on source-language text, what the model has kept."] if "source" in columns else []),
-        *(["Recovered: the way from random rows (0%) to the right rows (100%)."] if "recovered" in columns else []),
-        *(sentence for column, sentence in COST_COLUMNS.items() if column in columns),
+        *(sentence for column, sentence in sentences.items() if column in columns),
         "Early steps are shown, never ranked by.",
     ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lexigraft.core.evaluation.paired_comparison import Difference
+from lexigraft.core.evaluation.ranking import SIGNIFICANT
 from lexigraft.core.evaluation.statistics import Estimate
 from lexigraft.report.data import FERTILITY, UNKNOWN, Report, Row
 
 NOTHING = "–"
-P_VALUE, PLAN, TOKENS = "p vs reference", "plan", "tokens"
+DIFFERENCE, P_VALUE, DETECTABLE = "vs reference", "p vs reference", "detectable"
+PLAN, TOKENS = "plan", "tokens"
 COST_COLUMNS = {
     PLAN: "Plan: what the strategy itself took, part of the graft.",
     TOKENS: "Tokens: learned on before adaptation, where there are any, plus in adaptation.",
@@ -30,7 +34,9 @@ def ranking(report: Report) -> TextTable:
         [
             "strategy",
             "bits per byte",
+            DIFFERENCE,
             P_VALUE,
+            DETECTABLE,
             "step 0",
             f"step {report.probe_step}",
             "source",
@@ -42,7 +48,9 @@ def ranking(report: Report) -> TextTable:
             (
                 row.label,
                 interval(row.final),
+                signed(row.difference),
                 NOTHING if row.is_reference else p_value(row.p),
+                detectable(row.difference),
                 number(row.start),
                 number(row.probe),
                 interval(row.source),
@@ -116,6 +124,22 @@ def cost(report: Report) -> TextTable:
     )
 
 
+def tasks(report: Report) -> TextTable:
+    """The main figure of each downstream task at the end, and how it differs from the reference's."""
+    columns = ["strategy"]
+    for metric in report.tasks:
+        columns += [metric.name, f"{DIFFERENCE}: {metric.name}"]
+    rows = []
+    for row in report.rows:
+        cells = [row.label]
+        for metric in report.tasks:
+            found = metric.against.get(row.label)
+            mark = "" if found is None or metric.p_values[row.label] >= SIGNIFICANT else " *"
+            cells += [interval(metric.measured[row.label].estimate), signed(found) + mark]
+        rows.append(tuple(cells))
+    return _filled(columns, rows)
+
+
 def measures(report: Report) -> TextTable:
     """Every further metric at the end, mean over seeds."""
     columns = ["strategy", *report.measures]
@@ -145,6 +169,19 @@ def interval(value: Estimate | None) -> str:
     if value is None:
         return NOTHING
     return f"{value.mean:.3f}" if value.half_width is None else f"{value.mean:.3f} ± {value.half_width:.3f}"
+
+
+def signed(value: Difference | None) -> str:
+    """``+mean ± half width`` of a difference."""
+    if value is None:
+        return NOTHING
+    width = f" ± {value.half_width:.3f}" if math.isfinite(value.half_width) else ""
+    return f"{value.mean:+.3f}{width}".replace("-", "−")
+
+
+def detectable(value: Difference | None) -> str:
+    """The smallest difference that would have been found, where none was."""
+    return NOTHING if value is None or value.separable or math.isinf(value.detectable) else f"{value.detectable:.3f}"
 
 
 def p_value(value: float | None) -> str:

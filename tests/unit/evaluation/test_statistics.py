@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from lexigraft.core.evaluation.statistics import estimate, holm, paired_p, recovered_share
+from lexigraft.core.evaluation.statistics import estimate, holm, recovered_share
 
 
 def test_interval_of_three_values() -> None:
@@ -20,25 +20,6 @@ def test_interval_of_three_values() -> None:
 def test_one_value_has_no_interval() -> None:
     found = estimate([1.5])
     assert (found.mean, found.half_width, found.low, found.high) == (1.5, None, None, None)
-
-
-def test_paired_test_by_hand() -> None:
-    ours = {0: 2.0, 1: 3.0, 2: 4.0}
-    reference = {0: 1.0, 1: 1.0, 2: 1.0}
-    differences_t, freedom = 2.0 / (1.0 / math.sqrt(3)), 2
-    by_hand = 1 - differences_t / math.sqrt(freedom + differences_t**2)
-    assert paired_p(ours, reference) == pytest.approx(by_hand)
-    assert by_hand == pytest.approx(0.0741799, abs=1e-6)
-
-
-def test_pairs_are_seeds_both_have() -> None:
-    assert paired_p({0: 1.0, 5: 9.0}, {0: 2.0, 1: 7.0}) is None
-    assert paired_p({0: 1.0, 1: 1.5, 9: 70.0}, {0: 2.0, 1: 2.0}) == paired_p({1: 1.5, 0: 1.0}, {0: 2.0, 1: 2.0})
-
-
-def test_differences_without_spread() -> None:
-    assert paired_p({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0}) == 1.0
-    assert paired_p({0: 1.0, 1: 2.0}, {0: 2.0, 1: 3.0}) == 0.0
 
 
 def test_holm_by_hand() -> None:

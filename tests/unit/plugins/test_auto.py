@@ -23,7 +23,8 @@ from lexigraft.core.config.recipe import AdaptSettings, Phase
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.errors import LexigraftError, UnknownName
-from lexigraft.core.evaluation.paired_comparison import bits_per_byte, gap
+from lexigraft.core.evaluation.paired_comparison import difference
+from lexigraft.core.evaluation.scores import ItemScores
 from lexigraft.core.grafting.chains import plan_of_chain
 from lexigraft.core.grafting.folder import read_provenance
 from lexigraft.core.grafting.needs import Need
@@ -228,7 +229,8 @@ def test_real_adaptations_decide_and_the_graft_is_the_winners_own(home: Path, mo
     state = torch.random.get_rng_state()
     runs = measured(home, seed=5)
     assert torch.equal(state, torch.random.get_rng_state())
-    scores = {name: bits_per_byte([run.bits], run.bytes) for name, run in runs.items()}
+    items = {name: ItemScores.of(run.bits, run.bytes) for name, run in runs.items()}
+    scores = {name: found.ratio for name, found in items.items()}
     assert len({round(score, 3) for score in scores.values()}) == len(CANDIDATES), "the trials differ"
     best, runner_up, *_ = sorted(scores, key=lambda name: scores[name])
     common = ["graft", "--source", home / "source", "--target-tokenizer", home / "tokenizer", "--seed", 5]
@@ -236,7 +238,7 @@ def test_real_adaptations_decide_and_the_graft_is_the_winners_own(home: Path, mo
     listed = f"candidates={json.dumps(CANDIDATES)}"
     done = lexigraft(*common, "--strategy", "auto", "--set", listed, "--set", "steps=4", "--out", home / "auto")
     assert done.code == 0, done.err
-    apart = gap([runs[best].bits], [runs[runner_up].bits], runs[best].bytes)
+    apart = difference([items[runner_up]], [items[best]])
     sentence = f"auto chose {best}: {scores[best]:.3f} bits per byte after 4 steps, {apart.mean:.3f} ± "
     (note,) = [n for n in done.json["notes"] if n.startswith("auto chose")]
     assert note.startswith(sentence + f"{apart.half_width:.3f} below {runner_up}")

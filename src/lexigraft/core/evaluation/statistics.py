@@ -1,4 +1,4 @@
-"""Means and intervals over seeds, paired tests against a reference, Holm's correction, and the recovered share."""
+"""Means and intervals over seeds, Holm's correction for several tests, and the recovered share."""
 
 from __future__ import annotations
 
@@ -47,29 +47,6 @@ def estimate(values: Sequence[float]) -> Estimate:
     if n == 1:
         return Estimate(mean, None, tuple(values))
     return Estimate(mean, float(t.ppf(0.975, n - 1)) * _deviation(values) / math.sqrt(n), tuple(values))
-
-
-def paired_p(ours: Mapping[int, float], reference: Mapping[int, float]) -> float | None:
-    """Two-sided paired t test over the seeds both have.
-
-    Args:
-        ours: Seed to value.
-        reference: Seed to value.
-
-    Returns:
-        The p-value; None with fewer than two shared seeds; 1 when every difference is zero, 0 when all differences
-        are equal and not zero (their spread is zero).
-    """
-    from scipy.stats import t
-
-    differences = [ours[seed] - reference[seed] for seed in ours if seed in reference]
-    n = len(differences)
-    if n < 2:
-        return None
-    mean, spread = math.fsum(differences) / n, _deviation(differences)
-    if spread == 0:
-        return 1.0 if mean == 0 else 0.0
-    return float(2 * t.sf(abs(mean) / (spread / math.sqrt(n)), n - 1))
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

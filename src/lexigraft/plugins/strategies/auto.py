@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.paired_comparison import bits_per_byte, gap
+from lexigraft.core.evaluation.paired_comparison import difference
+from lexigraft.core.evaluation.scores import ItemScores
 from lexigraft.core.grafting.chains import named_chain, named_needs, named_specs, plan_of_chain
 from lexigraft.core.grafting.needs import Need, how_to_meet
 from lexigraft.core.grafting.plan import Plan
@@ -119,13 +120,12 @@ class Auto(Strategy):
 
     def _best(self, runs: Runs, ctx: InitContext) -> str:
         """The candidate with the best mean, the first of equal ones; a note gives its gap to the runner-up."""
-        bits = {names: [run.bits for run in found] for names, found in runs.items()}
-        sizes = next(iter(runs.values()))[0].bytes
-        scores = {names: bits_per_byte(found, sizes) for names, found in bits.items()}
+        items = {names: [ItemScores.of(run.bits, run.bytes) for run in found] for names, found in runs.items()}
+        scores = {names: sum(one.ratio for one in found) / len(found) for names, found in items.items()}
         best, *others = sorted(scores, key=lambda names: scores[names])
         sentence = f"auto chose {best}: {scores[best]:.3f} bits per byte after {self.steps} steps"
         if others:
-            apart = gap(bits[best], bits[others[0]], sizes)
+            apart = difference(items[others[0]], items[best])
             sentence += f", {apart.mean:.3f} ± {apart.half_width:.3f} below {others[0]}"
             sentence += "" if apart.separable else " (not told apart)"
         ctx.journal.note(sentence)

@@ -1,0 +1,112 @@
+"""Differences in the report: over lines and seeds where outcomes of items were kept, and never ranked inside error."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fixtures.comparisons import RECIPE, made_cells, made_comparison, made_result, write_made
+from lexigraft.core.evaluation.cell import Score
+from lexigraft.core.evaluation.cell_store import cell_folder, save_comparison, save_result
+from lexigraft.core.evaluation.item_store import items_file, save_items
+from lexigraft.core.evaluation.paired_comparison import difference
+from lexigraft.core.evaluation.scores import ItemScores
+from lexigraft.report.tables import detectable, tasks
+from lexigraft.report.writer import read_report, write_report
+
+MEANS = {"random": 2.50, "mean": 2.30, "focus": 2.000, "tema": 2.001}
+SIZES = np.random.default_rng(0).integers(40, 160, 120).astype(float)
+HARD = np.random.default_rng(1).normal(0, 0.3, 120)
+
+
+def outcomes(label: str, seed: int) -> dict[str, ItemScores]:
+    draw = np.random.default_rng([seed, *label.encode()])
+    bits = SIZES * (MEANS[label] + HARD + draw.normal(0, 0.05, 120))
+    right = (np.arange(50) % 10 < {"random": 2, "mean": 3, "focus": 7, "tema": 7}[label]).astype(float)
+    return {"bits_per_byte/heldout": ItemScores.of(bits, SIZES), "accuracy/topics": ItemScores.of(right)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    cells = [cell for cell in made_cells() if cell.label in MEANS]
+    comparison = made_comparison(cells)
+    facts = {**comparison.facts, "tasks": {"topics": {"evaluator": "classification", "items": 50}}}
+    save_comparison(tmp_path, dataclasses.replace(comparison, facts=facts), RECIPE)
+    for cell in cells:
+        kept = outcomes(cell.label, cell.seed)
+        scores = tuple(Score(400, name, one.ratio) for name, one in kept.items())
+        save_result(tmp_path, dataclasses.replace(made_result(cell), scores=scores))
+        save_items(items_file(cell_folder(tmp_path, cell), 400), kept)
+    return tmp_path
+
+
+def test_a_difference_is_over_lines_and_seeds(folder: Path) -> None:
+    rows = {row.label: row for row in read_report(folder).rows}
+    found = rows["focus"].difference
+    ours, theirs = (
+        [outcomes(label, seed)["bits_per_byte/heldout"] for seed in range(3)] for label in ("focus", "random")
+    )
+    assert found == difference(ours, theirs)
+    assert (found.items, found.seeds) == (120, 3)
+    assert rows["random"].difference is None
+    assert (rows["focus"].p or 1) < 0.001
+
+
+def test_what_is_not_told_apart_shares_a_rank_and_the_page_says_so(folder: Path) -> None:
+    report = read_report(folder)
+    assert {row.label: row.rank for row in report.rows} == {"focus": 1, "tema": 1, "mean": 3, "random": 4}
+    paths = write_report(folder)
+    best, other = [row.label for row in report.rows][:2]
+    assert f"Best: <strong>{best}</strong>" in paths.html.read_text()
+    assert f"not told apart from it: {other}" in paths.html.read_text()
+    (sentence,) = [remark for remark in report.remarks if "not told apart" in remark]
+    assert "A difference of 0.02 is found" in sentence
+    assert "paired by line and seed" in paths.markdown.read_text()
+
+
+def test_tasks_have_their_table_with_differences(folder: Path) -> None:
+    report = read_report(folder)
+    table = tasks(report)
+    assert table.columns == ("strategy", "accuracy/topics", "vs reference: accuracy/topics")
+    cells = {row[0]: row[1:] for row in table.rows}
+    assert cells["random"] == ("0.200 ± 0.000", "–")
+    assert cells["focus"][1].startswith("+0.500 ± ")
+    assert cells["focus"][1].endswith(" *")
+    assert "accuracy/topics" not in report.measures
+    assert "Higher is better." in write_report(folder).html.read_text()
+
+
+def test_differences_csv(folder: Path) -> None:
+    with write_report(folder, resample=True).differences.open(newline="") as file:
+        lines = {(line["metric"], line["strategy"]): line for line in csv.DictReader(file)}
+    assert len(lines) == 2 * 3
+    line = lines["bits_per_byte/heldout", "mean"]
+    low, high = float(line["low"]), float(line["high"])
+    assert low < float(line["difference"]) < high < 0
+    assert float(line["bootstrap_low"]) == pytest.approx(low, abs=0.02)
+    assert float(line["p_permutation"]) < 0.001
+    plain = write_report(folder).differences.read_text()
+    assert plain.splitlines()[1].endswith(",,"), "without --resample nothing is drawn"
+
+
+def test_without_items_the_seeds_are_compared(tmp_path: Path) -> None:
+    write_made(tmp_path)
+    rows = {row.label: row for row in read_report(tmp_path).rows}
+    found = rows["mean"].difference
+    assert found is not None
+    assert (found.items, found.seeds) == (0, 3)
+    assert "paired by seed" in write_report(tmp_path).html.read_text()
+    assert detectable(found) == ("–" if found.separable else f"{found.detectable:.3f}")
+
+
+def test_other_items_are_not_paired(folder: Path) -> None:
+    cell = next(cell for cell in made_cells() if cell.label == "focus" and cell.seed == 1)
+    shorter = {name: ItemScores(one[0][:-1], one[1][:-1]) for name, one in outcomes("focus", 1).items()}
+    save_items(items_file(cell_folder(folder, cell), 400), shorter)
+    found = {row.label: row for row in read_report(folder).rows}["focus"].difference
+    assert found is not None
+    assert (found.items, found.seeds) == (0, 3)
