@@ -135,6 +135,12 @@ def test_a_job_says_what_the_configuration_says(tmp_path: Path, folder: Path) ->
     assert secret["stringData"] == {"HF_TOKEN": "hf_planted"}
 
 
+def test_several_gpus_take_torchrun(launcher: Kubernetes, tmp_path: Path) -> None:
+    job, _ = launcher.manifests(["lexigraft", "cell"], Resources(gpus=4), {}, tmp_path, "abcd")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert "--nproc-per-node=4" in container["command"] + container.get("args", [])
+
+
 def test_a_job_is_created_watched_and_read(api: Api, launcher: Kubernetes, folder: Path) -> None:
     command = [sys.executable, "-c", "import os; print('has', os.environ['TOKEN']); raise SystemExit(3)"]
     handle = launcher.submit(command, Resources(gpus=1), {"TOKEN": "planted"}, folder)

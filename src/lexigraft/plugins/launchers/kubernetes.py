@@ -119,7 +119,7 @@ class Kubernetes(Launcher):
         name = job_name(workdir, instance)
         where = namespace or self._cluster.namespace
         limit = ["--time-limit", f"{resources.seconds:g}"] if resources.seconds else []
-        wrapped = self.wrapped(command, self.there(workdir), "--echo", *limit)
+        wrapped = self.wrapped(self.by_torchrun(command, resources.gpus), self.there(workdir), "--echo", *limit)
         job = job_manifest(name, instance, wrapped, resources, name if env else "", self._pod(where))
         return job, secret_manifest(name, instance, where, env) if env else None
 
