@@ -14,7 +14,7 @@ from lexigraft.core.grafting.needs import Need, need_specs
 from lexigraft.core.registry import Plugin, discover, resolve
 
 if TYPE_CHECKING:
-    from lexigraft.testing.contract import Outcome
+    from lexigraft.testing.law import Outcome
 
 
 @dataclass(frozen=True)

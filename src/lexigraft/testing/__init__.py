@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lexigraft.testing.check import check_strategy
-    from lexigraft.testing.contract import FIXTURE_NAMES, Outcome
+    from lexigraft.testing.contract import FIXTURE_NAMES
     from lexigraft.testing.inputs import Fixture
+    from lexigraft.testing.law import Outcome
     from lexigraft.testing.tiny_models import fixture
     from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
@@ -23,7 +24,7 @@ __all__ = ["FIXTURE_NAMES", "Fixture", "Outcome", "check_strategy", "fixture", "
 _WHERE = {
     "FIXTURE_NAMES": "contract",
     "Fixture": "inputs",
-    "Outcome": "contract",
+    "Outcome": "law",
     "check_strategy": "check",
     "fixture": "tiny_models",
     "tiny_tokenizer": "tiny_tokenizers",

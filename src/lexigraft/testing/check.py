@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.strategy import Strategy
-from lexigraft.core.registry import Plugin, discover
-from lexigraft.testing.contract import FIXTURE_NAMES, NO_FIXTURE, Outcome, run_checks
+from lexigraft.testing.contract import FIXTURE_NAMES, run_checks
+from lexigraft.testing.law import Outcome, plugin_of, raise_broken
 
 
 def check_strategy(
@@ -45,25 +43,7 @@ def check_strategy(
     own = {}
     if isinstance(strategy, Strategy):
         own = {field.name: getattr(strategy, field.name) for field in dataclasses.fields(strategy)}
-    outcomes = run_checks(_plugin_of(cls), names, fields={**own, **(fields or {})})
-    if failed := [outcome for outcome in outcomes if outcome.outcome == "failed"]:
-        laws = len({outcome.law for outcome in failed})
-        raise AssertionError("\n".join([f"strategy '{cls.name}' breaks {laws} laws:", *map(_line, failed)]))
+    plugin = plugin_of("strategy", cls)
+    outcomes = run_checks(plugin, names, fields={**own, **(fields or {})})
+    raise_broken(plugin, outcomes)
     return outcomes
-
-
-def _plugin_of(cls: type[Strategy]) -> Plugin:
-    """The class as the registry has it, or as it would be found in a file of its own; else without a file."""
-    found = discover("strategy").get(cls.name)
-    if found is not None and found.cls is cls:
-        return found
-    try:
-        file = inspect.getfile(cls)
-    except (OSError, TypeError):  # a class that was typed into an interpreter
-        file = ""
-    return Plugin("strategy", cls.name, file if Path(file).stem == cls.name else "", "class", cls)
-
-
-def _line(outcome: Outcome) -> str:
-    where = "" if outcome.fixture == NO_FIXTURE else f" (on {outcome.fixture})"
-    return f"  {outcome.law}{where}: {outcome.reason}"

@@ -13,18 +13,8 @@ from lexigraft.core.grafting.resources import Compass, Donor, PoorModel, Resourc
 from lexigraft.core.grafting.rows import build_rows, covered_by
 from lexigraft.core.models.tables import FloatTables, Role
 from lexigraft.core.utils.random_state import global_randomness_kept
-from lexigraft.testing.trial import (
-    BUDGET,
-    SMALL_BUDGET,
-    Law,
-    LawBroken,
-    NotApplicable,
-    Trial,
-    materialized,
-    parts,
-    require,
-    skip_unless,
-)
+from lexigraft.testing.law import Law, LawBroken, NotApplicable, require, skip_unless
+from lexigraft.testing.trial import BUDGET, SMALL_BUDGET, Trial, materialized, parts
 
 if TYPE_CHECKING:
     import torch
