@@ -22,7 +22,8 @@ pytestmark = pytest.mark.slow
 COMMANDS = (
     ["demo"], ["graft"], ["tokenizer"], ["adapt"], ["pretrain"], ["evaluate"], ["compare"], ["report"], ["explain"],
     ["doctor"], ["strategies"], ["strategies", "list"], ["strategies", "show"], ["strategies", "check"],
-    ["strategies", "new"],
+    ["strategies", "new"], ["evaluators"], ["evaluators", "list"], ["evaluators", "show"], ["evaluators", "check"],
+    ["evaluators", "new"],
 )  # fmt: skip
 SOURCE_SIZE, TARGET_SIZE = (len(tokenizer) for tokenizer in fixture("roberta-tied-bias")[1:])
 GRAFT_KEYS = {

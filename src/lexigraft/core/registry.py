@@ -102,6 +102,11 @@ class Plugin:
         return found
 
 
+def with_article(kind: str) -> str:
+    """A kind as one of its plug-ins is called: ``a strategy``, ``an evaluator``."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 def discover(kind: str) -> dict[str, Plugin]:
     """Every plug-in of a kind by name, sorted. A broken file is listed as broken and breaks nothing else.
 

@@ -9,12 +9,10 @@ from typing import Any
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import Evaluator
 from lexigraft.core.grafting.strategy import Strategy
-from lexigraft.core.registry import Plugin, base_of
+from lexigraft.core.registry import Plugin, base_of, with_article
 from lexigraft.testing.contract import FIXTURE_NAMES, run_checks
 from lexigraft.testing.evaluator_contract import EVALUATOR_FIXTURES, run_evaluator_checks
 from lexigraft.testing.law import Outcome, plugin_of, raise_broken
-
-_ARTICLE = {"strategy": "a", "evaluator": "an"}
 
 
 def check_strategy(
@@ -81,7 +79,7 @@ def _plugin_with_fields(kind: str, given: Any) -> tuple[Plugin, dict[str, Any]]:
     cls = type(given) if isinstance(given, base) else given
     if not (isinstance(cls, type) and issubclass(cls, base)):
         hint = f"Give a subclass of {base.__name__}, or an instance"
-        raise LexigraftError(f"this is not {_ARTICLE[kind]} {kind}", repr(given), hint)
+        raise LexigraftError(f"this is not {with_article(kind)}", repr(given), hint)
     if not isinstance(getattr(cls, "name", None), str):
         raise LexigraftError(f"the {kind} has no name", cls.__qualname__, 'Write name: ClassVar[str] = "my_method"')
     if not isinstance(given, base):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.registry import Plugin, base_of, construct
+from lexigraft.core.registry import Plugin, base_of, construct, with_article
 from lexigraft.testing.law import Law, require, skip_unless
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _name_is_file_stem(plugin: Plugin) -> None:
 
 def _frozen_dataclass(plugin: Plugin) -> None:
     cls, base = class_of(plugin), base_of(plugin.kind)
-    require(issubclass(cls, base), f"{cls.__name__} is not a{'n' * (base.__name__[0] in 'AEIOU')} {base.__name__}")
+    require(issubclass(cls, base), f"{cls.__name__} is not {with_article(plugin.kind)}")
     require(
         "__dataclass_params__" in vars(cls) and cls.__dataclass_params__.frozen, "not decorated @dataclass(frozen=True)"
     )
