@@ -20,7 +20,7 @@ from lexigraft.core.evaluation.evaluator import (
 from lexigraft.core.evaluation.line_tokens import LineTokens, tokenize_lines
 from lexigraft.core.evaluation.scores import ItemScores, Scores
 from lexigraft.core.evaluation.scoring import Item, evaluating, item_bits
-from lexigraft.core.models.architecture import context_length, model_kind
+from lexigraft.core.models.architecture import ModelKind, context_length, model_kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.hashing import file_hash, hash_of
 from lexigraft.core.utils.random_state import global_randomness_kept
@@ -35,6 +35,7 @@ __all__ = [
     "ItemScores",
     "LexigraftError",
     "LineTokens",
+    "ModelKind",
     "Sample",
     "Scores",
     "TextData",
