@@ -29,9 +29,7 @@ class ItemScores(NamedTuple):
     denominators: Floats
 
     @classmethod
-    def of(
-        cls, numerators: Sequence[float] | Floats, denominators: Sequence[float] | Floats | None = None
-    ) -> ItemScores:
+    def of(cls, numerators: npt.ArrayLike, denominators: npt.ArrayLike | None = None) -> ItemScores:
         """Item scores from any sequences; without denominators every item counts as one."""
         above = np.asarray(numerators, np.float64)
         below = np.ones_like(above) if denominators is None else np.asarray(denominators, np.float64)
