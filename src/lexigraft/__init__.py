@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lexigraft import evaluators as evaluators
     from lexigraft import settings as settings
     from lexigraft import strategies as strategies
     from lexigraft import testing as testing
@@ -33,13 +34,14 @@ _WHERE = {
     "list_strategies": "lexigraft.api.catalog",
     "LexigraftError": "lexigraft.core.errors",
 }
-_MODULES = ("settings", "strategies", "testing")
+_MODULES = ("evaluators", "settings", "strategies", "testing")
 
 __all__ = [
     "LexigraftError",
     "adapt",
     "compare",
     "evaluate",
+    "evaluators",
     "graft",
     "graft_model",
     "list_strategies",

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.slow
 COMMANDS = (
     ["demo"], ["graft"], ["tokenizer"], ["adapt"], ["pretrain"], ["evaluate"], ["compare"], ["report"], ["explain"],
     ["doctor"], ["strategies"], ["strategies", "list"], ["strategies", "show"], ["strategies", "check"],
-    ["strategies", "new"],
+    ["strategies", "new"], ["evaluators"], ["evaluators", "list"], ["evaluators", "show"], ["evaluators", "check"],
+    ["evaluators", "new"],
 )  # fmt: skip
 SOURCE_SIZE, TARGET_SIZE = (len(tokenizer) for tokenizer in fixture("roberta-tied-bias")[1:])
 GRAFT_KEYS = {
@@ -245,6 +246,7 @@ def test_doctor_rehearses_a_recipe_and_tells_what_it_will_take(files: Files, tmp
         "strategies": ["focus", "random"],
         "poor_model": {"preset": "bert-tiny", "steps": 3, "batch_tokens": 64, "sequence_length": 16},
         "adaptation": {"steps": 10, "batch_tokens": 64, "sequence_length": 16, "probe_step": 5},
+        "evaluation": {"tasks": {"bits_per_byte": {"files": {"text": str(files.source_text)}, "at": ["probe", "end"]}}},
     }
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(values))
@@ -254,6 +256,8 @@ def test_doctor_rehearses_a_recipe_and_tells_what_it_will_take(files: Files, tmp
     said = "\n".join(f["what"] for f in done.json["findings"])
     for part in (
         "3 measurements",
+        "task bits_per_byte: bits_per_byte, 19 items, measured at the probe, end",
+        ", task bits_per_byte 2 times ",
         "for 6 cells",
         "target tokenizer",
         "poor model",

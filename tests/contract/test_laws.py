@@ -11,8 +11,9 @@ import pytest
 from fixtures.contract import FORM, ON_FIXTURES, broken_laws
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.registry import discover
-from lexigraft.testing.contract import FIXTURE_NAMES, Outcome, cached_fixture, run_checks
+from lexigraft.testing.contract import FIXTURE_NAMES, cached_fixture, run_checks
 from lexigraft.testing.inputs import EXTRA_TOKENS, Fixture
+from lexigraft.testing.law import Outcome
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 STRATEGIES = discover("strategy")

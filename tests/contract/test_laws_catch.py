@@ -319,8 +319,12 @@ FORMS = {
     "import is light": ("from __future__ import annotations\n", "from __future__ import annotations\nimport torch\n"),
     "docstring record is complete": ("    Relations: none.\n", ""),
     "default construction works": ("size: float = 1.0", "size: float"),
+    "required needs are declared": (
+        "    def plan",
+        "    def required_needs(self):\n        return frozenset({Need.DICTIONARY})\n\n    def plan",
+    ),
     "is a frozen dataclass": ("@dataclass(frozen=True)\n", ""),
-    "recipe round trip gives an equal strategy": (
+    "recipe round trip gives an equal plug-in": (
         "    def plan",
         "    def parameters(self):\n        return {'size': 2.0}\n\n    def plan",
     ),

@@ -11,10 +11,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fixtures.recipes import STRATEGIES, tiny_recipe
 from lexigraft.adapters.tracking.client import connect
+from lexigraft.core.evaluation.item_store import load_items
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
 COMMAND = [sys.executable, "-c", "from lexigraft.cli.main import main; main()", "compare"]
@@ -48,7 +50,9 @@ def results(out: Path) -> dict[tuple[str, ...], float]:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     folder = tmp_path_factory.mktemp("whole")
-    recipe = tiny_recipe(folder)
+    task = {"evaluator": "bits_per_byte", "files": {"text": "./english.txt"}, "at": ["start", "end"]}
+    evaluation = {"options": {"bits_per_byte": {"stripes": 2}}, "tasks": {"page": task}}
+    recipe = tiny_recipe(folder, evaluation=evaluation)
     return recipe, folder / "out", finished(recipe, folder / "out")
 
 
@@ -101,6 +105,13 @@ def test_killed_and_resumed_it_ends_with_the_same_numbers(whole: tuple[Path, Pat
     assert "finished before" in text
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert results(out) == part_of(results(reference))
+    for path in out.glob("cells/*/items/*.parquet"):
+        found, wanted = load_items(path), load_items(reference / path.relative_to(out))
+        assert list(found) == list(wanted)
+        for metric, outcomes in wanted.items():
+            assert all(map(np.array_equal, outcomes, found[metric])), f"{metric} in {path}"
+    assert {path.stem for path in out.glob("cells/focus-*/items/*")} == {"step-0", "step-2", "step-4"}
+    assert "bits_per_byte/page" in load_items(next(out.glob("cells/focus-*/items/step-4.parquet")))
 
 
 def test_two_jobs_give_the_same_numbers(whole: tuple[Path, Path, str], tmp_path: Path) -> None:

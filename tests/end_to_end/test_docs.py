@@ -14,11 +14,15 @@ from generate import GENERATED
 from typer.testing import CliRunner
 
 from fixtures.commands import write_files
+from lexigraft.api.tasks import make_evaluator
 from lexigraft.core.config.base import validate
-from lexigraft.core.config.recipe import AdaptSettings, CompareSettings
+from lexigraft.core.config.recipe import AdaptSettings, CompareSettings, EvaluationSettings
 from lexigraft.core.config.recipe_files import read_recipe
-from lexigraft.core.registry import discover
+from lexigraft.core.evaluation.item_store import save_items
+from lexigraft.core.registry import discover, make
 from lexigraft.testing.contract import run_checks
+from lexigraft.testing.evaluator_contract import run_evaluator_checks
+from lexigraft.testing.tiny_models import fixture
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -109,6 +113,52 @@ def test_the_guides_test_runs_on_the_guides_strategy(tmp_path: Path, monkeypatch
     monkeypatch.delitem(sys.modules, "longest_piece")
 
 
+def test_the_guides_evaluator_keeps_the_contract_and_its_test_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluator, test = blocks("docs/guides/write-an-evaluator.md", "python")
+    (tmp_path / "minimal_pairs.py").write_text(evaluator, encoding="utf-8")
+    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path))
+    outcomes = run_evaluator_checks(discover("evaluator")["minimal_pairs"], ["llama-untied", "t5-tied"])
+    assert [o for o in outcomes if o.outcome == "failed"] == []
+    assert sum(o.outcome == "passed" for o in outcomes) == 8 + 6 + 10, "of 11 laws on models one does not apply"
+    monkeypatch.syspath_prepend(str(tmp_path))
+    space: dict[str, Any] = {}
+    exec(test, space)
+    space["test_minimal_pairs_keeps_the_contract"]()
+    monkeypatch.delitem(sys.modules, "minimal_pairs")
+
+
+def test_the_recipe_and_the_python_of_the_guide_to_evaluation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = "docs/guides/evaluate.md"
+    (tmp_path / "minimal_pairs.py").write_text(
+        blocks("docs/guides/write-an-evaluator.md", "python")[0], encoding="utf-8"
+    )
+    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path))
+    [values] = [yaml.safe_load(block) for block in blocks(page, "yaml")]
+    settings = validate(EvaluationSettings, values["evaluation"], "guide")
+    [task] = [make_evaluator(name, task) for name, task in settings.tasks.items()]
+    assert task == make("evaluator", "minimal_pairs", {"batch_tokens": 4096})
+    assert set(settings.tasks["pairs"].files) == set(task.files)
+
+    measuring, reading = blocks(page, "python")
+    model, tokenizer, _ = fixture("llama-untied")
+    model.save_pretrained(tmp_path / "out/adapted")
+    tokenizer.save_pretrained(tmp_path / "out/adapted")
+    (tmp_path / "pairs.tsv").write_text("The children play.\tThe children plays.\nShe sings.\tShe sing.\n")
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, Any] = {}
+    exec(compile(measuring, page, "exec"), space)
+    figure, outcomes = capsys.readouterr().out.split(maxsplit=1)
+    share = sum(map(float, outcomes.strip("[] \n").split())) / 2
+    assert float(figure) == share
+    save_items(Path("items.parquet"), space["found"].items)
+    exec(compile(reading, page, "exec"))
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[1:2]] == [["accuracy/pairs", figure]]
+
+
 def test_the_recipe_of_the_guide_is_valid() -> None:
     recipe = validate(CompareSettings, yaml.safe_load(blocks("docs/guides/recipes.md", "yaml")[0]), "guide")
     assert [s.label for s in recipe.strategies][3:5] == ["sharper", "both"]
@@ -136,7 +186,7 @@ def test_commands_and_options_exist(command: str) -> None:
     from lexigraft.cli.main import app
 
     words = shlex.split(command)
-    group = 2 if words[0] in ("strategies", "cell") else 1
+    group = 2 if words[0] in ("strategies", "evaluators", "cell") else 1
     shown = CliRunner().invoke(app, [*words[:group], "--help"])
     assert shown.exit_code == 0, shown.output
     for option in (w for w in words if w.startswith("--")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -158,18 +159,18 @@ def test_listing_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "set()"
 
 
-def test_what_authors_import_brings_nothing_heavy() -> None:
+@pytest.mark.parametrize("kit", ["strategies", "evaluators"])
+def test_what_authors_import_brings_nothing_heavy(kit: str) -> None:
     check = (
-        "import sys, lexigraft.strategies;"
+        f"import sys, lexigraft.{kit};"
         "print({'torch', 'transformers', 'peft', 'mlflow', 'pandas', 'fasttext', 'scipy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
 
-def test_the_helpers_that_authors_import_are_in_the_guide() -> None:
-    import lexigraft.strategies
-
-    guide = (Path(__file__).parents[2] / "docs/guides/write-a-strategy.md").read_text(encoding="utf-8")
-    helpers = [name for name in lexigraft.strategies.__all__ if name.islower()]
-    assert [name for name in helpers if f"| `{name}(" not in guide] == []
+@pytest.mark.parametrize(("kit", "page"), [("strategies", "write-a-strategy"), ("evaluators", "write-an-evaluator")])
+def test_the_helpers_that_authors_import_are_in_the_guide(kit: str, page: str) -> None:
+    names = importlib.import_module(f"lexigraft.{kit}").__all__
+    guide = (Path(__file__).parents[2] / f"docs/guides/{page}.md").read_text(encoding="utf-8")
+    assert [name for name in names if name.islower() and f"| `{name}(" not in guide] == []

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from lexigraft.api.plugin_catalog import FieldRecord, fields_of
 from lexigraft.core.errors import UnknownName
 from lexigraft.core.grafting.needs import Need, need_specs
 from lexigraft.core.registry import Plugin, discover, resolve
 
 if TYPE_CHECKING:
-    from lexigraft.testing.contract import Outcome
-
-
-@dataclass(frozen=True)
-class FieldRecord:
-    """A hyper-parameter of a strategy.
-
-    Attributes:
-        name: The field's name.
-        type: Its type, as written.
-        default: Its default value.
-    """
-
-    name: str
-    type: str
-    default: Any
+    from lexigraft.testing.law import Outcome
 
 
 @dataclass(frozen=True)
@@ -245,10 +230,3 @@ def describe_strategy(plugin: Plugin, have: Collection[str] | None = None) -> St
         source=record.fields.get("Source", ""),
         usable=usable,
     )
-
-
-def fields_of(plugin: Plugin) -> list[FieldRecord]:
-    """The hyper-parameters of one plug-in."""
-    if plugin.cls is None:
-        return []
-    return [FieldRecord(f.name, str(f.type), f.default) for f in dataclasses.fields(plugin.cls)]

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 from lexigraft.api.compare_inputs import Texts
 from lexigraft.api.evaluate import Evaluation, measure
-from lexigraft.api.tasks import Task, due
+from lexigraft.api.tasks import Task, due, start_rows
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.evaluation.evaluator import EvaluationContext
 from lexigraft.core.evaluation.item_store import items_file, load_items, save_items
 from lexigraft.core.grafting.pipeline import Grafted
-from lexigraft.core.models.tables import Role, tables_of
 from lexigraft.core.tokenization.token_counts import token_counts
 from lexigraft.core.utils.distributed import processes
 
@@ -36,10 +35,7 @@ class Measurements:
     def __init__(self, recipe: CompareSettings, texts: Texts, grafted: Grafted, seed: int, folder: Path) -> None:
         self.recipe, self.texts, self.grafted, self.seed, self.folder = recipe, texts, grafted, seed, folder
         self.notes: tuple[str, ...] = ()
-        tables = tables_of(grafted.model).by_role
-        compared = any(task.evaluator.compares_rows for task in texts.tasks)
-        roles = [role for role in (Role.INPUT, Role.OUTPUT) if compared and role in tables]
-        self._start_rows = tuple(tables[role].detach().clone() for role in roles)
+        self._start_rows = start_rows(texts.tasks, grafted.model)
 
     def take(self, step: int, model: PreTrainedModel) -> Mapping[str, float]:
         """Measure every text, and the tasks that are due before the end of training.

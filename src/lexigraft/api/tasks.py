@@ -11,10 +11,12 @@ from lexigraft.core.config.recipe import AdaptSettings, TaskSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationData, Evaluator, read_data, refuse_other_kind
 from lexigraft.core.models.architecture import model_kind
+from lexigraft.core.models.tables import Role, tables_of
 from lexigraft.core.registry import find, make
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -114,3 +116,30 @@ def due(tasks: Collection[Task], step: int, settings: AdaptSettings) -> Iterator
     """
     reached = {"start": 0, "probe": settings.probe_step, "end": settings.steps}
     return (task for task in tasks if any(reached[when] == step for when in task.at))
+
+
+def times_measured(task: Task, settings: AdaptSettings) -> int:
+    """How often a task is measured in a cell.
+
+    Args:
+        task: The task.
+        settings: Those of the adaptation.
+    """
+    steps = {0, settings.probe_step, settings.steps} if settings.steps else {0}
+    return sum(bool(list(due([task], step, settings))) for step in steps)
+
+
+def start_rows(tasks: Collection[Task], model: PreTrainedModel) -> tuple[torch.Tensor, ...]:
+    """Copies of the input and output rows before training, where a task compares with them.
+
+    Args:
+        tasks: The tasks.
+        model: The model before training.
+
+    Returns:
+        Each ``(rows, dim)``; one table where they are tied, none where no task asks.
+    """
+    tables = tables_of(model).by_role
+    compared = any(task.evaluator.compares_rows for task in tasks)
+    roles = [role for role in (Role.INPUT, Role.OUTPUT) if compared and role in tables]
+    return tuple(tables[role].detach().clone() for role in roles)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lexigraft.cli import cell, compare, doctor, evaluate, explain, graft, remote, strategies, train
+from lexigraft.cli import cell, compare, doctor, evaluate, evaluators, explain, graft, remote, strategies, train
 from lexigraft.cli.exit_codes import guarded
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
@@ -39,6 +39,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(cell.app, name="cell")
 app.add_typer(remote.app, name="remote")
 app.add_typer(strategies.app, name="strategies")
+app.add_typer(evaluators.app, name="evaluators")
 
 
 def _version(value: bool) -> None:

@@ -102,6 +102,11 @@ class Plugin:
         return found
 
 
+def with_article(kind: str) -> str:
+    """A kind as one of its plug-ins is called: ``a strategy``, ``an evaluator``."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 def discover(kind: str) -> dict[str, Plugin]:
     """Every plug-in of a kind by name, sorted. A broken file is listed as broken and breaks nothing else.
 
@@ -273,13 +278,14 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _base(kind: str) -> type[Any]:
+def base_of(kind: str) -> type[Any]:
+    """The base class of a kind of plug-in."""
     base: type[Any] = getattr(importlib.import_module(f"lexigraft.{KINDS[kind].module}"), KINDS[kind].base)
     return base
 
 
 def _class_in(kind: str, module: ModuleType) -> type[Any]:
-    base = _base(kind)
+    base = base_of(kind)
     own = [
         c
         for c in vars(module).values()
@@ -303,7 +309,7 @@ def _refuse_incomplete(cls: type[Any], base: type[Any]) -> None:
 
 def _refuse_other(kind: str, name: str, cls: Any) -> None:
     """Refuse what an entry point names unless it is a class of the kind with the entry point's own name."""
-    base = _base(kind)
+    base = base_of(kind)
     if not (isinstance(cls, type) and issubclass(cls, base)):
         raise LexigraftError(f"the entry point must name a {base.__name__}", repr(cls))
     if (own := getattr(cls, "name", None)) != name:

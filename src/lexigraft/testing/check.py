@@ -1,17 +1,18 @@
-"""The contract check of a strategy class, for the tests of its author."""
+"""The contract checks of a strategy and of an evaluator, for the tests of their authors."""
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.evaluator import Evaluator
 from lexigraft.core.grafting.strategy import Strategy
-from lexigraft.core.registry import Plugin, discover
-from lexigraft.testing.contract import FIXTURE_NAMES, NO_FIXTURE, Outcome, run_checks
+from lexigraft.core.registry import Plugin, base_of, with_article
+from lexigraft.testing.contract import FIXTURE_NAMES, run_checks
+from lexigraft.testing.evaluator_contract import EVALUATOR_FIXTURES, run_evaluator_checks
+from lexigraft.testing.law import Outcome, plugin_of, raise_broken
 
 
 def check_strategy(
@@ -36,34 +37,52 @@ def check_strategy(
         LexigraftError: This is no strategy, or one without a name.
         UnknownName: A fixture that does not exist.
     """
-    cls = type(strategy) if isinstance(strategy, Strategy) else strategy
-    if not (isinstance(cls, type) and issubclass(cls, Strategy)):
-        raise LexigraftError("this is not a strategy", repr(strategy), "Give a subclass of Strategy, or an instance")
-    if not isinstance(getattr(cls, "name", None), str):
-        raise LexigraftError("the strategy has no name", cls.__qualname__, 'Write name: ClassVar[str] = "my_method"')
-    names = [fixtures] if isinstance(fixtures, str) else fixtures
-    own = {}
-    if isinstance(strategy, Strategy):
-        own = {field.name: getattr(strategy, field.name) for field in dataclasses.fields(strategy)}
-    outcomes = run_checks(_plugin_of(cls), names, fields={**own, **(fields or {})})
-    if failed := [outcome for outcome in outcomes if outcome.outcome == "failed"]:
-        laws = len({outcome.law for outcome in failed})
-        raise AssertionError("\n".join([f"strategy '{cls.name}' breaks {laws} laws:", *map(_line, failed)]))
+    plugin, own = _plugin_with_fields("strategy", strategy)
+    outcomes = run_checks(plugin, _names(fixtures), fields={**own, **(fields or {})})
+    raise_broken(plugin, outcomes)
     return outcomes
 
 
-def _plugin_of(cls: type[Strategy]) -> Plugin:
-    """The class as the registry has it, or as it would be found in a file of its own; else without a file."""
-    found = discover("strategy").get(cls.name)
-    if found is not None and found.cls is cls:
-        return found
-    try:
-        file = inspect.getfile(cls)
-    except (OSError, TypeError):  # a class that was typed into an interpreter
-        file = ""
-    return Plugin("strategy", cls.name, file if Path(file).stem == cls.name else "", "class", cls)
+def check_evaluator(
+    evaluator: type[Evaluator] | Evaluator,
+    fixtures: str | Iterable[str] = EVALUATOR_FIXTURES,
+    options: Mapping[str, Any] | None = None,
+) -> list[Outcome]:
+    """Check every law of the contract on an evaluator, on the tiny data that its ``sample`` writes.
+
+    Args:
+        evaluator: The class, wherever it is defined, or an instance, which is checked with its own options.
+        fixtures: Names of fixture models, from ``FIXTURE_NAMES``, or one name; by default one of each kind of model.
+        options: Options that differ from the defaults (or from the instance's); they win over the sample's.
+
+    Returns:
+        One outcome for each law and fixture, none of them failed.
+
+    Raises:
+        AssertionError: The evaluator breaks laws: the message lists each with the fixture and the reason.
+        LexigraftError: This is no evaluator, or one without a name.
+        UnknownName: A fixture that does not exist.
+    """
+    plugin, own = _plugin_with_fields("evaluator", evaluator)
+    outcomes = run_evaluator_checks(plugin, _names(fixtures), {**own, **(options or {})})
+    raise_broken(plugin, outcomes)
+    return outcomes
 
 
-def _line(outcome: Outcome) -> str:
-    where = "" if outcome.fixture == NO_FIXTURE else f" (on {outcome.fixture})"
-    return f"  {outcome.law}{where}: {outcome.reason}"
+def _names(fixtures: str | Iterable[str]) -> Iterable[str]:
+    return [fixtures] if isinstance(fixtures, str) else fixtures
+
+
+def _plugin_with_fields(kind: str, given: Any) -> tuple[Plugin, dict[str, Any]]:
+    """A class or an instance as a plug-in, with the instance's fields that are not the defaults."""
+    base = base_of(kind)
+    cls = type(given) if isinstance(given, base) else given
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        hint = f"Give a subclass of {base.__name__}, or an instance"
+        raise LexigraftError(f"this is not {with_article(kind)}", repr(given), hint)
+    if not isinstance(getattr(cls, "name", None), str):
+        raise LexigraftError(f"the {kind} has no name", cls.__qualname__, 'Write name: ClassVar[str] = "my_method"')
+    if not isinstance(given, base):
+        return plugin_of(kind, cls), {}
+    values = {field.name: (getattr(given, field.name), field.default) for field in dataclasses.fields(cls)}
+    return plugin_of(kind, cls), {name: value for name, (value, default) in values.items() if value != default}

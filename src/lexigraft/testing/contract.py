@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from lexigraft.core.registry import Plugin, construct
 from lexigraft.testing.inputs import Fixture
-from lexigraft.testing.laws import determinism, greedy, needs, plan, plugin_file, round_trip, rows
+from lexigraft.testing.law import NO_FIXTURE, Law, Outcome, outcome_of
+from lexigraft.testing.laws import determinism, greedy, needs, plan, plugin_file, round_trip, rows, strategy_file
 from lexigraft.testing.tiny_models import FIXTURES
-from lexigraft.testing.trial import Law, LawBroken, NotApplicable, Trial
+from lexigraft.testing.trial import Trial
 
 LAWS: tuple[Law, ...] = (
     *plugin_file.LAWS,
+    *strategy_file.LAWS,
     *needs.LAWS,
     *plan.LAWS,
     *determinism.LAWS,
@@ -23,24 +24,6 @@ LAWS: tuple[Law, ...] = (
     *round_trip.LAWS,
 )
 FIXTURE_NAMES: tuple[str, ...] = tuple(f.name for f in FIXTURES)
-NO_FIXTURE = "-"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of one law.
-
-    Attributes:
-        law: The law's name.
-        fixture: The fixture model's name; ``-`` for laws that need none.
-        outcome: Passed, failed, or not applicable.
-        reason: Why it failed or does not apply; empty where it passed.
-    """
-
-    law: str
-    fixture: str
-    outcome: Literal["passed", "failed", "not applicable"]
-    reason: str = ""
 
 
 @cache
@@ -71,7 +54,7 @@ def run_checks(
     """
     if plugin.cls is None:
         return [Outcome("the file loads", NO_FIXTURE, "failed", str(plugin.broken))]
-    outcomes = [_outcome(law, NO_FIXTURE, law.check, plugin) for law in laws if not law.on_fixtures]
+    outcomes = [outcome_of(law, NO_FIXTURE, plugin) for law in laws if not law.on_fixtures]
     on_fixtures = [law for law in laws if law.on_fixtures]
     for name in fixtures if on_fixtures else ():
         outcomes += _on_fixture(plugin, dict(fields or {}), cached_fixture(name), on_fixtures)
@@ -88,16 +71,4 @@ def _on_fixture(plugin: Plugin, fields: dict[str, Any], fixture: Fixture, laws: 
     if trial.unmet:
         reason = f"there is no made input for {', '.join(trial.unmet)}"
         return [Outcome(law.name, fixture.name, "not applicable", reason) for law in laws]
-    return [_outcome(law, fixture.name, law.check, trial) for law in laws]
-
-
-def _outcome(law: Law, fixture: str, check: Callable[[Any], None], subject: Plugin | Trial) -> Outcome:
-    try:
-        check(subject)
-    except NotApplicable as reason:
-        return Outcome(law.name, fixture, "not applicable", str(reason))
-    except LawBroken as reason:
-        return Outcome(law.name, fixture, "failed", str(reason))
-    except Exception as error:  # whatever a strategy raises is its failure, not the suite's
-        return Outcome(law.name, fixture, "failed", f"{type(error).__name__}: {error}")
-    return Outcome(law.name, fixture, "passed")
+    return [outcome_of(law, fixture.name, trial) for law in laws]

@@ -1,9 +1,9 @@
-"""A trial: one strategy on one fixture; and the exceptions with which a law reports its outcome."""
+"""A trial: one strategy on one fixture."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,43 +32,6 @@ if TYPE_CHECKING:
 BUDGET = 2**24
 SMALL_BUDGET = 2**20
 """Memory budgets in bytes: the laws run under the first, and one of them compares the rows under the second."""
-
-
-class LawBroken(Exception):
-    """The strategy breaks the law; the message says how."""
-
-
-class NotApplicable(Exception):
-    """The law says nothing about this strategy on this fixture; the message says why."""
-
-
-def require(condition: bool, reason: str) -> None:
-    """Raise :class:`LawBroken` with the reason unless the condition holds."""
-    if not condition:
-        raise LawBroken(reason)
-
-
-def skip_unless(condition: bool, reason: str) -> None:
-    """Raise :class:`NotApplicable` with the reason unless the condition holds."""
-    if not condition:
-        raise NotApplicable(reason)
-
-
-@dataclass(frozen=True)
-class Law:
-    """One law.
-
-    Attributes:
-        name: A short sentence that holds where the law does.
-        group: The file it is in.
-        check: Called with a plug-in (laws of form) or a trial; silent where the law holds.
-        on_fixtures: Whether it is checked once on every fixture.
-    """
-
-    name: str
-    group: str
-    check: Callable[[Any], None]
-    on_fixtures: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,6 +32,7 @@ def recipe(tmp_path: Path) -> CompareSettings:
         "word_vectors": {"source": "both.vec#eng", "target": "both.vec#qu"},
         "donor": "some/donor-on-the-hub",
         "strategies": ["random", {"name": "focus", "label": "b.txt"}],
+        "evaluation": {"tasks": {"pos": {"evaluator": "tagging", "files": {"train": "./a1.txt", "test": ["b.txt"]}}}},
         "inputs": {"my_need": {"tables_file": "./mine.bin", "note": "b.txt"}},
     }
     path = tmp_path / "recipe.yaml"
@@ -50,6 +51,8 @@ def test_local_inputs_are_named_by_their_paths_there(recipe: CompareSettings, tm
     assert there["corpus"]["heldout"] == [f"{far}/held.txt"]
     assert there["corpus"]["also_heldout"] == {"news": [f"{far}/b.txt"]}
     assert there["word_vectors"]["source"] == f"{far}/both.vec#eng"
+    [task] = there["evaluation"]["tasks"].values()
+    assert task == {"evaluator": "tagging", "files": {"train": [f"{far}/a1.txt"], "test": [f"{far}/b.txt"]}}
     assert there["donor"] == "some/donor-on-the-hub"
     assert [entry["label"] for entry in there["strategies"]] == ["random", "b.txt"]
     assert there["inputs"] == {"my_need": {"tables_file": f"{far}/mine.bin", "note": "b.txt"}}

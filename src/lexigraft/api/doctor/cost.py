@@ -24,8 +24,9 @@ def report_cost(findings: Findings, recipe: CompareSettings) -> None:
         f"time of a cell: about {seconds(rehearsal.cell_seconds)} "
         f"(reading and grafting {seconds(rehearsal.graft_seconds)}, "
         f"adaptation {seconds(rehearsal.adapt_seconds + rehearsal.steps * rehearsal.step_seconds)}, "
-        f"{rehearsal.measurements} measurements of {seconds(rehearsal.measure_seconds)}), "
-        "without what its strategy learns"
+        f"{rehearsal.measurements} measurements of {seconds(rehearsal.measure_seconds)}"
+        + "".join(f", task {name} {_times(rehearsal, name)}" for name in rehearsal.task_seconds)
+        + "), without what its strategy learns"
     )
     findings.good(
         f"time in all: about {seconds(rehearsal.seconds)} for {rehearsal.cells} cells one after the other"
@@ -34,6 +35,11 @@ def report_cost(findings: Findings, recipe: CompareSettings) -> None:
     add = findings.note if rehearsal.peak_bytes > 0.9 * total_memory() else findings.good
     add(f"memory: {rehearsal.peak_bytes / 1e9:.2f} GB for one cell, libraries included")
     findings.good(f"portions: {_portions(recipe)}")
+
+
+def _times(rehearsal: Rehearsal, name: str) -> str:
+    times, once = rehearsal.task_times[name], seconds(rehearsal.task_seconds[name])
+    return once if times == 1 else f"{times} times {once}"
 
 
 def _portions(recipe: CompareSettings) -> str:

@@ -10,6 +10,7 @@ from lexigraft.api.compare_setup import checks_of, refuse_unmet, refuse_untraina
 from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.sizes import report_sizes
 from lexigraft.api.doctor.store import report_store
+from lexigraft.api.doctor.tasks import report_tasks
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.dictionary import Dictionary, load_dictionary
@@ -48,6 +49,7 @@ def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
     if source is not None and target is not None:
         _alignment(findings, recipe, source, target)
     _inputs(findings, recipe, target)
+    report_tasks(findings, recipe)
     report_sizes(findings, recipe, header, target, cells)
     report_store(findings, recipe.tracking)
     return recipe

@@ -17,16 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.api.adapt import adapt_model
 from lexigraft.api.compare_inputs import Texts, load_texts
+from lexigraft.api.doctor.task_time import task_seconds
 from lexigraft.api.evaluate import measure
 from lexigraft.api.pretrain import pretrain_model
 from lexigraft.api.probe import shortened
+from lexigraft.api.tasks import start_rows, times_measured
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
 from lexigraft.core.data.corpus import Corpus
+from lexigraft.core.evaluation.evaluator import EvaluationContext
 from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.pipeline import graft_model, make_chain
+from lexigraft.core.grafting.pipeline import Grafted, graft_model, make_chain
 from lexigraft.core.grafting.strategy import uses_of
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.token_counts import token_counts
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.memory import peak_rss_bytes
 
@@ -55,6 +59,8 @@ class Rehearsal:
         steps: Training steps of a cell.
         measurements: How often a cell is measured.
         cells: How many cells there are.
+        task_seconds: Measuring each task once, by its name.
+        task_times: How often each task is measured in a cell.
     """
 
     once: dict[str, float] = field(default_factory=dict)
@@ -66,12 +72,19 @@ class Rehearsal:
     steps: int = 0
     measurements: int = 1
     cells: int = 1
+    task_seconds: dict[str, float] = field(default_factory=dict)
+    task_times: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def seconds_of_tasks(self) -> float:
+        """Seconds of all tasks in one cell."""
+        return sum(seconds * self.task_times[name] for name, seconds in self.task_seconds.items())
 
     @property
     def cell_seconds(self) -> float:
         """Seconds of one cell."""
         trained = self.adapt_seconds + self.steps * self.step_seconds if self.steps else 0.0
-        return self.graft_seconds + trained + self.measurements * self.measure_seconds
+        return self.graft_seconds + trained + self.measurements * self.measure_seconds + self.seconds_of_tasks
 
     @property
     def seconds(self) -> float:
@@ -102,6 +115,8 @@ def _rehearse(recipe: CompareSettings) -> Rehearsal:
     model = grafted.model
     measuring = sum(_measuring(recipe, model, vocabulary, name, text.lines) for name, text in texts.measured.items())
     settings, steps = recipe.adaptation, recipe.adaptation.steps
+    context = _context(texts, grafted)
+    tasks = {task.name: task_seconds(task, model, vocabulary, context, ENOUGH) for task in texts.tasks}
     fixed = step = 0.0
     if steps:
 
@@ -125,7 +140,14 @@ def _rehearse(recipe: CompareSettings) -> Rehearsal:
         steps=steps,
         measurements=1 + len({settings.probe_step, steps} - {0}) if steps else 1,
         cells=len(recipe.strategies) * len(recipe.seeds),
+        task_seconds=tasks,
+        task_times={task.name: times_measured(task, settings) for task in texts.tasks},
     )
+
+
+def _context(texts: Texts, grafted: Grafted) -> EvaluationContext:
+    counts = token_counts(grafted.vocabulary, _part(texts.train, SAMPLE)[0].lines) if texts.tasks else None
+    return EvaluationContext(0, counts, grafted.alignment.new, start_rows(texts.tasks, grafted.model))
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:

@@ -211,7 +211,7 @@ class EvaluationSettings(Settings):
     evaluators: list[str] = ["bits_per_byte"]
     options: dict[str, dict[str, Any]] = {}
     max_lines: Count = Field(200, ge=1)
-    tasks: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")], TaskSettings] = {}
+    tasks: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")], TaskSettings] = {}
 
 
 class GraftSettings(Settings):

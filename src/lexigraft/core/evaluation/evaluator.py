@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lexigraft.core.errors import LexigraftError, UnknownName
@@ -13,6 +13,8 @@ from lexigraft.core.models.architecture import ModelKind
 from lexigraft.core.utils.hashing import hash_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import numpy.typing as npt
     import torch
@@ -22,6 +24,26 @@ if TYPE_CHECKING:
 
 Files = Mapping[str, Sequence[str]]
 """Paths by what they hold, such as ``{"train": [...], "test": [...]}``."""
+
+_SAMPLE_LINES = (
+    "The river runs past the old house.",
+    "In the morning the market opens, and people bring bread.",
+    "The teacher came to the school with three new books for the children.",
+    "On 12 March 2021 there were 345 people in the town.",
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Tiny data that an evaluator makes for the laws of its contract.
+
+    Attributes:
+        files: What was written, every file that the evaluator can read; as a recipe names them.
+        options: Options that differ from the evaluator's own, such as one epoch where training would take long.
+    """
+
+    files: Files
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -137,6 +159,19 @@ class Evaluator:
         """The options as plain values, for recipes and MLflow."""
         return dataclasses.asdict(self)
 
+    def sample(self, folder: Path) -> Sample | None:
+        """Write tiny data that this evaluator, with its own options, can read; the laws measure tiny models on it.
+
+        A few items are enough. Their text is plain English, so that every tiny tokenizer knows its words.
+
+        Args:
+            folder: An empty folder.
+
+        Returns:
+            The files, or None where there is no such data: the laws on data then do not apply.
+        """
+        return None
+
 
 @dataclass(frozen=True)
 class TextEvaluator(Evaluator):
@@ -149,6 +184,12 @@ class TextEvaluator(Evaluator):
         from lexigraft.core.data.corpus import load_corpus
 
         return TextData.of(load_corpus(files["text"]).lines)
+
+    def sample(self, folder: Path) -> Sample | None:
+        """Write a text of a few lines."""
+        path = folder / "text.txt"
+        path.write_text("\n".join(_SAMPLE_LINES) + "\n", encoding="utf-8")
+        return Sample({"text": [str(path)]})
 
 
 def read_data(evaluator: Evaluator, files: Files) -> EvaluationData:

@@ -52,7 +52,7 @@ def item_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int) 
     import torch
 
     nats = np.zeros(len(items))
-    with _evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad():
         for indices in _batches(items, batch_tokens, model):
             nats[indices] = _batch_nats(model, [items[i] for i in indices])
     return nats / math.log(2)
@@ -139,7 +139,8 @@ def _padded(model: PreTrainedModel, sequences: Sequence[Ids]) -> dict[str, torch
 
 
 @contextlib.contextmanager
-def _evaluating(model: PreTrainedModel) -> Iterator[None]:
+def evaluating(model: PreTrainedModel) -> Iterator[None]:
+    """Evaluation mode in a block; every module has its own mode again afterwards."""
     training = [m for m in model.modules() if m.training]
     model.eval()
     try:

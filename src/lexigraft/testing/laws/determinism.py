@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,38 +12,14 @@ from lexigraft.core.grafting.resources import Compass, Donor, PoorModel, Resourc
 from lexigraft.core.grafting.rows import build_rows, covered_by
 from lexigraft.core.models.tables import FloatTables, Role
 from lexigraft.core.utils.random_state import global_randomness_kept
-from lexigraft.testing.trial import (
-    BUDGET,
-    SMALL_BUDGET,
-    Law,
-    LawBroken,
-    NotApplicable,
-    Trial,
-    materialized,
-    parts,
-    require,
-    skip_unless,
-)
+from lexigraft.testing.law import Law, LawBroken, NotApplicable, require, skip_unless
+from lexigraft.testing.random_state import global_state, set_global_state
+from lexigraft.testing.trial import BUDGET, SMALL_BUDGET, Trial, materialized, parts
 
 if TYPE_CHECKING:
     import torch
 
 TOLERANCE = 1e-5
-
-
-def _set_global_state(seed: int) -> None:
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    torch.manual_seed(seed)
-
-
-def _global_state() -> tuple[Any, ...]:
-    import torch
-
-    name, keys, *rest = np.random.get_state()  # noqa: NPY002
-    return random.getstate(), name, np.asarray(keys).tobytes(), tuple(rest), torch.get_rng_state().numpy().tobytes()
 
 
 def _arrays(part: Mix | Dense) -> list[Any]:
@@ -61,18 +36,18 @@ def _equal(trial: Trial, first: Plan, second: Plan) -> bool:
 
 def _same_seed_same_plan(trial: Trial) -> None:
     with global_randomness_kept():
-        _set_global_state(1)
+        set_global_state(1)
         first = trial.strategy.plan(trial.context(seed=5))
-        _set_global_state(2)
+        set_global_state(2)
         second = trial.strategy.plan(trial.context(seed=5))
     require(_equal(trial, first, second), "the same seed gave two plans under two global random states")
 
 
 def _global_random_state_untouched(trial: Trial) -> None:
     with global_randomness_kept():
-        before = _global_state()
+        before = global_state()
         trial.strategy.plan(trial.context())
-        require(_global_state() == before, "the global random state moved; draw from ctx.generator")
+        require(global_state() == before, "the global random state moved; draw from ctx.generator")
 
 
 def _contents(trial: Trial, tables: dict[Role, torch.Tensor], ids: Any) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.models.surgery import install
+from lexigraft.testing.law import Law, require, skip_unless
 from lexigraft.testing.sample_text import SOURCE_TEXT
-from lexigraft.testing.trial import Law, Trial, require, skip_unless
+from lexigraft.testing.trial import Trial
 
 if TYPE_CHECKING:
     import torch

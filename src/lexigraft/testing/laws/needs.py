@@ -10,7 +10,8 @@ from lexigraft.core.grafting.needs import Need, need_specs
 from lexigraft.core.grafting.pipeline import graft_model
 from lexigraft.core.grafting.resources import Loader, Resources
 from lexigraft.core.grafting.rows import build_rows
-from lexigraft.testing.trial import Law, LawBroken, Trial, require, skip_unless
+from lexigraft.testing.law import Law, LawBroken, require, skip_unless
+from lexigraft.testing.trial import Trial
 
 
 def _declared_needs_suffice(trial: Trial) -> None:

@@ -11,7 +11,8 @@ from lexigraft.core.grafting.plan import Dense, Mix, Plan
 from lexigraft.core.grafting.rows import covered_by
 from lexigraft.core.grafting.strategy import Body
 from lexigraft.core.models.tables import Role
-from lexigraft.testing.trial import Law, Trial, dense_rows, parts, require, skip_unless
+from lexigraft.testing.law import Law, require, skip_unless
+from lexigraft.testing.trial import Trial, dense_rows, parts
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,9 @@ from lexigraft.core.grafting.pipeline import graft_model
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.models.tables import FloatTables, Role, tables_of
 from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.testing.law import Law, LawBroken, require, skip_unless
 from lexigraft.testing.laws.rows import logits
-from lexigraft.testing.trial import Law, LawBroken, Trial, require, skip_unless
+from lexigraft.testing.trial import Trial
 
 
 def _ties_survive(trial: Trial) -> None:

@@ -11,7 +11,8 @@ from lexigraft.core.grafting.rows import Rows, build_rows
 from lexigraft.core.grafting.strategy import Body
 from lexigraft.core.models.surgery import install
 from lexigraft.core.models.tables import FloatTables, Role
-from lexigraft.testing.trial import Law, Trial, require, skip_unless
+from lexigraft.testing.law import Law, require, skip_unless
+from lexigraft.testing.trial import Trial
 
 if TYPE_CHECKING:
     import torch

@@ -1,0 +1,73 @@
+"""What `lexigraft strategies` and `lexigraft evaluators` print alike: groups, records in full, outcomes of laws."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from lexigraft.cli.output import pairs, print_json, table
+
+if TYPE_CHECKING:
+    from lexigraft.api.catalog import StrategyDetails, StrategyRecord
+    from lexigraft.api.evaluator_catalog import EvaluatorDetails, EvaluatorRecord
+    from lexigraft.testing.law import Outcome
+
+
+def names(one: StrategyRecord | EvaluatorRecord) -> str:
+    """A plug-in's name with its other names."""
+    also = ", ".join(one.aliases)
+    return f"{one.name} ({also})" if also else one.name
+
+
+def group(heading: str, members: Mapping[str, str]) -> None:
+    """Print plug-ins under a heading, each with one or more lines of text."""
+    typer.secho(heading, bold=sys.stdout.isatty())
+    margin = "\n" + " " * (4 + max(map(len, members), default=0))
+    pairs({f"  {name}": lines.replace("\n", margin) for name, lines in members.items()})
+    typer.echo("")
+
+
+def print_details(
+    shown: StrategyDetails | EvaluatorDetails, json: bool, facts: Mapping[str, str] | None = None
+) -> None:
+    """Print one plug-in: its docstring, further facts, its other names, its fields."""
+    if json:
+        print_json(shown.as_json())
+        return
+    typer.echo(shown.documentation)
+    typer.echo("")
+    if facts:
+        pairs(facts)
+        typer.echo("")
+    for alias, preset in shown.summary.aliases.items():
+        fields = ", ".join(f"{key}={value}" for key, value in preset.items())
+        typer.echo(f"{alias}: {shown.summary.name} with {fields or 'its defaults'}")
+    table(("field", "type", "default"), [[f.name, f.type, f.default] for f in shown.fields])
+
+
+def print_outcomes(kind: str, name: str, outcomes: Sequence[Outcome], json: bool) -> None:
+    """Print the outcomes of the contract's laws; exit code 1 where one is broken."""
+    count = {each: sum(o.outcome == each for o in outcomes) for each in ("passed", "failed", "not applicable")}
+    failed = [o for o in outcomes if o.outcome == "failed"]
+    if json:
+        counts = {"passed": count["passed"], "not_applicable": count["not applicable"]}
+        print_json({kind: name, **counts, "failed": [asdict(o) for o in failed]})
+    else:
+        for outcome in failed:
+            typer.echo(f"failed: {outcome.law} on {outcome.fixture}: {outcome.reason}")
+        typer.echo(f"{name}: " + ", ".join(f"{n} {each}" for each, n in count.items()))
+    if failed:
+        raise typer.Exit(1)
+
+
+def print_written(command: str, name: str, path: Path, folder: Path, json: bool) -> None:
+    """Print where a new plug-in was written, and how to try it."""
+    if json:
+        print_json({"file": str(path), "environment": f"LEXIGRAFT_PLUGINS={folder}"})
+    else:
+        typer.echo(f"Wrote {path}. Try it: LEXIGRAFT_PLUGINS={folder} lexigraft {command} check {name}")
