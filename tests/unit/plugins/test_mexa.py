@@ -38,7 +38,7 @@ def test_a_case_by_hand() -> None:
     assert mutually_nearest(at(0, 40, 100), target).tolist() == [[True, True, True]]
     # Source 37: 27 28 58: another sentence of its row is nearer than its own.
     assert mutually_nearest(at(0, 37, 100), target).tolist() == [[True, False, True]]
-    # Source 89: 79 24 6: its own is the smallest, but its 24 is smaller than the 25 of source 40, in whose column it is.
+    # Source 89: 79 24 6: its own is the smallest, but its 24 is smaller than the 25 of source 40 in that column.
     assert mutually_nearest(at(0, 40, 89), target).tolist() == [[True, False, True]]
     # Lengths do not matter, and equal is not greater: of two sentences with one vector neither counts.
     assert mutually_nearest(3 * at(0, 40, 100), target / 7).all()
@@ -118,9 +118,9 @@ def test_it_takes_the_first_sentences_that_occur_once(tmp_path: Path) -> None:
     fewer = read_data(Mexa(), {"source": [str(source)], "target": [str(target)]})
     assert fewer.notes[-1].startswith("4 sentences, not 100")
     assert fewer.hash != read.hash
+    source.write_text("a\na\n")
+    target.write_text("A\nB\n")
     with pytest.raises(LexigraftError, match="too few sentence pairs: 1"):
-        source.write_text("a\na\n")
-        target.write_text("A\nB\n")
         Mexa().read({"source": [str(source)], "target": [str(target)]})
     with pytest.raises(ValueError, match="at least 2"):
         Mexa(sentences=1)
