@@ -102,14 +102,48 @@ def pooled_states(
                 vectors[place, group] = (states[number].float() * weights[:, None]).sum(1).cpu()
     if vectors is None:
         raise LexigraftError("no text has a token in this vocabulary", f"{len(ids)} texts", "Give other texts")
-    if not bool(vectors.isfinite().all()):
-        hint = "Its weights are damaged, or its training diverged"
-        raise LexigraftError("the model's hidden states are not finite", type(model).__name__, hint)
+    _refuse_not_finite(model, vectors)
     return PooledStates(vectors, cut, sum(not text for text in ids))
+
+
+def mean_input_rows(model: PreTrainedModel, texts: Sequence[Sequence[int]]) -> torch.Tensor:
+    """The mean of the input table's rows of each text's tokens, as the first layer gets them but without positions.
+
+    Args:
+        model: The model.
+        texts: Token ids of each text, at least one.
+
+    Returns:
+        float32 on the CPU, ``(texts, dim)``.
+
+    Raises:
+        LexigraftError: Token ids beyond the model's table, or rows that are not finite.
+    """
+    import torch
+
+    _refuse_other_tokenizer(model, texts)
+    found = []
+    with evaluation_mode(model), torch.no_grad():
+        for start in range(0, len(texts), BATCH_TOKENS):
+            some = texts[start : start + BATCH_TOKENS]
+            ids = torch.tensor([i for text in some for i in text], device=model.device)
+            owners = torch.tensor([n for n, text in enumerate(some) for _ in text])
+            rows = model.get_input_embeddings()(ids).float().cpu()
+            sums = rows.new_zeros(len(some), rows.shape[1]).index_add_(0, owners, rows)
+            found.append(sums / torch.tensor([len(text) for text in some])[:, None])
+    vectors = torch.cat(found)
+    _refuse_not_finite(model, vectors)
+    return vectors
 
 
 def _are_strings(texts: Sequence[Any]) -> bool:
     return all(isinstance(text, str) for text in texts)
+
+
+def _refuse_not_finite(model: PreTrainedModel, vectors: torch.Tensor) -> None:
+    if not bool(vectors.isfinite().all()):
+        hint = "Its weights are damaged, or its training diverged"
+        raise LexigraftError("the model's hidden states are not finite", type(model).__name__, hint)
 
 
 def _refuse_other_tokenizer(model: PreTrainedModel, ids: Sequence[Sequence[int]]) -> None:
