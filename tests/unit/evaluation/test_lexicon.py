@@ -49,8 +49,8 @@ def test_a_case_by_hand() -> None:
 
 def test_csls_counts_in_the_main_figures() -> None:
     # k = 1; candidates x 0 and y 50 degrees; b 0 belongs to x, a to y, though x is nearer to it. a at 22 degrees: cos
-    # to x 0.927, which is r of a, and to y 0.883, which is r of y; r of x is 1, from b. csls to x: 2 * 0.927 - 0.927 - 1
-    # = -0.073, to y: 2 * 0.883 - 0.927 - 0.883 = -0.044: y is found. a at 20: x -0.060, y 0.866 - 0.940 = -0.074: x.
+    # to x 0.927, which is r of a, and to y 0.883, which is r of y; r of x is 1, from b. csls to x: 2 * 0.927 - 0.927
+    # - 1 = -0.073, to y: 2 * 0.883 - 0.927 - 0.883 = -0.044: y is found. a at 20: x -0.060, y -0.074: x.
     lexicon = Lexicon.of([("a", "y"), ("b", "x")])
     places = {"a": 0, "b": 1}, {"x": 0, "y": 1}
     scores = induction_scores(lexicon, *places, at(22, 0), at(0, 50), BUDGET, neighbors=1)

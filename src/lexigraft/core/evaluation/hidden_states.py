@@ -84,7 +84,7 @@ def pooled_states(
         hint = "Use mean, weighted_mean, last_token or eos"
         raise LexigraftError("a causal model's first token has seen nothing of the text", "pooling cls", hint)
     limit = min(context_length(model), LONGEST)
-    ids = [tuple(text) for text in (vocabulary.encode(texts) if _are_strings(texts) else texts)]
+    ids = _token_ids(vocabulary, texts)
     _refuse_other_tokenizer(model, ids)
     before, after = _frame(vocabulary, pooling)
     room = limit - len(before) - len(after)
@@ -136,8 +136,11 @@ def mean_input_rows(model: PreTrainedModel, texts: Sequence[Sequence[int]]) -> t
     return vectors
 
 
-def _are_strings(texts: Sequence[Any]) -> bool:
-    return all(isinstance(text, str) for text in texts)
+def _token_ids(vocabulary: Vocabulary, texts: Sequence[str] | Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    strings = [text for text in texts if isinstance(text, str)]
+    if strings:
+        return [tuple(ids) for ids in vocabulary.encode(strings)]
+    return [tuple(map(int, text)) for text in texts]
 
 
 def _refuse_not_finite(model: PreTrainedModel, vectors: torch.Tensor) -> None:

@@ -94,7 +94,7 @@ def induction_scores(
         return found
 
     csls = ranked("csls")
-    items = {**_figures(csls, ""), **_figures(ranked("cosine"), "_cosine"), "coverage": ItemScores.of(covered)}
+    items = {**_figures(csls, ""), **_figures(ranked("cosine"), "_cosine"), "coverage": _ratio(covered)}
     figures = {"covered_precision_at_1": float((csls[covered] == 1).mean()), "candidates": float(len(target_vectors))}
     notes = []
     if lexicon.identical:
@@ -106,7 +106,11 @@ def induction_scores(
 
 def _figures(found: npt.NDArray[np.float64], suffix: str) -> dict[str, ItemScores]:
     return {
-        f"precision_at_1{suffix}": ItemScores.of(found == 1),
-        f"precision_at_5{suffix}": ItemScores.of(found <= 5),
-        f"mean_reciprocal_rank{suffix}": ItemScores.of(1 / found),
+        f"precision_at_1{suffix}": _ratio(found == 1),
+        f"precision_at_5{suffix}": _ratio(found <= 5),
+        f"mean_reciprocal_rank{suffix}": _ratio(1 / found),
     }
+
+
+def _ratio(outcomes: npt.NDArray[np.generic]) -> ItemScores:
+    return ItemScores.of(outcomes.astype(np.float64))

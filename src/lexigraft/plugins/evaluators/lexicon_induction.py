@@ -104,9 +104,9 @@ class LexiconInduction(Evaluator):
         if not source or not target:
             size = f"{data.size:,} words"
             raise LexigraftError("the vocabulary has no tokens for one side of the dictionary", size, "Give another")
-        vectors = [self._vectors(model, vocabulary, list(words.values())) for words in (source, target)]
-        places = [{word: place for place, word in enumerate(words)} for words in (source, target)]
-        return induction_scores(data.lexicon, *places, *vectors, default_memory_budget(), self.neighbors)
+        ours, theirs = (self._vectors(model, vocabulary, list(words.values())) for words in (source, target))
+        left, right = ({word: place for place, word in enumerate(words)} for words in (source, target))
+        return induction_scores(data.lexicon, left, right, ours, theirs, default_memory_budget(), self.neighbors)
 
     def _vectors(self, model: PreTrainedModel, vocabulary: Vocabulary, words: Sequence[Sequence[int]]) -> torch.Tensor:
         if self.layer == "input_table":
