@@ -97,9 +97,8 @@ def test_a_wider_space_is_mapped_to_a_narrower_one(world: World, tmp_path: Path)
     words = [f"s{n}" for n in range(WORDS)]
     write_vec(wide, words, np.hstack([world.vectors, np.zeros((WORDS, 3), np.float32)]))
     for method in ("procrustes", "rcsls"):
-        found = lexigraft.align_vectors(
-            wide, world.target, [world.dictionary], tmp_path / f"{method}.vec", method=method
-        )
+        out = tmp_path / f"{method}.vec"
+        found = lexigraft.align_vectors(wide, world.target, [world.dictionary], out, method=method)
         assert found.figures["precision_at_1"] == 1
         assert read_words(str(out)).vectors.shape == (WORDS, DIM)
 
