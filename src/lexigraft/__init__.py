@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lexigraft import testing as testing
     from lexigraft.api.adapt import adapt as adapt
     from lexigraft.api.adapt import load_adapter as load_adapter
+    from lexigraft.api.align_vectors import align_vectors as align_vectors
     from lexigraft.api.catalog import list_strategies as list_strategies
     from lexigraft.api.compare import compare as compare
     from lexigraft.api.evaluate import evaluate as evaluate
@@ -28,6 +29,7 @@ _WHERE = {
     "graft_model": "lexigraft.api.graft",
     "adapt": "lexigraft.api.adapt",
     "load_adapter": "lexigraft.api.adapt",
+    "align_vectors": "lexigraft.api.align_vectors",
     "pretrain": "lexigraft.api.pretrain",
     "evaluate": "lexigraft.api.evaluate",
     "compare": "lexigraft.api.compare",
@@ -39,6 +41,7 @@ _MODULES = ("evaluators", "settings", "strategies", "testing")
 __all__ = [
     "LexigraftError",
     "adapt",
+    "align_vectors",
     "compare",
     "evaluate",
     "evaluators",

@@ -19,8 +19,9 @@ from lexigraft.core.evaluation.evaluator import (
 )
 from lexigraft.core.evaluation.line_tokens import LineTokens, tokenize_lines
 from lexigraft.core.evaluation.scores import ItemScores, Scores
-from lexigraft.core.evaluation.scoring import Item, evaluating, item_bits
+from lexigraft.core.evaluation.scoring import Item, item_bits
 from lexigraft.core.models.architecture import ModelKind, context_length, model_kind
+from lexigraft.core.models.evaluation_mode import evaluation_mode
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.hashing import file_hash, hash_of
 from lexigraft.core.utils.random_state import global_randomness_kept
@@ -42,7 +43,7 @@ __all__ = [
     "TextEvaluator",
     "Vocabulary",
     "context_length",
-    "evaluating",
+    "evaluation_mode",
     "file_hash",
     "global_randomness_kept",
     "hash_of",

@@ -24,6 +24,7 @@ COMMANDS = (
     ["doctor"], ["strategies"], ["strategies", "list"], ["strategies", "show"], ["strategies", "check"],
     ["strategies", "new"], ["evaluators"], ["evaluators", "list"], ["evaluators", "show"], ["evaluators", "check"],
     ["evaluators", "new"],
+    ["align"],
 )  # fmt: skip
 SOURCE_SIZE, TARGET_SIZE = (len(tokenizer) for tokenizer in fixture("roberta-tied-bias")[1:])
 GRAFT_KEYS = {

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lexigraft.cli import cell, compare, doctor, evaluate, evaluators, explain, graft, remote, strategies, train
+from lexigraft.cli import align, cell, compare, doctor, evaluate, evaluators, explain, graft, remote, strategies, train
 from lexigraft.cli.exit_codes import guarded
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
@@ -34,6 +34,7 @@ app.command("pretrain")(train.pretrain)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("report")(compare.report)
+app.command("align")(align.align)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
 app.add_typer(cell.app, name="cell")

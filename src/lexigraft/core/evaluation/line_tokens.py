@@ -62,3 +62,14 @@ def _line(
         lost += len(line[first:end].strip().encode())
     same = "".join(line.split()) == "".join(decoded.split())
     return LineTokens(ids, np.maximum.accumulate(words).astype(np.int64), count, lost, same)
+
+
+def unknown_share(vocabulary: Vocabulary, lines: Sequence[str]) -> float:
+    """The share of the lines' UTF-8 bytes that no known token stands for; 0 without text."""
+    hidden = sum(line.hidden_bytes for line in tokenize_lines(vocabulary, lines))
+    return hidden / max(1, sum(len(line.encode()) for line in lines))
+
+
+def unknown_warning(side: str, share: float) -> tuple[str, ...]:
+    """A sentence about text that the tokenizer cannot express, where that is more than a tenth of it."""
+    return (f"The tokenizer has no token for {share:.0%} of the {side} text: its vectors say little.",) * (share > 0.1)

@@ -38,6 +38,23 @@ def nearest(queries: torch.Tensor, anchors: torch.Tensor, k: int, budget: int) -
     return _best(Products(queries, anchors, temperature=1.0), len(queries), k, budget)
 
 
+def nearest_products(
+    queries: torch.Tensor, anchors: torch.Tensor, k: int, budget: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k anchors of highest inner product with each query, by blocks.
+
+    Args:
+        queries: float32, shape ``(rows, dim)``.
+        anchors: float32, shape ``(anchors, dim)``.
+        k: How many; at most the number of anchors.
+        budget: Bytes for one block.
+
+    Returns:
+        Inner products and anchor positions, both ``(rows, k)``, best first.
+    """
+    return _best(Products(queries, anchors), len(queries), k, budget)
+
+
 def nearest_points(
     queries: torch.Tensor, anchors: torch.Tensor, k: int, budget: int
 ) -> tuple[torch.Tensor, torch.Tensor]:

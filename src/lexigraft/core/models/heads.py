@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from lexigraft.core.models.evaluation_mode import evaluation_mode
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
@@ -129,10 +131,8 @@ def separable(model: PreTrainedModel, ids: torch.Tensor) -> bool:
 def _agrees(model: PreTrainedModel, ids: torch.Tensor) -> bool:
     import torch
 
-    training = [m for m in model.modules() if m.training]
-    model.eval()
     try:
-        with torch.no_grad():
+        with evaluation_mode(model), torch.no_grad():
             # Some positions in another order, to detect a head that mixes positions.
             some = torch.arange(ids.shape[1] - 1, -1, -2, device=ids.device)
             full = model(input_ids=ids).logits[0, some].float()
@@ -140,9 +140,6 @@ def _agrees(model: PreTrainedModel, ids: torch.Tensor) -> bool:
             alone = head_logits(model, states).float()
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
         return False
-    finally:
-        for module in training:
-            module.training = True
     exact = model.dtype == torch.float32 and not torch.is_autocast_enabled(ids.device.type)
     tolerance = (1e-4 if exact else 5e-2) * max(1.0, full.abs().max().item())
     return full.shape == alone.shape and (full - alone).abs().max().item() <= tolerance

@@ -1,0 +1,52 @@
+"""Sentence pairs: aligned files and tables, what is left out, and the refusals with their counts."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from lexigraft.core.data.sentence_pairs import evenly_chosen_pairs, read_pairs
+from lexigraft.core.errors import LexigraftError
+
+
+def written(folder: Path, name: str, text: str) -> list[str]:
+    path = folder / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    return [str(path)]
+
+
+def test_aligned_files_and_a_table_give_the_same_pairs(tmp_path: Path) -> None:
+    source, target = (
+        written(tmp_path, "a.txt", "one\ntwo\n\none\n"),
+        written(tmp_path, "b.txt.gz", " uno\ndos\ntres\nuno\n"),
+    )
+    table = written(tmp_path, "t.tsv", "one\tuno\tCC-BY 2.0 (France) #1\ntwo\tdos\n\ttres\none\tuno\n")
+    wanted = [("one", "uno"), ("two", "dos"), ("one", "uno")]
+    assert read_pairs({"source": source, "target": target}) == (wanted, 1)
+    assert read_pairs({"pairs": table}) == (wanted, 1)
+
+
+def test_files_of_different_length_are_refused_with_both_counts(tmp_path: Path) -> None:
+    source, target = written(tmp_path, "a.txt", "one\ntwo\nthree\n"), written(tmp_path, "b.txt", "uno\ndos\n")
+    with pytest.raises(LexigraftError, match=r"different numbers of lines: .*a\.txt: 3, .*b\.txt: 2"):
+        read_pairs({"source": source, "target": target})
+
+
+def test_what_is_no_pair_of_files_or_no_table_is_refused(tmp_path: Path) -> None:
+    one = written(tmp_path, "a.txt", "one\ttwo\n\nno tab\n")
+    for files in ({}, {"source": one}, {"source": one, "target": one, "pairs": one}, {"pairs": one, "target": one}):
+        with pytest.raises(LexigraftError, match="two files or from one"):
+            read_pairs(files)
+    with pytest.raises(LexigraftError, match=r"no tab: .*a\.txt, line 3"):
+        read_pairs({"pairs": one})
+    empty = written(tmp_path, "b.txt", "\n\n")
+    with pytest.raises(LexigraftError, match="no sentence pair"):
+        read_pairs({"source": empty, "target": empty})
+
+
+def test_some_of_many_are_spread_over_the_data() -> None:
+    pairs = [(str(n), str(n)) for n in range(10)]
+    assert [int(left) for left, _ in evenly_chosen_pairs(pairs, 4)] == [0, 2, 5, 7]
+    assert evenly_chosen_pairs(pairs, 10) is pairs
