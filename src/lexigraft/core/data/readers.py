@@ -150,8 +150,17 @@ def _raw_lines(file: Iterable[bytes]) -> Iterator[bytes]:
             yield raw
 
 
-def _text_in(record: Mapping[str, object], field: str, where: str) -> str:
-    """The text of a record, by one rule for every kind of file; the empty string for ``null``."""
+def text_in(record: Mapping[str, object], field: str, where: str) -> str:
+    """The text of a record's field, by one rule for every kind of file; the empty string for ``null``.
+
+    Args:
+        record: The record.
+        field: The field's name.
+        where: What a message calls the record.
+
+    Raises:
+        LexigraftError: The field is missing, no text, or holds half of a surrogate pair.
+    """
     if field not in record:
         raise LexigraftError(f"record has no field '{field}'", where, did_you_mean(field, map(str, record)))
     text = record[field]
@@ -181,7 +190,7 @@ def _json_lines(path: Path, field: str) -> Iterator[str]:
         except (ValueError, RecursionError) as error:
             hint = f"A number has too many digits, or lists lie too deep in each other ({error})"
             raise LexigraftError("line of JSON cannot be read", where, hint) from None
-        yield _text_in(record if isinstance(record, dict) else {}, field, where)
+        yield text_in(record if isinstance(record, dict) else {}, field, where)
 
 
 def _csv(path: Path, column: str) -> Iterator[str]:
@@ -195,7 +204,7 @@ def _csv(path: Path, column: str) -> Iterator[str]:
             raise LexigraftError(f"CSV file has no column '{column}'", path, hint)
         for row in rows:
             if row:
-                yield _text_in(dict(zip(header, row, strict=False)), column, f"{path}, line {rows.line_num}")
+                yield text_in(dict(zip(header, row, strict=False)), column, f"{path}, line {rows.line_num}")
     except csv.Error as error:
         raise LexigraftError("CSV file cannot be read", f"{path}, line {rows.line_num}", str(error)) from None
 
@@ -237,6 +246,6 @@ def _hub(name: str, field: str) -> Iterator[str]:
     try:
         rows = load_dataset(repository, split=split or "train", streaming=True)
         for number, row in enumerate(rows, 1):
-            yield _text_in(row, field, f"{name}, row {number}")
+            yield text_in(row, field, f"{name}, row {number}")
     except (OSError, ValueError) as error:
         raise LexigraftError("Hub data set cannot be read", name, " ".join(str(error).split())[:300]) from None
