@@ -27,11 +27,16 @@ def test_repetitions_are_left_out_and_counted() -> None:
     assert distinct(["a", "b", "a", "a"], str) == (["a", "b"], 2)
 
 
-def test_a_leak_is_refused_with_its_count_or_dropped_from_training() -> None:
+def test_a_leak_is_refused_with_its_count_or_dropped_from_the_side_that_is_used_first() -> None:
     train, test = ["a", "b", "b", "c"], ["b", "d", "b"]
     with pytest.raises(LexigraftError, match="test items are also training items: 2 of 3"):
-        without_leaks(train, test, str, "refuse")
-    assert without_leaks(train, test, str, "drop") == (["a", "c"], 2)
-    assert without_leaks(train, ["d"], str, "refuse") == (train, 0)
-    with pytest.raises(LexigraftError, match="every training item is also tested on"):
-        without_leaks(["b"], test, str, "drop")
+        without_leaks(train, [], test, str, "refuse")
+    note = "2 training items dropped, because they are also test items"
+    assert without_leaks(train, [], test, str, "drop") == (["a", "c"], [], [note])
+    assert without_leaks(train, ["e"], ["d"], str, "refuse") == (train, ["e"], [])
+    with pytest.raises(LexigraftError, match="dev items are also training items: 1 of 1"):
+        without_leaks(train, ["c"], ["d"], str, "refuse")
+    with pytest.raises(LexigraftError, match="test items are also dev items: 1 of 3"):
+        without_leaks(["a"], ["d"], test, str, "refuse")
+    with pytest.raises(LexigraftError, match="every training item is also a test item: 1"):
+        without_leaks(["b"], [], test, str, "drop")

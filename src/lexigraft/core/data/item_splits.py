@@ -48,32 +48,47 @@ def distinct(items: Iterable[Item], key: Callable[[Item], Hashable]) -> tuple[li
 
 
 def without_leaks(
-    train: Sequence[Item], tested: Collection[Item], key: Callable[[Item], str], on_leak: OnLeak, side: str = "test"
-) -> tuple[list[Item], int]:
-    """Training items that are not tested on.
+    train: Sequence[Item], dev: Sequence[Item], test: Sequence[Item], key: Callable[[Item], str], on_leak: OnLeak
+) -> tuple[list[Item], list[Item], list[str]]:
+    """Training and dev items that are not tested on, and training items that are no dev items.
 
     Args:
         train: Training items.
-        tested: Items that are tested on.
+        dev: Items that choose what is kept of the training.
+        test: Items that are tested on.
         key: What an item says; its label is no part of it.
-        on_leak: Whether an item on both sides is refused, or dropped from training.
-        side: What the tested items are called in the message.
+        on_leak: Whether an item on two sides is refused, or dropped from the side that is used first.
 
     Returns:
-        The training items that are left, and how many were dropped.
+        The training items and the dev items that are left, and sentences about those that were dropped.
 
     Raises:
-        LexigraftError: Items on both sides that are to be refused, or nothing left to train on.
+        LexigraftError: Items on two sides that are to be refused, or nothing left of a side.
     """
-    hidden = {key(item) for item in tested}
-    kept = [item for item in train if key(item) not in hidden]
-    if len(kept) == len(train):
-        return kept, 0
-    known = {key(item) for item in train}
-    leaked = sum(key(item) in known for item in tested)
+    notes: list[str] = []
+    train = _without(train, test, key, on_leak, ("training", "test"), notes)
+    train = _without(train, dev, key, on_leak, ("training", "dev"), notes)
+    dev = _without(dev, test, key, on_leak, ("dev", "test"), notes)
+    return list(train), list(dev), notes
+
+
+def _without(
+    items: Sequence[Item],
+    later: Collection[Item],
+    key: Callable[[Item], str],
+    on_leak: OnLeak,
+    names: tuple[str, str],
+    notes: list[str],
+) -> Sequence[Item]:
+    hidden, known = {key(item) for item in later}, {key(item) for item in items}
+    if hidden.isdisjoint(known):
+        return items
     if on_leak == "refuse":
-        hint = "Split the items anew, or set on_leak=drop, which takes them out of the training items"
-        raise LexigraftError(f"{side} items are also training items", f"{leaked:,} of {len(tested):,}", hint)
+        leaked = sum(key(item) in known for item in later)
+        hint = f"Split the items anew, or set on_leak=drop, which takes them out of the {names[0]} items"
+        raise LexigraftError(f"{names[1]} items are also {names[0]} items", f"{leaked:,} of {len(later):,}", hint)
+    kept = [item for item in items if key(item) not in hidden]
     if not kept:
-        raise LexigraftError("every training item is also tested on", f"{len(train):,}", "Give other training items")
-    return kept, len(train) - len(kept)
+        raise LexigraftError(f"every {names[0]} item is also a {names[1]} item", f"{len(items):,}", "Give other items")
+    notes.append(f"{len(items) - len(kept)} {names[0]} items dropped, because they are also {names[1]} items")
+    return kept

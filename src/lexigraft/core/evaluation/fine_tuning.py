@@ -50,7 +50,7 @@ class FineTuning:
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     lora_rank: int = 8
-    penalty: float = 1.0
+    penalty: float = 10.0
 
     def __post_init__(self) -> None:
         """Refuse settings with which nothing can be trained."""
