@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lexigraft.core.models.evaluation_mode import evaluation_mode
 from lexigraft.core.models.heads import head_logits, output_layer_inputs, separable
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def item_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int) 
     import torch
 
     nats = np.zeros(len(items))
-    with _evaluating(model), torch.no_grad():
+    with evaluation_mode(model), torch.no_grad():
         for indices in _batches(items, batch_tokens, model):
             nats[indices] = _batch_nats(model, [items[i] for i in indices])
     return nats / math.log(2)
@@ -136,14 +136,3 @@ def _padded(model: PreTrainedModel, sequences: Sequence[Ids]) -> dict[str, torch
     if not mask.all():
         padded["attention_mask"] = mask.to(model.device)
     return padded
-
-
-@contextlib.contextmanager
-def _evaluating(model: PreTrainedModel) -> Iterator[None]:
-    training = [m for m in model.modules() if m.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
