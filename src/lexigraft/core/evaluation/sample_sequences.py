@@ -53,7 +53,7 @@ def sample_sequences(
         if kind == "causal":
             return causal_items(line, prefix, context, context)
         if kind == "masked":
-            return masked_items(line, HIDDEN, special["mask"], frame, context)
+            return masked_items(line, HIDDEN, special["mask"], frame, context, "whole")
         return span_items(line, HIDDEN, sentinels, start, end, context)
 
     return [item for line in tokenize_lines(vocabulary, lines) for item in islice(of_line(line), 1)]
