@@ -38,7 +38,7 @@ class Sample:
     """Tiny data that an evaluator makes for the laws of its contract.
 
     Attributes:
-        files: What was written, every file that the evaluator can read; as a recipe names them.
+        files: What was written, the required files and what goes with them; as a recipe names them.
         options: Options that differ from the evaluator's own, such as one epoch where training would take long.
     """
 

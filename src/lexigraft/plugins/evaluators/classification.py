@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from lexigraft.core.data.item_splits import OnLeak, without_leaks
 from lexigraft.core.data.records import read_text_records
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile
+from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.fine_tuning import FineTuning, How, fine_tune
 from lexigraft.core.evaluation.label_scores import label_scores
 from lexigraft.core.evaluation.model_body import LAST, frame_of
@@ -169,6 +170,21 @@ class Classification(Evaluator):
             if empty:
                 notes.append(f"classes without a {side} text: {', '.join(empty)}")
         return notes
+
+    def sample(self, folder: Path) -> Sample:
+        """Write short texts on two subjects in three files with the columns that the options name."""
+        subjects = {"place": "the river runs past the old house", "people": "the teacher came to the school"}
+        columns = [self.text, *([self.second_text] if self.second_text else []), self.label]
+        rows = [
+            [*[f"{text} on day {n} of {part}" for part in columns[:-1]], subject]
+            for n in range(8)
+            for subject, text in subjects.items()
+        ]
+        parts = {"train": rows[:10], "dev": rows[10:12], "test": rows[12:]}
+        for name, part in parts.items():
+            lines = ["\t".join(cells) for cells in (columns, *part)]
+            (folder / f"{name}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return Sample({name: [str(folder / f"{name}.tsv")] for name in parts}, {"how": "probe"})
 
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: ClassificationData, context: EvaluationContext

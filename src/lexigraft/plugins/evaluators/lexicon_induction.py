@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile
+from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.hidden_states import mean_input_rows, pooled_states
 from lexigraft.core.evaluation.lexicon import Lexicon, induction_scores
 from lexigraft.core.evaluation.scores import Scores
@@ -79,6 +80,13 @@ class LexiconInduction(Evaluator):
             raise LexigraftError("dictionary has no pair of different words", ", ".join(paths), "Give another one")
         notes = (f"{dictionary.rejected:,} lines that are not two columns are left out.",) * bool(dictionary.rejected)
         return LexiconData(hash=dictionary.hash, size=len(lexicon.translations), notes=notes, lexicon=lexicon)
+
+    def sample(self, folder: Path) -> Sample:
+        """Write a dictionary of a few words."""
+        words = ("river house", "house school", "school market", "market bread", "bread river", "town book")
+        lines = [pair.replace(" ", "\t") for pair in words]
+        (folder / "dictionary.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return Sample({"test": [str(folder / "dictionary.tsv")]})
 
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: LexiconData, context: EvaluationContext

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lexigraft.core.data.sentence_pairs import read_pairs
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile
+from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.hidden_states import Pooling, pooled_states
 from lexigraft.core.evaluation.line_tokens import unknown_share, unknown_warning
 from lexigraft.core.evaluation.scores import ItemScores, Scores
@@ -100,6 +101,13 @@ class Mexa(Evaluator):
             source=tuple(kept),
             target=tuple(kept.values()),
         )
+
+    def sample(self, folder: Path) -> Sample:
+        """Write sentences with their translations in two files."""
+        lines = [f"the {word} is in the old town" for word in ("river", "house", "school", "market", "bread")]
+        for side, text in (("source", lines), ("target", [f"here {line}" for line in lines])):
+            (folder / f"{side}.txt").write_text("\n".join(text) + "\n", encoding="utf-8")
+        return Sample({side: [str(folder / f"{side}.txt")] for side in ("source", "target")})
 
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: MexaData, context: EvaluationContext

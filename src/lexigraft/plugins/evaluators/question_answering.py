@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from lexigraft.core.data.item_splits import OnLeak, without_leaks
 from lexigraft.core.data.squad import Question, exact_match, read_squad, word_f1
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile
+from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.fine_tuning import FineTuning, fine_tune
 from lexigraft.core.evaluation.model_body import LAST, frame_of
 from lexigraft.core.evaluation.question_windows import QuestionWindow, best_span, question_windows
@@ -106,6 +107,23 @@ class QuestionAnswering(Evaluator):
             dev=dev,
             test=test,
         )
+
+    def sample(self, folder: Path) -> Sample:
+        """Write questions about a house by a river in three files of SQuAD's form."""
+        import json
+
+        parts = {"train": ("old", "new", "red"), "dev": ("small",), "test": ("large", "blue")}
+        for name, words in parts.items():
+            paragraphs = []
+            for word in words:
+                context = f"The river runs past the {word} house in the town."
+                answer = {"text": f"{word} house", "answer_start": context.index(word)}
+                asked = {"id": word, "question": f"What is the {word} thing?", "answers": [answer]}
+                paragraphs.append({"context": context, "qas": [asked]})
+            content = {"version": "1.1", "data": [{"title": name, "paragraphs": paragraphs}]}
+            (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+        given = {name: [str(folder / f"{name}.json")] for name in parts}
+        return Sample(given, {"epochs": 1, "max_length": 48, "stride": 8})
 
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: QuestionData, context: EvaluationContext

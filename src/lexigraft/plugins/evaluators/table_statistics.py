@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, Evaluator, Files, InputFile, TextData
+from lexigraft.core.evaluation.evaluator import EvaluationContext, Evaluator, Files, InputFile, Sample, TextData
 from lexigraft.core.evaluation.mean_logits import mean_logits
 from lexigraft.core.evaluation.sample_sequences import sample_sequences
 from lexigraft.core.evaluation.scores import Scores
@@ -86,6 +87,11 @@ class TableStatistics(Evaluator):
         given = files.get("text", ())
         lines = load_corpus(given, limit_lines=self.max_lines).lines if given else []
         return TextData(hash=hash_of(list(lines)), size=len(lines), lines=lines)
+
+    def sample(self, folder: Path) -> Sample:
+        """Write a text of a few lines."""
+        (folder / "text.txt").write_text("the river runs past the house\nthe teacher came\n", encoding="utf-8")
+        return Sample({"text": [str(folder / "text.txt")]}, {"queries": 20, "neighbors": 3})
 
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: TextData, context: EvaluationContext

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from lexigraft.core.data.bio import OUTSIDE, entities, is_bio, repaired
 from lexigraft.core.data.item_splits import OnLeak, distinct, split_by_content, without_leaks
 from lexigraft.core.data.tagged_text import TaggedSentence, read_tagged
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile
+from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.fine_tuning import FineTuning, How, fine_tune
 from lexigraft.core.evaluation.label_scores import entity_scores, label_scores
 from lexigraft.core.evaluation.model_body import LAST, frame_of
@@ -168,6 +169,17 @@ class Tagging(Evaluator):
                 raise LexigraftError(f"broken BIO labels ({side})", broken, hint)
             notes.append(f"{broken} broken BIO labels repaired ({side}): I- that continued nothing became B-")
         return [s._replace(labels=labels) for s, (labels, _) in zip(sentences, mended, strict=True)]
+
+    def sample(self, folder: Path) -> Sample:
+        """Write sentences of a few words, with labels of either kind, in three files."""
+        nouns = ("river", "house", "market", "bread", "school", "teacher", "town", "book")
+        label = "NOUN" if self.labels == "plain" else "B-LOC"
+        other = "DET" if self.labels == "plain" else "O"
+        sentences = [f"the\t{other}\n{one}\t{label}\nand\t{other}\n{two}\t{label}\n" for one in nouns for two in nouns]
+        parts = {"train": sentences[:12], "dev": sentences[20:22], "test": sentences[30:33]}
+        for name, part in parts.items():
+            (folder / f"{name}.tsv").write_text("\n".join(part), encoding="utf-8")
+        return Sample({name: [str(folder / f"{name}.tsv")] for name in parts}, {"how": "probe"})
 
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: TaggingData, context: EvaluationContext
