@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile
+from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.hidden_states import mean_input_rows, pooled_states
 from lexigraft.core.evaluation.lexicon import Lexicon, induction_scores
 from lexigraft.core.evaluation.scores import Scores
@@ -107,6 +108,12 @@ class LexiconInduction(Evaluator):
         ours, theirs = (self._vectors(model, vocabulary, list(words.values())) for words in (source, target))
         left, right = ({word: place for place, word in enumerate(words)} for words in (source, target))
         return induction_scores(data.lexicon, left, right, ours, theirs, default_memory_budget(), self.neighbors)
+
+    def sample(self, folder: Path) -> Sample:
+        """Write a dictionary of a few words, one of them with two translations."""
+        path = folder / "dictionary.tsv"
+        path.write_text("river\twater\nhouse\tschool\nmoon\tsun\nmoon\tlight\n", encoding="utf-8")
+        return Sample({"test": [str(path)]})
 
     def _vectors(self, model: PreTrainedModel, vocabulary: Vocabulary, words: Sequence[Sequence[int]]) -> torch.Tensor:
         if self.layer == "input_table":
