@@ -24,26 +24,25 @@ def test_aligned_files_and_a_table_give_the_same_pairs(tmp_path: Path) -> None:
     )
     table = written(tmp_path, "t.tsv", "one\tuno\tCC-BY 2.0 (France) #1\ntwo\tdos\n\ttres\none\tuno\n")
     wanted = [("one", "uno"), ("two", "dos"), ("one", "uno")]
-    assert read_pairs({"source": source, "target": target}) == (wanted, 1)
-    assert read_pairs({"pairs": table}) == (wanted, 1)
+    assert read_pairs(source, target) == (wanted, 1)
+    assert read_pairs(table) == (wanted, 1)
 
 
 def test_files_of_different_length_are_refused_with_both_counts(tmp_path: Path) -> None:
     source, target = written(tmp_path, "a.txt", "one\ntwo\nthree\n"), written(tmp_path, "b.txt", "uno\ndos\n")
     with pytest.raises(LexigraftError, match=r"different numbers of lines: .*a\.txt: 3, .*b\.txt: 2"):
-        read_pairs({"source": source, "target": target})
+        read_pairs(source, target)
 
 
-def test_what_is_no_pair_of_files_or_no_table_is_refused(tmp_path: Path) -> None:
+def test_what_holds_no_pairs_is_refused(tmp_path: Path) -> None:
     one = written(tmp_path, "a.txt", "one\ttwo\n\nno tab\n")
-    for files in ({}, {"source": one}, {"source": one, "target": one, "pairs": one}, {"pairs": one, "target": one}):
-        with pytest.raises(LexigraftError, match="two files or from one"):
-            read_pairs(files)
-    with pytest.raises(LexigraftError, match=r"no tab: .*a\.txt, line 3"):
-        read_pairs({"pairs": one})
+    with pytest.raises(LexigraftError, match=r"no tab: .*a\.txt, line 3.*target=FILE"):
+        read_pairs(one)
     empty = written(tmp_path, "b.txt", "\n\n")
     with pytest.raises(LexigraftError, match="no sentence pair"):
-        read_pairs({"source": empty, "target": empty})
+        read_pairs(empty, empty)
+    with pytest.raises(LexigraftError, match=r"not found: .*none"):
+        read_pairs([str(tmp_path / "none")])
 
 
 def test_some_of_many_are_spread_over_the_data() -> None:

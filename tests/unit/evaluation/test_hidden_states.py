@@ -92,6 +92,10 @@ def test_the_model_is_left_as_it_was() -> None:
     assert [p.requires_grad for p in model.parameters()] == flags
     assert torch.equal(torch.random.get_rng_state(), random)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    ids = torch.tensor([[5, 6, 7]])
+    assert len(model(input_ids=ids, output_hidden_states=True).hidden_states) == 3
+    assert torch.equal(pooled_states(model, vocabulary, LINES).vectors, found.vectors)
 
 
 def test_layers_are_counted_from_both_ends_and_one_is_a_part_of_all() -> None:

@@ -23,7 +23,7 @@ from lexigraft.testing.tiny_models import fixture
 def read(folder: Path, pairs: list[tuple[str, str]], evaluator: Retrieval | None = None) -> RetrievalData:
     path = folder / "pairs.tsv"
     path.write_text("".join(f"{left}\t{right}\n" for left, right in pairs), encoding="utf-8")
-    found = read_data(evaluator or Retrieval(), {"pairs": [str(path)]})
+    found = read_data(evaluator or Retrieval(), {"source": [str(path)]})
     assert isinstance(found, RetrievalData)
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lexigraft.core.data.readers import expand, numbered_lines, read_lines
@@ -11,31 +11,24 @@ from lexigraft.core.errors import LexigraftError
 Pairs = list[tuple[str, str]]
 
 
-def read_pairs(files: Mapping[str, Sequence[str]]) -> tuple[Pairs, int]:
+def read_pairs(source: Sequence[str], target: Sequence[str] = ()) -> tuple[Pairs, int]:
     """Read pairs in order; repetitions stay.
 
     Args:
-        files: Either ``source`` and ``target``, line n of one the translation of line n of the other, or ``pairs``:
-            lines of source TAB target, further columns left out, as Tatoeba's downloads have them.
+        source: Files of sentences; without ``target``, of lines of source TAB target, of which further columns are left
+            out, as Tatoeba's downloads have them.
+        target: Files whose line n is the translation of line n of ``source``.
 
     Returns:
         The pairs, and how many lines were left out because a side was empty.
 
     Raises:
-        LexigraftError: Both ways or neither, files of different length, a line without a tab, or no pair.
+        LexigraftError: Files of different length, a line without a tab, or no pair.
     """
-    aligned = bool(files.get("source")), bool(files.get("target"))
-    if bool(files.get("pairs")) == any(aligned) or aligned[0] != aligned[1]:
-        given = ", ".join(name for name in files if files[name]) or "nothing"
-        hint = "Give source=FILE and target=FILE with aligned lines, or pairs=FILE with lines of source TAB target"
-        raise LexigraftError("sentence pairs come from two files or from one", given, hint)
-    if all(aligned):
-        read = list(_aligned(files["source"], files["target"]))
-    else:
-        read = [pair for path in expand(files["pairs"]) for pair in _table(Path(path))]
+    read = list(_aligned(source, target)) if target else [p for path in expand(source) for p in _table(Path(path))]
     pairs = [pair for pair in read if all(pair)]
     if not pairs:
-        names = ", ".join(path for paths in files.values() for path in paths)
+        names = ", ".join([*source, *target])
         raise LexigraftError("no sentence pair in these files", names, f"{len(read)} lines, each with an empty side")
     return pairs, len(read) - len(pairs)
 
@@ -57,10 +50,19 @@ def _table(path: Path) -> Iterator[tuple[str, str]]:
         if len(columns) > 1:
             yield columns[0].strip(), columns[1].strip()
         elif line.strip():
-            hint = "Give lines of source TAB target; two aligned files are source=FILE and target=FILE"
+            hint = "Give lines of source TAB target, or the translations in a file of their own: target=FILE"
             raise LexigraftError("line has no tab", f"{path}, line {number}", hint)
 
 
 def evenly_chosen_pairs(pairs: Pairs, most: int) -> Pairs:
     """At most so many pairs, chosen evenly over the data: downloads are often sorted by length."""
     return pairs if len(pairs) <= most else [pairs[n * len(pairs) // most] for n in range(most)]
+
+
+def write_sample_pairs(folder: Path) -> dict[str, list[str]]:
+    """Write a few pairs as both kinds of files at once: aligned lines, of which the first file alone is a table."""
+    pairs = {"The river runs.": "The water goes.", "The moon is old.": "The sun is old.", "Bread and fruit.": "Maize."}
+    source, target = folder / "source.tsv", folder / "target.txt"
+    source.write_text("".join(f"{left}\t{right}\n" for left, right in pairs.items()), encoding="utf-8")
+    target.write_text("".join(f"{right}\n" for right in pairs.values()), encoding="utf-8")
+    return {"source": [str(source)], "target": [str(target)]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Pooling = Literal["mean", "weighted_mean", "last_token", "eos", "cls"]
 Layer = int | Literal["all", "two_thirds"]
 BATCH_TOKENS = 4096
+_CAPTURING = "_output_capturing_hooks_installed"
 LONGEST = 1024
 
 
@@ -91,7 +93,7 @@ def pooled_states(
     cut = sum(len(text) > room for text in ids)
     ids = [text[:room] for text in ids]
     vectors: torch.Tensor | None = None
-    with evaluation_mode(model), torch.no_grad():
+    with evaluation_mode(model), _hooks_kept(model), torch.no_grad():
         for group in _batches(ids, batch_tokens):
             states = _states(model, [(*before, *ids[n], *after) for n in group])
             chosen = _chosen(len(states), layer)
@@ -196,6 +198,20 @@ def _states(model: PreTrainedModel, batch: Sequence[Sequence[int]]) -> tuple[tor
     if not states:
         raise LexigraftError("this model gives no hidden states", type(model).__name__, "Use another evaluator")
     return states
+
+
+@contextlib.contextmanager
+def _hooks_kept(model: PreTrainedModel) -> Iterator[None]:
+    """Remove the hooks that transformers installs in a model when it is first asked for hidden states, and keeps."""
+    before = {module: (set(module._forward_hooks), _CAPTURING in vars(module)) for module in model.modules()}
+    try:
+        yield
+    finally:
+        for module, (hooks, capturing) in before.items():
+            for added in set(module._forward_hooks) - hooks:
+                del module._forward_hooks[added]
+            if not capturing and _CAPTURING in vars(module):
+                delattr(module, _CAPTURING)
 
 
 def _chosen(count: int, layer: Layer) -> list[int]:

@@ -116,6 +116,12 @@ class LexiconInduction(Evaluator):
         left, right = ({word: place for place, word in enumerate(words)} for words in (source, target))
         return induction_scores(data.lexicon, left, right, ours, theirs, default_memory_budget(), self.neighbors)
 
+    def sample(self, folder: Path) -> Sample:
+        """Write a dictionary of a few words, one of them with two translations."""
+        path = folder / "dictionary.tsv"
+        path.write_text("river\twater\nhouse\tschool\nmoon\tsun\nmoon\tlight\n", encoding="utf-8")
+        return Sample({"test": [str(path)]})
+
     def _vectors(self, model: PreTrainedModel, vocabulary: Vocabulary, words: Sequence[Sequence[int]]) -> torch.Tensor:
         if self.layer == "input_table":
             return mean_input_rows(model, words)

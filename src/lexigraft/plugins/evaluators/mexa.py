@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from lexigraft.core.data.sentence_pairs import read_pairs
+from lexigraft.core.data.sentence_pairs import read_pairs, write_sample_pairs
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.hidden_states import Pooling, pooled_states
@@ -53,9 +53,8 @@ class Mexa(Evaluator):
 
     name: ClassVar[str] = "mexa"
     files: ClassVar[dict[str, InputFile]] = {
-        "source": InputFile("sentences of the language the model knows, one a line", required=False),
+        "source": InputFile("sentences of the language the model knows, one a line; without target, source TAB target"),
         "target": InputFile("their translations, line by line", required=False),
-        "pairs": InputFile("instead of both: lines of source TAB target", required=False),
     }
     sentences: int = 100
     pooling: Pooling = "weighted_mean"
@@ -71,7 +70,7 @@ class Mexa(Evaluator):
         Raises:
             LexigraftError: Files that do not fit together, or fewer than two different pairs.
         """
-        pairs, empty = read_pairs(files)
+        pairs, empty = read_pairs(files["source"], files.get("target", ()))
         kept: dict[str, str] = {}
         seen: set[str] = set()
         repeated = 0
@@ -142,6 +141,10 @@ class Mexa(Evaluator):
             },
             [*source.notes("source"), *target.notes("target"), *unknown_warning("target", unknown)],
         )
+
+    def sample(self, folder: Path) -> Sample:
+        """Write a few pairs."""
+        return Sample(write_sample_pairs(folder))
 
 
 def mutually_nearest(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

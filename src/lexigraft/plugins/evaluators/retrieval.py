@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.data.sentence_pairs import evenly_chosen_pairs, read_pairs
+from lexigraft.core.data.sentence_pairs import evenly_chosen_pairs, read_pairs, write_sample_pairs
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.hidden_states import Pooling, pooled_states
@@ -64,9 +64,8 @@ class Retrieval(Evaluator):
 
     name: ClassVar[str] = "retrieval"
     files: ClassVar[dict[str, InputFile]] = {
-        "source": InputFile("sentences of one language, one a line", required=False),
+        "source": InputFile("sentences, one a line; without target, lines of source TAB target, as Tatoeba has them"),
         "target": InputFile("their translations, line by line", required=False),
-        "pairs": InputFile("instead of both: lines of source TAB target, as Tatoeba has them", required=False),
     }
     layer: int | Literal["two_thirds"] = "two_thirds"
     pooling: Pooling = "mean"
@@ -87,7 +86,7 @@ class Retrieval(Evaluator):
         Raises:
             LexigraftError: Files that do not fit together, or fewer than two different sentences on a side.
         """
-        read, empty = read_pairs(files)
+        read, empty = read_pairs(files["source"], files.get("target", ()))
         different = list(dict.fromkeys(read))
         chosen = evenly_chosen_pairs(different, self.max_pairs)
         source, target = (_places(side) for side in zip(*chosen, strict=True))
@@ -158,6 +157,10 @@ class Retrieval(Evaluator):
                 *(note for side, share in unknown.items() for note in unknown_warning(side, share)),
             ],
         )
+
+    def sample(self, folder: Path) -> Sample:
+        """Write a few pairs."""
+        return Sample(write_sample_pairs(folder))
 
     def _hits(
         self, queries: torch.Tensor, candidates: torch.Tensor, pairs: npt.NDArray[np.int64]
