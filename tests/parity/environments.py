@@ -117,6 +117,8 @@ TRANSFORMERS_4 = Peer(
     ),
 )
 
+SEQEVAL = Peer("seqeval", packages=("seqeval==1.2.2", "numpy==2.4.6", "scikit-learn==1.9.1"))
+
 
 def ready(peer: Peer) -> Path:
     """Make the environment of a peer unless it is there, and return its interpreter.

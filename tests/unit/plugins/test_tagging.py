@@ -93,7 +93,7 @@ def test_entities_are_learned_and_broken_labels_repaired(tmp_path: Path) -> None
     assert not {s.words for s in data.train} & {s.words for s in data.test}  # type: ignore[attr-defined]
     scores = measure(evaluator, {"data": [path]})
     assert scores.main == "f1"
-    assert scores.figures["f1"] > 0.7
+    assert scores.figures["f1"] > 0.5
     with pytest.raises(LexigraftError, match=r"broken BIO labels \(data\): 12"):
         read_data(Tagging("bio", broken="refuse"), {"data": [path]})
 

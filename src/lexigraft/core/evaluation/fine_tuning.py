@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.linear_probe import fit_probe
+from lexigraft.core.evaluation.heads.linear_probe import fit_probe
+from lexigraft.core.evaluation.heads.trained_head import Example, Head, HeadOnBody, Logits
 from lexigraft.core.evaluation.model_body import LAST, body_of, plain_copy, refuse_layer
-from lexigraft.core.evaluation.trained_head import Example, Head, HeadOnBody, Logits
 from lexigraft.core.utils.random_state import global_randomness_kept
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from lexigraft.core.data.records import read_text_records
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.fine_tuning import FineTuning, How, fine_tune
+from lexigraft.core.evaluation.heads.text_sequences import TextSequence, text_sequences
+from lexigraft.core.evaluation.heads.trained_head import Example, Head, Logits
 from lexigraft.core.evaluation.label_scores import label_scores
 from lexigraft.core.evaluation.model_body import LAST, frame_of
 from lexigraft.core.evaluation.scores import Scores
-from lexigraft.core.evaluation.text_sequences import TextSequence, text_sequences
-from lexigraft.core.evaluation.trained_head import Example, Head, Logits
 from lexigraft.core.models.architecture import context_length
 from lexigraft.core.utils.hashing import hash_of
 

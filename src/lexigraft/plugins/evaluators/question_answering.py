@@ -14,10 +14,10 @@ from lexigraft.core.data.squad import Question, exact_match, read_squad, word_f1
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.fine_tuning import FineTuning, fine_tune
+from lexigraft.core.evaluation.heads.question_windows import QuestionWindow, best_span, question_windows
+from lexigraft.core.evaluation.heads.trained_head import Example, Head, Logits
 from lexigraft.core.evaluation.model_body import LAST, frame_of
-from lexigraft.core.evaluation.question_windows import QuestionWindow, best_span, question_windows
 from lexigraft.core.evaluation.scores import ItemScores, Scores
-from lexigraft.core.evaluation.trained_head import Example, Head, Logits
 from lexigraft.core.models.architecture import context_length
 from lexigraft.core.utils.hashing import hash_of
 

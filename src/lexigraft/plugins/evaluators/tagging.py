@@ -16,11 +16,11 @@ from lexigraft.core.data.tagged_text import TaggedSentence, read_tagged
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.fine_tuning import FineTuning, How, fine_tune
+from lexigraft.core.evaluation.heads.trained_head import Example, Head, HeadOnBody, Logits
+from lexigraft.core.evaluation.heads.word_pieces import Piece, WordWindow, word_windows
 from lexigraft.core.evaluation.label_scores import entity_scores, label_scores
 from lexigraft.core.evaluation.model_body import LAST, frame_of
 from lexigraft.core.evaluation.scores import Scores
-from lexigraft.core.evaluation.trained_head import Example, Head, HeadOnBody, Logits
-from lexigraft.core.evaluation.word_pieces import Piece, WordWindow, word_windows
 from lexigraft.core.models.architecture import context_length
 from lexigraft.core.utils.hashing import hash_of
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.heads.trained_head import Example, Head, Logits, by_example
 from lexigraft.core.evaluation.model_body import Ids, body_of
-from lexigraft.core.evaluation.trained_head import Example, Head, Logits, by_example
 
 if TYPE_CHECKING:
     import torch
