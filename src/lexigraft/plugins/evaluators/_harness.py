@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import io
-import logging
-import sys
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.models.evaluation_mode import evaluation_mode
+from lexigraft.core.utils.outside_output import only_errors_shown
 from lexigraft.core.utils.random_state import global_randomness_kept
 
 if TYPE_CHECKING:
@@ -47,7 +44,7 @@ def load_tasks(name: str, folders: Sequence[str], metadata: Mapping[str, Any]) -
     if missing := [folder for folder in folders if not Path(folder).is_dir()]:
         raise LexigraftError("folder of harness tasks not found", ", ".join(missing), "Give a folder of YAML files")
     paths = [str(OWN_TASKS), *folders]
-    with global_randomness_kept(), _quiet():
+    with global_randomness_kept(), only_errors_shown("lm_eval", "datasets"):
         manager = TaskManager(include_path=paths, include_defaults=False, metadata=dict(metadata))
         if name in (*manager.all_subtasks, *manager.all_groups):
             with contextlib.suppress(KeyError):  # of a group that holds built-in tasks
@@ -104,7 +101,12 @@ def run_tasks(
     from lm_eval.evaluator import evaluate
     from lm_eval.models.huggingface import HFLM
 
-    with global_randomness_kept(), evaluation_mode(model), _tables_left_alone(model), _quiet():
+    with (
+        global_randomness_kept(),
+        evaluation_mode(model),
+        _tables_left_alone(model),
+        only_errors_shown("lm_eval", "datasets"),
+    ):
         for task in loaded["tasks"].values():
             task.set_fewshot_seed(seed=seed)
         wrapped = HFLM(
@@ -125,20 +127,3 @@ def _tables_left_alone(model: Any) -> Iterator[None]:
         yield
     finally:
         del model.tie_weights
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Show errors only, and progress only to a terminal."""
-    loggers = [logging.getLogger(name) for name in ("lm_eval", "datasets")]
-    levels = [logger.level for logger in loggers]
-    shown = contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO())
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with shown, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
