@@ -81,13 +81,6 @@ class LexiconInduction(Evaluator):
         notes = (f"{dictionary.rejected:,} lines that are not two columns are left out.",) * bool(dictionary.rejected)
         return LexiconData(hash=dictionary.hash, size=len(lexicon.translations), notes=notes, lexicon=lexicon)
 
-    def sample(self, folder: Path) -> Sample:
-        """Write a dictionary of a few words."""
-        words = ("river house", "house school", "school market", "market bread", "bread river", "town book")
-        lines = [pair.replace(" ", "\t") for pair in words]
-        (folder / "dictionary.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return Sample({"test": [str(folder / "dictionary.tsv")]})
-
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: LexiconData, context: EvaluationContext
     ) -> Scores:

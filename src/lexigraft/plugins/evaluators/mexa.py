@@ -101,13 +101,6 @@ class Mexa(Evaluator):
             target=tuple(kept.values()),
         )
 
-    def sample(self, folder: Path) -> Sample:
-        """Write sentences with their translations in two files."""
-        lines = [f"the {word} is in the old town" for word in ("river", "house", "school", "market", "bread")]
-        for side, text in (("source", lines), ("target", [f"here {line}" for line in lines])):
-            (folder / f"{side}.txt").write_text("\n".join(text) + "\n", encoding="utf-8")
-        return Sample({side: [str(folder / f"{side}.txt")] for side in ("source", "target")})
-
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: MexaData, context: EvaluationContext
     ) -> Scores:

@@ -110,13 +110,6 @@ class Retrieval(Evaluator):
             pairs=np.array([[source[left], target[right]] for left, right in chosen], np.int64),
         )
 
-    def sample(self, folder: Path) -> Sample:
-        """Write sentences with their translations in two files."""
-        lines = [f"the {word} is in the old town" for word in ("river", "house", "school", "market", "bread")]
-        for side, text in (("source", lines), ("target", [f"here {line}" for line in lines])):
-            (folder / f"{side}.txt").write_text("\n".join(text) + "\n", encoding="utf-8")
-        return Sample({side: [str(folder / f"{side}.txt")] for side in ("source", "target")})
-
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: RetrievalData, context: EvaluationContext
     ) -> Scores:
