@@ -16,6 +16,8 @@ from lexigraft.core.utils.secrets import masked_uris
 
 TARGET, SOURCE = "bits_per_byte/heldout", "bits_per_byte/source"
 FERTILITY, LOSSLESS, UNKNOWN = "tokens_per_word/heldout", "lossless_share/heldout", "unknown_share/heldout"
+OF_TOKENS = ("bits_per_byte_seen_", "bits_per_byte_moved")
+"""How figures of groups of tokens begin; those of the held-out text have a table of their own."""
 _SHOWN_ELSEWHERE = {TARGET, SOURCE, FERTILITY, LOSSLESS, UNKNOWN}
 MUCH_FALLBACK = 0.10
 K = TypeVar("K", str, int)
@@ -96,7 +98,7 @@ class Report:
     Attributes:
         comparison: What was compared on what.
         rows: The strategies, best first.
-        measures: The further metrics that any row has.
+        measures: The further metrics that any row has, but for those of groups of tokens.
         warnings: Sentences on figures that are unreliable.
         notes: The strategies' own notes.
         remarks: Sentences on rows that differ in body, tokenizer or budget.
@@ -141,13 +143,17 @@ def read_report(folder: Path) -> Report:
     return Report(
         comparison,
         rows,
-        tuple(dict.fromkeys(m for r in rows for m in sorted(r.measures) if m not in _SHOWN_ELSEWHERE)),
+        tuple(dict.fromkeys(m for r in rows for m in sorted(r.measures) if not _shown_elsewhere(m))),
         (*unfinished, *_warnings(comparison, rows)),
         tuple(_notes(rows)),
         tuple(_remarks(rows)),
         masked_uris(recipe.read_text(encoding="utf-8")) if recipe.exists() else "",
         tuple(results),
     )
+
+
+def _shown_elsewhere(metric: str) -> bool:
+    return metric in _SHOWN_ELSEWHERE or metric.startswith(OF_TOKENS)
 
 
 def _rows(comparison: Comparison, results: Sequence[CellResult]) -> tuple[Row, ...]:

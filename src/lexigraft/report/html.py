@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 
 from lexigraft.report.data import Report
 from lexigraft.report.figures import curves_figure, interval_figures, line_styles, small_figures
-from lexigraft.report.tables import COST_COLUMNS, P_VALUE, cost, coverage, facts, interval, measures, ranking, standing
+from lexigraft.report.tables import (
+    COST_COLUMNS,
+    P_VALUE,
+    cost,
+    coverage,
+    facts,
+    interval,
+    measures,
+    ranking,
+    standing,
+    token_groups,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -69,6 +80,11 @@ def page(report: Report) -> str:
                     coverage(report),
                 ),
                 ("Cost", "One cell of each strategy, mean over seeds.", cost(report)),
+                (
+                    "Bits per byte by token frequency",
+                    "Held-out text, by occurrences in the training text; moved: tokens whose rows the strategy made.",
+                    token_groups(report),
+                ),
                 ("Other measures", "At the end of adaptation, mean over seeds.", measures(report)),
             )
             if len(part.columns) > 1

@@ -12,7 +12,18 @@ from lexigraft.core.evaluation.cell import TRAINING_LOSS
 from lexigraft.core.utils.files import write_whole
 from lexigraft.report.data import Report, read_report
 from lexigraft.report.html import page
-from lexigraft.report.tables import COST_COLUMNS, NOTHING, TextTable, cost, coverage, facts, measures, ranking, standing
+from lexigraft.report.tables import (
+    COST_COLUMNS,
+    NOTHING,
+    TextTable,
+    cost,
+    coverage,
+    facts,
+    measures,
+    ranking,
+    standing,
+    token_groups,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -89,7 +100,12 @@ def _markdown(report: Report) -> Iterator[str]:
     if report.notes:
         yield ""
         yield from (f"- {note}" for note in report.notes)
-    for title, part in (("Coverage", coverage(report)), ("Cost", cost(report)), ("Other measures", measures(report))):
+    for title, part in (
+        ("Coverage", coverage(report)),
+        ("Cost", cost(report)),
+        ("Bits per byte by token frequency", token_groups(report)),
+        ("Other measures", measures(report)),
+    ):
         if len(part.columns) > 1:
             yield f"\n## {title}\n"
             yield from _markdown_table(part)
