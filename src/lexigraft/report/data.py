@@ -157,7 +157,7 @@ def read_report(folder: Path) -> Report:
     tasks = tuple(_tasks(comparison, by_label, outcomes))
     rows = _rows(comparison, by_label, target)
     of_tasks = {task.name for task in tasks}
-    found = (metric for row in rows for metric in sorted(row.measures))
+    metrics = (metric for row in rows for metric in sorted(row.measures))
     recipe = folder / RECIPE
     return Report(
         comparison,
