@@ -1,18 +1,25 @@
-"""Documents generated from the strategies themselves; run as a program it brings them up to date."""
+"""Documents generated from the plug-ins themselves; run as a program it brings them up to date."""
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lexigraft.api.catalog import StrategyDetails, StrategyRecord, by_needs, details, list_strategies
+from lexigraft.api.evaluator_catalog import EvaluatorDetails, by_data, evaluator_details, list_evaluators
+from lexigraft.api.plugin_catalog import FieldRecord
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.files import replacing
 
-START, END = "<!-- strategies -->", "<!-- /strategies -->"
-README, REFERENCE = Path("README.md"), Path("docs/reference/strategies.md")
+START, END = "<!-- generated -->", "<!-- /generated -->"
+README, STRATEGIES, EVALUATORS = (
+    Path("README.md"),
+    Path("docs/reference/strategies.md"),
+    Path("docs/reference/evaluators.md"),
+)
 
 
 def strategy_table() -> str:
@@ -32,6 +39,34 @@ def strategy_reference() -> str:
     return "\n\n".join(_page(one) for one in pages)
 
 
+def evaluator_reference() -> str:
+    """Every working evaluator in full: its files, the kinds of models it measures, its record and its options."""
+    groups = by_data([one for one in list_evaluators() if one.broken is None])
+    return "\n\n".join(_evaluator_page(evaluator_details(one.name)) for group in groups.values() for one in group)
+
+
+def _evaluator_page(found: EvaluatorDetails) -> str:
+    one = found.summary
+    better = "lower" if one.lower_is_better else "higher"
+    facts = f"*Models: {', '.join(one.kinds)}; {better} is better{'; also of held-out text' if one.text else ''}.*"
+    rows = [
+        f"| `{name}` | {_cell(file.holds)} | {'yes' if file.required else 'no'} |" for name, file in one.files.items()
+    ]
+    files = ["| file | what it holds | required |", "|---|---|---|", *rows] if rows else ["No files."]
+    summary, _, rest = found.documentation.strip().partition("\nAttributes:\n")
+    text = summary.strip().replace("\nSource:", "\n**Source:**")
+    options = _options(rest, found.fields)
+    return "\n\n".join([f"## {one.name}", facts, text, *_presets(one.name, one.aliases), "\n".join(files), options])
+
+
+def _options(documented: str, fields: Sequence[FieldRecord]) -> str:
+    """The options as a table, with what the docstring's attributes say of each."""
+    entries = re.findall(r"^ {4}(\w+): (.+?)(?=^ {4}\w+: |\Z)", documented, re.M | re.S)
+    said = {name: " ".join(text.split()) for name, text in entries}
+    rows = [f"| `{f.name}` | `{_cell(f.type)}` | `{f.default}` | {_cell(said.get(f.name, ''))} |" for f in fields]
+    return "\n".join(["| option | type | default | |", "|---|---|---|---|", *rows]) if rows else "No options."
+
+
 def _working() -> list[StrategyRecord]:
     return [one for one in list_strategies() if one.broken is None]
 
@@ -45,12 +80,15 @@ def _page(found: StrategyDetails) -> str:
     one = found.summary
     rows = [f"| `{f.name}` | `{_cell(f.type)}` | `{f.default}` |" for f in found.fields]
     fields = ["| field | type | default |", "|---|---|---|", *rows] if rows else ["No fields."]
-    presets = [f"`{alias}` stands for `{one.name}`" + _with(preset) for alias, preset in one.aliases.items()]
     convex = "; convex" if one.convex else ""
     facts = f"*Needs: {', '.join(one.needs).replace('_', ' ') or 'nothing'}; {one.body} body{convex}.*"
     text = found.documentation.strip().replace("\nSource:", "\n**Source:**").replace("\nNeeds:", "\n\n**Needs:**")
     text = text.replace("\nRelations:", "\n\n**Relations:**")
-    return "\n\n".join([f"## {one.name}", facts, text, *presets, "\n".join(fields)])
+    return "\n\n".join([f"## {one.name}", facts, text, *_presets(one.name, one.aliases), "\n".join(fields)])
+
+
+def _presets(name: str, aliases: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [f"`{alias}` stands for `{name}`{_with(preset)}" for alias, preset in aliases.items()]
 
 
 def _with(preset: Mapping[str, Any]) -> str:
@@ -78,7 +116,7 @@ def filled(text: str, content: str, where: str | Path) -> str:
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not start or not end:
-        raise LexigraftError("document has no place for the strategies", where, f"Write {START} and {END} into it")
+        raise LexigraftError("document has no place for the generated part", where, f"Write {START} and {END} into it")
     return f"{before}{START}\n{content}\n{END}{after}"
 
 
@@ -105,7 +143,11 @@ def rewrite(path: Path, content: str) -> bool:
     return new != old
 
 
-GENERATED: Mapping[Path, Callable[[], str]] = {README: strategy_table, REFERENCE: strategy_reference}
+GENERATED: Mapping[Path, Callable[[], str]] = {
+    README: strategy_table,
+    STRATEGIES: strategy_reference,
+    EVALUATORS: evaluator_reference,
+}
 """The documents with a generated part, from the repository's root."""
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from generate import END, README, REFERENCE, START, main, strategy_table
+from generate import END, EVALUATORS, README, START, STRATEGIES, main, strategy_table
 
 from lexigraft.api.catalog import check, details, list_strategies
 from lexigraft.api.compare_cells import cells_of
@@ -59,19 +59,19 @@ def test_it_is_in_the_generated_documentation(
     under = strategy_table().split(row)[0].rsplit("**", 2)[1]
     assert under == "Needs nothing"
     monkeypatch.chdir(tmp_path)
-    REFERENCE.parent.mkdir(parents=True)
-    for page in (README, REFERENCE):
+    STRATEGIES.parent.mkdir(parents=True)
+    for page in (README, STRATEGIES, EVALUATORS):
         page.write_text(f"# Title\n\n{START}\nout of date\n{END}\nafter\n")
     assert main() == 0
-    for page, part in ((README, row), (REFERENCE, f"## {NAME}")):
+    for page, part in ((README, row), (STRATEGIES, f"## {NAME}"), (EVALUATORS, "## bits_per_byte")):
         text = page.read_text()
         assert text.startswith("# Title\n\n")
         assert text.endswith(f"{END}\nafter\n")
         assert part in text
         assert "out of date" not in text
-    assert "| `power` | `float` | `1.0` |" in REFERENCE.read_text()
+    assert "| `power` | `float` | `1.0` |" in STRATEGIES.read_text()
     assert main() == 0
-    assert capsys.readouterr().out.count("is up to date") == 2
+    assert capsys.readouterr().out.count("is up to date") == 3
     README.write_text("no markers")
     assert main() == 2
     assert README.read_text() == "no markers"

@@ -71,6 +71,16 @@ def test_every_strategy_is_measured_at_every_point(whole: tuple[Path, Path, str]
     assert bodies["focus"] == bodies["keep"] == "source"
 
 
+def test_figures_of_rare_and_moved_tokens_are_there_where_they_mean_something(whole: tuple[Path, Path, str]) -> None:
+    _, out, _ = whole
+    found = {(k[0], k[4]) for k in results(out)}
+    assert all((name, "bits_per_byte_seen_0-4/heldout") in found for name in STRATEGIES)
+    moving = {name for name, metric in found if metric == "bits_per_byte_moved/heldout"}
+    assert {"focus", "random", "subword_mean"} <= moving
+    assert not {"keep", "poor"} & moving
+    assert len(list((out / "prepared" / "counts").glob("*.npy"))) == 2  # of the source's tokenizer and of the target's
+
+
 def test_runs_are_tracked_once(whole: tuple[Path, Path, str]) -> None:
     recipe, out, _ = whole
     finished(recipe, out)

@@ -106,6 +106,17 @@ TRANS_TOKENIZERS = Peer(
     ),
 )
 
+MINICONS = Peer(
+    "minicons",
+    packages=(
+        "torch==2.13.0",
+        "transformers==5.23.0",
+        "numpy==2.4.6",
+        "accelerate==1.15.0",
+        "minicons==0.3.39",
+    ),
+)
+
 TRANSFORMERS_4 = Peer(
     "transformers4",
     packages=(
@@ -116,6 +127,8 @@ TRANSFORMERS_4 = Peer(
         "protobuf==7.36.2",
     ),
 )
+
+SEQEVAL = Peer("seqeval", packages=("seqeval==1.2.2", "numpy==2.4.6", "scikit-learn==1.9.1"))
 
 
 def ready(peer: Peer) -> Path:

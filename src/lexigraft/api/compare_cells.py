@@ -10,6 +10,7 @@ from typing import Any
 
 from lexigraft.api.adapt import adapt_model
 from lexigraft.api.compare_inputs import Prepared, Shared, Texts, open_shared, strategy_inputs
+from lexigraft.api.evaluate import text_evaluators
 from lexigraft.api.measurements import Measurements
 from lexigraft.core.config.recipe import CompareSettings, StrategySettings
 from lexigraft.core.evaluation.cell import Cell, CellResult, Score
@@ -48,7 +49,8 @@ def cells_of(
         "measured": {name: text.hash for name, text in texts.measured.items()},
         "graft": recipe.graft.model_dump(mode="json", exclude={"memory_budget", "device", "verify"}),
         "adaptation": recipe.adaptation.model_dump(mode="json", exclude={"seed", "checkpoint_every"}),
-        "evaluation": recipe.evaluation.model_dump(mode="json", exclude={"tasks"}),
+        "evaluation": recipe.evaluation.model_dump(mode="json", include={"max_lines"})
+        | {evaluator.name: evaluator.parameters() for evaluator in text_evaluators(recipe.evaluation)},
         "tasks": {task.name: task.described() for task in texts.tasks},
         "versions": {name: versions()[name] for name in _CODE},
     }
@@ -112,7 +114,8 @@ class CellRunner:
         grafted = self._graft(strategy, cell.seed)
         grafted_at = time.perf_counter()
         settings = self.recipe.adaptation.model_copy(update={"seed": cell.seed})
-        measurements = Measurements(self.recipe, texts, grafted, cell.seed, self._folder(cell))
+        counts = self.out / "prepared" / "counts"
+        measurements = Measurements(self.recipe, texts, grafted, cell.seed, self._folder(cell), counts)
         scores = _scores(0, measurements.take(0, grafted.model))
         losses: tuple[tuple[int, float], ...] = ()
         cost: dict[str, float] = {"tokens_trained": 0, "trainable_parameters": 0, "adapt_seconds": 0}

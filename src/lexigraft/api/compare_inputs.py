@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -123,14 +123,16 @@ def load_texts(recipe: CompareSettings) -> Texts:
         raise LexigraftError("corpus is too small to split", f"{len(train)} training and {len(heldout)} held-out lines")
     limit = corpus.heldout_lines
     measured = {name: evenly_chosen(text, limit) for name, text in also.items()}
-    return Texts(train, evenly_chosen(heldout, limit), measured, _source_text(corpus, also.get("source")), tasks)
+    return Texts(train, evenly_chosen(heldout, limit), measured, _source_text(corpus, also.values()), tasks)
 
 
-def _source_text(corpus: CorpusSettings, heldout: Corpus | None) -> Corpus | None:
+def _source_text(corpus: CorpusSettings, heldout: Iterable[Corpus]) -> Corpus | None:
     if not corpus.source_train:
         return None
     text = load_corpus(corpus.source_train, text_field=corpus.text_field)
-    return without(text, heldout) if heldout is not None else text
+    for measured in heldout:
+        text = without(text, measured)
+    return text
 
 
 def strategy_inputs(

@@ -14,7 +14,7 @@ from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.evaluation.evaluator import EvaluationContext
 from lexigraft.core.evaluation.item_store import items_file, load_items, save_items
 from lexigraft.core.grafting.pipeline import Grafted
-from lexigraft.core.tokenization.token_counts import token_counts
+from lexigraft.core.tokenization.token_counts import stored_counts
 from lexigraft.core.utils.distributed import processes
 
 if TYPE_CHECKING:
@@ -30,10 +30,14 @@ class Measurements:
         grafted: The grafted model, before it is trained.
         seed: The cell's seed.
         folder: The cell's folder.
+        shared: Where the token counts of the training text are kept, for all cells.
     """
 
-    def __init__(self, recipe: CompareSettings, texts: Texts, grafted: Grafted, seed: int, folder: Path) -> None:
-        self.recipe, self.texts, self.grafted, self.seed, self.folder = recipe, texts, grafted, seed, folder
+    def __init__(
+        self, recipe: CompareSettings, texts: Texts, grafted: Grafted, seed: int, folder: Path, shared: Path
+    ) -> None:
+        self.recipe, self.texts, self.grafted, self.seed = recipe, texts, grafted, seed
+        self.folder, self.shared = folder, shared
         self.notes: tuple[str, ...] = ()
         self._start_rows = start_rows(texts.tasks, grafted.model)
 
@@ -59,9 +63,7 @@ class Measurements:
         if not processes().first or not (texts or tasks):
             return {}
         lines = {name: list(text) for name, text in texts.items()}
-        found: Evaluation = measure(
-            model, self.grafted.vocabulary, lines, self.recipe.evaluation, tasks, self._context if tasks else None
-        )
+        found: Evaluation = measure(model, self.grafted.vocabulary, lines, self.recipe.evaluation, tasks, self._context)
         path = items_file(self.folder, step)
         save_items(path, {**load_items(path), **found.items})
         self.notes = tuple(dict.fromkeys((*self.notes, *found.notes)))
@@ -69,5 +71,6 @@ class Measurements:
 
     @cached_property
     def _context(self) -> EvaluationContext:
-        counts = token_counts(self.grafted.vocabulary, self.texts.train.lines)
-        return EvaluationContext(self.seed, counts, self.grafted.alignment.new, self._start_rows)
+        grafted = self.grafted
+        counts = stored_counts(grafted.vocabulary, self.texts.train, self.shared)
+        return EvaluationContext(self.seed, counts, grafted.alignment.new, grafted.rows.moved, self._start_rows)

@@ -89,7 +89,8 @@ class ModelProbe:
                 shortened(settings.adaptation, steps, seed, grafted.model),
                 new_ids=grafted.alignment.new.tolist(),
             )
-            evaluator = make("evaluator", "bits_per_byte", dict(settings.measure))
+            # All candidates have the same tokens, so the cheaper way compares them as well.
+            evaluator = make("evaluator", "bits_per_byte", {**settings.measure, "within_word": "whole"})
             bits = evaluator.line_bits(adapted.model, grafted.vocabulary, self.lines.lines)
         sizes = np.array([len(line.encode()) for line in self.lines.lines], np.int64)
         return ProbeRun(bits, sizes, adapted.tokens_trained + grafted.rows.counts["learned_tokens"])

@@ -19,6 +19,8 @@ from lexigraft.report.differences import Metric, Outcomes
 
 TARGET, SOURCE = "bits_per_byte/heldout", "bits_per_byte/source"
 FERTILITY, LOSSLESS, UNKNOWN = "tokens_per_word/heldout", "lossless_share/heldout", "unknown_share/heldout"
+OF_TOKENS = ("bits_per_byte_seen_", "bits_per_byte_moved")
+"""How figures of groups of tokens begin; those of the held-out text have a table of their own."""
 _SHOWN_ELSEWHERE = {TARGET, SOURCE, FERTILITY, LOSSLESS, UNKNOWN}
 MUCH_FALLBACK = 0.10
 WANTED = 0.02
@@ -105,7 +107,7 @@ class Report:
     Attributes:
         comparison: What was compared on what.
         rows: The strategies, best first.
-        measures: The further metrics that any row has.
+        measures: The further metrics that any row has, but for those of groups of tokens.
         target: Target bits per byte, with the differences between strategies.
         tasks: The main metric of each downstream task.
         warnings: Sentences on figures that are unreliable.
@@ -154,12 +156,15 @@ def read_report(folder: Path) -> Report:
     target = outcomes.metric(TARGET, by_label, comparison.reference, lower=True)
     tasks = tuple(_tasks(comparison, by_label, outcomes))
     rows = _rows(comparison, by_label, target)
-    shown = _SHOWN_ELSEWHERE | {task.name for task in tasks}
+    of_tasks = {task.name for task in tasks}
+    found = (metric for row in rows for metric in sorted(row.measures))
     recipe = folder / RECIPE
     return Report(
         comparison,
         rows,
-        tuple(dict.fromkeys(m for r in rows for m in sorted(r.measures) if m not in shown)),
+        tuple(
+            dict.fromkeys(m for r in rows for m in sorted(r.measures) if not _shown_elsewhere(m) and m not in of_tasks)
+        ),
         target,
         tasks,
         (*unfinished, *_warnings(comparison, rows)),
@@ -179,6 +184,10 @@ def _tasks(
         if (metric := next((m for m in scores if m.endswith(f"/{name}")), None)) is not None:
             lower = bool(facts.get("lower_is_better"))
             yield outcomes.metric(metric, by_label, comparison.reference, lower=lower)
+
+
+def _shown_elsewhere(metric: str) -> bool:
+    return metric in _SHOWN_ELSEWHERE or metric.startswith(OF_TOKENS)
 
 
 def _rows(comparison: Comparison, by_label: Mapping[str, Sequence[CellResult]], target: Metric) -> tuple[Row, ...]:

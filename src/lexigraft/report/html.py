@@ -22,6 +22,7 @@ from lexigraft.report.tables import (
     ranking,
     standing,
     tasks,
+    token_groups,
 )
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ def page(report: Report) -> str:
                 ),
                 ("Downstream tasks", _reading_tasks(report), tasks(report)),
                 ("Cost", "One cell of each strategy, mean over seeds.", cost(report)),
+                (
+                    "Bits per byte by token frequency",
+                    "Held-out text, by occurrences in the training text; moved: tokens whose rows the strategy made.",
+                    token_groups(report),
+                ),
                 ("Other measures", "At the end of adaptation, mean over seeds.", measures(report)),
             )
             if len(part.columns) > 1

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from lexigraft.core.evaluation.paired_comparison import Difference
 from lexigraft.core.evaluation.ranking import SIGNIFICANT
 from lexigraft.core.evaluation.statistics import Estimate
+from lexigraft.core.evaluation.token_groups import FREQUENCIES
 from lexigraft.report.data import FERTILITY, UNKNOWN, Report, Row
 
 NOTHING = "–"
@@ -144,6 +145,14 @@ def measures(report: Report) -> TextTable:
     """Every further metric at the end, mean over seeds."""
     columns = ["strategy", *report.measures]
     return _filled(columns, [(r.label, *(number(r.measures.get(m)) for m in report.measures)) for r in report.rows])
+
+
+def token_groups(report: Report) -> TextTable:
+    """Held-out bits per byte of tokens by their occurrences in the training text, and of tokens with rows made anew."""
+    metrics = {f"seen {name}": f"bits_per_byte_seen_{name}/heldout" for name in FREQUENCIES}
+    metrics["moved"] = "bits_per_byte_moved/heldout"
+    rows = [(r.label, *(number(r.measures.get(m)) for m in metrics.values())) for r in report.rows]
+    return _filled(["strategy", *metrics], rows)
 
 
 def facts(report: Report) -> list[tuple[str, str]]:

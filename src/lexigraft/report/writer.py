@@ -23,6 +23,7 @@ from lexigraft.report.tables import (
     ranking,
     standing,
     tasks,
+    token_groups,
 )
 
 if TYPE_CHECKING:
@@ -119,8 +120,14 @@ def _markdown(report: Report) -> Iterator[str]:
     if report.notes:
         yield ""
         yield from (f"- {note}" for note in report.notes)
-    parts = {"Downstream tasks": tasks(report), "Coverage": coverage(report), "Cost": cost(report)}
-    for title, part in (parts | {"Other measures": measures(report)}).items():
+    parts = {
+        "Downstream tasks": tasks(report),
+        "Coverage": coverage(report),
+        "Cost": cost(report),
+        "Bits per byte by token frequency": token_groups(report),
+        "Other measures": measures(report),
+    }
+    for title, part in parts.items():
         if len(part.columns) > 1:
             yield f"\n## {title}\n"
             yield from _markdown_table(part)

@@ -126,7 +126,8 @@ class ModelTrial:
         wanted = [role for role in (Role.INPUT, Role.OUTPUT) if role in tables]
         rows = [tables[role].detach() * 0.9 for role in wanted] if self.data.evaluator.compares_rows else []
         counts = np.arange(size, dtype=np.int64) % 50
-        return EvaluationContext(seed, counts, np.arange(size - 40, size, dtype=np.int64), tuple(rows))
+        new = np.arange(size - 40, size, dtype=np.int64)
+        return EvaluationContext(seed, counts, new, new[::2], tuple(rows))
 
     def scores(self, context: EvaluationContext, model: PreTrainedModel | None = None) -> Scores:
         """The scores of the sample; raises ``NotApplicable`` for models of another kind and without an extra."""

@@ -54,3 +54,11 @@ def test_another_budget_is_another_cell_but_another_name_is_not(tmp_path: Path) 
     before = keys(folder)
     assert keys(folder, name="renamed") == before
     assert not set(keys(folder, **{"adaptation.steps": 5}).values()) & set(before.values())
+
+
+def test_another_yardstick_is_another_cell_but_the_default_spelled_out_is_not(tmp_path: Path) -> None:
+    folder = recipe_folder(tmp_path / "a")
+    before = keys(folder)
+    assert keys(folder, **{"evaluation.options.bits_per_byte.within_word": "left_to_right"}) == before
+    whole = keys(folder, **{"evaluation.options.bits_per_byte.within_word": "whole"})
+    assert not set(whole.values()) & set(before.values())

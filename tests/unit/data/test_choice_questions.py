@@ -116,7 +116,7 @@ def test_files_without_questions_and_xcopa_without_a_language_are_refused(tmp_pa
     ("name", "text", "message"),
     [
         ("a.jsonl", "{", "line is not JSON"),
-        ("a.tsv", "sen\twrong_sen\none\n", "another number of cells"),
+        ("a.tsv", "sen\twrong_sen\none\n", "line 2 has 1 cells"),
         ("a.csv", 'sen,wrong_sen\n"one,b\n', "table cannot be read"),
         ("a.tsv", "sen\tother\na\tb\n", "no field 'wrong_sen'"),
     ],

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationContext, TextData
 from lexigraft.core.evaluation.line_tokens import tokenize_lines
-from lexigraft.core.evaluation.windows import causal_items, masked_items, span_items
+from lexigraft.core.evaluation.windows import WithinWord, causal_items, masked_items, span_items
 from lexigraft.core.models.architecture import context_length
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.plugins.evaluators.bits_per_byte import BitsPerByte
@@ -66,7 +66,8 @@ def test_batches_do_not_matter_and_the_model_is_left_as_it_was(name: str) -> Non
     model, vocabulary = _load(name)
     model.train()
     state = torch.random.get_rng_state()
-    found = [figures(BitsPerByte(batch_tokens=n), model, vocabulary, [*LINES, LONG]) for n in (1, 200, 8192)]
+    lines = [*LINES[:2], " ".join(LINES[2:4]), LINES[4]]
+    found = [figures(BitsPerByte(batch_tokens=n), model, vocabulary, lines) for n in (1, 200, 8192)]
     assert model.training
     assert torch.equal(state, torch.random.get_rng_state())
     for other in found[1:]:
@@ -105,7 +106,7 @@ def test_masked_bits_equal_masking_by_hand(name: str) -> None:
         with torch.no_grad():
             chances = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
         bits -= sum(chances[i + 1, encoding.ids[i]].item() for i in hidden) / math.log(2)
-    found = figures(BitsPerByte(), model, vocabulary, [line])["bits_per_byte"]
+    found = figures(BitsPerByte(within_word="whole"), model, vocabulary, [line])["bits_per_byte"]
     assert found == pytest.approx(bits / len(line.encode()), abs=1e-5)
 
 
@@ -151,11 +152,12 @@ def test_encoder_decoder_bits_equal_writing_the_spans_by_hand() -> None:
 
 
 @pytest.mark.parametrize("context", [9, 40, 512])
-def test_every_token_is_hidden_exactly_once_with_its_whole_word(context: int) -> None:
+@pytest.mark.parametrize("within_word", ["left_to_right", "whole"])
+def test_every_token_is_scored_exactly_once_where_it_is_hidden(context: int, within_word: WithinWord) -> None:
     _, vocabulary = _load("bert-tied-bias")
     line = tokenize_lines(vocabulary, [LONG])[0]
     frame = (np.array([1]), np.array([2]))
-    items = list(masked_items(line, 5, 4, frame, context))
+    items = list(masked_items(line, 5, 4, frame, context, within_word))
     assert all(len(item.inputs) <= context for item in items)
     assert sorted(itertools.chain(*(item.targets for item in items))) == sorted(line.ids)
     assert sum(len(item.targets) for item in items) == len(line.ids)

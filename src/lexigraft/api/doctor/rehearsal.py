@@ -147,7 +147,8 @@ def _rehearse(recipe: CompareSettings) -> Rehearsal:
 
 def _context(texts: Texts, grafted: Grafted) -> EvaluationContext:
     counts = token_counts(grafted.vocabulary, _part(texts.train, SAMPLE)[0].lines) if texts.tasks else None
-    return EvaluationContext(0, counts, grafted.alignment.new, start_rows(texts.tasks, grafted.model))
+    rows = start_rows(texts.tasks, grafted.model)
+    return EvaluationContext(0, counts, grafted.alignment.new, start_rows=rows)
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:

@@ -1,33 +1,36 @@
-"""Reader of records: JSON lines, or tables whose first line names the columns (.tsv, .csv); both also as gzip."""
+"""Records with named fields: from TSV, CSV, JSON lines or parquet, each with the place it stands at."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lexigraft.core.data.readers import MOST_CELL, expand, numbered_lines
 from lexigraft.core.errors import LexigraftError, did_you_mean
 
-_DELIMITERS = {".tsv": "\t", ".csv": ","}
-
 
 class FileRecord(NamedTuple):
     """A record of a file.
 
     Attributes:
-        values: Its values by field; those of a table are text.
-        where: What a message calls it: file and line.
+        values: Its values by field; those of TSV and CSV are text.
+        where: What a message calls it: file and line, or row.
     """
 
-    values: dict[str, Any]
+    values: Mapping[str, Any]
     where: str
 
 
 def read_records(paths: Sequence[str | Path], fields: Collection[str]) -> Iterator[FileRecord]:
     """Stream the records of files in order; empty lines are left out.
+
+    The name of a file says its format: ``.csv``, ``.tsv``, ``.jsonl`` (also ``.ndjson`` and ``.json``), ``.parquet``;
+    of another name it is JSON lines where its first line begins with a brace, and TSV else. All but parquet may be
+    gzipped. The first line of TSV and CSV names the fields. A TSV whose cells are not all well quoted is read as one
+    without quotes.
 
     Args:
         paths: Files, globs or folders.
@@ -37,21 +40,82 @@ def read_records(paths: Sequence[str | Path], fields: Collection[str]) -> Iterat
         One record after the other.
 
     Raises:
-        LexigraftError: A missing file, broken JSON or a broken table, a line that holds no record, a missing field.
+        LexigraftError: A missing file or field, or a record that cannot be read.
     """
     for path in expand(paths):
         if isinstance(path, str):
             raise LexigraftError("records are read from files only", path, "Download the data set and give its files")
-        delimiter = _DELIMITERS.get(Path(path.name.removesuffix(".gz")).suffix.lower())
-        for record in _objects(path) if delimiter is None else _rows(path, delimiter):
+        for record in _records(path, fields):
             for field in fields:
-                if field not in record.values:
+                if record.values.get(field) is None:
                     hint = did_you_mean(field, map(str, record.values))
                     raise LexigraftError(f"record has no field '{field}'", record.where, hint)
             yield record
 
 
-def _objects(path: Path) -> Iterator[FileRecord]:
+def read_text_records(paths: Sequence[str | Path], fields: Collection[str]) -> Iterator[FileRecord]:
+    """Stream some fields of records as text without spaces around it; numbers of JSON lines and parquet become text.
+
+    Args:
+        paths: Files, globs or folders.
+        fields: The fields to read.
+
+    Yields:
+        One record after the other, with these fields.
+
+    Raises:
+        LexigraftError: See :func:`read_records`; or text that was cut inside a character.
+    """
+    for record in read_records(paths, fields):
+        values = {field: str(record.values[field]).strip() for field in fields}
+        if any("\ud800" <= c <= "\udfff" for text in values.values() if not text.isascii() for c in text):
+            hint = "Text was cut inside a character; mend it"
+            raise LexigraftError("text holds half of a surrogate pair", record.where, hint)
+        yield FileRecord(values, record.where)
+
+
+def _records(path: Path, fields: Collection[str]) -> Iterator[FileRecord]:
+    suffix = next((s for s in reversed(path.suffixes) if s != ".gz"), "").lower()
+    if suffix == ".parquet":
+        return _parquet(path, fields)
+    if suffix in (".csv", ".tsv"):
+        return _table(path, "," if suffix == ".csv" else "\t")
+    if suffix in (".jsonl", ".ndjson", ".json"):
+        return _json_lines(path)
+    first = next((line for _, line in numbered_lines(path) if line.strip()), "")
+    return _json_lines(path) if first.lstrip().startswith("{") else _table(path, "\t")
+
+
+def _table(path: Path, delimiter: str) -> Iterator[FileRecord]:
+    csv.field_size_limit(MOST_CELL)
+    lines = [line for _, line in numbered_lines(path)]
+    try:
+        rows = _rows(lines, delimiter, csv.QUOTE_MINIMAL)
+    except (csv.Error, ValueError) as error:
+        if delimiter != "\t":
+            raise LexigraftError("table cannot be read", path, str(error)) from None
+        try:
+            rows = _rows(lines, delimiter, csv.QUOTE_NONE)
+        except (csv.Error, ValueError) as second:
+            raise LexigraftError("table cannot be read", path, str(second)) from None
+    header = rows[0][1] if rows else []
+    for number, row in rows[1:]:
+        yield FileRecord(dict(zip(header, row, strict=True)), f"{path}, line {number}")
+
+
+def _rows(lines: Sequence[str], delimiter: str, quoting: Any) -> list[tuple[int, list[str]]]:
+    """Rows with the number of their last line; ``ValueError`` where they do not all have the header's length."""
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, quoting=quoting, strict=True)
+    rows = [(reader.line_num, row) for row in reader if row]
+    for number, row in rows:
+        if len(row) != len(rows[0][1]):
+            raise ValueError(
+                f"line {number} has {len(row)} cells, and the first one, which names them, {len(rows[0][1])}"
+            )
+    return rows
+
+
+def _json_lines(path: Path) -> Iterator[FileRecord]:
     for number, line in numbered_lines(path):
         if not line.strip():
             continue
@@ -65,18 +129,14 @@ def _objects(path: Path) -> Iterator[FileRecord]:
         yield FileRecord(found, where)
 
 
-def _rows(path: Path, delimiter: str) -> Iterator[FileRecord]:
-    csv.field_size_limit(MOST_CELL)
-    rows = csv.reader((f"{line}\n" for _, line in numbered_lines(path)), delimiter=delimiter, strict=True)
+def _parquet(path: Path, fields: Collection[str]) -> Iterator[FileRecord]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
-        header = next(rows, [])
-        for row in rows:
-            if not row:
-                continue
-            where = f"{path}, line {rows.line_num}"
-            if len(row) != len(header):
-                hint = f"{len(header)} are expected, as the first line has"
-                raise LexigraftError("row has another number of cells", f"{where}: {len(row)}", hint)
-            yield FileRecord(dict(zip(header, row, strict=True)), where)
-    except csv.Error as error:
-        raise LexigraftError("table cannot be read", f"{path}, line {rows.line_num}", str(error)) from None
+        with pq.ParquetFile(path) as file:
+            known = [field for field in fields if field in file.schema_arrow.names]
+            rows = file.read(columns=known or None).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise LexigraftError("parquet file cannot be read", path, " ".join(str(error).split())[:300]) from None
+    yield from (FileRecord(row, f"{path}, row {number}") for number, row in enumerate(rows, 1))

@@ -38,7 +38,7 @@ class Sample:
     """Tiny data that an evaluator makes for the laws of its contract.
 
     Attributes:
-        files: What was written, every file that the evaluator can read; as a recipe names them.
+        files: What was written, the required files and what goes with them; as a recipe names them.
         options: Options that differ from the evaluator's own, such as one epoch where training would take long.
     """
 
@@ -99,13 +99,16 @@ class EvaluationContext:
     Attributes:
         seed: Decides everything random: few-shot examples, the start of a head that is trained.
         token_counts: How often each token occurs in the text that the model was trained on, ``(tokens,)``.
-        new_ids: Tokens whose rows a strategy made, ``(new,)``; the others were copied.
+        new_ids: Tokens without a match in the source vocabulary, ``(new,)``; the rows of the others were copied.
+        moved_ids: Tokens whose rows a strategy made, ``(moved,)``; of strategies that start from the poor model's rows,
+            those that they moved.
         start_rows: Input and output rows before training, each ``(rows, dim)``; one table where they are tied.
     """
 
     seed: int = 0
     token_counts: npt.NDArray[np.int64] | None = None
     new_ids: npt.NDArray[np.int64] | None = None
+    moved_ids: npt.NDArray[np.int64] | None = None
     start_rows: tuple[torch.Tensor, ...] = ()
 
 

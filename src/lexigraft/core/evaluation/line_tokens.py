@@ -20,6 +20,8 @@ class LineTokens(NamedTuple):
         ids: Token ids, without special tokens, int64, ``(tokens,)``.
         words: The index of each token's word in the raw line, never decreasing, ``(tokens,)``.
         word_count: Whitespace-separated words in the raw line.
+        sizes: UTF-8 bytes of the raw line that each token stands for, float64, ``(tokens,)``: those of the characters
+            that it covers (shared equally where several tokens cover one) and of the whitespace before them.
         hidden_bytes: UTF-8 bytes that no known token stands for: under unknown tokens, or dropped altogether.
         lossless: Whether the tokens decode to the line again, whitespace aside.
     """
@@ -27,6 +29,7 @@ class LineTokens(NamedTuple):
     ids: npt.NDArray[np.int64]
     words: npt.NDArray[np.int64]
     word_count: int
+    sizes: npt.NDArray[np.float64]
     hidden_bytes: int
     lossless: bool
 
@@ -55,13 +58,28 @@ def _line(
     shown = np.zeros(len(line) + 1, np.int64)
     np.add.at(shown, spans[:, 0], 1)
     np.add.at(shown, spans[:, 1], -1)
-    covered = np.cumsum(shown)[:-1] > 0
+    sharers = np.cumsum(shown)[:-1]
+    covered = sharers > 0
     hidden = [c for c in np.flatnonzero(~covered & ~space) if unicodedata.category(line[c])[0] not in "CMZ"]
     lost = sum(len(line[c].encode()) for c in hidden)
     for first, end in spans[ids == unknown] if unknown is not None else ():
         lost += len(line[first:end].strip().encode())
     same = "".join(line.split()) == "".join(decoded.split())
-    return LineTokens(ids, np.maximum.accumulate(words).astype(np.int64), count, lost, same)
+    sizes = _sizes(line, spans, sharers, space & ~covered)
+    return LineTokens(ids, np.maximum.accumulate(words).astype(np.int64), count, sizes, lost, same)
+
+
+def _sizes(
+    line: str, spans: npt.NDArray[np.int64], sharers: npt.NDArray[np.int64], between: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Bytes that each token stands for; whitespace between tokens goes to the token after it."""
+    of_characters = np.fromiter((len(c.encode()) for c in line), np.float64, len(line))
+    shares = np.concatenate([[0.0], np.cumsum(np.where(sharers > 0, of_characters / np.maximum(sharers, 1), 0.0))])
+    sizes = shares[spans[:, 1]] - shares[spans[:, 0]]
+    places = np.flatnonzero(between)
+    after = np.searchsorted(np.maximum.accumulate(spans[:, 0]), places, side="right")
+    np.add.at(sizes, after[after < len(sizes)], of_characters[places[after < len(sizes)]])
+    return sizes
 
 
 def unknown_share(vocabulary: Vocabulary, lines: Sequence[str]) -> float:

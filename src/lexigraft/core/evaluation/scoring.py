@@ -39,7 +39,17 @@ class Item(NamedTuple):
 
 
 def item_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int) -> npt.NDArray[np.float64]:
-    """The sum of −log2 p over the scored tokens of each item.
+    """The sum of −log2 p over the scored tokens of each item; arguments as :func:`target_bits`.
+
+    Returns:
+        Bits, shape ``(items,)``.
+    """
+    owners = np.repeat(np.arange(len(items)), [len(item.targets) for item in items])
+    return np.bincount(owners, target_bits(model, items, batch_tokens), len(items)).astype(np.float64)
+
+
+def target_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int) -> npt.NDArray[np.float64]:
+    """−log2 p of every scored token.
 
     Args:
         model: The model; it is run in evaluation mode without gradients and left as it was.
@@ -47,14 +57,16 @@ def item_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int) 
         batch_tokens: Most input tokens in one batch, padding included (a longer single sequence goes alone).
 
     Returns:
-        Bits, shape ``(items,)``.
+        Bits of the items' targets, one item after the other, shape ``(scored,)``.
     """
     import torch
 
-    nats = np.zeros(len(items))
+    ends = np.cumsum([0, *(len(item.targets) for item in items)])
+    nats = np.zeros(ends[-1])
     with evaluation_mode(model), torch.no_grad():
         for indices in _batches(items, batch_tokens, model):
-            nats[indices] = _batch_nats(model, [items[i] for i in indices])
+            places = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in indices])
+            nats[places] = _batch_nats(model, [items[i] for i in indices])
     return nats / math.log(2)
 
 
@@ -79,6 +91,7 @@ def _batches(items: Sequence[Item], batch_tokens: int, model: PreTrainedModel) -
 
 
 def _batch_nats(model: PreTrainedModel, batch: list[Item]) -> npt.NDArray[np.float64]:
+    """−ln p of every target of a batch, one item after the other."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -99,10 +112,8 @@ def _batch_nats(model: PreTrainedModel, batch: list[Item]) -> npt.NDArray[np.flo
     else:
         logits = model(**inputs).logits[rows, positions]
         nats = cross_entropy(logits.float(), targets, reduction="none")
-    # Summed on the CPU: sums by index on a GPU come out in any order.
-    summed: npt.NDArray[np.float64] = np.zeros(len(batch))
-    np.add.at(summed, rows.cpu().numpy(), nats.double().cpu().numpy())
-    return summed
+    found: npt.NDArray[np.float64] = nats.double().cpu().numpy()
+    return found
 
 
 def _decoder_logits(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 
 from lexigraft.core.evaluation.line_tokens import LineTokens
 from lexigraft.core.evaluation.scoring import Ids, Item
+
+WithinWord = Literal["left_to_right", "whole"]
+"""How the pieces of a hidden word are scored: by the chain rule, or each as if it did not know the others."""
 
 
 def causal_items(line: LineTokens, prefix: int | None, context: int, stride: int) -> Iterator[Item]:
@@ -32,8 +36,15 @@ def causal_items(line: LineTokens, prefix: int | None, context: int, stride: int
         scored = end
 
 
-def masked_items(line: LineTokens, stripes: int, mask: int, frame: tuple[Ids, Ids], context: int) -> Iterator[Item]:
+def masked_items(
+    line: LineTokens, stripes: int, mask: int, frame: tuple[Ids, Ids], context: int, within_word: WithinWord
+) -> Iterator[Item]:
     """Striped pseudo-likelihood: stripe ``j`` hides the words ``i`` with ``i mod stripes == j``, whole words together.
+
+    Scored as a whole, the pieces of a word are predicted from the same input, each as if it did not know the others.
+    Scored from left to right they obey the chain rule: the first piece is predicted from that input too, and for each
+    further piece one more input shows the pieces to its left. The other words of the stripe stay hidden in it, so the
+    context of a word is the same for all its pieces and the same as when it is scored as a whole.
 
     Args:
         line: The line.
@@ -41,6 +52,7 @@ def masked_items(line: LineTokens, stripes: int, mask: int, frame: tuple[Ids, Id
         mask: The mask token.
         frame: What stands before and after the text.
         context: The longest input.
+        within_word: How the pieces of a word are scored.
 
     Yields:
         Sequences to score.
@@ -48,16 +60,27 @@ def masked_items(line: LineTokens, stripes: int, mask: int, frame: tuple[Ids, Id
     left, right = frame
     for ids, words in _windows(line, context - len(left) - len(right), None):
         framed = np.concatenate([left, ids, right])
+        starts = np.searchsorted(words, words)
         for stripe in range(stripes):
-            chosen = np.flatnonzero(words % stripes == stripe)
-            if len(chosen):
-                inputs = framed.copy()
-                inputs[chosen + len(left)] = mask
-                yield Item(inputs, chosen + len(left), ids[chosen])
+            hidden = np.flatnonzero(words % stripes == stripe)
+            if not len(hidden):
+                continue
+            inputs = framed.copy()
+            inputs[hidden + len(left)] = mask
+            together = hidden if within_word == "whole" else hidden[starts[hidden] == hidden]
+            yield Item(inputs, together + len(left), ids[together])
+            for piece in np.setdiff1d(hidden, together):
+                shown = slice(starts[piece] + len(left), piece + len(left))
+                further = inputs.copy()
+                further[shown] = framed[shown]
+                yield Item(further, np.array([piece + len(left)]), ids[piece : piece + 1])
 
 
 def span_items(line: LineTokens, stripes: int, sentinels: Ids, start: int, end: Ids, context: int) -> Iterator[Item]:
     """The same stripes as sentinel spans: the decoder writes the hidden words; sentinels and the end are not scored.
+
+    It writes from left to right, so each piece is predicted from the pieces to its left, and from the words of the
+    stripe to its left.
 
     Args:
         line: The line.

@@ -56,6 +56,7 @@ class Rows:
             ``re_estimated`` (matched ones whose rows it made), ``fallback``, ``unusable``, and ``learned_tokens``: the
             text that strategies learned on, repetitions included.
         plan_seconds: Time that the strategies themselves took.
+        moved: Tokens whose rows a strategy made, int64, ``(moved,)``; on the poor model's body those that it moved.
         notes: Sentences for the user, such as warnings and choices that a strategy made.
     """
 
@@ -63,6 +64,7 @@ class Rows:
     provenance: Provenance
     counts: Mapping[str, Any]
     plan_seconds: float
+    moved: npt.NDArray[np.int64]
     notes: tuple[str, ...] = ()
 
 
@@ -237,7 +239,8 @@ class _Draft:
             "unusable": self.rules.count(UNUSABLE),
             "learned_tokens": self._ctx.journal.tokens,
         }
-        return Rows(self.tables, provenance, counts, plan_seconds, tuple(self._ctx.journal.notes))
+        moved = np.flatnonzero(filled).astype(np.int64)
+        return Rows(self.tables, provenance, counts, plan_seconds, moved, tuple(self._ctx.journal.notes))
 
 
 def _spans(rows: int, table: torch.Tensor) -> Iterator[slice]:

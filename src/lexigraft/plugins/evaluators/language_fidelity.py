@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile
+from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.generation import Generation, generate
 from lexigraft.core.evaluation.language_identifier import Identified, LanguageIdentifier
 from lexigraft.core.evaluation.scores import ItemScores, Scores
@@ -123,6 +123,19 @@ class LanguageFidelity(Evaluator):
             language=language,
             prompt_fidelity=float(np.mean(known)),
         )
+
+    def sample(self, folder: Path) -> Sample:
+        """Write prompts, and train a tiny model that tells two languages apart."""
+        import fasttext
+
+        (folder / "prompts.txt").write_text("the river runs past\nthe teacher came to\n", encoding="utf-8")
+        english = "__label__eng_Latn the river runs past the house"
+        other = "__label__quy_Latn mayuqa wasi patapim purin"
+        (folder / "train.txt").write_text("\n".join([english, other] * 20), encoding="utf-8")
+        model = fasttext.train_supervised(str(folder / "train.txt"), dim=4, epoch=5, thread=1, verbose=0)
+        model.save_model(str(folder / "identifier.bin"))
+        files = {"prompts": [str(folder / "prompts.txt")], "identifier": [str(folder / "identifier.bin")]}
+        return Sample(files, {"language": "eng_Latn", "max_new_tokens": 4})
 
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: FidelityData, context: EvaluationContext

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from lexigraft.core.data.choice_questions import CONNECTORS, ChoiceFormat, ChoiceQuestion, read_questions, texts_of
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.choices import Bos, Decoder, Question, hidden_bytes, log_likelihoods
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile
+from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.scores import Floats, ItemScores, Scores
 from lexigraft.core.utils.hashing import hash_of
 
@@ -140,6 +141,25 @@ class MultipleChoice(Evaluator):
         given = {relation: words for relation, words in own.items() if words is not None}
         joined = {**CONNECTORS.get(self.language or "", {}), **given}
         return joined if len(joined) == len(own) else None
+
+    def sample(self, folder: Path) -> Sample | None:
+        """Write plain questions; for the other formats there is no sample."""
+        import json
+
+        if self.format != "jsonl":
+            return None
+        parts = {"test": ("river", "house", "school"), "shots": ("market", "bread", "town")}
+        for name, words in parts.items():
+            asked = [
+                {
+                    "context": f"The teacher came to the {word} with",
+                    "choices": ["three books", f"no {word}"],
+                    "label": n % 2,
+                }
+                for n, word in enumerate(words)
+            ]
+            (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
+        return Sample({name: [str(folder / f"{name}.jsonl")] for name in parts}, {"shots": 1})
 
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: ChoiceData, context: EvaluationContext

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile
+from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.generation import Generation, generate
 from lexigraft.core.evaluation.pair_training import Pair, PairTraining, reading, train_on_pairs, writing
 from lexigraft.core.evaluation.scores import ItemScores, Scores
@@ -125,6 +126,18 @@ class Translation(Evaluator):
             test=test,
             train=train,
         )
+
+    def sample(self, folder: Path) -> Sample:
+        """Write sentences with translations into the same language."""
+        lines = [f"the {word} is in the town" for word in ("river", "house", "school", "market")]
+        parts = {"train": lines[:3], "test": lines[3:]}
+        files = {}
+        for name, part in parts.items():
+            for side, text in (("source", part), ("target", [line.upper() for line in part])):
+                path = folder / f"{name}.{side}.txt"
+                path.write_text("\n".join(text) + "\n", encoding="utf-8")
+                files[f"{name}_{side}"] = [str(path)]
+        return Sample(files, {"epochs": 1, "max_length": 24})
 
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: TranslationData, context: EvaluationContext
