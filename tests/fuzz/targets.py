@@ -21,6 +21,9 @@ from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.dictionary import load_dictionary
 from lexigraft.core.data.parallel_text import load_parallel
 from lexigraft.core.data.readers import read_lines
+from lexigraft.core.data.records import read_records
+from lexigraft.core.data.squad import read_squad
+from lexigraft.core.data.tagged_text import read_tagged
 from lexigraft.core.evaluation.cell import Cell, CellResult, Comparison, Score
 from lexigraft.core.evaluation.cell_store import has_damaged_result, load_comparison, load_result, save_result
 from lexigraft.core.grafting.folder import FACTS, PROVENANCE, new_rows, read_facts
@@ -81,6 +84,7 @@ def targets(folder: Path) -> dict[str, Target]:
     return {
         "recipe": _of({"recipe.yaml": RECIPE.encode()}, lambda f: read_recipe(f / "recipe.yaml")),
         **_texts(folder),
+        **_labeled(folder),
         **_tokenizers(folder),
         **_vectors(folder),
         **_models(folder),
@@ -111,6 +115,26 @@ def _texts(folder: Path) -> dict[str, Target]:
         "parallel text": _of(
             sides, lambda f: load_parallel(ParallelSettings(source=[str(f / "s.txt")], target=[str(f / "t.txt")]))
         ),
+    }
+
+
+def _labeled(folder: Path) -> dict[str, Target]:
+    """Data of downstream tasks."""
+    pq.write_table(pa.table({"label": list(range(12)), "text": LINES}), folder / "r.parquet")
+    conllu = "".join(f"# text = {w}\n1\t{w}\t_\tNOUN\t_\t_\t0\troot\t_\t_\n\n" for w in LINES[0].split()).encode()
+    asked = {"id": "q", "question": LINES[1], "answers": [{"text": LINES[0], "answer_start": 0}]}
+    squad = json.dumps({"data": [{"paragraphs": [{"context": LINES[0], "qas": [asked]}]}]}).encode()
+    records = {
+        "r.tsv": b"text\tlabel\n" + "".join(f'"{line}"\tx\n' for line in LINES).encode(),
+        "r.jsonl": b"".join(json.dumps({"text": line, "label": 1}).encode() + b"\n" for line in LINES),
+        "r.parquet": (folder / "r.parquet").read_bytes(),
+    }
+    return {
+        "conllu": _of({"a.conllu": conllu}, lambda f: read_tagged([f / "a.conllu"])),
+        "tagged words": _of({"a.tsv": b"wasi\tB-LOC\n\nqam\tO\n"}, lambda f: read_tagged([f / "a.tsv"])),
+        "squad": _of({"a.json": squad}, lambda f: read_squad([f / "a.json"])),
+        "squad gz": _of({"a.json.gz": gzip.compress(squad, mtime=0)}, lambda f: read_squad([f / "a.json.gz"])),
+        **{n: _of({n: c}, lambda f, n=n: list(read_records([f / n], ["text", "label"]))) for n, c in records.items()},
     }
 
 

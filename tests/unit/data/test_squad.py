@@ -39,6 +39,13 @@ def test_impossible_questions_are_left_out(tmp_path: Path) -> None:
         read_squad([written(tmp_path / "a.json", [])])
 
 
+def test_half_of_a_surrogate_pair_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.json", [{"text": "Cusco", "answer_start": 13}])
+    path.write_text(path.read_text(encoding="utf-8").replace("Where?", "Where\\ud800?"), encoding="utf-8")
+    with pytest.raises(LexigraftError, match="half of a surrogate pair"):
+        read_squad([path])
+
+
 @pytest.mark.parametrize(("content", "message"), [
     ("{", "file is not JSON"), ("[]", "not in the format of SQuAD"), ('{"data": [1]}', "not in the format of SQuAD"),
 ])  # fmt: skip

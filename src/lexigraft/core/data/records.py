@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from lexigraft.core.data.readers import MOST_CELL, expand, numbered_lines
 from lexigraft.core.errors import LexigraftError, did_you_mean
+from lexigraft.core.utils.lfs import refuse_pointers
 
 
 class FileRecord(NamedTuple):
@@ -133,10 +134,11 @@ def _parquet(path: Path, fields: Collection[str]) -> Iterator[FileRecord]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    refuse_pointers([path])
     try:
         with pq.ParquetFile(path) as file:
             known = [field for field in fields if field in file.schema_arrow.names]
             rows = file.read(columns=known or None).to_pylist()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise LexigraftError("parquet file cannot be read", path, " ".join(str(error).split())[:300]) from None
     yield from (FileRecord(row, f"{path}, row {number}") for number, row in enumerate(rows, 1))

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import string
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,10 +60,10 @@ def read_squad(paths: Sequence[str | Path]) -> list[Question]:
             opener = gzip.open if path.suffix.lower() == ".gz" else open
             with opener(path, "rt", encoding="utf-8") as file:
                 questions += _questions(json.load(file), path)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             hint = f"SQuAD has data, paragraphs, context, qas, question, answers with text and answer_start ({error})"
             raise LexigraftError("file is not in the format of SQuAD", path, hint) from None
-        except (OSError, EOFError, ValueError, RecursionError) as error:
+        except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
             raise LexigraftError("file is not JSON", path, " ".join(str(error).split())[:300]) from None
     if not questions:
         raise LexigraftError("there is no question with an answer", ", ".join(map(str, paths)))
@@ -73,6 +74,9 @@ def _questions(content: Any, path: Path) -> Iterator[Question]:
     for article in content["data"]:
         for paragraph in article["paragraphs"]:
             context = str(paragraph["context"])
+            if any("\ud800" <= c <= "\udfff" for c in json.dumps(paragraph, ensure_ascii=False)):
+                hint = "Text was cut inside a character; mend it"
+                raise LexigraftError("text holds half of a surrogate pair", f"{path}, {ascii(context)[:60]}", hint)
             for entry in paragraph["qas"]:
                 answers = tuple(Answer(str(a["text"]), int(a["answer_start"])) for a in entry["answers"])
                 identity = str(entry["id"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.line_tokens import tokenize_lines
 from lexigraft.core.evaluation.model_body import Frame, Ids
 
@@ -44,6 +45,9 @@ def text_sequences(vocabulary: Vocabulary, items: Sequence[Sequence[str]], frame
         items: One or two texts each.
         frame: Special tokens around and between them.
         context: The longest input; of a pair the longer text is cut first.
+
+    Raises:
+        LexigraftError: Nothing is left of a text, and no special token stands around it.
     """
     lines = tokenize_lines(vocabulary, [text for texts in items for text in texts])
     size = sum(len(text.encode()) for texts in items for text in texts)
@@ -55,6 +59,8 @@ def text_sequences(vocabulary: Vocabulary, items: Sequence[Sequence[str]], frame
         most = context - frame.length - len(frame.between) * (len(parts) - 1)
         kept = _cut([len(part) for part in parts], most)
         cut += sum(kept) < sum(map(len, parts))
+        if not sum(kept) + frame.length:
+            raise LexigraftError("the tokenizer makes no token of a text", ascii(texts[0])[:60], "Leave this text out")
         sequences.append(_joined([part[:n] for part, n in zip(parts, kept, strict=True)], frame))
     return TextSequences(sequences, cut, unknown / max(1, size))
 
