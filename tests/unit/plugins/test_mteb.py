@@ -20,6 +20,7 @@ from lexigraft.core.evaluation.evaluator import EvaluationContext, read_data
 from lexigraft.core.evaluation.scores import Scores
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.plugins.evaluators._mteb_tasks import figures_of
 from lexigraft.testing.sample_text import SOURCE_TEXT
 from lexigraft.testing.tiny_models import fixture
 
@@ -193,6 +194,21 @@ def test_data_that_cannot_be_fetched_and_layers_that_are_not_there_are_one_error
     monkeypatch.setattr("mteb.abstasks.abstask.load_dataset", lambda *_, **__: (_ for _ in ()).throw(OSError("no hub")))
     with pytest.raises(LexigraftError, match=r"cannot be read: Banking77Classification\. OSError: no hub"):
         read_data(make("evaluator", "mteb", {"task": "Banking77Classification"}), {})
+
+
+def test_figures_are_means_over_subsets_and_splits_with_the_main_score_first() -> None:
+    def entry(subset: str, f1: float, recall: float, curve: Any) -> dict[str, Any]:
+        return {"hf_subset": subset, "languages": [], "recall": recall, "f1": f1, "main_score": f1, "curve": curve}
+
+    scores = {
+        "dev": [entry("quy-spa", 0.2, 0.5, None)],
+        "test": [entry("quy-spa", 0.4, 0.7, 1.0), entry("grn (x)", 0.9, 0.3, 2)],
+    }
+    # 0.2 + 0.4 + 0.9 = 1.5 over three; 0.5 + 0.7 + 0.3 = 1.5 too; what is no number somewhere is left out.
+    found = figures_of(scores, "f1")
+    assert list(found) == ["f1", "recall", "f1_dev_quy-spa", "f1_test_quy-spa", "f1_test_grn__x_"]
+    assert list(found.values()) == pytest.approx([0.5, 0.5, 0.2, 0.4, 0.9])
+    assert figures_of({"test": scores["dev"]}, "f1") == {"f1": 0.2, "recall": 0.5}
 
 
 def test_bad_options_are_refused() -> None:

@@ -1,9 +1,10 @@
-"""Tasks of mteb: those it knows by name, and those of local files, with their data loaded."""
+"""Tasks of mteb: those it knows by name, and those of local files, with their data; and the figures of their scores."""
 
 from __future__ import annotations
 
 import copy
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -67,6 +68,31 @@ def seeded(task: Any, seed: int) -> Any:
     fresh.__init__(seed=OWN_SEED + seed)
     fresh.hf_subsets = task.hf_subsets
     return fresh
+
+
+def figures_of(scores: Mapping[str, Sequence[Mapping[str, Any]]], main: str) -> dict[str, float]:
+    """Means over splits and subsets by mteb's names, the main score first; where there are several, each of them.
+
+    Args:
+        scores: mteb's scores of each subset, by split.
+        main: The name of the task's main score.
+    """
+    entries = [(split, entry) for split, of_split in scores.items() for entry in of_split]
+
+    def mean(name: str) -> float:
+        return math.fsum(entry[name] for _, entry in entries) / len(entries)
+
+    figures = {main: mean("main_score")}
+    for name in entries[0][1]:
+        values = [entry.get(name) for _, entry in entries]
+        numbers = all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+        if numbers and name not in ("main_score", main):
+            figures[name] = mean(name)
+    if len(entries) > 1:
+        for split, entry in entries:
+            where = f"{split}_{entry['hf_subset']}" if len(scores) > 1 else entry["hf_subset"]
+            figures[re.sub(r"[^A-Za-z0-9_.-]", "_", f"{main}_{where}")] = float(entry["main_score"])
+    return figures
 
 
 def _local_task(name: str, files: Mapping[str, Sequence[str]]) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,7 +13,7 @@ from lexigraft.core.utils.hashing import hash_of
 from lexigraft.core.utils.outside_output import only_errors_shown
 from lexigraft.core.utils.random_state import global_randomness_kept
 from lexigraft.plugins.evaluators._mteb_encoder import Encoder, Pooling
-from lexigraft.plugins.evaluators._mteb_tasks import LOCAL, load_task, seeded
+from lexigraft.plugins.evaluators._mteb_tasks import LOCAL, figures_of, load_task, seeded
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -132,7 +130,7 @@ class Mteb(Evaluator):
                 encode_kwargs={"batch_size": self.batch_size, "show_progress_bar": False},
             )
         [result] = results.task_results
-        figures = _figures(result.scores, data.task.metadata.main_score)
+        figures = figures_of(result.scores, data.task.metadata.main_score)
         notes = [f"{encoder.cut} sentences are longer than the model's context or {self.max_length} tokens"]
         return Scores(figures, notes=tuple(notes if encoder.cut else ()))
 
@@ -148,25 +146,3 @@ def _splits(task: Any) -> Iterator[Any]:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
-
-
-def _figures(scores: Mapping[str, Any], main: str) -> dict[str, float]:
-    """Means over splits and subsets by mteb's names, the main score first; then the main score of each subset."""
-    entries = [entry for of_split in scores.values() for entry in of_split]
-
-    def mean(name: str) -> float:
-        return math.fsum(entry[name] for entry in entries) / len(entries)
-
-    figures = {main: mean("main_score")}
-    for name in entries[0]:
-        values = [entry.get(name) for entry in entries]
-        numbers = all(isinstance(value, int | float) and math.isfinite(value) for value in values)
-        if numbers and name not in ("main_score", main):
-            figures[name] = mean(name)
-    if len(entries) > 1:
-        figures |= {f"{main}_{_legal(entry['hf_subset'])}": float(entry["main_score"]) for entry in entries}
-    return figures
-
-
-def _legal(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
