@@ -257,7 +257,7 @@ def test_doctor_rehearses_a_recipe_and_tells_what_it_will_take(files: Files, tmp
     said = "\n".join(f["what"] for f in done.json["findings"])
     for part in (
         "3 measurements",
-        "task bits_per_byte: bits_per_byte, 19 items, measured at the probe, end",
+        "task bits_per_byte: bits_per_byte, 20 items, measured at the probe, end",
         ", task bits_per_byte 2 times ",
         "for 6 cells",
         "target tokenizer",

@@ -30,6 +30,11 @@ def test_laws_that_do_not_apply_say_why(evaluator: str) -> None:
     assert all(o.reason for o in outcomes(evaluator) if o.outcome == "not applicable")
 
 
+@pytest.mark.parametrize("evaluator", [name for name, one in EVALUATORS.items() if one.origin == "package"])
+def test_an_evaluator_that_comes_along_gives_sample_data(evaluator: str) -> None:
+    assert "the evaluator gives no sample data" not in {o.reason for o in outcomes(evaluator)}
+
+
 def test_an_evaluator_of_text_leaves_no_law_out() -> None:
     found = outcomes("bits_per_byte")
     assert {o.outcome for o in found} == {"passed"}
