@@ -110,7 +110,7 @@ MINICONS = Peer(
     "minicons",
     packages=(
         "torch==2.13.0",
-        "transformers==5.23.0",
+        "transformers==4.57.1",
         "numpy==2.4.6",
         "accelerate==1.15.0",
         "minicons==0.3.39",

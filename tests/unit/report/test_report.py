@@ -255,3 +255,17 @@ def test_the_csv_does_not_depend_on_the_order_of_measuring(tmp_path: Path) -> No
         made = made_result(cell)
         save_result(tmp_path, dataclasses.replace(made, scores=made.scores[::-1], losses=made.losses[::-1]))
     assert write_report(tmp_path).csv.read_bytes() == before
+
+
+def test_figures_of_token_groups_have_a_table_of_their_own(tmp_path: Path) -> None:
+    write_made(tmp_path)
+    assert "Bits per byte by token frequency" not in write_report(tmp_path).markdown.read_text()
+    for cell in made_cells():
+        rare = Score(400, "bits_per_byte_seen_0-4/heldout", 4.25)
+        elsewhere = Score(400, "bits_per_byte_seen_0-4/flores", 9.75)
+        made = made_result(cell)
+        save_result(tmp_path, dataclasses.replace(made, scores=(*made.scores, rare, elsewhere)))
+    text = write_report(tmp_path).markdown.read_text()
+    assert "| strategy | seen 0-4 |" in text
+    assert "4.250" in text
+    assert "9.750" not in text
