@@ -162,9 +162,7 @@ def read_report(folder: Path) -> Report:
     return Report(
         comparison,
         rows,
-        tuple(
-            dict.fromkeys(m for r in rows for m in sorted(r.measures) if not _shown_elsewhere(m) and m not in of_tasks)
-        ),
+        tuple(dict.fromkeys(m for m in metrics if not _shown_elsewhere(m) and m not in of_tasks)),
         target,
         tasks,
         (*unfinished, *_warnings(comparison, rows)),

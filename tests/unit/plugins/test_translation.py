@@ -86,6 +86,19 @@ def test_pairs_are_learned_and_those_of_the_test_are_left_out(tmp_path: Path, on
 
 
 @with_sacrebleu
+def test_sentences_longer_than_the_context_are_cut_and_counted(tmp_path: Path) -> None:
+    """Of 96 positions bos and two ends take 3, and both sides share the others: 46 tokens each."""
+    model, tokenizer, _ = fixture("gpt2-tied")
+    long = " ".join(SOURCE * 60)
+    evaluator = Translation(epochs=1, max_length=5000)
+    files = written(
+        tmp_path, test_source=[long], test_target=[long], train_source=[f"a {long}"], train_target=[f"b {long}"]
+    )
+    found = evaluator.evaluate(model, Vocabulary.of(tokenizer), read_data(evaluator, files), EvaluationContext())
+    assert found.notes[2].startswith("1 sentences to translate were cut at 46 tokens")
+
+
+@with_sacrebleu
 def test_files_that_do_not_fit_are_refused_before_a_model_loads(tmp_path: Path) -> None:
     both = written(tmp_path, test_source=SOURCE, test_target=TARGET)
     with pytest.raises(LexigraftError, match="one side only"):

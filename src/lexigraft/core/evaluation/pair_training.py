@@ -12,7 +12,7 @@ import numpy as np
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.scoring import Ids
-from lexigraft.core.models.architecture import ModelKind, model_kind
+from lexigraft.core.models.architecture import ModelKind, context_length, model_kind
 from lexigraft.core.utils.random_state import global_randomness_kept
 
 if TYPE_CHECKING:
@@ -55,6 +55,12 @@ class Pair(NamedTuple):
 
     read: Ids
     written: Ids
+
+
+def longest_text(model: PreTrainedModel, asked: int) -> int:
+    """How many tokens of a text fit: a causal model reads and writes in one context, with bos and two ends."""
+    context = context_length(model)
+    return min(asked, (context - 3) // 2 if model_kind(model.config) == "causal" else context - 1)
 
 
 def reading(model: PreTrainedModel, vocabulary: Vocabulary, texts: Sequence[str], most: int) -> tuple[list[Ids], int]:

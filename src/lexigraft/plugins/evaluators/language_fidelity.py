@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -56,7 +56,7 @@ class LanguageFidelity(Evaluator):
 
     Attributes:
         language: The wanted label of the identifier, such as quy_Latn (with or without ``__label__``).
-        max_new_tokens: Most tokens of a text.
+        max_new_tokens: Most tokens of a text; at most half of the model's context.
         temperature: Of sampling; 0 takes the most likely token.
         top_p: Share of the probability that sampling is restricted to.
         prompt_words: Take so many words from the start of each line as the prompt; the whole line when not given.
@@ -155,7 +155,9 @@ class LanguageFidelity(Evaluator):
         Raises:
             LexigraftError: A model that generates nothing.
         """
-        texts = generate(model, vocabulary, self._inputs(model, vocabulary, data), self._generation, context.seed)
+        settings = replace(self._generation, max_new_tokens=min(self.max_new_tokens, context_length(model) // 2))
+        inputs = _inputs(model, vocabulary, data.prompts, settings.max_new_tokens)
+        texts = generate(model, vocabulary, inputs, settings, context.seed)
         identifier = LanguageIdentifier(data.identifier)
         identified = iter(identifier.identify([text for text in texts if text], data.language))
         found = [next(identified) if text else _NOTHING for text in texts]
@@ -171,11 +173,12 @@ class LanguageFidelity(Evaluator):
         notes = [f"other languages: {', '.join(f'{name} {count}' for name, count in others)}"] if others else []
         return Scores.of(items, figures, notes)
 
-    def _inputs(self, model: PreTrainedModel, vocabulary: Vocabulary, data: FidelityData) -> list[Ids]:
-        """What the model reads: ``bos prompt``, or ``prompt eos`` for an encoder; long prompts lose their start."""
-        special, encodes = vocabulary.specials, bool(model.config.is_encoder_decoder)
-        roles = {"eos"} if encodes else {"bos"}
-        frame = [special[role] for role in sorted(roles & set(special))]
-        room = max(1, context_length(model) - len(frame) - (0 if encodes else self.max_new_tokens))
-        kept = [ids[-room:] for ids in vocabulary.encode(data.prompts)]
-        return [np.array([*ids, *frame] if encodes else [*frame, *ids], np.int64) for ids in kept]
+
+def _inputs(model: PreTrainedModel, vocabulary: Vocabulary, prompts: Sequence[str], written: int) -> list[Ids]:
+    """What the model reads: ``bos prompt``, or ``prompt eos`` for an encoder; long prompts lose their start."""
+    special, encodes = vocabulary.specials, bool(model.config.is_encoder_decoder)
+    role = "eos" if encodes else "bos"
+    frame = [special[role]] if role in special else []
+    room = context_length(model) - len(frame) - (0 if encodes else written)
+    kept = [ids[-room:] for ids in vocabulary.encode(prompts)]
+    return [np.array([*ids, *frame] if encodes else [*frame, *ids], np.int64) for ids in kept]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.generation import Generation, generate
-from lexigraft.core.evaluation.pair_training import Pair, PairTraining, reading, train_on_pairs, writing
+from lexigraft.core.evaluation.pair_training import Pair, PairTraining, longest_text, reading, train_on_pairs, writing
 from lexigraft.core.evaluation.scores import ItemScores, Scores
 from lexigraft.core.models.architecture import ModelKind
 from lexigraft.core.utils.hashing import hash_of
@@ -53,7 +53,7 @@ class Translation(Evaluator):
         batch_size: Pairs in a batch, in training and in generation.
         train_pairs: Training pairs at most, from the top of the files.
         test_pairs: Test pairs at most, from the top of the files.
-        max_length: Most tokens of a sentence on either side; longer ones are cut.
+        max_length: Most tokens of a sentence on either side; longer ones are cut, at less where the model takes less.
         beams: Beams; 1 is greedy.
         bleu_tokenizer: sacreBLEU's tokenizer for BLEU: "13a", "intl", "char", "zh", "ja-mecab", …
     """
@@ -156,14 +156,14 @@ class Translation(Evaluator):
         Raises:
             LexigraftError: A tokenizer without an end token, a model that cannot generate, or a diverged training.
         """
-        trained = 0
+        trained, most = 0, longest_text(model, self.max_length)
         if data.train is not None and self.epochs:
-            read, _ = reading(model, vocabulary, data.train.source, self.max_length)
-            written = writing(vocabulary, data.train.target, self.max_length)
+            read, _ = reading(model, vocabulary, data.train.source, most)
+            written = writing(vocabulary, data.train.target, most)
             pairs = [Pair(*pair) for pair in zip(read, written, strict=True)]
             model, trained = train_on_pairs(model, pairs, self._training, context.seed)
-        asked, cut = reading(model, vocabulary, data.test.source, self.max_length)
-        found = generate(model, vocabulary, asked, self._generation, context.seed)
+        asked, cut = reading(model, vocabulary, data.test.source, most)
+        found = generate(model, vocabulary, asked, replace(self._generation, max_new_tokens=most), context.seed)
         chrf, bleu = _metrics(self.bleu_tokenizer)
         references = list(data.test.target)
         by_sentence = ItemScores.of(
@@ -176,7 +176,7 @@ class Translation(Evaluator):
             "tokens_trained": float(trained),
         }
         notes = [f"chrfpp {chrf.get_signature()}", f"bleu {bleu.get_signature()}"]
-        notes += [f"{cut} sentences to translate were cut at {self.max_length} tokens"] if cut else []
+        notes += [f"{cut} sentences to translate were cut at {most} tokens"] if cut else []
         if empty := sum(not text for text in found):
             notes.append(f"{empty} of {len(found)} translations are empty")
         return Scores(figures, {"sentence_chrfpp": by_sentence}, tuple(notes))
