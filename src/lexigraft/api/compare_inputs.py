@@ -204,10 +204,14 @@ def prepare(
 
 def tokenizer_path(recipe: CompareSettings, texts: Texts, folder: Path) -> str:
     """Where the target tokenizer is, or will be once it is trained."""
-    settings = recipe.target_tokenizer
+    return trained_tokenizer_path(recipe.target_tokenizer, texts.train, folder)
+
+
+def trained_tokenizer_path(settings: str | TokenizerSettings, corpus: Corpus, folder: Path) -> str:
+    """Where a tokenizer that is trained on a text lies under a folder; the path itself where one is given."""
     if not isinstance(settings, TokenizerSettings):
         return settings
-    return str(folder / f"tokenizer-{hash_of([settings.model_dump(), texts.train.hash])[:12]}")
+    return str(folder / f"tokenizer-{hash_of([settings.model_dump(), corpus.hash])[:12]}")
 
 
 def poor_model_path(recipe: CompareSettings, texts: Texts, vocabulary: Vocabulary, folder: Path) -> str | None:
@@ -220,12 +224,19 @@ def poor_model_path(recipe: CompareSettings, texts: Texts, vocabulary: Vocabular
 
 def prepare_tokenizer(recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lambda text: None) -> str:
     """Train the target tokenizer, unless it is given or was trained before; returns where it is."""
-    settings, path = recipe.target_tokenizer, tokenizer_path(recipe, texts, folder)
+    return train_tokenizer_once(recipe.target_tokenizer, texts.train, folder, say)
+
+
+def train_tokenizer_once(
+    settings: str | TokenizerSettings, corpus: Corpus, folder: Path, say: Say = lambda text: None
+) -> str:
+    """Train a tokenizer on a text, unless it is given or was trained before; returns where it is."""
+    path = trained_tokenizer_path(settings, corpus, folder)
     if isinstance(settings, TokenizerSettings):
         with _missing(Path(path), say) as missing:
             if missing:
                 say(f"training a {settings.type} tokenizer of {settings.size:,} tokens")
-                tokenizer = train_tokenizer(settings, texts.train)
+                tokenizer = train_tokenizer(settings, corpus)
                 with whole_folder(Path(path), force=False) as draft:
                     save_tokenizer(tokenizer, draft)
     return path

@@ -44,7 +44,7 @@ def compare(
         backend_config=backend_config,
         max_parallel=max_parallel,
         say=say,
-        progress=_progress,
+        progress=show_progress,
     )
     _show(done, json)
 
@@ -59,7 +59,7 @@ def demo(
     """Compare strategies on a made language whose right answer is known; needs no network."""
     from lexigraft.api.demo import demo as run
 
-    _show(run(out, quick=quick, every=every, jobs=jobs, say=say, progress=_progress), json)
+    _show(run(out, quick=quick, every=every, jobs=jobs, say=say, progress=show_progress), json)
 
 
 def report(
@@ -76,7 +76,7 @@ def report(
     print_json(paths) if json else typer.echo("\n".join(paths.values()))
 
 
-def _progress(message: str, done: int, total: int) -> None:
+def show_progress(message: str, done: int, total: int) -> None:
     """A line with a bar on a terminal, a plain line elsewhere; training shows a live bar of its own in between."""
     if not sys.stderr.isatty():
         say(f"[{done}/{total}] {message}")

@@ -10,7 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from lexigraft.cli import align, cell, compare, doctor, evaluate, evaluators, explain, graft, remote, strategies, train
+from lexigraft.cli import (
+    align,
+    cell,
+    compare,
+    doctor,
+    evaluate,
+    evaluators,
+    explain,
+    graft,
+    remote,
+    strategies,
+    train,
+    transfer,
+)
 from lexigraft.cli.exit_codes import guarded
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
@@ -32,6 +45,7 @@ app.command("tokenizer")(train.tokenizer)
 app.command("adapt")(train.adapt)
 app.command("pretrain")(train.pretrain)
 app.command("evaluate")(evaluate.evaluate)
+app.command("transfer")(transfer.transfer)
 app.command("compare")(compare.compare)
 app.command("report")(compare.report)
 app.command("align")(align.align)

@@ -82,15 +82,28 @@ def _interval(row: Row, x: Scale, style: LineStyle, guide: str) -> str:
 
 
 def curves_figure(report: Report) -> str:
-    """Every strategy's target bits per byte by step on one chart, 820 × 400, each line labelled at its end."""
+    """Every strategy's target bits per byte by step on one chart."""
     lines = {r.label: {s: e.mean for s, e in r.curve.items()} for r in report.rows if r.curve}
+    return lines_figure(lines, line_styles(report), "bits per byte", "Target bits per byte by step")
+
+
+def lines_figure(
+    lines: Mapping[str, Mapping[int, float]], styles: Mapping[str, LineStyle], unit: str, title: str
+) -> str:
+    """Values by step on one chart, 820 × 400, each line labelled at its end; empty without lines.
+
+    Args:
+        lines: Values by step, by label.
+        styles: How each label's line is drawn.
+        unit: What the values are.
+        title: What the chart shows, for readers who do not see it.
+    """
     if not lines:
         return ""
     width, height, right = 820, 400, 176
     box = (46, 14, width - right, height - 40)
     x, y = _scales(list(lines.values()), box)
-    styles = line_styles(report)
-    parts = [_grid(x, y, box, "bits per byte", "adaptation steps")]
+    parts = [_grid(x, y, box, unit, "adaptation steps")]
     ends = _spread_labels([y(points[max(points)]) for points in lines.values()], 15, box[1], box[3])
     for (label, points), at in zip(lines.items(), ends, strict=True):
         style, last = styles[label], max(points)
@@ -102,7 +115,7 @@ def curves_figure(report: Report) -> str:
         parts.append(
             f'<text x="{box[2] + 20:.1f}" y="{at + 4:.1f}" fill="{style.color}" class="name">{escape(text)}</text>'
         )
-    return _svg("curves", width, height, "Target bits per byte by step", parts)
+    return _svg("curves", width, height, title, parts)
 
 
 def small_figures(report: Report, what: str) -> dict[str, str]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from lexigraft.report.data import Report
 from lexigraft.report.figures import curves_figure, interval_figures, line_styles, small_figures
+from lexigraft.report.page_template import render
 from lexigraft.report.tables import (
     COST_COLUMNS,
     DETECTABLE,
@@ -24,18 +22,6 @@ from lexigraft.report.tables import (
     tasks,
     token_groups,
 )
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-
-    source = files("lexigraft.report").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(source)
 
 
 def page(report: Report) -> str:
@@ -57,7 +43,8 @@ def page(report: Report) -> str:
         }
         for row, values in zip(report.rows, table.rows, strict=True)
     ]
-    return _template().render(
+    return render(
+        "report.html.j2",
         name=report.comparison.name,
         best_label=best.label,
         best_value=interval(best.final),

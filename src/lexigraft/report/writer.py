@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lexigraft.core.evaluation.cell import TRAINING_LOSS
+from lexigraft.core.evaluation.cell import TRAINING_LOSS, CellResult
 from lexigraft.core.utils.files import write_whole
 from lexigraft.report.data import Report, read_report
 from lexigraft.report.html import page
@@ -64,19 +64,19 @@ def write_report(folder: Path, *, resample: bool = False) -> ReportPaths:
     report = read_report(folder)
     names = ("report.html", "report.md", "results.csv", "differences.csv")
     paths = ReportPaths(*(folder / name for name in names))
-    write_whole(paths.csv, results_csv(report))
+    write_whole(paths.csv, results_csv(report.results))
     write_whole(paths.differences, differences_csv(report, resample=resample))
     write_whole(paths.markdown, markdown(report))
     write_whole(paths.html, page(report))
     return paths
 
 
-def results_csv(report: Report) -> str:
+def results_csv(results: Iterable[CellResult]) -> str:
     """Every score and training loss, one a line: cells in the recipe's order, then by step and metric."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
-    for result in report.results:
+    for result in results:
         cell = result.cell
         values = [(s.step, s.metric, s.value) for s in result.scores]
         values += [(step, TRAINING_LOSS, loss) for step, loss in result.losses]

@@ -313,6 +313,10 @@ def _strategy(value: object) -> object:
     return {"label": given.get("label") or default, "chain": links, "norm_calibration": calibration}
 
 
+StrategyEntry = Annotated[StrategySettings, BeforeValidator(_strategy)]
+"""One strategy, or a chain, as a recipe writes it: a name, or a mapping with its fields."""
+
+
 class CompareSettings(Settings):
     """A whole comparison: one recipe file."""
 

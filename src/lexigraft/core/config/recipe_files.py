@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from lexigraft.core.config.base import validate
-from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.base import S, Settings, validate
+from lexigraft.core.config.recipe import CompareSettings, StrategySettings
+from lexigraft.core.config.transfer_recipe import TransferSettings
 from lexigraft.core.config.yaml_text import read_yaml
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.lfs import refuse_pointers
@@ -18,10 +19,16 @@ from lexigraft.core.utils.secrets import MASK, masked_uris
 
 
 def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> CompareSettings:
+    """Read the recipe of a comparison; see :func:`read_settings`."""
+    return read_settings(path, CompareSettings, overrides)
+
+
+def read_settings(path: Path, kind: type[S], overrides: Mapping[str, Any] | None = None) -> S:
     """Read a YAML recipe; relative paths in it start from the recipe's folder, ``$NAME`` is taken from the environment.
 
     Args:
         path: The recipe file.
+        kind: What the recipe describes.
         overrides: Dotted keys with values that replace the file's.
 
     Raises:
@@ -42,7 +49,7 @@ def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Compa
         raise LexigraftError("recipe must be a mapping of keys", path, "See examples/ for complete recipes")
     for key, value in (overrides or {}).items():
         _assign(values, key, value)
-    return validate(CompareSettings, _resolve(values, path.resolve().parent), f"recipe {path.name}")
+    return validate(kind, _resolve(values, path.resolve().parent), f"recipe {path.name}")
 
 
 def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
@@ -57,7 +64,7 @@ def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
 
 _PATH_KEYS = {
     "source", "target", "target_tokenizer", "poor_model", "donor", "gold_links", "train", "heldout", "source_heldout",
-    "source_train", "path", "pivot", "file", "extend_tokenizer",
+    "source_train", "path", "pivot", "file", "extend_tokenizer", "tokenizer", "typology",
 }  # fmt: skip
 
 
@@ -100,14 +107,18 @@ def _one_language(path: Path) -> bool:
 _MASKED = f"# {MASK} stands for a password or a token; the recipe that this was made from has it.\n"
 
 
-def dump_recipe(recipe: CompareSettings) -> str:
+def dump_recipe(recipe: Settings) -> str:
     """The recipe as YAML that reads back to the same settings, with passwords and tokens in URIs masked."""
     values = recipe.model_dump(mode="json", exclude_defaults=True)
-    values["strategies"] = [
-        {"label": s.label, "chain": [{"name": n, **f} for n, f in s.chain]}
-        | ({"norm_calibration": s.norm_calibration} if s.norm_calibration else {})
-        for s in recipe.strategies
-    ]
+    if isinstance(recipe, CompareSettings):
+        values["strategies"] = [_dumped_strategy(entry) for entry in recipe.strategies]
+    if isinstance(recipe, TransferSettings) and recipe.graft is not None:
+        values["graft"]["strategy"] = _dumped_strategy(recipe.graft.strategy)
     shown = masked_uris(values)
     note = "" if shown == values else _MASKED
     return note + yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
+
+
+def _dumped_strategy(entry: StrategySettings) -> dict[str, Any]:
+    calibration = {"norm_calibration": entry.norm_calibration} if entry.norm_calibration else {}
+    return {"label": entry.label, "chain": [{"name": n, **f} for n, f in entry.chain]} | calibration

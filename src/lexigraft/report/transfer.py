@@ -1,0 +1,314 @@
+"""Report of a transfer study: the matrix of gains over zero-shot as CSV and as a page with heat map and curves."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lexigraft.core.config.transfer_recipe import ZERO_SHOT
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.cell import CellResult, Comparison
+from lexigraft.core.evaluation.cell_store import RECIPE, load_comparison, load_results
+from lexigraft.core.evaluation.paired_comparison import Difference
+from lexigraft.core.evaluation.ranking import SIGNIFICANT
+from lexigraft.core.evaluation.statistics import Estimate, estimate, holm
+from lexigraft.core.utils.files import write_whole
+from lexigraft.core.utils.secrets import masked_uris
+from lexigraft.report.differences import Measured, Outcomes
+from lexigraft.report.figures import DASHES, PALETTE, LineStyle, lines_figure
+from lexigraft.report.page_template import render
+from lexigraft.report.tables import interval
+from lexigraft.report.writer import results_csv
+
+MATRIX_COLUMNS = (
+    "metric", "donor", "target", "control", "zero_shot", "adapted", "gain", "low", "high", "p", "p_holm", "detectable",
+    "items", "seeds",
+)  # fmt: skip
+
+
+class TransferPaths(NamedTuple):
+    """The files of a written report."""
+
+    html: Path
+    matrix: Path
+    csv: Path
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What one donor did for one target in one metric.
+
+    Attributes:
+        donor: The donor; a target's own name where it is its own control.
+        target: The target.
+        control: Whether the donor is a target.
+        zero_shot: The model as it is.
+        adapted: The adapted model, mean over seeds.
+        gain: How much better the adapted model is, whichever way better is; None without a test.
+    """
+
+    donor: str
+    target: str
+    control: bool
+    zero_shot: float
+    adapted: float
+    gain: Difference | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One metric over all pairs, such as bits per byte, or the accuracy of a task that targets share.
+
+    Attributes:
+        name: The metric with the task, without the target.
+        lower_is_better: Whether a lower value is better.
+        pairs: Every pair that was measured.
+    """
+
+    name: str
+    lower_is_better: bool
+    pairs: tuple[Pair, ...]
+
+    @cached_property
+    def p_values(self) -> dict[tuple[str, str], float]:
+        """Holm-corrected p-values of no gain, of the pairs of donors, without controls."""
+        tests = {(p.donor, p.target): p.gain.p for p in self.pairs if p.gain is not None and not p.control}
+        corrected = holm({f"{i}": value for i, value in enumerate(tests.values())})
+        return {pair: corrected[str(i)] for i, pair in enumerate(tests)}
+
+    def means(self, of: str) -> dict[str, Estimate]:
+        """The mean gain of each donor over targets, or of each target over donors, with its interval over them.
+
+        Args:
+            of: ``donor`` or ``target``.
+        """
+        gains: dict[str, list[float]] = {}
+        for pair in self.pairs:
+            if pair.gain is not None and not pair.control:
+                gains.setdefault(getattr(pair, of), []).append(pair.gain.mean)
+        found = {name: estimate(values) for name, values in gains.items()}
+        return dict(sorted(found.items(), key=lambda one: -one[1].mean))
+
+
+@dataclass(frozen=True)
+class TransferReport:
+    """Everything a report shows.
+
+    Attributes:
+        comparison: The study's cells and facts.
+        outcomes: The metrics; the first is bits per byte, or the first evaluator's.
+        results: The cells' results.
+        recipe: The recipe's text.
+        unfinished: Cells without a result.
+    """
+
+    comparison: Comparison
+    outcomes: tuple[Outcome, ...]
+    results: tuple[CellResult, ...]
+    recipe: str
+    unfinished: tuple[str, ...]
+
+    @property
+    def donors(self) -> tuple[str, ...]:
+        """The donors, in the recipe's order."""
+        return tuple(self.comparison.facts["donors"])
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets, in the recipe's order."""
+        return tuple(self.comparison.facts["targets"])
+
+
+def write_transfer_report(folder: Path) -> TransferPaths:
+    """Write matrix, scores and page of a study into its own folder; the same results give the same bytes.
+
+    Args:
+        folder: What ``lexigraft transfer --out`` wrote.
+
+    Raises:
+        LexigraftError: The folder holds no transfer study, or none of its cells is finished.
+    """
+    report = read_transfer_report(folder)
+    paths = TransferPaths(folder / "report.html", folder / "matrix.csv", folder / "results.csv")
+    write_whole(paths.matrix, matrix_csv(report))
+    write_whole(paths.csv, results_csv(report.results))
+    write_whole(paths.html, _page(report))
+    return paths
+
+
+def read_transfer_report(folder: Path) -> TransferReport:
+    """Read a study's folder; errors as :func:`write_transfer_report`."""
+    comparison = load_comparison(folder)
+    if comparison.facts.get("kind") != "transfer":
+        raise LexigraftError("this folder holds a comparison, not a transfer study", folder, "Use `lexigraft report`")
+    results = load_results(folder, comparison)
+    if not results:
+        raise LexigraftError("no cell of this study is finished", folder, "Run `lexigraft transfer` on it again")
+    by_label = {n: found for n in comparison.labels if (found := [r for r in results if r.cell.label == n])}
+    finished = {r.cell.key for r in results}
+    recipe = folder / RECIPE
+    return TransferReport(
+        comparison,
+        tuple(_outcomes(comparison, by_label, Outcomes(folder))),
+        tuple(results),
+        masked_uris(recipe.read_text(encoding="utf-8")) if recipe.exists() else "",
+        tuple(cell.title for cell in comparison.cells if cell.key not in finished),
+    )
+
+
+def matrix_csv(report: TransferReport) -> str:
+    """Every pair and metric, one a line."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, MATRIX_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for outcome in report.outcomes:
+        for pair in outcome.pairs:
+            line: dict[str, object] = {
+                "metric": outcome.name, "donor": pair.donor, "target": pair.target, "control": int(pair.control),
+                "zero_shot": pair.zero_shot, "adapted": pair.adapted,
+            }  # fmt: skip
+            if (gain := pair.gain) is not None:
+                line |= {
+                    "gain": gain.mean, "low": gain.mean - gain.half_width, "high": gain.mean + gain.half_width,
+                    "p": gain.p, "p_holm": outcome.p_values.get((pair.donor, pair.target), ""),
+                    "detectable": gain.detectable, "items": gain.items, "seeds": gain.seeds,
+                }  # fmt: skip
+            writer.writerow(line)
+    return file.getvalue()
+
+
+def _outcomes(
+    comparison: Comparison, by_label: Mapping[str, Sequence[CellResult]], outcomes: Outcomes
+) -> Iterator[Outcome]:
+    """The main metric of each evaluator over all targets, then that of each task over the targets that have it."""
+    facts, targets = comparison.facts, list(comparison.facts["targets"])
+    metrics = list(dict.fromkeys(s.metric for found in by_label.values() for r in found for s in r.scores))
+    for evaluator, about in facts["evaluators"].items():
+        for after in ("", ".grafted"):
+            of_target = {t: f"{evaluator}/{t}{after}" for t in targets if f"{evaluator}/{t}{after}" in metrics}
+            if of_target:
+                lower = bool(about["lower_is_better"])
+                yield _outcome(f"{evaluator}{after}", of_target, by_label, outcomes, lower=lower)
+    tasks: dict[str, dict[str, str]] = {}
+    lower_tasks = set()
+    for name, about in facts["tasks"].items():
+        target, _, task = name.partition(".")
+        if (metric := next((m for m in metrics if m.endswith(f"/{name}")), None)) is not None:
+            tasks.setdefault(f"{metric.partition('/')[0]}/{task}", {})[target] = metric
+            lower_tasks |= {f"{metric.partition('/')[0]}/{task}"} if about["lower_is_better"] else set()
+    for task, of_target in tasks.items():
+        yield _outcome(task, of_target, by_label, outcomes, lower=task in lower_tasks)
+
+
+def _outcome(
+    name: str,
+    of_target: Mapping[str, str],
+    by_label: Mapping[str, Sequence[CellResult]],
+    outcomes: Outcomes,
+    *,
+    lower: bool,
+) -> Outcome:
+    pairs = []
+    for target, metric in of_target.items():
+        measured = outcomes.metric(metric, by_label, None, lower=lower).measured
+        if ZERO_SHOT not in measured or not measured[ZERO_SHOT].figures:
+            continue
+        for donor, adapted in measured.items():
+            before = _for_seeds(measured[ZERO_SHOT], list(adapted.figures))
+            if donor != ZERO_SHOT and (end := adapted.estimate) is not None and before.estimate is not None:
+                better, worse = (before, adapted) if lower else (adapted, before)
+                control = donor in of_target
+                pairs.append(Pair(donor, target, control, before.estimate.mean, end.mean, better.minus(worse)))
+    return Outcome(name, lower, tuple(pairs))
+
+
+def _for_seeds(zero_shot: Measured, seeds: Sequence[int]) -> Measured:
+    """Zero-shot figures for every seed: a model that is not trained is the same with each, so it is measured once."""
+    if any(seed in zero_shot.figures for seed in seeds) and len(zero_shot.figures) > 1:
+        return zero_shot
+    (figure,) = list(zero_shot.figures.values())[:1]
+    items = dict.fromkeys(seeds, next(iter(zero_shot.items.values()))) if zero_shot.items else {}
+    return Measured(dict.fromkeys(seeds, figure), items)
+
+
+def _page(report: TransferReport) -> str:
+    from markupsafe import Markup
+
+    facts = report.comparison.facts
+    first = report.outcomes[0]
+    told = [p for p in first.pairs if not p.control and first.p_values.get((p.donor, p.target), 1) < SIGNIFICANT]
+    pairs = [p for p in first.pairs if not p.control]
+    return render(
+        "transfer.html.j2",
+        name=report.comparison.name,
+        lead=f"{facts['source']}, {facts['steps']:,} steps of {facts['batch_tokens']:,} tokens on each donor",
+        donors=report.donors,
+        targets=report.targets,
+        seeds=len(report.comparison.seeds),
+        pairs=len(pairs),
+        improved=sum(p.gain is not None and p.gain.mean > 0 for p in told),
+        worsened=sum(p.gain is not None and p.gain.mean < 0 for p in told),
+        unfinished=report.unfinished,
+        outcomes=[_shown(report, outcome) for outcome in report.outcomes],
+        curves=[(target, Markup(figure)) for target in report.targets if (figure := _curves(report, target))],
+        recipe=report.recipe.rstrip(),
+    )
+
+
+def _shown(report: TransferReport, outcome: Outcome) -> dict[str, Any]:
+    cells = {(p.donor, p.target): p for p in outcome.pairs}
+    largest = max((abs(p.gain.mean) for p in outcome.pairs if p.gain is not None), default=0) or 1
+    targets = [t for t in report.targets if any(p.target == t for p in outcome.pairs)]
+    rows = []
+    for donor in (*report.donors, *report.targets):
+        shown = [_cell(cells.get((donor, target)), outcome, largest) for target in targets]
+        if any(cell["text"] for cell in shown):
+            rows.append({"donor": donor, "control": donor in report.targets, "cells": shown})
+    return {
+        "name": outcome.name,
+        "lower": outcome.lower_is_better,
+        "targets": [(t, next(p.zero_shot for p in outcome.pairs if p.target == t)) for t in targets],
+        "rows": rows,
+        "means": [(of, [(n, interval(e)) for n, e in outcome.means(of).items()]) for of in ("donor", "target")],
+    }
+
+
+def _cell(pair: Pair | None, outcome: Outcome, largest: float) -> dict[str, str]:
+    """A cell of the heat map: blue for a gain, orange for a loss, both readable without color by their sign."""
+    if pair is None:
+        return {"text": "", "color": "transparent", "about": ""}
+    change = pair.adapted - pair.zero_shot
+    better = -change if outcome.lower_is_better else change
+    strength = min(1.0, abs(better) / largest)
+    hue = "0, 114, 178" if better > 0 else "213, 94, 0"
+    told = outcome.p_values.get((pair.donor, pair.target), 1.0) < SIGNIFICANT
+    width = pair.gain.half_width if pair.gain is not None else math.inf
+    about = f"{pair.zero_shot:.3f} to {pair.adapted:.3f}" + (f", ± {width:.3f}" if math.isfinite(width) else "")
+    text = f"{better:+.3f}".replace("-", "−") + ("*" if told else "")
+    return {"text": text, "color": f"rgba({hue}, {0.75 * strength:.2f})", "about": about}
+
+
+def _curves(report: TransferReport, target: str) -> str:
+    """The first metric of one target by step, a line for each donor."""
+    metric = f"{report.outcomes[0].name}/{target}"
+    lines: dict[str, dict[int, float]] = {}
+    zero = [s.value for r in report.results if r.cell.label == ZERO_SHOT for s in r.scores if s.metric == metric]
+    for label in (*report.donors, *report.targets):
+        values: dict[int, list[float]] = {}
+        for result in (r for r in report.results if r.cell.label == label):
+            for score in (s for s in result.scores if s.metric == metric and math.isfinite(s.value)):
+                values.setdefault(score.step, []).append(score.value)
+        if values:
+            lines[label] = {0: zero[0]} if zero else {}
+            lines[label] |= {step: math.fsum(found) / len(found) for step, found in values.items()}
+    styles = {
+        label: LineStyle(PALETTE[i % len(PALETTE)], DASHES[1] if label in report.targets else DASHES[0])
+        for i, label in enumerate(lines)
+    }
+    return lines_figure(lines, styles, report.outcomes[0].name.replace("_", " "), f"{metric} by step")
