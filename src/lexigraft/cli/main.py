@@ -10,7 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from lexigraft.cli import cell, compare, doctor, evaluate, explain, graft, remote, strategies, train
+from lexigraft.cli import (
+    analyze,
+    cell,
+    compare,
+    doctor,
+    donors,
+    evaluate,
+    explain,
+    graft,
+    overlap,
+    remote,
+    strategies,
+    train,
+)
 from lexigraft.cli.exit_codes import guarded
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
@@ -36,6 +49,9 @@ app.command("compare")(compare.compare)
 app.command("report")(compare.report)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
+app.command("overlap")(overlap.overlap)
+app.command("donors")(donors.donors)
+app.command("analyze")(analyze.analyze)
 app.add_typer(cell.app, name="cell")
 app.add_typer(remote.app, name="remote")
 app.add_typer(strategies.app, name="strategies")
