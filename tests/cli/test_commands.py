@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 COMMANDS = (
     ["demo"], ["graft"], ["tokenizer"], ["adapt"], ["pretrain"], ["evaluate"], ["compare"], ["report"], ["explain"],
     ["doctor"], ["strategies"], ["strategies", "list"], ["strategies", "show"], ["strategies", "check"],
-    ["strategies", "new"],
+    ["strategies", "new"], ["overlap"], ["donors"], ["analyze"],
 )  # fmt: skip
 SOURCE_SIZE, TARGET_SIZE = (len(tokenizer) for tokenizer in fixture("roberta-tied-bias")[1:])
 GRAFT_KEYS = {

@@ -77,8 +77,11 @@ def _effects(found: TransferAnalysis) -> None:
             )
     if found.effects_of_features is not None:
         fixed = found.effects_of_features.fixed.items()
-        rows = [(name, f"{effect.value:+.4g}", _interval(effect.interval)) for name, effect in fixed]
-        table(("feature", "gain for one standard deviation", "95%"), rows)
+        rows = [
+            (name, f"{effect.value:+.4g}", f"[{effect.interval.low:.4g}, {effect.interval.high:.4g}]")
+            for name, effect in fixed
+        ]
+        table(("feature", "gain for one standard deviation of it", "95%"), rows)
 
 
 def _prediction(found: TransferAnalysis) -> None:
@@ -102,16 +105,16 @@ def _prediction(found: TransferAnalysis) -> None:
 
 
 def _languages(side: str, means: tuple[LanguageMean, ...], top: int) -> None:
-    rows = [
-        (
-            one.language, len(one.gain.values), f"{one.gain.mean:.4g}",
-            "" if one.gain.half_width is None else f"[{one.gain.low:.4g}, {one.gain.high:.4g}]",
-            "" if one.improved is None else f"{one.improved.count} ({one.improved.value:.0%})",
-            "" if one.improved is None else _interval(one.improved.interval),
-        )
-        for one in means[:top]
-    ]  # fmt: skip
-    table((side, "pairs", "mean", "95%", "gain", "95% (Wilson)"), rows)
+    gains = any(one.improved is not None for one in means)
+    rows = []
+    for one in means[:top]:
+        interval = "-" if one.gain.half_width is None else f"[{one.gain.low:.4g}, {one.gain.high:.4g}]"
+        row = [one.language, len(one.gain.values), f"{one.gain.mean:.4g}", interval]
+        if one.improved is not None:
+            row += [f"{one.improved.count} ({one.improved.value:.0%})", _interval(one.improved.interval)]
+        rows.append(row)
+    shown = ("mean gain", "95%", "pairs that gain", "95% (Wilson)") if gains else ("mean, higher is better", "95%")
+    table((side, "pairs", *shown), rows)
     if len(means) > top:
         typer.echo(f"… and {len(means) - top:,} more")
 

@@ -150,10 +150,10 @@ def _fit(p: _Products, ratios: npt.NDArray[np.float64]) -> _Fit:
     cross = right.T @ solved
     count = p.xx.shape[0]
     xvx, xvy, yvy = p.xx - cross[:count, :count], p.xy - cross[:count, count], p.yy - cross[count, count]
-    beta = np.linalg.solve(xvx, xvy)
+    beta: Floats = np.linalg.solve(xvx, xvy).astype(np.float64)
     free = p.pairs - count
     left = max(float(yvy - beta @ xvy), 1e-12 * max(p.yy, 1e-300))
     determinants = float(np.linalg.slogdet(m)[1] + np.linalg.slogdet(xvx)[1])
-    errors: Floats = np.sqrt(np.diag(np.linalg.inv(xvx)) * left / free).astype(np.float64)
+    errors: Floats = np.sqrt(np.diag(np.linalg.inv(xvx)) * left / free)
     effects = ratios * (solved[:, count] - solved[:, :count] @ beta)
     return _Fit(free * math.log(left) + determinants, beta, errors, effects)
