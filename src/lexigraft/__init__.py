@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from lexigraft.api.adapt import load_adapter as load_adapter
     from lexigraft.api.catalog import list_strategies as list_strategies
     from lexigraft.api.compare import compare as compare
+    from lexigraft.api.donors import donors as donors
     from lexigraft.api.evaluate import evaluate as evaluate
     from lexigraft.api.graft import graft as graft
     from lexigraft.api.graft import graft_model as graft_model
+    from lexigraft.api.overlap import overlap as overlap
     from lexigraft.api.pretrain import pretrain as pretrain
+    from lexigraft.api.transfer_analysis import analyze_pairs as analyze_pairs
     from lexigraft.core.errors import LexigraftError as LexigraftError
 
 _WHERE = {
@@ -31,6 +34,9 @@ _WHERE = {
     "evaluate": "lexigraft.api.evaluate",
     "compare": "lexigraft.api.compare",
     "list_strategies": "lexigraft.api.catalog",
+    "overlap": "lexigraft.api.overlap",
+    "donors": "lexigraft.api.donors",
+    "analyze_pairs": "lexigraft.api.transfer_analysis",
     "LexigraftError": "lexigraft.core.errors",
 }
 _MODULES = ("settings", "strategies", "testing")
@@ -38,12 +44,15 @@ _MODULES = ("settings", "strategies", "testing")
 __all__ = [
     "LexigraftError",
     "adapt",
+    "analyze_pairs",
     "compare",
+    "donors",
     "evaluate",
     "graft",
     "graft_model",
     "list_strategies",
     "load_adapter",
+    "overlap",
     "pretrain",
     "settings",
     "strategies",

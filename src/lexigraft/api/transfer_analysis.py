@@ -19,6 +19,7 @@ def analyze_pairs(
     zero_shot: str | None = None,
     features: Sequence[str] | None = None,
     lower_is_better: bool = False,
+    typology: str | Path | None = None,
     seed: int = 0,
 ) -> TransferAnalysis:
     """Analyze a CSV with one row for each donor and target.
@@ -31,6 +32,7 @@ def analyze_pairs(
         zero_shot: The column with the target's outcome without a donor.
         features: The columns of features; all other columns of numbers by default.
         lower_is_better: Whether lower outcomes are better.
+        typology: A folder of typological data, whose distances are features too.
         seed: Decides what is drawn for intervals.
 
     Returns:
@@ -51,4 +53,9 @@ def analyze_pairs(
         features=features,
         lower_is_better=lower_is_better,
     )
+    if typology is not None:
+        from lexigraft.core.data.typology.database import load_typology
+        from lexigraft.core.transfer.typological_features import with_distances
+
+        table = with_distances(table, load_typology(typology))
     return analyze(table, seed=seed)

@@ -28,6 +28,9 @@ def analyze(
     feature: Annotated[
         list[str] | None, typer.Option(help="A column that may explain gains; all of numbers by default; repeatable.")
     ] = None,
+    typology: Annotated[
+        Path | None, typer.Option(help="A folder with URIEL or WALS files: their distances are features too.")
+    ] = None,
     donor: Annotated[str, typer.Option(help="The column of donors.")] = "donor",
     target: Annotated[str, typer.Option(help="The column of targets.")] = "target",
     top: Annotated[int, typer.Option(help="Donors and targets to show.", min=1)] = 10,
@@ -39,7 +42,7 @@ def analyze(
 
     found = analyze_pairs(
         pairs, donor=donor, target=target, outcome=outcome, zero_shot=zero_shot, features=feature,
-        lower_is_better=lower_is_better, seed=seed,
+        lower_is_better=lower_is_better, typology=typology, seed=seed,
     )  # fmt: skip
     if json:
         print_json(found.as_json())

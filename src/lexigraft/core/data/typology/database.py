@@ -48,12 +48,10 @@ class Typology:
         """Every kind of distance between two languages; one that is unknown says why."""
         names = one.code, two.code
         found: dict[str, Distance] = {}
-        for kind, prefixes in PREFIXES.items():
-            observed, completed = (
-                _pair(table, names, prefixes) for table in (self.uriel.observed, self.uriel.completed)
-            )
+        for kind in PREFIXES:
+            observed, completed = (_pair(table, names, kind) for table in (self.uriel.observed, self.uriel.completed))
             found[kind] = feature_distance(kind, observed, completed, names)
-        found["genealogy"] = genealogical_distance(*_pair(self.uriel.families, names, ("",)), names)
+        found["genealogy"] = genealogical_distance(*_pair(self.uriel.families, names, None), names)
         found["geography"] = geographic_distance(self.places.get(one.code), self.places.get(two.code), names)
         found["wals"] = wals_distance(self._values(one), self._values(two), self.wals_features, names)
         return {kind: found[kind] for kind in KINDS}
@@ -99,7 +97,7 @@ def _preferred(rows: list[LanguageRow]) -> list[LanguageRow]:
     return sorted(rows, key=lambda row: (len(row.iso), -len(row.values)))
 
 
-def _pair(table: FeatureTable | None, names: tuple[str, str], prefixes: tuple[str, ...]) -> Pair:
+def _pair(table: FeatureTable | None, names: tuple[str, str], kind: str | None) -> Pair:
     if table is None:
         return None, None
-    return table.of(names[0], prefixes), table.of(names[1], prefixes)
+    return table.of(names[0], kind), table.of(names[1], kind)

@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +38,20 @@ class FeatureTable:
     names: Sequence[str]
     values: Floats
 
-    def of(self, code: str, prefixes: Sequence[str] = ("",)) -> Floats | None:
-        """A language's values of the features whose names begin so; ``None`` for a language that is not there."""
+    def of(self, code: str, kind: str | None = None) -> Floats | None:
+        """A language's values of the features of a kind, or of all; ``None`` for a language that is not there."""
         if code not in self.rows:
             return None
-        wanted = [n for n, name in enumerate(self.names) if name.startswith(tuple(prefixes))]
-        values: Floats = self.values[self.rows[code], wanted]
-        return values
+        values: Floats = self.values[self.rows[code]]
+        return values if kind is None else values[self._columns[kind]]
+
+    @cached_property
+    def _columns(self) -> Mapping[str, npt.NDArray[np.int64]]:
+        """The features of each kind."""
+        return {
+            kind: np.array([n for n, name in enumerate(self.names) if name.startswith(prefixes)], np.int64)
+            for kind, prefixes in PREFIXES.items()
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +107,7 @@ def _table(path: Path) -> FeatureTable | None:
         shapes = f"{path}: langs {codes.shape}, feats {names.shape}, data {data.shape}"
         raise LexigraftError("URIEL file has an unexpected form", shapes, hint)
     return FeatureTable(
-        {str(code): n for n, code in enumerate(codes)}, [str(n) for n in names], data.astype(np.float32)
+        {str(code): n for n, code in enumerate(codes)}, [str(n) for n in names], data.astype(np.float32, copy=False)
     )
 
 
