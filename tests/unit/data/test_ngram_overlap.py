@@ -47,6 +47,15 @@ def test_each_character_of_a_script_without_spaces_is_a_word() -> None:
     assert find_copied_text(["我们在学校学习语言。"], ["昨天我们在学校教语言了"]).copied_lines == ()
 
 
+def test_lines_keep_their_places_in_a_text_of_many_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lexigraft.core.data.ngram_overlap._BATCH_CHARACTERS", 40)
+    lines = [f"{LETTERS} {n}" if n % 3 else "..." for n in range(20)]
+    found = find_copied_text([*lines, "q r s t u"], [f"{LETTERS} 4", "x", f"{LETTERS} 5", "q r s t u"])
+    # The four sequences without the number are in all lines; the last line is a sequence of its own.
+    assert found.copied_lines == (*(n for n in range(20) if n % 3), 20)
+    assert found.short_lines == 7
+
+
 def test_nothing_in_nothing() -> None:
     assert find_copied_text([], []).share == 0
     assert find_copied_text([LETTERS], []).copied_ngrams == 0

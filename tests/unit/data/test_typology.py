@@ -130,6 +130,16 @@ def test_tables_of_cldf_are_read(tmp_path: Path) -> None:
     assert found["syntax"].missing == "URIEL has no syntax of aaa and bbb"
 
 
+def test_values_that_are_not_filled_in_count_nowhere(tmp_path: Path) -> None:
+    home = write_typology(tmp_path / "data")
+    path = home / "lang2vec/feature_predictions.npz"
+    with np.load(path) as arrays:
+        kept = dict(arrays)
+    kept["data"][1, 2:4, 0] = [-1, math.nan]  # syntax of bbb: 1 0 and two unknown, of aaa 1 0 1 1
+    np.savez(path, **kept)
+    assert between(load_typology(home), "aaa", "bbb")["syntax"].value == 0.0
+
+
 def test_broken_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LexigraftError, match="folder of typological data not found"):
         load_typology(tmp_path / "none")

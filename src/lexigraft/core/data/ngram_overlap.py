@@ -76,7 +76,7 @@ def find_copied_text(evaluation: Sequence[str], training: Iterable[str], ngram: 
         How much was found, and where.
     """
     hashes = _WordHashes()
-    ids, line_of = hashes.of_lines(evaluation)
+    ids, line_of = _together(list(map(hashes.of_lines, _batches(evaluation))))
     hashes.freeze()
     counts = np.bincount(line_of, minlength=len(evaluation))
     shortest = min(SHORTEST, ngram)
@@ -138,14 +138,15 @@ class _WordHashes:
     def __init__(self) -> None:
         self._known: dict[str, int] = {}
         self._met: frozenset[int] | None = None
+        self._lines = 0
 
     def freeze(self) -> None:
         """Let no further word in."""
         self._met = frozenset(self._known.values())
 
     def of_lines(self, lines: Sequence[str]) -> tuple[Hashes, Positions]:
-        """The hash of each word, and its line, both ``(words,)``."""
-        if len(self._known) > _MOST_WORDS:
+        """The hash of each word, and its line, counted on from the lines before, both ``(words,)``."""
+        if self._met is not None and len(self._known) > _MOST_WORDS:
             self._known.clear()
         # One split of the joined lines is several times faster than one for each line.
         text = "\n".join(line.translate(_NO_LINE_END) for line in lines).replace("\n", f" {_LINE_END} ")
@@ -156,7 +157,9 @@ class _WordHashes:
         hashes = np.fromiter(map(self._known.__getitem__, words), np.uint64, len(words))
         ends = hashes == _END
         kept = ~ends & (hashes != _NOTHING)
-        return hashes[kept], np.cumsum(ends)[kept].astype(np.int64)
+        line_of = np.cumsum(ends)[kept].astype(np.int64) + self._lines
+        self._lines += len(lines)
+        return hashes[kept], line_of
 
     def _hash(self, word: str) -> int:
         if word == _LINE_END:
@@ -193,6 +196,12 @@ def _inside(ids: Hashes, line_of: Positions, length: int) -> npt.NDArray[np.bool
     foreign = np.concatenate([[0], np.cumsum(ids == _FOREIGN)])
     inside: npt.NDArray[np.bool_] = line_of[: len(ids) - length + 1] == line_of[length - 1 :]
     return inside & (foreign[length:] == foreign[:-length])
+
+
+def _together(batches: Sequence[tuple[Hashes, Positions]]) -> tuple[Hashes, Positions]:
+    if not batches:
+        return np.empty(0, np.uint64), np.empty(0, np.int64)
+    return np.concatenate([ids for ids, _ in batches]), np.concatenate([lines for _, lines in batches])
 
 
 def _batches(lines: Iterable[str]) -> Iterator[list[str]]:

@@ -82,7 +82,8 @@ def feature_distance(
         both = (one != UNKNOWN) & (two != UNKNOWN)
         known, count, size = cosine_distance(one[both], two[both]), int(both.sum()), len(one)
     if full_one is not None and full_two is not None:
-        value = cosine_distance(full_one, full_two)
+        filled = (full_one != UNKNOWN) & (full_two != UNKNOWN)
+        value = cosine_distance(full_one[filled], full_two[filled])
         return Distance(kind, value, known, count, len(full_one), "" if value is not None else "a vector is all zero")
     reason = "" if known is not None else "no feature is known in both" if not count else "a vector is all zero"
     return Distance(kind, known, known, count, size, reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,8 @@ PREFIXES = {"syntax": ("S_",), "phonology": ("P_",), "inventory": ("INV_",), "fe
 _OBSERVED, _COMPLETED, _FAMILIES = "feature_averages.npz", "feature_predictions.npz", "family_features.npz"
 _CODES = "letter_codes.json"
 _MOST_BYTES = 2**31
+_BROKEN = (OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What zipfile and numpy raise over a damaged archive."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,16 +102,17 @@ def _table(path: Path) -> FeatureTable | None:
                 raise LexigraftError("URIEL file is too large", path, hint)
         with np.load(path, allow_pickle=False) as arrays:
             codes, names, data = (arrays[name] for name in ("langs", "feats", "data"))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+    except _BROKEN as error:
         raise LexigraftError("URIEL file cannot be read", path, f"{hint} ({error})") from None
+    if not all(isinstance(array, np.ndarray) for array in (codes, names, data)):
+        raise LexigraftError("URIEL file has an unexpected form", path, hint)
     if data.ndim == 3 and data.shape[2] == 1:
         data = data[:, :, 0]
     if codes.ndim != 1 or names.ndim != 1 or data.shape != (len(codes), len(names)) or data.dtype.kind not in "fiu":
         shapes = f"{path}: langs {codes.shape}, feats {names.shape}, data {data.shape}"
         raise LexigraftError("URIEL file has an unexpected form", shapes, hint)
-    return FeatureTable(
-        {str(code): n for n, code in enumerate(codes)}, [str(n) for n in names], data.astype(np.float32, copy=False)
-    )
+    values = np.nan_to_num(data.astype(np.float32, copy=False), copy=False, nan=UNKNOWN)
+    return FeatureTable({str(code): n for n, code in enumerate(codes)}, [str(name) for name in names], values)
 
 
 def _letter_codes(path: Path) -> dict[str, str]:
@@ -116,7 +120,7 @@ def _letter_codes(path: Path) -> dict[str, str]:
         return {}
     try:
         codes = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LexigraftError("list of language codes cannot be read", path, str(error)) from None
     if not isinstance(codes, dict) or not all(isinstance(code, str) for code in codes.values()):
         raise LexigraftError("list of language codes has an unexpected form", path, 'Expected {"es": "spa", …}')
