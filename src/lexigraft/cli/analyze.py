@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def analyze(
-    pairs: Annotated[Path, typer.Argument(help="A CSV with a row for each donor and target.", metavar="TABLE.csv")],
+    pairs: Annotated[Path, typer.Argument(help="A CSV with a row for each donor and target.")],
     outcome: Annotated[str, typer.Option(help="The column of the outcome.")] = "gain",
     lower_is_better: Annotated[
         bool, typer.Option("--lower-is-better", help="Lower outcomes are better, as for bits per byte.")
