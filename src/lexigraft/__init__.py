@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from lexigraft.api.align_vectors import align_vectors as align_vectors
     from lexigraft.api.catalog import list_strategies as list_strategies
     from lexigraft.api.compare import compare as compare
+    from lexigraft.api.donors import donors as donors
     from lexigraft.api.evaluate import evaluate as evaluate
     from lexigraft.api.graft import graft as graft
     from lexigraft.api.graft import graft_model as graft_model
+    from lexigraft.api.overlap import overlap as overlap
     from lexigraft.api.pretrain import pretrain as pretrain
+    from lexigraft.api.transfer_analysis import analyze_pairs as analyze_pairs
     from lexigraft.core.errors import LexigraftError as LexigraftError
 
 _WHERE = {
@@ -34,6 +37,9 @@ _WHERE = {
     "evaluate": "lexigraft.api.evaluate",
     "compare": "lexigraft.api.compare",
     "list_strategies": "lexigraft.api.catalog",
+    "overlap": "lexigraft.api.overlap",
+    "donors": "lexigraft.api.donors",
+    "analyze_pairs": "lexigraft.api.transfer_analysis",
     "LexigraftError": "lexigraft.core.errors",
 }
 _MODULES = ("evaluators", "settings", "strategies", "testing")
@@ -42,13 +48,16 @@ __all__ = [
     "LexigraftError",
     "adapt",
     "align_vectors",
+    "analyze_pairs",
     "compare",
+    "donors",
     "evaluate",
     "evaluators",
     "graft",
     "graft_model",
     "list_strategies",
     "load_adapter",
+    "overlap",
     "pretrain",
     "settings",
     "strategies",

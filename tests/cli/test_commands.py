@@ -25,6 +25,7 @@ COMMANDS = (
     ["strategies", "new"], ["evaluators"], ["evaluators", "list"], ["evaluators", "show"], ["evaluators", "check"],
     ["evaluators", "new"],
     ["align"],
+    ["overlap"], ["donors"], ["analyze"], ["transfer"],
 )  # fmt: skip
 SOURCE_SIZE, TARGET_SIZE = (len(tokenizer) for tokenizer in fixture("roberta-tied-bias")[1:])
 GRAFT_KEYS = {

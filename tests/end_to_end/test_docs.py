@@ -13,7 +13,7 @@ import yaml
 from generate import GENERATED
 from typer.testing import CliRunner
 
-from fixtures.commands import write_files
+from fixtures.commands import lexigraft, write_files
 from lexigraft.api.tasks import make_evaluator
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import AdaptSettings, CompareSettings, EvaluationSettings
@@ -92,6 +92,29 @@ def test_the_python_of_the_readme_runs(
     covered, figure = capsys.readouterr().out.splitlines()
     assert "new tokens covered" in covered
     assert float(figure) > 0
+
+
+def test_the_published_table_of_pairs_is_made_and_analyzed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = blocks("docs/concepts/transfer-statistics.md", "python")[0]
+    perplexities = {"Abaza": (64, 32), "Zulu": (16, 8), "Akan": (4, 2)}
+    wide = {
+        "token_ratio": {"Abaza": (0.1, 0.2), "Zulu": (0.3, 0.4), "Akan": (0.5, 0.6)},
+        "tl_results_june": perplexities,
+    }
+    for name, rows in wide.items():
+        lines = ["hr_lang,Coptic,Akan", *(f"{donor},{a},{b}" for donor, (a, b) in rows.items())]
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "transfer-statistics.md", "exec"), {})
+    done = lexigraft("analyze", "pairs.csv", "--outcome", "perplexity", "--lower-is-better", "--json")
+    assert done.code == 0, done
+    (found,) = done.json["correlations"]
+    assert found["pairs"] == 5, "Akan is no donor of its own"
+    # log2 of the perplexity is 7 - 10 overlap. Perplexities 64 32 16 8 4 have the mean 24.8 and the deviations 39.2 7.2
+    # -8.8 -16.8 -20.8, squares 2380.8; overlaps -.2 -.1 0 .1 .2 of their mean, squares .1; products -14.4.
+    assert found["pearson_log"] == pytest.approx(-1)
+    assert found["spearman"] == pytest.approx(-1)
+    assert found["pearson"] == pytest.approx(-14.4 / (0.1 * 2380.8) ** 0.5)
 
 
 def test_the_names_of_the_package_that_documents_give_exist() -> None:

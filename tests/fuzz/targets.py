@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fixtures.typology import write_typology
 from lexigraft.adapters.vectors.files import read_vectors
 from lexigraft.adapters.vectors.word_vectors import read_words
 from lexigraft.api.explain import explain
@@ -24,6 +25,7 @@ from lexigraft.core.data.readers import read_lines
 from lexigraft.core.data.records import read_records
 from lexigraft.core.data.squad import read_squad
 from lexigraft.core.data.tagged_text import read_tagged
+from lexigraft.core.data.typology.database import load_typology
 from lexigraft.core.evaluation.cell import Cell, CellResult, Comparison, Score
 from lexigraft.core.evaluation.cell_store import has_damaged_result, load_comparison, load_result, save_result
 from lexigraft.core.grafting.folder import FACTS, PROVENANCE, new_rows, read_facts
@@ -33,6 +35,7 @@ from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.tokenization.alignment import align
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.transfer.pairs import read_pairs
 from lexigraft.testing.sample_text import SAMPLE
 from lexigraft.testing.tiny_models import fixture
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
@@ -109,7 +112,10 @@ def _texts(folder: Path) -> dict[str, Target]:
     made = {f"text {n}": _of({n: c}, lambda f, n=n: list(read_lines([f / n]))) for n, c in contents.items()}
     pairs = "".join(f"word{n}\twuhd{n}\t{n}\n" for n in range(20)).encode()
     sides = {"s.txt": plain, "t.txt": plain}
+    gains = "donor,target,gain,x\n" + "".join(f"d{n},t{n % 3},{n / 7},{n}\n" for n in range(12))
     return made | {
+        "pairs": _of({"p.csv": gains.encode()}, lambda f: read_pairs(f / "p.csv")),
+        **_typology(folder / "typology"),
         "dictionary": _of({"d.tsv": pairs}, lambda f: load_dictionary(DictionarySettings(path=[str(f / "d.tsv")]))),
         "gold links": _of({"d.csv": pairs}, lambda f: load_dictionary(DictionarySettings(path=[str(f / "d.csv")]))),
         "parallel text": _of(
@@ -135,6 +141,18 @@ def _labeled(folder: Path) -> dict[str, Target]:
         "squad": _of({"a.json": squad}, lambda f: read_squad([f / "a.json"])),
         "squad gz": _of({"a.json.gz": gzip.compress(squad, mtime=0)}, lambda f: read_squad([f / "a.json.gz"])),
         **{n: _of({n: c}, lambda f, n=n: list(read_records([f / n], ["text", "label"]))) for n, c in records.items()},
+def _typology(folder: Path) -> dict[str, Target]:
+    """Each file of the two databases, in one folder."""
+    home = write_typology(folder)
+
+    def use(path: Path) -> None:
+        data = load_typology(path)
+        for one in data.languages.names:
+            data.distances(data.find(one), data.find(one))
+
+    return {
+        f"typology {part}": _of({p.name: p.read_bytes() for p in (home / part).iterdir()}, use)
+        for part in ("lang2vec", "wals")
     }
 
 

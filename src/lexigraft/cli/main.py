@@ -12,13 +12,16 @@ import typer
 
 from lexigraft.cli import (
     align,
+    analyze,
     cell,
     compare,
     doctor,
+    donors,
     evaluate,
     evaluators,
     explain,
     graft,
+    overlap,
     remote,
     strategies,
     train,
@@ -51,6 +54,9 @@ app.command("report")(compare.report)
 app.command("align")(align.align)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
+app.command("overlap")(overlap.overlap)
+app.command("donors")(donors.donors)
+app.command("analyze")(analyze.analyze)
 app.add_typer(cell.app, name="cell")
 app.add_typer(remote.app, name="remote")
 app.add_typer(strategies.app, name="strategies")

@@ -1,0 +1,217 @@
+"""13-gram check: word sequences of evaluation text that also occur in training text, counted and refused.
+
+Words are compared without case and punctuation, after Brown et al. 2020 (GPT-3, appendix C). Lines there are documents;
+here they are often sentences, and a line of 5 to 12 words is one sequence of its own length.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from lexigraft.core.errors import LexigraftError
+
+NGRAM = 13
+"""Words of a sequence."""
+SHORTEST = 5
+"""Words of the shortest line that is looked for as a whole; shorter ones occur everywhere by chance."""
+_BATCH_CHARACTERS, _MOST_WORDS = 2**22, 2**21
+_LINE_END = "\x00"
+_NO_LINE_END = {ord(mark): " " for mark in ("\n", _LINE_END)}
+_FOREIGN, _NOTHING, _END = 0, 1, 2
+"""Hashes that no word has: of words that only the training text has, of bare punctuation, of the end of a line."""
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_ALONE = re.compile(
+    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
+)
+"""Characters of scripts without spaces, each of which counts as a word: Thai, Lao, Burmese, Khmer, kana, ideographs."""
+
+Hashes = npt.NDArray[np.uint64]
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CopiedText:
+    """What of an evaluation text occurs in a training text.
+
+    Attributes:
+        ngrams: Different word sequences of the evaluation text.
+        copied_ngrams: Those that occur in the training text.
+        lines: Its lines with at least one sequence.
+        copied_lines: Positions of the lines with a sequence that occurs there.
+        short_lines: Lines of too few words, which were not looked for.
+    """
+
+    ngrams: int
+    copied_ngrams: int
+    lines: int
+    copied_lines: tuple[int, ...]
+    short_lines: int
+
+    @property
+    def share(self) -> float:
+        """The share of lines with a sequence that occurs in the training text."""
+        return len(self.copied_lines) / self.lines if self.lines else 0.0
+
+
+def find_copied_text(evaluation: Sequence[str], training: Iterable[str], ngram: int = NGRAM) -> CopiedText:
+    """Look for the word sequences of one text in another one of any size, which is streamed.
+
+    Sequences do not go over the ends of lines. They are compared by 64-bit hashes.
+
+    Args:
+        evaluation: Lines that no model may have been trained on.
+        training: Lines of the other text.
+        ngram: Words of a sequence.
+
+    Returns:
+        How much was found, and where.
+    """
+    hashes = _WordHashes()
+    ids, line_of = _together(list(map(hashes.of_lines, _batches(evaluation))))
+    hashes.freeze()
+    counts = np.bincount(line_of, minlength=len(evaluation))
+    shortest = min(SHORTEST, ngram)
+    lengths = sorted({int(n) for n in np.minimum(counts, ngram) if n >= shortest})
+    own: dict[int, tuple[Hashes, Positions]] = {}
+    for length, windows in _windows(ids, lengths):
+        here = _inside(ids, line_of, length) & (np.minimum(counts, ngram) == length)[line_of[: len(windows)]]
+        own[length] = windows[here], line_of[: len(windows)][here]
+    wanted = {length: np.unique(windows) for length, (windows, _) in own.items()}
+    found = {length: np.zeros(len(of), np.bool_) for length, of in wanted.items()}
+    for ids, line_of in map(hashes.of_lines, _batches(training)):
+        for length, windows in _windows(ids, lengths):
+            met = windows[_inside(ids, line_of, length)]
+            at = np.minimum(np.searchsorted(wanted[length], met), len(wanted[length]) - 1)
+            found[length][at[wanted[length][at] == met]] = True
+    copied = [at[found[length][np.searchsorted(wanted[length], windows)]] for length, (windows, at) in own.items()]
+    return CopiedText(
+        ngrams=sum(map(len, wanted.values())),
+        copied_ngrams=int(sum(hits.sum() for hits in found.values())),
+        lines=int((counts >= shortest).sum()),
+        copied_lines=tuple(np.unique(np.concatenate(copied)).tolist()) if copied else (),
+        short_lines=int((counts < shortest).sum()),
+    )
+
+
+def refuse_copied_text(
+    evaluation: Sequence[str], training: Iterable[str], *, evaluation_name: str, training_name: str, ngram: int = NGRAM
+) -> CopiedText:
+    """Refuse training text that holds word sequences of evaluation text.
+
+    Args:
+        evaluation: Lines that no model may have been trained on.
+        training: Lines that a model would be trained on.
+        evaluation_name: Where the evaluation text is, for the message.
+        training_name: Where the training text is.
+        ngram: Words of a sequence.
+
+    Returns:
+        What was counted, where nothing is copied.
+
+    Raises:
+        LexigraftError: Something is.
+    """
+    copied = find_copied_text(evaluation, training, ngram)
+    if copied.copied_lines:
+        first = copied.copied_lines[0]
+        raise LexigraftError(
+            f"{len(copied.copied_lines):,} of {copied.lines:,} evaluation lines share a sequence of {ngram} words (or, "
+            "where shorter, the whole line) with the training text",
+            f"{evaluation_name} and {training_name}",
+            f"Take these lines out of one of them; the first is line {first + 1}: {evaluation[first][:80]!r}",
+        )
+    return copied
+
+
+class _WordHashes:
+    """64-bit hashes of words without case and punctuation; once frozen, zero for a word that was not met before."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+        self._met: frozenset[int] | None = None
+        self._lines = 0
+
+    def freeze(self) -> None:
+        """Let no further word in."""
+        self._met = frozenset(self._known.values())
+
+    def of_lines(self, lines: Sequence[str]) -> tuple[Hashes, Positions]:
+        """The hash of each word, and its line, counted on from the lines before, both ``(words,)``."""
+        if self._met is not None and len(self._known) > _MOST_WORDS:
+            self._known.clear()
+        # One split of the joined lines is several times faster than one for each line.
+        text = "\n".join(line.translate(_NO_LINE_END) for line in lines).replace("\n", f" {_LINE_END} ")
+        if not text.isascii() and _ALONE.search(text):
+            text = _ALONE.sub(r" \1 ", text)
+        words = text.split()
+        self._known.update((word, self._hash(word)) for word in set(words) - self._known.keys())
+        hashes = np.fromiter(map(self._known.__getitem__, words), np.uint64, len(words))
+        ends = hashes == _END
+        kept = ~ends & (hashes != _NOTHING)
+        line_of = np.cumsum(ends)[kept].astype(np.int64) + self._lines
+        self._lines += len(lines)
+        return hashes[kept], line_of
+
+    def _hash(self, word: str) -> int:
+        if word == _LINE_END:
+            return _END
+        bare = unicodedata.normalize("NFC", word).casefold().translate(_punctuation())
+        if not bare:
+            return _NOTHING
+        digest = hashlib.blake2b(bare.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        number = int.from_bytes(digest, "little") | 4
+        return number if self._met is None or number in self._met else _FOREIGN
+
+
+@cache
+def _punctuation() -> dict[int, None]:
+    """A translation that deletes punctuation and symbols of every script."""
+    return {code: None for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] in "PS"}
+
+
+def _windows(ids: Hashes, lengths: Sequence[int]) -> Iterator[tuple[int, Hashes]]:
+    """For each length, rising, the polynomial hash of every so many neighbours, ``(ids - length + 1,)``."""
+    hashes = ids.copy()
+    for length in range(1, max(lengths, default=0) + 1):
+        if length > 1:
+            hashes = hashes[:-1] * _MULTIPLIER
+            hashes += ids[length - 1 :]
+        if not len(hashes):
+            return
+        if length in lengths:
+            yield length, hashes
+
+
+def _inside(ids: Hashes, line_of: Positions, length: int) -> npt.NDArray[np.bool_]:
+    """Which windows lie in one line and hold no foreign word."""
+    foreign = np.concatenate([[0], np.cumsum(ids == _FOREIGN)])
+    inside: npt.NDArray[np.bool_] = line_of[: len(ids) - length + 1] == line_of[length - 1 :]
+    return inside & (foreign[length:] == foreign[:-length])
+
+
+def _together(batches: Sequence[tuple[Hashes, Positions]]) -> tuple[Hashes, Positions]:
+    if not batches:
+        return np.empty(0, np.uint64), np.empty(0, np.int64)
+    return np.concatenate([ids for ids, _ in batches]), np.concatenate([lines for _, lines in batches])
+
+
+def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    size = 0
+    for line in lines:
+        batch.append(line)
+        size += len(line)
+        if size > _BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,1 @@
+"""Typological databases of languages: lookup of a language, and distances between two."""
