@@ -141,6 +141,9 @@ def _labeled(folder: Path) -> dict[str, Target]:
         "squad": _of({"a.json": squad}, lambda f: read_squad([f / "a.json"])),
         "squad gz": _of({"a.json.gz": gzip.compress(squad, mtime=0)}, lambda f: read_squad([f / "a.json.gz"])),
         **{n: _of({n: c}, lambda f, n=n: list(read_records([f / n], ["text", "label"]))) for n, c in records.items()},
+    }
+
+
 def _typology(folder: Path) -> dict[str, Target]:
     """Each file of the two databases, in one folder."""
     home = write_typology(folder)
