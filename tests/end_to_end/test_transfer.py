@@ -38,6 +38,10 @@ def write_recipe(folder: Path, **changes: Any) -> Path:
         numbered = [f"{line} {n}" for n in range(4) for line in lines]
         (folder / f"{name}.txt").write_text("\n".join(numbered[6:]), encoding="utf-8")
         (folder / f"{name}.heldout.txt").write_text("\n".join(numbered[:6]), encoding="utf-8")
+    long = " ".join(f"w{n}" for n in range(20))
+    (folder / "copied.txt").write_text(f"{texts['near'][0]} copied: {long}", encoding="utf-8")
+    with (folder / "near.heldout.txt").open("a", encoding="utf-8") as file:
+        file.write(f"\n{long} and more")
     values: dict[str, Any] = {
         "name": "tiny transfer",
         "source": "./source",
@@ -76,7 +80,10 @@ def test_every_pair_and_control_is_in_the_matrix(study: Path) -> None:
         assert row["control"] == str(int(donor in ("near", "far")))
         assert float(row["gain"]) == pytest.approx(float(row["zero_shot"]) - float(row["adapted"]))
         assert float(row["low"]) <= float(row["gain"]) <= float(row["high"])
-        assert (row["items"], row["seeds"]) == ("6", "2")
+        assert (row["items"], row["seeds"]) == ("7" if row["target"] == "near" else "6", "2")
+        assert bool(row["token_overlap"]) == (row["control"] == "0")
+    # English donates its own word pieces; nothing of the made languages is in the English vocabulary whole.
+    assert 0 < float(found["bits_per_byte", "english", "near"]["token_overlap"]) <= 1
 
 
 def test_the_gain_is_that_of_the_scores(study: Path) -> None:
@@ -99,6 +106,8 @@ def test_the_page_shows_the_matrix_and_the_curves(study: Path) -> None:
     assert text.count('<table class="matrix">') == 1
     assert text.count('<svg class="curves"') == 2
     assert text.count(">control</span>") == 2
+    assert "token overlap: Spearman" in text
+    assert "4 pairs of 2 donors and 2 targets" in text
     assert "https://" not in text
 
 
@@ -145,6 +154,7 @@ def test_a_graft_of_each_targets_vocabulary(tmp_path: Path) -> None:
         ({"donors": {"english": {"train": "./nowhere.txt"}}}, "nowhere.txt"),
         ({"donors": {"english": {"trian": "./english.txt"}}}, "Did you mean 'train'"),
         ({"donors": {"english": {"train": "./near.heldout.txt"}}}, "text of english"),
+        ({"donors": {"english": {"train": "./copied.txt"}}}, "share a sequence of 13 words"),
         ({"evaluation": {"evaluators": ["bits_per_bite"]}}, "Did you mean 'bits_per_byte'"),
         ({"graft": {"strategy": "subword_mean"}}, "needs a tokenizer and train text"),
         (

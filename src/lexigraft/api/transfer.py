@@ -17,6 +17,7 @@ from lexigraft.api.tasks import make_evaluator, refuse_unsuitable_tasks
 from lexigraft.api.tracking import open_tracker
 from lexigraft.api.transfer_cells import TransferCellRunner, transfer_cells
 from lexigraft.api.transfer_inputs import TransferTexts
+from lexigraft.api.transfer_pairs import describe_pairs
 from lexigraft.core.config.recipe_files import dump_recipe, read_settings
 from lexigraft.core.config.transfer_recipe import ZERO_SHOT, TransferSettings
 from lexigraft.core.errors import LexigraftError
@@ -27,6 +28,7 @@ from lexigraft.core.grafting.needs import refuse_missing
 from lexigraft.core.grafting.pipeline import make_chain
 from lexigraft.core.grafting.strategy import needs_of
 from lexigraft.core.models.disk_model import DiskModel
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.files import emptied_after_error, refuse_other_output
 from lexigraft.core.utils.hashing import hash_of, model_hash
 from lexigraft.core.utils.secrets import masked_uris
@@ -92,7 +94,7 @@ def transfer(
         tracker = open_tracker(settings.tracking, settings.name, folder)
         for name, target in settings.targets.items() if settings.graft is not None else ():
             train_tokenizer_once(target.tokenizer or "", runner.texts.train[name], folder / "prepared", say)
-    comparison, text = describe_transfer(settings, runner.texts), dump_recipe(settings)
+    comparison, text = describe_transfer(settings, runner.texts, runner.vocabulary), dump_recipe(settings)
     if tracker:
         tracker.start(comparison, text)
     try:
@@ -136,7 +138,7 @@ def _no_text() -> Any:
     raise AssertionError("the text of a check is not read")
 
 
-def describe_transfer(recipe: TransferSettings, texts: TransferTexts) -> Comparison:
+def describe_transfer(recipe: TransferSettings, texts: TransferTexts, vocabulary: Vocabulary) -> Comparison:
     """The cells and the facts of a study."""
     adaptation = recipe.adaptation
     facts = {
@@ -148,6 +150,7 @@ def describe_transfer(recipe: TransferSettings, texts: TransferTexts) -> Compari
             for name, target in recipe.targets.items()
         },
         "controls": recipe.target_controls,
+        "pairs": describe_pairs(recipe, texts, vocabulary),
         "evaluators": {
             one.name: {"lower_is_better": one.lower_is_better} for one in text_evaluators(recipe.evaluation)
         },

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lexigraft.api.tasks import Task, read_tasks
 from lexigraft.core.config.transfer_recipe import TransferSettings
 from lexigraft.core.data.corpus import Corpus, evenly_chosen, load_corpus, without
+from lexigraft.core.data.ngram_overlap import refuse_copied_text
 from lexigraft.core.errors import LexigraftError
 
 
@@ -30,7 +31,8 @@ def load_transfer_texts(recipe: TransferSettings) -> TransferTexts:
     """Read the texts and tasks; the same recipe and files give the same texts.
 
     Raises:
-        LexigraftError: Missing or empty files, or a donor of which nothing is left once the measured lines are out.
+        LexigraftError: Missing or empty files, a donor of which nothing is left once the measured lines are out, or one
+            that shares long word sequences with them.
     """
     field, limit = recipe.text_field, recipe.heldout_lines
     heldout = {
@@ -51,4 +53,10 @@ def load_transfer_texts(recipe: TransferSettings) -> TransferTexts:
             cleaned[name] = without(without(text, measured), tested)
         except LexigraftError as error:
             raise LexigraftError(f"text of {name}: {error.what}", error.value, error.hint) from None
+    for name in recipe.donors:
+        for target, text in heldout.items():
+            refuse_copied_text(
+                text.lines, cleaned[name].lines, evaluation_name=f"held-out text of {target}",
+                training_name=f"text of {name}",
+            )  # fmt: skip
     return TransferTexts(cleaned, heldout, tasks)

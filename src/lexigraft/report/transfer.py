@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from lexigraft.core.config.transfer_recipe import ZERO_SHOT
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cell import CellResult, Comparison
@@ -18,6 +20,8 @@ from lexigraft.core.evaluation.cell_store import RECIPE, load_comparison, load_r
 from lexigraft.core.evaluation.paired_comparison import Difference
 from lexigraft.core.evaluation.ranking import SIGNIFICANT
 from lexigraft.core.evaluation.statistics import Estimate, estimate, holm
+from lexigraft.core.transfer.analysis import analyze
+from lexigraft.core.transfer.pairs import PairTable
 from lexigraft.core.utils.files import write_whole
 from lexigraft.core.utils.secrets import masked_uris
 from lexigraft.report.differences import Measured, Outcomes
@@ -30,6 +34,8 @@ MATRIX_COLUMNS = (
     "metric", "donor", "target", "control", "zero_shot", "adapted", "gain", "low", "high", "p", "p_holm", "detectable",
     "items", "seeds",
 )  # fmt: skip
+FEWEST_PAIRS = 4
+"""Pairs below which nothing is said of what explains the gains."""
 
 
 class TransferPaths(NamedTuple):
@@ -124,6 +130,16 @@ class TransferReport:
         """The targets, in the recipe's order."""
         return tuple(self.comparison.facts["targets"])
 
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of what is known of pairs, such as ``token_overlap``."""
+        pairs = self.comparison.facts["pairs"]
+        return tuple(dict.fromkeys(name for of in pairs.values() for found in of.values() for name in found))
+
+    def features_of(self, pair: Pair) -> dict[str, float]:
+        """What is known of a pair; nothing of a control."""
+        return dict(self.comparison.facts["pairs"].get(pair.donor, {}).get(pair.target, {}))
+
 
 def write_transfer_report(folder: Path) -> TransferPaths:
     """Write matrix, scores and page of a study into its own folder; the same results give the same bytes.
@@ -163,9 +179,9 @@ def read_transfer_report(folder: Path) -> TransferReport:
 
 
 def matrix_csv(report: TransferReport) -> str:
-    """Every pair and metric, one a line."""
+    """Every pair and metric, one a line, with the features of the pair."""
     file = io.StringIO()
-    writer = csv.DictWriter(file, MATRIX_COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(file, [*MATRIX_COLUMNS, *report.features], lineterminator="\n")
     writer.writeheader()
     for outcome in report.outcomes:
         for pair in outcome.pairs:
@@ -179,8 +195,42 @@ def matrix_csv(report: TransferReport) -> str:
                     "p": gain.p, "p_holm": outcome.p_values.get((pair.donor, pair.target), ""),
                     "detectable": gain.detectable, "items": gain.items, "seeds": gain.seeds,
                 }  # fmt: skip
-            writer.writerow(line)
+            writer.writerow(line | report.features_of(pair))
     return file.getvalue()
+
+
+def pair_table(report: TransferReport, outcome: Outcome) -> PairTable | None:
+    """The gains of donors as a table for :func:`lexigraft.core.transfer.analysis.analyze`; None with too few pairs."""
+    pairs = [pair for pair in outcome.pairs if not pair.control and pair.gain is not None]
+    if len(pairs) < FEWEST_PAIRS:
+        return None
+    gains = np.array([pair.gain.mean for pair in pairs if pair.gain is not None])
+    features = {
+        name: np.array([report.features_of(pair).get(name, math.nan) for pair in pairs]) for name in report.features
+    }
+    varying = [name for name, values in features.items() if len(set(values[np.isfinite(values)])) > 1]
+    kept = {name: features[name] for name in varying[: len(pairs) - 1]}  # there must be more pairs than features
+    donors, targets = tuple(pair.donor for pair in pairs), tuple(pair.target for pair in pairs)
+    return PairTable(donors, targets, gains, gains, kept, name=f"gain in {outcome.name}")
+
+
+def explanations(report: TransferReport) -> list[str]:
+    """Sentences on what goes with the gains of the first metric, and on what so many pairs can show."""
+    table = pair_table(report, report.outcomes[0])
+    if table is None:
+        return []
+    found = analyze(table)
+    sentences = []
+    for one in found.correlations:
+        low, high = one.crossed_interval or one.interval or (math.nan, math.nan)
+        name = one.feature.replace("_", " ")
+        sentences.append(f"{name}: Spearman {one.spearman:+.2f} [{low:.2f}, {high:.2f}] over {one.pairs} pairs.")
+    if found.effects is not None:
+        sentences.append(
+            f"Of the variance of gains donors have {found.effects.donor_share:.0%}, targets "
+            f"{found.effects.target_share:.0%}, single pairs with all noise {found.effects.residual_share:.0%}."
+        )
+    return [*sentences, *found.notes]
 
 
 def _outcomes(
@@ -255,6 +305,7 @@ def _page(report: TransferReport) -> str:
         improved=sum(p.gain is not None and p.gain.mean > 0 for p in told),
         worsened=sum(p.gain is not None and p.gain.mean < 0 for p in told),
         unfinished=report.unfinished,
+        explanations=explanations(report),
         outcomes=[_shown(report, outcome) for outcome in report.outcomes],
         curves=[(target, Markup(figure)) for target in report.targets if (figure := _curves(report, target))],
         recipe=report.recipe.rstrip(),
