@@ -19,13 +19,13 @@ from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.evaluation.cell import Cell
 from lexigraft.core.evaluation.cell_store import cell_folder, load_comparison
 from lexigraft.core.evaluation.evaluator import EvaluationContext, TextData
-from lexigraft.core.evaluation.statistics import estimate
+from lexigraft.core.evaluation.statistics import Estimate, estimate
 from lexigraft.core.evaluation.token_groups import FREQUENCIES
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.tokenization.loading import load_vocabulary
 from lexigraft.core.tokenization.token_counts import stored_counts
 from lexigraft.plugins.evaluators.bits_per_byte import BitsPerByte
-from lexigraft.report.tables import interval
+from lexigraft.report.tables import interval, number
 
 GROUPS = [f"bits_per_byte_seen_{name}" for name in FREQUENCIES]
 
@@ -45,11 +45,16 @@ def main(folders: list[str]) -> int:
         print(f"\n{comparison.name}\n\n| strategy | whole | left to right | difference | {' | '.join(FREQUENCIES)} |")
         print("|---|" + "--:|" * (3 + len(GROUPS)))
         for label, found in figures.items():
-            names = ("whole", "bits_per_byte", "difference", *GROUPS)
-            means = [estimate([f[name] for f in found if name in f]) for name in names]
-            cells = [interval(means[0]), interval(means[1]), *(f"{mean.mean:.3f}" for mean in means[2:])]
+            means = [_mean(found, name) for name in ("whole", "bits_per_byte", "difference", *GROUPS)]
+            cells = [interval(means[0]), interval(means[1]), *(number(mean and mean.mean) for mean in means[2:])]
             print(f"| {label} | {' | '.join(cells)} |")
     return 0
+
+
+def _mean(found: list[dict[str, float]], name: str) -> Estimate | None:
+    """The mean over the seeds that have a figure; None where none has it."""
+    values = [figures[name] for figures in found if name in figures]
+    return estimate(values) if values else None
 
 
 def measured(folder: Path, cell: Cell) -> dict[str, float]:

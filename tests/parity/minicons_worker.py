@@ -6,10 +6,10 @@ import json
 import sys
 
 from minicons.scorer import MaskedLMScorer
-from transformers import AutoModelForMaskedLM, AutoTokenizer
+from transformers import AutoModelForMaskedLM, PreTrainedTokenizerFast
 
 request = json.loads(sys.argv[1])
-tokenizer = AutoTokenizer.from_pretrained(request["folder"])
+tokenizer = PreTrainedTokenizerFast.from_pretrained(request["folder"])
 model = AutoModelForMaskedLM.from_pretrained(request["folder"]).eval()
 scorer = MaskedLMScorer(model, "cpu", tokenizer=tokenizer)
 nats = {

@@ -115,7 +115,7 @@ class BitsPerByte(TextEvaluator):
         items |= {f"bits_per_byte_{name}": found for name, found in groups.items()}
         tokens = sum(len(line.ids) for line in read)
         figures = {
-            "unknown_share": sum(line.hidden_bytes for line in read) / sizes.sum(),
+            "unknown_share": sum(line.hidden_bytes for line in read) / float(sizes.sum()),
             "tokens_per_word": tokens / max(1, sum(line.word_count for line in read)),
             "tokens": float(tokens),
             "lossless_share": sum(line.lossless for line in read) / len(read),
