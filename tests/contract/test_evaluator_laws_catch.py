@@ -264,8 +264,8 @@ def sizeless(files: Files) -> Lines:
     return replace(honest_read(files), size=0)
 
 
-def without_words(folder: Path) -> Sample:
-    return Sample({"test": honest_sample(folder).files["test"]})
+def without_test(folder: Path) -> Sample:
+    return Sample({"words": honest_sample(folder).files["words"]})
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,7 @@ CASES = [
     Case("docstring record is complete", attributes={"__doc__": "An evaluator without a source."}),
     Case("files are described", attributes={"files": {"test": InputFile(""), "words": InputFile("words", False)}}),
     Case("kinds of models are known", attributes={"kinds": frozenset({"masked", "diffusion"})}),
-    Case("the sample has the required files", sample=without_words),
+    Case("the sample has the required files", sample=without_test),
     Case("the data is sound", read=sizeless),
     Case("the required files suffice", read=needs_the_words),
     Case("the required files suffice", read=blind_to_words),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lexigraft.core.errors import LexigraftError, UnknownName
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile
+from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.scores import ItemScores, Scores
 from lexigraft.core.models.architecture import ModelKind, context_length, model_kind
 from lexigraft.core.utils.hashing import file_hash, hash_of
@@ -76,7 +76,7 @@ class LmEvalHarness(Evaluator):
     shots: int | None = None
     limit: int | None = None
     metric: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     batch_size: int = 8
     max_length: int | None = None
     add_bos_token: bool | None = None
@@ -119,6 +119,17 @@ class LmEvalHarness(Evaluator):
             notes=tuple(notes),
             loaded=loaded,
         )
+
+    def sample(self, folder: Path) -> Sample:
+        """Write questions of the local task ``xcopa_local``."""
+        asked = [
+            {"premise": f"The {word} is old.", "choice1": "It is new.", "choice2": "It was made.", "question": kind,
+             "label": n % 2}
+            for n, (word, kind) in enumerate((("house", "cause"), ("school", "effect"), ("book", "cause")))
+        ]  # fmt: skip
+        (folder / "test.jsonl").write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
+        words = {"cause": "because", "effect": "so"}
+        return Sample({"test": [str(folder / "test.jsonl")]}, {"task": "xcopa_local", "shots": 0, "metadata": words})
 
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: HarnessData, context: EvaluationContext

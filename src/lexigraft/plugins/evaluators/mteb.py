@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile
+from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.scores import Scores
 from lexigraft.core.utils.hashing import hash_of
 from lexigraft.core.utils.outside_output import only_errors_shown
@@ -96,6 +98,15 @@ class Mteb(Evaluator):
             unseen=tuple(dict.fromkeys(v for split in splits for row in split for v in row.values() if _is_text(v))),
             task=task,
         )
+
+    def sample(self, folder: Path) -> Sample:
+        """Write pairs of the local task ``local_bitext``."""
+        pairs = [
+            {"sentence1": f"the {word} is in the town", "sentence2": f"here the {word} is"}
+            for word in ("river", "house", "school", "market")
+        ]
+        (folder / "test.jsonl").write_text("\n".join(map(json.dumps, pairs)), encoding="utf-8")
+        return Sample({"test": [str(folder / "test.jsonl")]}, {"task": "local_bitext"})
 
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: MtebData, context: EvaluationContext

@@ -148,18 +148,12 @@ class MultipleChoice(Evaluator):
 
         if self.format != "jsonl":
             return None
-        parts = {"test": ("river", "house", "school"), "shots": ("market", "bread", "town")}
-        for name, words in parts.items():
-            asked = [
-                {
-                    "context": f"The teacher came to the {word} with",
-                    "choices": ["three books", f"no {word}"],
-                    "label": n % 2,
-                }
-                for n, word in enumerate(words)
-            ]
-            (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
-        return Sample({name: [str(folder / f"{name}.jsonl")] for name in parts}, {"shots": 1})
+        asked = [
+            {"context": f"The teacher came to the {word} with", "choices": ["books", f"no {word}"], "label": n % 2}
+            for n, word in enumerate(("river", "house", "school"))
+        ]
+        (folder / "test.jsonl").write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
+        return Sample({"test": [str(folder / "test.jsonl")]})
 
     def evaluate(
         self, model: PreTrainedModel, vocabulary: Vocabulary, data: ChoiceData, context: EvaluationContext
