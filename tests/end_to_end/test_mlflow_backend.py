@@ -105,6 +105,16 @@ def test_a_misspelt_key_is_one_error(client: MlflowClient, tmp_path: Path) -> No
         submitted(uri, tmp_path / "out", config={"memmory": "16GB"})
 
 
+def test_a_store_that_the_job_s_machine_cannot_see_is_one_error(client: MlflowClient, tmp_path: Path) -> None:
+    from lexigraft.adapters.tracking.project_backend import Ssh
+
+    uri = project(tmp_path / "project", "echo {out}")
+    for store in (mlflow.get_tracking_uri(), str(tmp_path / "mlruns")):
+        with pytest.raises(ExecutionException, match=f"another machine cannot log to a store of this one: {store}"):
+            Ssh().run(uri, "main", {"out": str(tmp_path / "out")}, None, {"host": "never-asked"}, store, "0")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_command_for_a_machine_that_shares_no_files_has_its_paths(tmp_path: Path) -> None:
     files = write_files(tmp_path / "a b")
     recipe = {"source": str(files.source), "target_tokenizer": "some/name", "strategies": ["random"]}

@@ -20,7 +20,8 @@ from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import make
 from lexigraft.core.remote.driver import SHOWN_LINES
-from lexigraft.core.remote.far_recipe import write_far_recipe
+from lexigraft.core.remote.far_recipe import is_of_this_machine, write_far_recipe
+from lexigraft.core.remote.grace import Grace
 from lexigraft.core.remote.job_state import JobState, State
 from lexigraft.core.remote.job_store import JobStore
 from lexigraft.core.remote.launcher import Handle, Launcher
@@ -53,7 +54,8 @@ class LauncherRun(SubmittedRun):
 
     def wait(self) -> bool:
         """Wait for the job's end, bring its results here, and give MLflow's run the status that the job's end means."""
-        while not (state := self._state()).over:
+        grace = Grace(self.launcher.late_seconds)
+        while not grace.over(self.handle, state := self._state()):
             time.sleep(_POLL_SECONDS)
         words = masked(state.sentence(self.launcher.tail(self.handle, SHOWN_LINES)))
         _LOG.log(logging.INFO if state.state is State.FINISHED else logging.ERROR, "the job %s", words)
@@ -107,6 +109,9 @@ class LauncherBackend(AbstractBackend):
         values = {key: value for key, value in backend_config.items() if key not in _OF_MLFLOW}
         try:
             launcher: Launcher = make("launcher", self.launcher_name, values)
+            if not launcher.shares_files and is_of_this_machine(tracking_uri):
+                hint = "Name a tracking server by MLFLOW_TRACKING_URI; `lexigraft compare --backend` needs none"
+                raise LexigraftError("jobs on another machine cannot log to a store of this one", tracking_uri, hint)
             launcher.check()
             place = projects.fetch_and_validate_project(project_uri, version, entry_point, params)
             run = projects.get_or_create_run(None, project_uri, experiment_id, place, version, entry_point, params)
