@@ -11,7 +11,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 from mlflow.exceptions import ExecutionException
-from mlflow.projects.backend.loader import MLFLOW_BACKENDS
+from mlflow.projects.backend.loader import MLFLOW_BACKENDS, load_backend
 
 from fixtures.commands import lexigraft, write_files
 from fixtures.far_launcher import Far
@@ -68,6 +68,7 @@ def test_entry_points_are_backends_of_names_that_nobody_else_has() -> None:
         backend = getattr(import_module(module), cls)
         assert issubclass(backend, LauncherBackend)
         assert f"lexigraft-{backend.launcher_name}" == name
+        assert type(load_backend(name)) is backend, "as MLflow finds it in the installed package"
 
 
 def test_a_job_that_ends_well_is_a_finished_run(client: MlflowClient, tmp_path: Path) -> None:
@@ -89,6 +90,22 @@ def test_a_job_that_fails_is_a_failed_run(client: MlflowClient, tmp_path: Path) 
     experiment = client.get_experiment_by_name("tiny")
     [run] = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FAILED"
+
+
+@pytest.mark.parametrize(("ending", "code", "status"), [("true", 0, "FINISHED"), ("exit 3", 1, "FAILED")])
+def test_the_command_line_waits_for_the_job(
+    client: MlflowClient, tmp_path: Path, ending: str, code: int, status: str
+) -> None:
+    from click.testing import CliRunner
+    from mlflow.cli import cli
+
+    uri = project(tmp_path / "project", f"echo {{out}}; sleep 1; {ending}")
+    (tmp_path / "backend.json").write_text('{"heartbeat": "1s"}')
+    backend = ["--backend", "lexigraft-local", "--backend-config", str(tmp_path / "backend.json")]
+    words = ["run", uri, *backend, "--experiment-name", "tiny", "-P", f"out={tmp_path / 'out'}"]
+    assert CliRunner().invoke(cli, words).exit_code == code
+    [run] = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    assert run.info.status == status
 
 
 def test_a_cancelled_job_is_a_killed_run(client: MlflowClient, tmp_path: Path) -> None:

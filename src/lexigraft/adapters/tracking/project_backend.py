@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import click
 from mlflow import MlflowClient
 from mlflow.exceptions import ExecutionException
 from mlflow.projects import utils as projects
@@ -104,7 +105,8 @@ class LauncherBackend(AbstractBackend):
             experiment_id: The experiment.
 
         Raises:
-            ExecutionException: The launcher's configuration is wrong, or its system refuses the job.
+            ExecutionException: The launcher's configuration is wrong, its system refuses the job, or the command line
+                has waited for the job, which did not end well.
         """
         values = {key: value for key, value in backend_config.items() if key not in _OF_MLFLOW}
         try:
@@ -129,7 +131,11 @@ class LauncherBackend(AbstractBackend):
             store.save_handle(attempt, handle)
         except LexigraftError as error:
             raise ExecutionException(masked(str(error))) from error
-        return LauncherRun(launcher, handle, run_id, out)
+        run = LauncherRun(launcher, handle, run_id, out)
+        # The command line of MLflow waits for its own backends only, and would leave the run without an end.
+        if click.get_current_context(silent=True) is not None and not run.wait():
+            raise ExecutionException(f"the job of the run {run_id} did not end well; see lexigraft remote logs {out}")
+        return run
 
 
 def _there(launcher: Launcher, commands: list[str], place: Path, out: Path, folder: Path) -> list[str]:
