@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_a_job_that_fails_is_a_failed_run(client: MlflowClient, tmp_path: Path) 
 
 @pytest.mark.parametrize(("ending", "code", "status"), [("true", 0, "FINISHED"), ("exit 3", 1, "FAILED")])
 def test_the_command_line_waits_for_the_job(
-    client: MlflowClient, tmp_path: Path, ending: str, code: int, status: str
+    client: MlflowClient, tmp_path: Path, caplog: pytest.LogCaptureFixture, ending: str, code: int, status: str
 ) -> None:
     from click.testing import CliRunner
     from mlflow.cli import cli
@@ -103,7 +104,10 @@ def test_the_command_line_waits_for_the_job(
     (tmp_path / "backend.json").write_text('{"heartbeat": "1s"}')
     backend = ["--backend", "lexigraft-local", "--backend-config", str(tmp_path / "backend.json")]
     words = ["run", uri, *backend, "--experiment-name", "tiny", "-P", f"out={tmp_path / 'out'}"]
-    assert CliRunner().invoke(cli, words).exit_code == code
+    with caplog.at_level(logging.INFO, "mlflow.projects.lexigraft"):
+        assert CliRunner().invoke(cli, words).exit_code == code
+    assert f"lexigraft remote status {tmp_path / 'out'} shows it" in caplog.text
+    assert ("the job finished" if code == 0 else "the job failed with exit code 3") in caplog.text
     [run] = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
     assert run.info.status == status
 

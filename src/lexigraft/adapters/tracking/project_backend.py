@@ -28,7 +28,8 @@ from lexigraft.core.remote.job_store import JobStore
 from lexigraft.core.remote.launcher import Handle, Launcher
 from lexigraft.core.utils.secrets import masked
 
-_LOG = logging.getLogger("lexigraft")
+_LOG = logging.getLogger("mlflow.projects.lexigraft")
+"""One of MLflow's, whose messages its command line shows."""
 _POLL_SECONDS = 2.0
 _OF_MLFLOW = {value for name, value in vars(projects).items() if name.startswith("PROJECT_")}
 """Keys that MLflow adds to a backend's configuration."""
@@ -132,6 +133,7 @@ class LauncherBackend(AbstractBackend):
         except LexigraftError as error:
             raise ExecutionException(masked(str(error))) from error
         run = LauncherRun(launcher, handle, run_id, out)
+        _LOG.info("submitted as job %s; lexigraft remote status %s shows it", handle.id, out)
         # The command line of MLflow waits for its own backends only, and would leave the run without an end.
         if click.get_current_context(silent=True) is not None and not run.wait():
             raise ExecutionException(f"the job of the run {run_id} did not end well; see lexigraft remote logs {out}")
