@@ -74,6 +74,6 @@ gpu-check: $(INSTALLED)  ## Compare a GPU with the processors and measure how fa
 	$(BIN)/python benchmarks/gpu/gpu_check.py
 
 clean:  ## Remove the environments, caches and the demo
-	rm -rf $(VENV) .parity demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .parity demo build dist mlflow_projects/lexigraft/build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find src -name '*.egg-info' -type d -prune -exec rm -rf {} +

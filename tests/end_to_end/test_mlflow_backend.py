@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 from mlflow.exceptions import ExecutionException
-from mlflow.projects.backend.loader import MLFLOW_BACKENDS
+from mlflow.projects.backend.loader import MLFLOW_BACKENDS, load_backend
 
 from fixtures.commands import lexigraft, write_files
 from fixtures.far_launcher import Far
@@ -69,6 +70,7 @@ def test_entry_points_are_backends_of_names_that_nobody_else_has() -> None:
         backend = getattr(import_module(module), cls)
         assert issubclass(backend, LauncherBackend)
         assert f"lexigraft-{backend.launcher_name}" == name
+        assert type(load_backend(name)) is backend, "as MLflow finds it in the installed package"
 
 
 def test_a_job_that_ends_well_is_a_finished_run(client: MlflowClient, tmp_path: Path) -> None:
@@ -92,6 +94,25 @@ def test_a_job_that_fails_is_a_failed_run(client: MlflowClient, tmp_path: Path) 
     assert run.info.status == "FAILED"
 
 
+@pytest.mark.parametrize(("ending", "code", "status"), [("true", 0, "FINISHED"), ("exit 3", 1, "FAILED")])
+def test_the_command_line_waits_for_the_job(
+    client: MlflowClient, tmp_path: Path, caplog: pytest.LogCaptureFixture, ending: str, code: int, status: str
+) -> None:
+    from click.testing import CliRunner
+    from mlflow.cli import cli
+
+    uri = project(tmp_path / "project", f"echo {{out}}; sleep 1; {ending}")
+    (tmp_path / "backend.json").write_text('{"heartbeat": "1s"}')
+    backend = ["--backend", "lexigraft-local", "--backend-config", str(tmp_path / "backend.json")]
+    words = ["run", uri, *backend, "--experiment-name", "tiny", "-P", f"out={tmp_path / 'out'}"]
+    with caplog.at_level(logging.INFO, "mlflow.projects.lexigraft"):
+        assert CliRunner().invoke(cli, words).exit_code == code
+    assert f"lexigraft remote status {tmp_path / 'out'} shows it" in caplog.text
+    assert ("the job finished" if code == 0 else "the job failed with exit code 3") in caplog.text
+    [run] = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    assert run.info.status == status
+
+
 def test_a_cancelled_job_is_a_killed_run(client: MlflowClient, tmp_path: Path) -> None:
     uri = project(tmp_path / "project", "echo {out}; sleep 300")
     started = submitted(uri, tmp_path / "out", wait=False)
@@ -104,6 +125,16 @@ def test_a_misspelt_key_is_one_error(client: MlflowClient, tmp_path: Path) -> No
     uri = project(tmp_path / "project", "echo {out}")
     with pytest.raises(ExecutionException, match=r"memmory\. Did you mean 'memory'"):
         submitted(uri, tmp_path / "out", config={"memmory": "16GB"})
+
+
+def test_a_store_that_the_job_s_machine_cannot_see_is_one_error(client: MlflowClient, tmp_path: Path) -> None:
+    from lexigraft.adapters.tracking.project_backend import Ssh
+
+    uri = project(tmp_path / "project", "echo {out}")
+    for store in (mlflow.get_tracking_uri(), str(tmp_path / "mlruns")):
+        with pytest.raises(ExecutionException, match=f"another machine cannot log to a store of this one: {store}"):
+            Ssh().run(uri, "main", {"out": str(tmp_path / "out")}, None, {"host": "never-asked"}, store, "0")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_command_for_a_machine_that_shares_no_files_has_its_paths(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def mlflow_run(project: str, place: Path, *parameters: str, uri: str = "") -> st
 
 def test_compare_runs_as_a_project_from_a_git_url(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work, bare = place / "work", place / "lexigraft.git"
-    shutil.copytree(PROJECTS, work / "mlflow_projects")
+    shutil.copytree(PROJECTS, work / "mlflow_projects", symlinks=True)
     who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
     for command in (["init", "-q", "-b", "main"], ["add", "."], [*who, "commit", "-qm", "projects"]):
         subprocess.run(["git", "-C", str(work), *command], check=True)
@@ -108,7 +108,25 @@ def test_pretrain_and_adapt_run_as_projects(place: Path) -> None:
     assert not list(PROJECTS.rglob("mlflow.db"))
 
 
-@pytest.mark.parametrize("name", ["compare", "adapt", "pretrain", "cell run"])
+@pytest.mark.remote
+def test_graft_and_evaluate_run_as_projects(place: Path) -> None:
+    grafted = place / "grafted"
+    given = (f"source={place / 'source'}", f"tokenizer={place / 'target'}", "strategy=mean", f"out={grafted}")
+    mlflow_run("graft", place, *given)
+    assert "bits_per_byte" in mlflow_run("evaluate", place, f"model={grafted}", "heldout=text.txt", "max-lines=2")
+
+
+def test_every_project_has_an_environment_with_this_checkout() -> None:
+    projects = sorted(path.parent for path in PROJECTS.glob("*/MLproject"))
+    assert [path.name for path in projects] == ["adapt", "cell", "compare", "evaluate", "graft", "pretrain"]
+    for project in projects:
+        asked = yaml.safe_load((project / "python_env.yaml").read_text(encoding="utf-8"))["dependencies"]
+        assert asked == ["-c lexigraft/constraints.txt", "./lexigraft"]
+        for name in ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "src"):
+            assert (project / "lexigraft" / name).resolve() == PROJECTS.parent / name
+
+
+@pytest.mark.parametrize("name", ["compare", "graft", "adapt", "evaluate", "pretrain", "cell run"])
 def test_every_option_of_a_project_is_one_of_the_command(name: str) -> None:
     words = name.split()
     project = yaml.safe_load((PROJECTS / words[0] / "MLproject").read_text(encoding="utf-8"))

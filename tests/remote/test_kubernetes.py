@@ -295,6 +295,59 @@ def test_a_comparison_on_the_backend_has_the_same_figures_as_here(api: Api, tmp_
     assert len(first) == 1
 
 
+def test_several_kubeconfig_files_are_merged_as_kubectl_does(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "token").write_text("from the file")
+    cluster = yaml.safe_load(api.kubeconfig.read_text(encoding="utf-8"))
+    first = {"contexts": [{"name": "mine", "context": {"cluster": "loopback", "user": "ana", "namespace": "team"}}]}
+    second = {"current-context": "mine", "users": [{"name": "ana", "user": {"tokenFile": "token"}}]}
+    third = {**cluster, "contexts": [{"name": "mine", "context": {"cluster": "none", "user": "me"}}]}
+    files = [tmp_path / "first", tmp_path / "not there", tmp_path / "secrets" / "second", tmp_path / "third"]
+    for file, values in zip((files[0], *files[2:]), (first, second, third), strict=True):
+        file.write_text(yaml.safe_dump(values), encoding="utf-8")
+    monkeypatch.setenv("KUBECONFIG", ":".join(map(str, files)))
+    launcher = Kubernetes(image=IMAGE, volumes=(Claim("work", str(tmp_path)),))
+    # The first file's context `mine` and the second one's current context count, not those of the third.
+    launcher.submit(["true"], Resources(), {}, folder)
+    assert {r.headers["Authorization"] for r in api.mock} == {"Bearer from the file"}
+    files[2].write_text("users: 3")
+    with pytest.raises(LexigraftError, match="the cluster's configuration cannot be used"):
+        dataclasses.replace(launcher).submit(["true"], Resources(), {}, folder)
+
+
+def test_a_check_whose_image_cannot_be_pulled_ends_with_the_event_s_words(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fixtures.commands import lexigraft
+
+    (sources := tmp_path / "recipe").mkdir()
+    recipe = tiny_recipe(sources, strategies=["random"], seeds=[0], reference=None, poor_model=None)
+    settings = {"image": IMAGE, "kubeconfig": str(api.kubeconfig), "start_within": "1s"}
+    settings |= {"volumes": [{"claim": "work", "mount": str(tmp_path)}]}
+    (config := tmp_path / "k.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    meta = {"name": "work", "namespace": "team"}
+    api.cluster.create({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta})
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}}
+    monkeypatch.setattr("secrets.token_hex", lambda size: "0a1b2c3d")
+    api.add_pod("pod-1", {INSTANCE: "0a1b2c3d"}, {"phase": "Pending", "containerStatuses": [waiting]})
+    about = {"kind": "Pod", "name": "pod-1", "namespace": "team"}
+    words = 'Failed to pull image "registry.example/lexigraft": not found'
+    event = {"involvedObject": about, "type": "Warning", "reason": "Failed", "message": words}
+    meta = {"name": "pod-1.1", "namespace": "team"}
+    api.cluster.create({"apiVersion": "v1", "kind": "Event", "metadata": meta, **event})
+    backend = ("--backend", "kubernetes", "--backend-config", config, "--set", "execution.poll_seconds=0.2")
+    done = lexigraft("compare", recipe, "--out", tmp_path / "out", *backend, "--set", "tracking.enabled=false")
+    assert done.code == 2
+    told = f"It waits for its turn (the image cannot be pulled, ImagePullBackOff: {words}). Mend that"
+    assert f"the check of the machine did not start: within 1 s. {told}" in done.err
+    assert "`start_within`" in done.err
+    assert api.requests("GET", "/events")[-1].params["fieldSelector"] == "involvedObject.name=pod-1"
+    left = [job["metadata"]["name"] for job in api.cluster.select("Job", {})]
+    assert left == ["lexigraft-check-0a1b2c3d"], "the job does not wait on; kmock has kept the one that was a dry run"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -19,10 +19,13 @@ import pytest
 
 from fixtures.jobs import AddPlugin, until
 from fixtures.slurm_cluster import PROGRAMS, Cluster, skip_unless, started_cluster, wait_until
+from lexigraft.core.config.recipe import ExecutionSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import make
+from lexigraft.core.remote.driver import Driver, Task
 from lexigraft.core.remote.job_files import CREDENTIALS, JobFiles, read_json
 from lexigraft.core.remote.job_state import JobState, State
+from lexigraft.core.remote.job_store import JobStore
 from lexigraft.core.remote.launcher import Handle, Job, Launcher
 
 pytestmark = [pytest.mark.remote, pytest.mark.timeout(900)]
@@ -211,6 +214,51 @@ def test_a_job_waits_for_another_and_is_cancelled_when_that_fails(cluster: Clust
     (cell,) = launcher.submit_many([job(launcher, tmp_path / "never", "true")], 1, after=[stage])
     found = over(launcher, cell)
     assert (found.state, found.reason) == (State.CANCELLED, "Slurm: CANCELLED, DependencyNeverSatisfied")
+
+
+def test_stages_that_wait_for_one_that_is_tried_again_are_in_the_queue_and_run_after_it(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    launcher, made = slurm(), tmp_path / "made"
+    flaky = f"sleep 3; echo x >> {tmp_path}/tries; [ $(wc -l < {tmp_path}/tries) = 2 ] && touch {made}"
+    commands = {
+        "first": (flaky, ()),
+        "second": (f"ls {made}", ("first",)),
+        "third": (f"ls {made}", ("first", "second")),
+    }
+    tasks = [Task(n, n, ("bash", "-c", text), launcher.resources, after) for n, (text, after) in commands.items()]
+    seen: list[str] = []
+
+    def queue(line: str) -> None:
+        seen.append(cluster.run("squeue", "--noheader", "--format=%F %T %r %E"))
+
+    driver = Driver(launcher, JobStore(tmp_path), 1, ExecutionSettings(poll_seconds=0.2), queue)
+    ends = driver.run(tasks)
+    assert [end.words for end in ends.values() if not end.finished] == []
+    assert any("RUNNING" in text and "Dependency afterok:" in text for text in seen), seen
+    assert (tmp_path / "tries").read_text() == "x\nx\n"
+    given_up = Driver(launcher, JobStore(tmp_path / "b"), 1, ExecutionSettings(poll_seconds=0.2, retries=0)).run(
+        [replace(tasks[0], command=("bash", "-c", "sleep 2; exit 1")), tasks[1], tasks[2]]
+    )
+    assert "failed with exit code 1" in given_up["first"].words
+    assert given_up["second"].words == "was not started: first failed"
+    assert given_up["third"].words.startswith("was not started: first")
+
+
+def test_after_a_failure_jobs_that_wait_in_the_array_are_cancelled_where_the_recipe_says_stop(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    launcher, ran = slurm(), tmp_path / "ran"
+    command = ("bash", "-c", f"echo x >> {ran}; [ $(wc -l < {ran}) = 1 ] && exit 2; sleep 5")
+    tasks = [Task(f"cell-{n}", f"cell {n}", command, launcher.resources) for n in range(6)]
+    settings = ExecutionSettings(poll_seconds=0.2, on_failure="stop")
+    ends = Driver(launcher, JobStore(tmp_path), 1, settings).run(tasks)
+    words = [end.words for end in ends.values()]
+    stopped = [text for text in words if text == "was not started: another one failed, and on_failure is 'stop'"]
+    assert len([text for text in words if "failed with exit code 2" in text]) == 1
+    begun = ran.read_text().count("x")  # Slurm may have begun another one before the failure was seen
+    assert (begun, len(stopped)) in ((1, 5), (2, 4))
+    assert cluster.run("squeue", "--noheader", "--states=PENDING") == ""
 
 
 def test_notice_before_the_time_limit_sends_a_job_back_to_the_queue(cluster: Cluster, tmp_path: Path) -> None:

@@ -373,6 +373,30 @@ def test_a_machine_that_does_not_answer_is_told_in_time(own_server: Callable[...
         server.launcher(host="no-such.invalid").check()
 
 
+def test_a_shared_connection_that_hangs_is_dropped_in_time(
+    own_server: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lexigraft.plugins.launchers import _openssh
+
+    monkeypatch.setattr(_openssh, "_ANSWER_SECONDS", 0.5)
+    launcher = own_server().launcher(connect_timeout="1s")
+    launcher.check()
+    (tmp_path / "file").touch()
+    for ask in (lambda: launcher.poll(Handle("ssh", "1", str(tmp_path / "job"))), lambda: launcher.push([tmp_path])):
+        launcher.check()
+        os.kill(master := master_of(launcher), signal.SIGSTOP)
+        try:
+            begun = time.monotonic()
+            with pytest.raises(
+                LexigraftError, match=r"the machine does not answer: gpubox\. Jobs that run there go on"
+            ):
+                ask()
+            assert time.monotonic() - begun < 15, "well before the limit of a command that is slow on the far side"
+        finally:
+            os.kill(master, signal.SIGKILL)
+    assert launcher.poll(Handle("ssh", "1", str(tmp_path / "job"))).state is State.LOST, "a new connection answers"
+
+
 def test_a_shell_that_writes_of_its_own(own_server: Callable[..., Server]) -> None:
     server = own_server()
     (server.home / ".bashrc").write_text("echo Welcome to gpubox")

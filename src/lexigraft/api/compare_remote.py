@@ -167,7 +167,11 @@ class _Remote:
         wanted += ["--tracking", address] if address.startswith("http") else []
         task = Task(CHECK, "the check of the machine", self._command(CHECK, *wanted), self._single)
         begun = time.time()
-        end = self._driver.run([task], lambda task, handle: handle.workdir != old)[CHECK]
+        patience = self.launcher.start_seconds
+        end = self._driver.run([task], lambda task, handle: handle.workdir != old, stuck_seconds=patience)[CHECK]
+        if end.stuck:
+            hint = f"It {end.words}. Mend that, or give it more time by `start_within` in the backend configuration"
+            raise LexigraftError("the check of the machine did not start", f"within {patience:,.0f} s", hint)
         answer = self._answer(end.handle)
         if answer is None:
             hint = f"{end.words}. Give the Python that has Lexigraft as `python` in the backend configuration"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,9 +19,11 @@ from lexigraft.core.config.recipe import ExecutionSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import make
 from lexigraft.core.remote.driver import Driver, Outcome, Task
+from lexigraft.core.remote.job_files import JobFiles
 from lexigraft.core.remote.job_state import Evidence, State
 from lexigraft.core.remote.job_store import JobStore
 from lexigraft.core.remote.launcher import Handle, Job, Launcher, Resources
+from lexigraft.core.utils.files import lock_file
 from lexigraft.plugins.launchers.local import Local
 
 SOURCES = Path(__file__).parents[3] / "src"
@@ -176,9 +178,9 @@ class Waves(Local):
     limits_parallel: ClassVar[bool] = True
     waves: ClassVar[list[tuple[int, int]]] = []
 
-    def submit_many(self, jobs: Sequence[Job], parallel: int) -> list[Handle]:
+    def submit_many(self, jobs: Sequence[Job], parallel: int, after: Sequence[Handle] = ()) -> list[Handle]:
         self.waves.append((len(jobs), parallel))
-        return super().submit_many(jobs, parallel)
+        return super().submit_many(jobs, parallel, after)
 
 
 def test_a_launcher_that_limits_itself_gets_a_whole_wave(local: Launcher, tmp_path: Path) -> None:
@@ -186,6 +188,120 @@ def test_a_launcher_that_limits_itself_gets_a_whole_wave(local: Launcher, tmp_pa
     ends = made.run([task(name, "true") for name in "abc"])
     assert all(end.finished for end in ends.values())
     assert Waves.waves == [(3, 2)]
+
+
+@dataclass(frozen=True)
+class Devices(Local):
+    """Jobs named `held` wait for a device."""
+
+    name: ClassVar[str] = "devices"
+    limits_parallel: ClassVar[bool] = True
+    locks: str = ""
+
+    def wrapped(self, command: Sequence[str], folder: str, *options: str) -> list[str]:
+        waits = ("--devices", "0", "--device-locks", self.locks) if "held" in command[-1] else ()
+        return super().wrapped(command, folder, *options, *waits)
+
+
+def test_one_failure_stops_jobs_that_wait_in_a_queue_and_they_run_when_asked_again(
+    local: Launcher, tmp_path: Path
+) -> None:
+    launcher, ran = Devices(heartbeat=0.2, locks=str(tmp_path)), tmp_path / "ran"
+    mended = tmp_path / "mended"
+    tasks = [
+        task("bad", f"sleep 1; test -e {mended} || exit 2"),
+        *(task(n, f": held; echo {n} >> {ran}") for n in "ab"),
+    ]
+    with lock_file(tmp_path / "0.lock", LexigraftError("busy")):
+        ends = driver(launcher, tmp_path, parallel=1, on_failure="stop").run(tasks)
+    assert [ends[n].words for n in "ab"] == ["was not started: another one failed, and on_failure is 'stop'"] * 2
+    handles = [attempt.handle for n in "ab" if (attempt := JobStore(tmp_path).latest(n)) is not None]
+    assert [launcher.poll(one).state for one in handles if one is not None] == [State.CANCELLED] * 2
+    assert not ran.exists()
+    mended.touch()
+    again = driver(launcher, tmp_path, parallel=1, on_failure="stop").run(tasks)
+    assert all(end.finished for end in again.values())
+    assert sorted(ran.read_text().split()) == ["a", "b"]
+
+
+@dataclass(frozen=True)
+class Ordered(Local):
+    """Lets jobs wait for others itself."""
+
+    name: ClassVar[str] = "ordered"
+    limits_parallel: ClassVar[bool] = True
+    orders_jobs: ClassVar[bool] = True
+    asked: ClassVar[list[tuple[int, int, list[str]]]] = []
+
+    def submit_many(self, jobs: Sequence[Job], parallel: int, after: Sequence[Handle] = ()) -> list[Handle]:
+        self.asked.append((len(jobs), parallel, [Path(one.workdir).parent.name for one in after]))
+        wait = "".join(f"until [ -e {one.workdir}/ended.json ]; do sleep 0.05; done; " for one in after)
+        commands = [["bash", "-c", f'{wait}exec "$@"', "bash", *job.command] for job in jobs]
+        return [self.submit(command, *job[1:]) for command, job in zip(commands, jobs, strict=True)]
+
+
+def test_jobs_that_wait_for_others_are_in_the_queue_from_the_start_where_it_orders_them(
+    local: Launcher, tmp_path: Path
+) -> None:
+    order = tmp_path / "order"
+    tasks = [task(name, f"echo {name} >> {order}", *after) for name, after in {"a": "", "b": "a", "c": "a"}.items()]
+    ends = driver(Ordered(heartbeat=0.2), tmp_path, parallel=1).run([*tasks, task("d", f"echo d >> {order}", "a", "b")])
+    assert all(end.finished for end in ends.values())
+    # d could run beside b's neighbor c, and only one job may run at a time: it is submitted when one of them has ended.
+    assert Ordered.asked[:2] == [(1, 1, []), (2, 1, ["a"])]
+    assert len(Ordered.asked) == 3
+    assert order.read_text().split()[0] == "a"
+    assert sorted(order.read_text().split()) == ["a", "b", "c", "d"]
+    assert {starts(tmp_path, name) for name in "abcd"} == {1}
+
+
+@dataclass(frozen=True)
+class Late(Local):
+    """A shared file system that shows a job's last word some looks after its end, or never."""
+
+    name: ClassVar[str] = "late"
+    late_seconds: ClassVar[float] = 0.5
+    looks: ClassVar[list[float]] = []
+
+    def files(self, handle: Handle) -> JobFiles:
+        files = JobFiles.read(Path(handle.workdir))
+        if files.ended is not None:
+            self.looks.append(time.monotonic())
+        hidden = files.ended is not None and time.monotonic() - self.looks[0] < 0.3
+        return replace(files, ended=None) if hidden else files
+
+
+def test_a_job_whose_last_word_comes_late_is_not_run_again_and_one_that_is_lost_is(
+    local: Launcher, tmp_path: Path
+) -> None:
+    made = driver(Late(heartbeat=0.2), tmp_path, retries=1)
+    assert made.run([task("slow", "true")])["slow"].finished
+    assert starts(tmp_path, "slow") == 1
+    assert Late.looks[-1] - Late.looks[0] >= 0.3, "it was looked at while its last word was hidden"
+    lost = made.run([task("lost", "kill -9 $PPID; sleep 300")])["lost"]
+    assert not lost.finished
+    assert "gone without a last word" in lost.words
+    assert starts(tmp_path, "lost") == 2
+
+
+@dataclass(frozen=True)
+class Stuck(Local):
+    """A system that cannot start a job."""
+
+    name: ClassVar[str] = "stuck"
+
+    def evidence(self, handle: Handle) -> Evidence:
+        if (Path(handle.workdir) / "cancelled.json").exists():
+            return super().evidence(handle)
+        return Evidence(True, State.QUEUED, "no such image: x", stuck=True)
+
+
+def test_a_job_that_cannot_start_is_ended_after_some_time(local: Launcher, tmp_path: Path) -> None:
+    made = driver(Stuck(heartbeat=0.2), tmp_path)
+    end = made.run([task("a", "sleep 300")], stuck_seconds=0.3)["a"]
+    assert (end.finished, end.stuck) == (False, True)
+    assert "(no such image: x)" in end.words
+    assert len([line for line in made.said if "no such image" in line]) == 1  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

@@ -167,9 +167,21 @@ FULL = {"type": "Warning", "reason": "FailedCreate", "message": "pods is forbidd
 def test_a_cluster_s_conditions_become_a_state_in_words(
     found: dict[str, Any] | None, pods: list[dict[str, Any]], state: State, words: str
 ) -> None:
-    told = decide(JobFiles(), evidence_of(found, pods, [FULL]))
+    told = decide(JobFiles(), evidence_of(found, pods, [] if pods else [FULL]))
     assert told.state is state
     assert words in told.sentence()
+    assert told.stuck == any(sign in words for sign in ("FailedCreate", "Unschedulable", "ImagePullBackOff"))
+
+
+def test_an_image_that_cannot_be_pulled_is_told_in_the_words_of_the_event() -> None:
+    waiting = pod("Pending", waiting={"reason": "ImagePullBackOff", "message": "Back-off pulling image"})
+    events = [
+        {"type": "Normal", "reason": "Scheduled", "message": "assigned", "lastTimestamp": "2026-01-01T00:00:00Z"},
+        {"type": "Warning", "reason": "Failed", "message": "no such digest", "lastTimestamp": "2026-01-01T00:00:01Z"},
+        {"type": "Warning", "reason": "Failed", "message": "Error: x", "lastTimestamp": "2026-01-01T00:00:02Z"},
+    ]
+    told = evidence_of(job(), [waiting], events)
+    assert told.reason == "the image cannot be pulled, ImagePullBackOff: no such digest"
 
 
 def test_the_newest_pod_counts_and_the_job_s_own_files_come_first() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.recipe import CompareSettings, TrackingSettings
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.registry import make
 from lexigraft.core.remote.remote_recipe import write_remote_recipe
@@ -56,6 +56,28 @@ def test_local_inputs_are_named_by_their_paths_there(recipe: CompareSettings, tm
     assert there["donor"] == "some/donor-on-the-hub"
     assert [entry["label"] for entry in there["strategies"]] == ["random", "b.txt"]
     assert there["inputs"] == {"my_need": {"tables_file": f"{far}/mine.bin", "note": "b.txt"}}
+
+
+@pytest.mark.parametrize(
+    ("store", "kept"),
+    [
+        ("{}/mlruns", False),
+        ("sqlite:///{}/mlflow.db", False),
+        ("https://mlflow.example.org", True),
+        ("databricks", True),
+    ],
+)
+def test_a_store_of_runs_on_this_machine_is_no_input(
+    recipe: CompareSettings, tmp_path: Path, store: str, kept: bool
+) -> None:
+    (tmp_path / "mlruns").mkdir()
+    uri = store.format(tmp_path)
+    tracking = TrackingSettings(uri=uri, experiment="quechua")
+    launcher = make("launcher", "ssh", {"host": "never-asked", "remote_dir": "/far"})
+    written, inputs = write_remote_recipe(recipe.model_copy(update={"tracking": tracking}), launcher, tmp_path / "jobs")
+    assert tmp_path / "mlruns" not in inputs
+    there = {"uri": uri} if kept else {}
+    assert yaml.safe_load(written.read_text())["tracking"] == {**there, "experiment": "quechua"}
 
 
 def test_on_machines_that_share_files_nothing_is_moved(recipe: CompareSettings, tmp_path: Path) -> None:

@@ -57,6 +57,20 @@ def test_the_folders_own_class_does_the_same_where_code_may_run(
     assert [trusted(text)["input_ids"] for text in PROBES] == [tokenizer(text)["input_ids"] for text in PROBES]
 
 
+def test_a_tokenizer_that_was_read_offline_is_saved_as_one_that_was_not(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    (tmp_path / "made").mkdir()
+    configs = [saved(tmp_path / "made", tiny_tokenizer("unigram"), None)]
+    for offline in (True, False):
+        folder = tmp_path / f"offline-{offline}"
+        folder.mkdir()
+        read = AutoTokenizer.from_pretrained(tmp_path / "made", local_files_only=offline)
+        configs.append(saved(folder, read, None))
+    assert configs[1] == configs[2]
+    assert not {"local_files_only", "is_local"} & set(configs[1])
+
+
 def test_no_code_is_written_where_none_is_needed(tmp_path: Path) -> None:
     config = saved(tmp_path, tiny_tokenizer("unigram"), "llama")
     assert "auto_map" not in config

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import click
 from mlflow import MlflowClient
 from mlflow.exceptions import ExecutionException
 from mlflow.projects import utils as projects
@@ -20,13 +21,15 @@ from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import make
 from lexigraft.core.remote.driver import SHOWN_LINES
+from lexigraft.core.remote.grace import Grace
 from lexigraft.core.remote.job_state import JobState, State
 from lexigraft.core.remote.job_store import JobStore
 from lexigraft.core.remote.launcher import Handle, Launcher
-from lexigraft.core.remote.remote_recipe import write_remote_recipe
+from lexigraft.core.remote.remote_recipe import is_of_this_machine, write_remote_recipe
 from lexigraft.core.utils.secrets import masked
 
-_LOG = logging.getLogger("lexigraft")
+_LOG = logging.getLogger("mlflow.projects.lexigraft")
+"""One of MLflow's, whose messages its command line shows."""
 _POLL_SECONDS = 2.0
 _OF_MLFLOW = {value for name, value in vars(projects).items() if name.startswith("PROJECT_")}
 """Keys that MLflow adds to a backend's configuration."""
@@ -53,7 +56,8 @@ class LauncherRun(SubmittedRun):
 
     def wait(self) -> bool:
         """Wait for the job's end, bring its results here, and give MLflow's run the status that the job's end means."""
-        while not (state := self._state()).over:
+        grace = Grace(self.launcher.late_seconds)
+        while not grace.over(self.handle, state := self._state()):
             time.sleep(_POLL_SECONDS)
         words = masked(state.sentence(self.launcher.tail(self.handle, SHOWN_LINES)))
         _LOG.log(logging.INFO if state.state is State.FINISHED else logging.ERROR, "the job %s", words)
@@ -102,11 +106,15 @@ class LauncherBackend(AbstractBackend):
             experiment_id: The experiment.
 
         Raises:
-            ExecutionException: The launcher's configuration is wrong, or its system refuses the job.
+            ExecutionException: The launcher's configuration is wrong, its system refuses the job, or the command line
+                has waited for the job, which did not end well.
         """
         values = {key: value for key, value in backend_config.items() if key not in _OF_MLFLOW}
         try:
             launcher: Launcher = make("launcher", self.launcher_name, values)
+            if not launcher.shares_files and is_of_this_machine(tracking_uri):
+                hint = "Name a tracking server by MLFLOW_TRACKING_URI; `lexigraft compare --backend` needs none"
+                raise LexigraftError("jobs on another machine cannot log to a store of this one", tracking_uri, hint)
             launcher.check()
             place = projects.fetch_and_validate_project(project_uri, version, entry_point, params)
             run = projects.get_or_create_run(None, project_uri, experiment_id, place, version, entry_point, params)
@@ -124,7 +132,12 @@ class LauncherBackend(AbstractBackend):
             store.save_handle(attempt, handle)
         except LexigraftError as error:
             raise ExecutionException(masked(str(error))) from error
-        return LauncherRun(launcher, handle, run_id, out)
+        run = LauncherRun(launcher, handle, run_id, out)
+        _LOG.info("submitted as job %s; lexigraft remote status %s shows it", handle.id, out)
+        # The command line of MLflow waits for its own backends only, and would leave the run without an end.
+        if click.get_current_context(silent=True) is not None and not run.wait():
+            raise ExecutionException(f"the job of the run {run_id} did not end well; see lexigraft remote logs {out}")
+        return run
 
 
 def _there(launcher: Launcher, commands: list[str], place: Path, out: Path, folder: Path) -> list[str]:

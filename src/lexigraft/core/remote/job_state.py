@@ -73,6 +73,7 @@ class JobState:
         seconds: How long the command ran.
         peak_rss_bytes: The most memory that one of its processes held.
         reason: What the launcher's own system says, in its words.
+        stuck: Whether waiting alone does not start it: its image cannot be pulled, or no machine is fit for it.
     """
 
     state: State
@@ -83,6 +84,7 @@ class JobState:
     seconds: float | None = None
     peak_rss_bytes: int | None = None
     reason: str = ""
+    stuck: bool = False
 
     @property
     def over(self) -> bool:
@@ -128,11 +130,13 @@ class Evidence:
         alive: Whether it is there, waiting or running; None where nobody can say.
         state: The state that the system names, where it names one (a time-out, a pre-emption, a full memory).
         reason: Its own words.
+        stuck: Whether it waits for something that waiting alone may not bring.
     """
 
     alive: bool | None = None
     state: State | None = None
     reason: str = ""
+    stuck: bool = False
 
 
 def decide(files: JobFiles, evidence: Evidence) -> JobState:
@@ -157,7 +161,7 @@ def decide(files: JobFiles, evidence: Evidence) -> JobState:
     if evidence.alive is False or evidence.state is State.FINISHED:
         return replace(known, state=State.CANCELLED if files.cancelled else State.LOST)
     if files.started is None or evidence.state is State.QUEUED:  # a job that has started may be put back into a queue
-        return replace(known, state=State.QUEUED)
+        return replace(known, state=State.QUEUED, stuck=evidence.stuck)
     allowed = _SILENT_BEATS * (files.heartbeat_seconds or math.inf)
     if files.silent_seconds is not None and files.silent_seconds > allowed:
         silent = replace(known, reason=f"no sign of life for {files.silent_seconds:,.0f} s")

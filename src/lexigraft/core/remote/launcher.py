@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -26,6 +27,8 @@ HARMLESS = frozenset(
     }
 )  # fmt: skip
 """Variables that hold no secrets, and without which programs do not run as they do in the user's shell."""
+NETWORK_FILES_SECONDS = 60.0
+"""How long NFS, as it is mounted by default, may show a folder as it was (its option ``acdirmax``)."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -127,9 +130,11 @@ class Launcher(ABC):
     limits_parallel: ClassVar[bool] = False
     """Whether ``submit_many`` itself keeps to ``parallel``; if not, no more jobs than that are submitted at a time."""
     orders_jobs: ClassVar[bool] = False
-    """Whether ``submit_many`` itself lets jobs wait for those named by ``after``; if not, the caller waits."""
+    """Whether ``submit_many`` itself lets jobs wait for those named by ``after``; if not, none are named."""
     shares_files: ClassVar[bool] = True
     """Whether the jobs' machines see this machine's files under the same paths."""
+    late_seconds: ClassVar[float] = 0.0
+    """How long after a job's end its files may be seen here: those of a network file system come late."""
 
     python: str = ""
     pass_env: tuple[str, ...] = ()
@@ -216,6 +221,11 @@ class Launcher(ABC):
         """End a job; its state becomes ``cancelled``."""
         write_json(Path(handle.workdir) / CANCELLED, {})
         self.stop(handle)
+
+    @property
+    def start_seconds(self) -> float:
+        """How long the check before a comparison may be stuck: unable to start in a way that waiting may not mend."""
+        return math.inf
 
     @property
     def resources(self) -> Resources:

@@ -1,4 +1,4 @@
-"""Recipe for another machine, with that machine's paths."""
+"""Recipe for another machine, with that machine's paths and without a store of runs that is this one's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import glob
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -15,6 +16,8 @@ from lexigraft.core.remote.launcher import Launcher
 from lexigraft.core.utils.files import write_whole
 
 REMOTE_RECIPE = "recipe.yaml"
+_SERVICES = ("databricks", "databricks-uc", "uc")
+"""Stores that MLflow knows by a bare name."""
 _PATTERN = re.compile(r"[*?\[]")
 
 
@@ -32,11 +35,20 @@ def write_remote_recipe(recipe: CompareSettings, launcher: Launcher, folder: Pat
     inputs: dict[Path, None] = {}
     text = dump_recipe(recipe)
     if not launcher.shares_files:
-        moved = _moved(yaml.safe_load(text), launcher, inputs)
+        values = yaml.safe_load(text)
+        if is_of_this_machine(str(values.get("tracking", {}).get("uri", ""))):
+            values.get("tracking", {}).pop("uri", None)
+        moved = _moved(values, launcher, inputs)
         text = yaml.safe_dump(moved, sort_keys=False, allow_unicode=True)
     path = folder / REMOTE_RECIPE
     write_whole(path, text)
     return path, list(inputs)
+
+
+def is_of_this_machine(store: str) -> bool:
+    """Whether an MLflow store is files of this machine, which other machines cannot log to."""
+    scheme = urlsplit(store).scheme
+    return scheme in ("file", "sqlite") or (not scheme and store not in _SERVICES)
 
 
 def _moved(value: Any, launcher: Launcher, inputs: dict[Path, None]) -> Any:

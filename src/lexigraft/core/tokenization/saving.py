@@ -24,6 +24,8 @@ PROBES = (
 """Lines of several scripts, with digits, white space at the edges, code, marks and emoji."""
 
 _CONFIG, _MODULE = "tokenizer_config.json", "plain_tokenizer"
+_HOW_READ = ("is_local", "local_files_only")
+"""What transformers notes about how it read a tokenizer: the same one, read offline, would be another content."""
 _CODE = '''"""The class of this folder's tokenizer: tokenizer.json as it stands."""
 
 from transformers import PreTrainedTokenizerFast
@@ -70,6 +72,8 @@ def _rewrite_config(folder: Path, write: Callable[[dict[str, Any]], None]) -> No
     # The key of transformers 4, which 5 reads too; 4 expects a dictionary under the new one.
     if isinstance(config.get("extra_special_tokens"), list):
         config["additional_special_tokens"] = config.pop("extra_special_tokens")
+    for name in _HOW_READ:
+        config.pop(name, None)
     write(config)
     path.write_text(json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -66,11 +66,15 @@ class Rsync:
     def _rsync(self, words: Sequence[str]) -> None:
         command = ["rsync", "--recursive", "--times", "--protect-args", "-e", shlex.join(self.connection.program())]
         with tempfile.TemporaryFile() as errors:
-            code = subprocess.run(
+            process = subprocess.Popen(
                 [*command, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
-            ).returncode
+            )
+            with process, self.connection.watched(process) as late:
+                code = process.wait()
             errors.seek(0)
             said = errors.read().decode("utf-8", "replace")
+        if late:
+            self.connection.give_up()
         if code not in (0, _VANISHED):
             # 12 is rsync's code where its connection ends; 255 is ssh's own.
             self.connection.refuse(255 if code == 12 else code, said)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from lexigraft.core.errors import LexigraftError
-
-_EXEC_API = "client.authentication.k8s.io"
+from lexigraft.plugins.launchers._kubernetes_config import configuration
 
 
 class Absent(LexigraftError):
@@ -23,8 +20,8 @@ class Cluster:
     """A namespace of a cluster; objects are plain values, as in a manifest.
 
     Args:
-        kubeconfig: The configuration file; by default ``KUBECONFIG``, inside a cluster the pod's own account, or
-            ``~/.kube/config``.
+        kubeconfig: The configuration file, or several as ``KUBECONFIG`` names them; by default that variable, inside a
+            cluster the pod's own account, or ``~/.kube/config``.
         context: The context in it; by default its current one.
         namespace: The namespace; by default the context's.
     """
@@ -36,7 +33,7 @@ class Cluster:
             what, hint = "the package that talks to Kubernetes is not installed", "pip install 'lexigraft[kubernetes]'"
             raise LexigraftError(what, "lightkube", hint) from None
         with _told("the cluster's configuration cannot be used"):
-            self._client = lightkube.Client(_configuration(kubeconfig, context), namespace=namespace or None)
+            self._client = lightkube.Client(configuration(kubeconfig, context), namespace=namespace or None)
         weakref.finalize(self, self._client.close)  # its connections, when nobody needs them any more
         self.namespace: str = self._client.namespace
 
@@ -90,24 +87,6 @@ class Cluster:
 
         names = ("Pod", "Secret", "Event", "PersistentVolumeClaim", "ServiceAccount")
         return {"Job": batch_v1.Job, **{name: getattr(core_v1, name) for name in names}}
-
-
-def _configuration(kubeconfig: str, context: str) -> Any:
-    """The context of a configuration file, or of what the machine offers."""
-    from lightkube import KubeConfig
-    from lightkube.config.models import NameValue, User
-
-    file = kubeconfig or os.environ.get("KUBECONFIG", "")
-    if os.pathsep in file:
-        raise LexigraftError("several configuration files cannot be merged", file, "Name one by `kubeconfig`")
-    found = (KubeConfig.from_file(Path(file).expanduser()) if file else KubeConfig.from_env()).get(context or None)
-    user = found.user or User()
-    if user.exec and user.exec.apiVersion == f"{_EXEC_API}/v1":
-        # lightkube runs the program as for v1beta1, whose answer has the same form; v1 wants to be told the version.
-        told = f'{{"apiVersion":"{_EXEC_API}/v1","kind":"ExecCredential","spec":{{"interactive":false}}}}'
-        user.exec.env = [*(user.exec.env or ()), NameValue("KUBERNETES_EXEC_INFO", told)]
-        user.exec.apiVersion = f"{_EXEC_API}/v1beta1"
-    return found._replace(user=user)
 
 
 def _plain(thing: Any) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def evidence_of(job: Object | None, pods: Sequence[Object], events: Sequence[Obj
     Args:
         job: The Job; None where it is not there.
         pods: Its pods.
-        events: The events about the Job itself, such as a quota that refuses its pod.
+        events: The events about the pod, or about the Job where it has none, such as a quota that refuses one.
     """
     if job is None:
         return Evidence(alive=False, reason="the Job is no longer in the cluster")
@@ -58,14 +58,20 @@ def evidence_of(job: Object | None, pods: Sequence[Object], events: Sequence[Obj
     if job.get("spec", {}).get("suspend"):
         queue = job.get("metadata", {}).get("labels", {}).get(QUEUE)
         return Evidence(True, State.QUEUED, f"suspended, in Kueue's queue {queue}" if queue else "suspended")
+    warned = _warning(events)
     if pod is None:
-        warned = [e for e in events if e.get("type") == "Warning"]
-        last = max(warned, key=lambda e: str(e.get("lastTimestamp") or ""), default={})
-        return Evidence(True, State.QUEUED, _told(last.get("reason", ""), last.get("message")))
-    return _of_pod(pod)
+        words = _told(warned.get("reason", ""), warned.get("message"))
+        return Evidence(True, State.QUEUED, words, stuck=bool(warned))
+    return _of_pod(pod, warned)
 
 
-def _of_pod(pod: Object) -> Evidence:
+def _warning(events: Sequence[Object]) -> Object:
+    """The last warning that says more than the name of a state."""
+    told = [e for e in events if e.get("type") == "Warning" and not str(e.get("message")).startswith("Error: ")]
+    return max(told, key=lambda e: str(e.get("lastTimestamp") or ""), default={})
+
+
+def _of_pod(pod: Object, warned: Object) -> Evidence:
     status = pod.get("status", {})
     phase = status.get("phase")
     if phase == "Failed":
@@ -77,11 +83,14 @@ def _of_pod(pod: Object) -> Evidence:
             True, State.RUNNING, _DISRUPTIONS.get(_condition(pod, "DisruptionTarget").get("reason", ""), "")
         )
     if scheduled := _condition(pod, "PodScheduled", "False"):
-        return Evidence(True, State.QUEUED, _told(scheduled.get("reason", ""), scheduled.get("message")))
+        words = _told(scheduled.get("reason", ""), scheduled.get("message") or warned.get("message"))
+        return Evidence(True, State.QUEUED, words, stuck=True)
     waiting: Object = next((c["state"]["waiting"] for c in _containers(pod) if c.get("state", {}).get("waiting")), {})
     reason = waiting.get("reason", "")
-    words = f"{_WAITING[reason]}, {reason}" if reason in _WAITING else reason
-    return Evidence(True, State.QUEUED, _told(words, waiting.get("message")))
+    if reason not in _WAITING:
+        return Evidence(True, State.QUEUED, _told(reason, waiting.get("message")))
+    words = _told(f"{_WAITING[reason]}, {reason}", warned.get("message") or waiting.get("message"))
+    return Evidence(True, State.QUEUED, words, stuck=True)
 
 
 def _of_failed_pod(pod: Object) -> Evidence | None:

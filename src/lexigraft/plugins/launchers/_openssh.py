@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import shlex
 import stat
@@ -11,6 +12,7 @@ import subprocess
 import tarfile
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,10 @@ from lexigraft.core.errors import LexigraftError
 _FAILED = 255
 """OpenSSH's own exit code where the connection fails; the scripts that run here end with no such code."""
 _KEPT_SECONDS = 600
-_SHORT_SECONDS = 180.0
+_SHORT_SECONDS = 120.0
+"""How long a short command may take: lines of ``before`` and a far Python on a slow disk need most of it."""
+_ANSWER_SECONDS = 5.0
+"""How long the process that holds the shared connection, which is on this machine, may take to answer."""
 _NO_KEY = ("host key verification failed", "host key is known for")
 _AWAY = (
     "could not resolve", "connection refused", "timed out", "no route to host", "unreachable", "connection reset",
@@ -63,8 +68,8 @@ class Connection:
             "BatchMode": "yes",
             "StrictHostKeyChecking": "yes",
             "ConnectTimeout": f"{max(1, round(self.seconds))}",
-            "ServerAliveInterval": "15",
-            "ServerAliveCountMax": "4",
+            "ServerAliveInterval": "10",
+            "ServerAliveCountMax": "3",
             "ControlMaster": "auto",
             "ControlPath": str(_private_folder() / f"{self._digest}-%C"),
             "ControlPersist": f"{_KEPT_SECONDS}",
@@ -125,7 +130,7 @@ class Connection:
             except FileNotFoundError:
                 raise LexigraftError("OpenSSH's client is not installed", "ssh", "Install openssh-client") from None
             result, broken = None, None
-            with process, _ended_after(process, _SHORT_SECONDS if short else None) as late:
+            with process, self.watched(process, _SHORT_SECONDS if short else math.inf) as late:
                 try:
                     result = read(process)
                 except (
@@ -145,10 +150,7 @@ class Connection:
             errors.seek(0)
             said = errors.read().decode("utf-8", "replace")
         if late:
-            self.close()
-            raise Unreachable(
-                "the machine does not answer", self.host, "Jobs that run there go on; run the same command again later"
-            )
+            self.give_up()
         if code or broken:
             self.refuse(code, said or str(broken or ""))
         return result
@@ -183,10 +185,60 @@ class Connection:
             raise Unreachable("the machine cannot be reached", where, hint)
         raise LexigraftError("ssh failed", where, last)
 
+    def give_up(self) -> None:
+        """Drop the shared connection, and raise the error for a machine that does not answer in time.
+
+        Raises:
+            Unreachable: Always.
+        """
+        self.close()
+        hint = "Jobs that run there go on; run the same command again later"
+        raise Unreachable("the machine does not answer", self.host, hint)
+
     def close(self) -> None:
         """End the shared connection; the next command opens it again."""
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            subprocess.run([*self.program(), "-O", "exit", "--", self.host], capture_output=True, timeout=10)
+        self._hangs("exit")
+        for socket in _private_folder().glob(f"{self._digest}-*"):  # a process that hangs leaves it
+            socket.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def watched(self, process: subprocess.Popen[bytes], limit: float = math.inf) -> Iterator[list[bool]]:
+        """Kill a process whose shared connection hangs, or that takes too long.
+
+        Args:
+            process: One that uses the connection.
+            limit: How long it may take in all, in seconds.
+
+        Yields:
+            A list that holds something once it was killed.
+        """
+        late: list[bool] = []
+        ended = threading.Event()
+
+        def watch() -> None:
+            begun, pause = time.monotonic(), self.seconds + _ANSWER_SECONDS
+            while not ended.wait(min(pause, max(0.0, begun + limit - time.monotonic()))):
+                if time.monotonic() - begun >= limit or self._hangs("check"):
+                    late.append(True)
+                    process.kill()
+                    return
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield late
+        finally:
+            ended.set()
+
+    def _hangs(self, order: str) -> bool:
+        """Whether a process holds the shared connection and does not answer an order."""
+        try:
+            subprocess.run(
+                [*self.program(), "-O", order, "--", self.host], capture_output=True, timeout=_ANSWER_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            return True
+        return False
 
     @property
     def _digest(self) -> str:
@@ -203,23 +255,3 @@ def _private_folder() -> Path:
         hint = "Somebody else made it, or let others in: delete it"
         raise LexigraftError("the folder for the shared connection is not yours alone", folder, hint)
     return folder
-
-
-@contextlib.contextmanager
-def _ended_after(process: subprocess.Popen[bytes], seconds: float | None) -> Iterator[list[bool]]:
-    """Kill a process that takes too long; yields a list that then holds something."""
-    late: list[bool] = []
-
-    def end() -> None:
-        late.append(True)
-        process.kill()
-
-    timer = threading.Timer(seconds, end) if seconds else None
-    if timer:
-        timer.daemon = True
-        timer.start()
-    try:
-        yield late
-    finally:
-        if timer:
-            timer.cancel()

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.remote.job_files import last_lines, read_json, write_json
 from lexigraft.core.remote.job_state import Evidence, State
-from lexigraft.core.remote.launcher import Handle, Launcher, Number, Resources, Seconds
+from lexigraft.core.remote.launcher import NETWORK_FILES_SECONDS, Handle, Launcher, Number, Resources, Seconds
 from lexigraft.plugins.launchers._kubernetes_client import Absent, Cluster
 from lexigraft.plugins.launchers._kubernetes_manifest import (
     CONTAINER,
@@ -56,10 +56,12 @@ class Kubernetes(Launcher):
         pull_secrets: Names of Secrets for the image's registry.
         user: Number of the user and the group that pods run as; by default the image's user.
         keep: How long the cluster keeps a Job that is over.
+        start_within: How long the check before a comparison waits for its image and for a node that is fit.
     """
 
     name: ClassVar[str] = "kubernetes"
     shares_files: ClassVar[bool] = False  # only those on the volumes: every path of a recipe is looked up on them
+    late_seconds: ClassVar[float] = NETWORK_FILES_SECONDS
 
     image: str = ""
     volumes: tuple[Volume, ...] = ()
@@ -76,6 +78,7 @@ class Kubernetes(Launcher):
     pull_secrets: tuple[str, ...] = ()
     user: Number | None = None
     keep: Seconds = _DAY
+    start_within: Seconds = 600.0
 
     def submit(self, command: Sequence[str], resources: Resources, env: Mapping[str, str], workdir: Path) -> Handle:
         """Create the job's Secret and its Job, which then owns the Secret."""
@@ -131,11 +134,14 @@ class Kubernetes(Launcher):
             job = cluster.get("Job", handle.id)
             pods = cluster.select("Pod", labels)
             events = [] if pods else cluster.select("Event", {}, {"involvedObject.name": handle.id})
+            found = evidence_of(job, pods, events)
+            if found.stuck and pods:
+                about = {"involvedObject.name": pods[-1]["metadata"]["name"]}
+                found = evidence_of(job, pods, cluster.select("Event", {}, about))
         except Absent:
             return evidence_of(None, ())
         except LexigraftError as error:
             return Evidence(alive=None, reason=str(error))
-        found = evidence_of(job, pods, events)
         # A job that has written its end needs no second account of it.
         return replace(found, reason="") if found.state is State.FAILED and self.files(handle).ended else found
 
@@ -189,6 +195,11 @@ class Kubernetes(Launcher):
         pod = self._pod(self._cluster.namespace)
         job = job_manifest(f"lexigraft-check-{instance}", instance, ["true"], self.resources, "", pod)
         self._cluster.create(job, dry_run=True)
+
+    @property
+    def start_seconds(self) -> float:
+        """How long the check before a comparison may be stuck, by the field."""
+        return self.start_within
 
     @property
     def interpreter(self) -> str:

@@ -14,7 +14,16 @@ from pydantic import Field
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.remote.job_files import CREDENTIALS, last_lines, read_json, write_credentials, write_json
 from lexigraft.core.remote.job_state import Evidence, State
-from lexigraft.core.remote.launcher import HARMLESS, Handle, Job, Launcher, Number, Resources, Seconds
+from lexigraft.core.remote.launcher import (
+    HARMLESS,
+    NETWORK_FILES_SECONDS,
+    Handle,
+    Job,
+    Launcher,
+    Number,
+    Resources,
+    Seconds,
+)
 from lexigraft.plugins.launchers._slurm import commands, scripts
 
 _SUBMITTED = "slurm.json"
@@ -52,6 +61,7 @@ class Slurm(Launcher):
     name: ClassVar[str] = "slurm"
     limits_parallel: ClassVar[bool] = True
     orders_jobs: ClassVar[bool] = True
+    late_seconds: ClassVar[float] = NETWORK_FILES_SECONDS
 
     partition: str = ""
     account: str = ""

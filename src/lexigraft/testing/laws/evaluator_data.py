@@ -8,7 +8,7 @@ from pathlib import Path
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import Files
 from lexigraft.testing.evaluator_trial import Data, replaced
-from lexigraft.testing.law import Law, LawBroken, require, skip_unless
+from lexigraft.testing.law import Law, LawBroken, NotApplicable, require, skip_unless
 
 _GARBAGE = bytes(range(255, 0, -1)) * 3 + b'\n{[\t"<x>\n\n'
 
@@ -57,6 +57,8 @@ def _damage_is_refused_clearly(data: Data) -> None:
             path.write_bytes(content)
             try:
                 data.read(replaced(data.sample.files, name, path))
+            except NotApplicable:
+                raise
             except LexigraftError:
                 continue
             except Exception as error:  # anything else would be a traceback for the user
