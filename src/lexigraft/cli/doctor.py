@@ -18,6 +18,9 @@ def doctor(
         bool,
         typer.Option("--rehearse", help="Do each step of the recipe a few times, and tell what it will take in all."),
     ] = False,
+    pilot: Annotated[
+        Path | None, typer.Option(help="An earlier comparison: how many seeds and lines would tell a difference.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check versions, device, plug-ins and, with a recipe, its files, tokenizers, needs and sizes."""
@@ -25,7 +28,9 @@ def doctor(
 
     if rehearse and recipe is None:
         raise LexigraftError("there is nothing to rehearse", hint="Name a recipe: lexigraft doctor RECIPE --rehearse")
-    examined = examine(recipe, rehearse=rehearse)
+    if pilot is not None and recipe is None:
+        raise LexigraftError("a pilot is for a recipe", pilot, "Name one: lexigraft doctor RECIPE --pilot DIR")
+    examined = examine(recipe, rehearse=rehearse, pilot=pilot)
     if json:
         print_json(examined.as_json())
     else:
