@@ -1,4 +1,4 @@
-"""Power of a comparison before it runs: the difference that its seeds and lines can tell, by an earlier one's spread."""
+"""Power of a comparison before it runs: the difference that it can tell, by the spread of an earlier one."""
 
 from __future__ import annotations
 
