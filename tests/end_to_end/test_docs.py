@@ -140,37 +140,34 @@ def test_the_guides_evaluator_keeps_the_contract_and_its_test_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluator, test = blocks("docs/guides/write-an-evaluator.md", "python")
-    (tmp_path / "minimal_pairs.py").write_text(evaluator, encoding="utf-8")
+    (tmp_path / "preferred_sentence.py").write_text(evaluator, encoding="utf-8")
     monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path))
-    outcomes = run_evaluator_checks(discover("evaluator")["minimal_pairs"], ["llama-untied", "t5-tied"])
+    outcomes = run_evaluator_checks(discover("evaluator")["preferred_sentence"], ["llama-untied", "t5-tied"])
     assert [o for o in outcomes if o.outcome == "failed"] == []
     assert sum(o.outcome == "passed" for o in outcomes) == 8 + 6 + 10, "of 11 laws on models one does not apply"
     monkeypatch.syspath_prepend(str(tmp_path))
     space: dict[str, Any] = {}
     exec(test, space)
-    space["test_minimal_pairs_keeps_the_contract"]()
-    monkeypatch.delitem(sys.modules, "minimal_pairs")
+    space["test_preferred_sentence_keeps_the_contract"]()
+    monkeypatch.delitem(sys.modules, "preferred_sentence")
 
 
 def test_the_recipe_and_the_python_of_the_guide_to_evaluation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = "docs/guides/evaluate.md"
-    (tmp_path / "minimal_pairs.py").write_text(
-        blocks("docs/guides/write-an-evaluator.md", "python")[0], encoding="utf-8"
-    )
-    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path))
     [values] = [yaml.safe_load(block) for block in blocks(page, "yaml")]
     settings = validate(EvaluationSettings, values["evaluation"], "guide")
     [task] = [make_evaluator(name, task) for name, task in settings.tasks.items()]
     assert task == make("evaluator", "minimal_pairs", {"batch_tokens": 4096})
-    assert set(settings.tasks["pairs"].files) == set(task.files)
+    assert set(settings.tasks["pairs"].files) <= set(task.files)
 
     measuring, reading = blocks(page, "python")
     model, tokenizer, _ = fixture("llama-untied")
     model.save_pretrained(tmp_path / "out/adapted")
     tokenizer.save_pretrained(tmp_path / "out/adapted")
-    (tmp_path / "pairs.tsv").write_text("The children play.\tThe children plays.\nShe sings.\tShe sing.\n")
+    pairs = "sen\twrong_sen\nThe children play.\tThe children plays.\nShe sings.\tShe sing.\n"
+    (tmp_path / "pairs.tsv").write_text(pairs, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     space: dict[str, Any] = {}
     exec(compile(measuring, page, "exec"), space)

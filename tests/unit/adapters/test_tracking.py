@@ -62,7 +62,10 @@ def test_a_comparison_is_one_parent_with_a_child_for_each_cell(tmp_path: Path, s
     assert parent.data.params["strategies"].startswith("keep, poor, random")
     client = connect(store)
     names = {f.path for f in client.list_artifacts(parent.info.run_id)}
-    assert names == {"recipe.yaml", "comparison.json", "report.html", "report.md", "results.csv"}
+    assert names == {
+        *("recipe.yaml", "comparison.json"),
+        *("report.html", "report.md", "results.csv", "differences.csv"),
+    }
     assert len(logged) == 10
     child = next(r for r in children(store) if r.data.tags["lexigraft.strategy"] == "keep")
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
