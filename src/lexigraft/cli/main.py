@@ -10,7 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from lexigraft.cli import align, cell, compare, doctor, evaluate, evaluators, explain, graft, remote, strategies, train
+from lexigraft.cli import (
+    align,
+    cell,
+    compare,
+    doctor,
+    evaluate,
+    evaluators,
+    explain,
+    graft,
+    remote,
+    strategies,
+    tokenizer,
+    train,
+)
 from lexigraft.cli.exit_codes import guarded
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
@@ -28,7 +41,6 @@ app = typer.Typer(
 )
 app.command("demo")(compare.demo)
 app.command("graft")(graft.graft)
-app.command("tokenizer")(train.tokenizer)
 app.command("adapt")(train.adapt)
 app.command("pretrain")(train.pretrain)
 app.command("evaluate")(evaluate.evaluate)
@@ -37,6 +49,7 @@ app.command("report")(compare.report)
 app.command("align")(align.align)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
+app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(cell.app, name="cell")
 app.add_typer(remote.app, name="remote")
 app.add_typer(strategies.app, name="strategies")
