@@ -1,15 +1,19 @@
-"""`lexigraft tokenizer`: train."""
+"""`lexigraft tokenizer`: train, report."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lexigraft.cli.options import Corpus, Force, Json, Out
-from lexigraft.cli.output import pairs, print_json
+from lexigraft.cli.output import pairs, print_json, say, table
 
-app = typer.Typer(no_args_is_help=True, help="Tokenizers: made for a corpus.", rich_markup_mode=None)
+if TYPE_CHECKING:
+    from lexigraft.api.report_tokenizers import TokenizerReport
+
+app = typer.Typer(no_args_is_help=True, help="Tokenizers: trained and measured.", rich_markup_mode=None)
 
 
 @app.command()
@@ -31,3 +35,66 @@ def train(
     values = {"type": type, "size": size, "lowercase": lowercase, "byte_fallback": byte_fallback}
     result = make_tokenizer(corpus, out, validate(TokenizerSettings, values, "tokenizer"), force=force)
     print_json(result.as_json()) if json else pairs(result.as_json())
+
+
+@app.command()
+def report(
+    tokenizers: Annotated[
+        list[str], typer.Argument(help="Folders, tokenizer files or Hub names; the first is the source.")
+    ],
+    corpus: Corpus,
+    parallel: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Files of the same content in several languages, line by line.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure tokenizers on a corpus: how many tokens it takes, and what they are."""
+    from lexigraft.api.report_tokenizers import report_tokenizers
+
+    result = report_tokenizers(tokenizers, corpus, parallel=parallel.split(",") if parallel else ())
+    if json:
+        print_json(result.as_json())
+        return
+    table(("", *result.tokenizers), _rows(result))
+    for warning in result.warnings:
+        say(f"warning: {warning}")
+
+
+def _rows(report: TokenizerReport) -> list[list[str]]:
+    """The figures of each tokenizer, a row for each figure; what is undefined is a dash."""
+
+    def shown(value: object) -> str:
+        if value is None:
+            return "-"
+        return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+    def row(name: str, values: Iterable[object]) -> list[str]:
+        return [name, *map(shown, values)]
+
+    measures = list(report.tokenizers.values())
+    parities = list(report.parity.values())
+    rows = [row(label, (getattr(one, field) for one in measures)) for field, label in _LABELS.items()]
+    rows.insert(2, row("tokens over the first tokenizer's", report.lengths.values()))
+    for n, language in enumerate(report.languages[1:] if parities else (), 1):
+        rows.append(row(f"tokens, {language} over {report.languages[0]}", (one.premiums[n] for one in parities)))
+    return [*rows, row("Gini over languages", (one.gini for one in parities))] if parities else rows
+
+
+_LABELS = {
+    "size": "tokens in the vocabulary",
+    "tokens": "tokens of the text",
+    "fertility": "tokens per word (fertility)",
+    "characters_per_token": "characters per token",
+    "bytes_per_token": "bytes per token",
+    "single_token_share": "word types that are one token",
+    "continued_rate": "words of two tokens or more",
+    "unknown_rate": "unknown tokens",
+    "byte_fallback_rate": "byte-fallback tokens",
+    "never_produced": "tokens never produced",
+    "renyi_efficiency": "Rényi efficiency",
+    "renyi_alpha": "  its alpha",
+    "renyi_vocabulary": "  its vocabulary: tokens produced",
+    "pre_token_floor": "pre-tokens: the floor of tokens",
+    "mark_aware_floor": "  if letters kept their marks",
+    "digits": "numbers",
+}
