@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from transformers import AutoTokenizer
 
 from fixtures.commands import Files, lexigraft
+from lexigraft.testing.sample_text import SAMPLE
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 pytestmark = pytest.mark.slow
 
@@ -48,3 +51,33 @@ def test_report_refuses_what_it_cannot_measure(files: Files, tmp_path: Path) -> 
         assert done.code == 2
         assert message in done.err
         assert "Traceback" not in done.err
+
+
+def test_extend_writes_a_tokenizer_and_says_what_changes(tmp_path: Path) -> None:
+    source, out, text = tmp_path / "source", tmp_path / "out", tmp_path / "t.txt"
+    tiny_tokenizer("byte_bpe").save_pretrained(source)
+    text.write_text(SAMPLE["target"])
+    known = tmp_path / "known.txt"
+    known.write_text(SAMPLE["source"])
+    given = ["tokenizer", "extend", "--source", source, "--corpus", text, "--add", 20, "--out", out]
+    done = lexigraft(*given, "--source-text", known, "--json")
+    assert done.code == 0, done
+    assert (done.json["method"], done.json["added"], done.json["tokens"]) == ("continued_bpe", 20, 450)
+    assert done.json["corpus_tokens"] < done.json["corpus_tokens_before"]
+    assert 0 <= done.json["source_text_changed"] < 1
+    assert len(AutoTokenizer.from_pretrained(out)) == 450
+    assert "exists" in lexigraft(*given).err
+
+
+def test_extend_refuses_with_nothing_written(files: Files, tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    tiny_tokenizer("unigram").save_pretrained(source)
+    base = ["tokenizer", "extend", "--source", source, "--corpus", files.text, "--out", out, "--add"]
+    for message, more in {
+        "merges can go on only where there are some": [5],
+        "Did you mean 'continued_bpe'?": [5, "--method", "continue_bpe"],
+    }.items():
+        done = lexigraft(*base, *more)
+        assert done.code == 2
+        assert message in done.err
+    assert not out.exists()

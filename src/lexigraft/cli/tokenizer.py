@@ -1,4 +1,4 @@
-"""`lexigraft tokenizer`: train, report."""
+"""`lexigraft tokenizer`: train, report, extend."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lexigraft.cli.output import pairs, print_json, say, table
 if TYPE_CHECKING:
     from lexigraft.api.report_tokenizers import TokenizerReport
 
-app = typer.Typer(no_args_is_help=True, help="Tokenizers: trained and measured.", rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, help="Tokenizers: trained, measured and extended.", rich_markup_mode=None)
 
 
 @app.command()
@@ -58,6 +58,27 @@ def report(
     table(("", *result.tokenizers), _rows(result))
     for warning in result.warnings:
         say(f"warning: {warning}")
+
+
+@app.command()
+def extend(
+    source: Annotated[str, typer.Option(help="Tokenizer: a folder, a tokenizer file or a Hub name.")],
+    corpus: Corpus,
+    add: Annotated[int, typer.Option(help="New tokens, at most.")],
+    out: Out,
+    method: Annotated[str, typer.Option(help="continued_bpe: go on from the source's merges.")] = "continued_bpe",
+    source_text: Annotated[
+        list[str] | None,
+        typer.Option(help="Text that the source is good at: how much of it changes."),
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Add tokens for a corpus; the old ones keep their ids, and no text gets longer."""
+    from lexigraft.api.extend_tokenizer import extend_tokenizer
+
+    result = extend_tokenizer(source, corpus, out, add=add, method=method, source_text=source_text or (), force=force)
+    print_json(result.as_json()) if json else pairs(result.as_json())
 
 
 def _rows(report: TokenizerReport) -> list[list[str]]:

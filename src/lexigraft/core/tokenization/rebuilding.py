@@ -1,0 +1,41 @@
+"""A tokenizer with another model: everything else about it, from roles to the chat template, stays."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+
+def description_of(vocabulary: Vocabulary) -> dict[str, Any]:
+    """The content of its ``tokenizer.json``, a new one each time."""
+    described: dict[str, Any] = json.loads(vocabulary.tokenizer.backend_tokenizer.to_str())
+    return described
+
+
+def merges_of(described: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The merges in a ``tokenizer.json``, in order of rank."""
+    pairs = described["model"]["merges"]
+    return [tuple(pair.split(" ", 1)) if isinstance(pair, str) else tuple(pair) for pair in pairs]
+
+
+def with_description(vocabulary: Vocabulary, described: Mapping[str, Any]) -> Vocabulary:
+    """The vocabulary with another ``tokenizer.json``.
+
+    Args:
+        vocabulary: The vocabulary, which stays as it is.
+        described: The content of the other file.
+
+    Returns:
+        A new vocabulary.
+    """
+    with tempfile.TemporaryDirectory(prefix="lexigraft-") as folder:
+        vocabulary.tokenizer.save_pretrained(folder)
+        path = Path(folder, "tokenizer.json")
+        path.write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
+        return load_vocabulary(folder)
