@@ -20,7 +20,7 @@ from lexigraft.testing.tiny_models import fixture
 
 pytestmark = pytest.mark.slow
 COMMANDS = (
-    ["tokenizer"], ["tokenizer", "train"], ["tokenizer", "report"], ["tokenizer", "extend"],
+    ["tokenizer"], ["tokenizer", "train"], ["tokenizer", "report"], ["tokenizer", "extend"], ["tokenizer", "prune"],
     ["demo"], ["graft"], ["adapt"], ["pretrain"], ["evaluate"], ["compare"], ["report"], ["explain"],
     ["doctor"], ["strategies"], ["strategies", "list"], ["strategies", "show"], ["strategies", "check"],
     ["strategies", "new"], ["evaluators"], ["evaluators", "list"], ["evaluators", "show"], ["evaluators", "check"],

@@ -81,3 +81,34 @@ def test_extend_refuses_with_nothing_written(files: Files, tmp_path: Path) -> No
         assert done.code == 2
         assert message in done.err
     assert not out.exists()
+
+
+def test_prune_writes_a_smaller_tokenizer(tmp_path: Path) -> None:
+    source, text = tmp_path / "source", tmp_path / "t.txt"
+    tiny_tokenizer("unigram").save_pretrained(source)
+    text.write_text(SAMPLE["source"])
+    base = ["tokenizer", "prune", "--source", source, "--corpus", text, "--json"]
+    unused = lexigraft(*base, "--drop-unused", "--out", tmp_path / "a")
+    assert unused.code == 0, unused
+    assert unused.json["tokens"] + unused.json["dropped"] == 430
+    assert unused.json["corpus_tokens"] == unused.json["corpus_tokens_before"]
+    fewer = lexigraft(*base, "--keep", unused.json["tokens"] - 9, "--out", tmp_path / "b")
+    assert fewer.code == 0, fewer
+    assert len(AutoTokenizer.from_pretrained(tmp_path / "b")) == unused.json["tokens"] - 9
+    assert fewer.json["corpus_tokens"] > fewer.json["corpus_tokens_before"]
+
+
+def test_prune_refuses_with_nothing_written(tmp_path: Path) -> None:
+    source, text, out = tmp_path / "source", tmp_path / "t.txt", tmp_path / "out"
+    tiny_tokenizer("byte_bpe").save_pretrained(source)
+    text.write_text(SAMPLE["source"])
+    base = ["tokenizer", "prune", "--source", source, "--corpus", text, "--out", out]
+    for message, more in {
+        "either --keep or --drop-unused: neither": [],
+        "either --keep or --drop-unused: both": ["--keep", 300, "--drop-unused"],
+        "fewer tokens than must stay": ["--keep", 100],
+    }.items():
+        done = lexigraft(*base, *more)
+        assert done.code == 2
+        assert message in done.err
+    assert not out.exists()

@@ -1,4 +1,4 @@
-"""`lexigraft tokenizer`: train, report, extend."""
+"""`lexigraft tokenizer`: train, report, extend, prune."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lexigraft.cli.output import pairs, print_json, say, table
 if TYPE_CHECKING:
     from lexigraft.api.report_tokenizers import TokenizerReport
 
-app = typer.Typer(no_args_is_help=True, help="Tokenizers: trained, measured and extended.", rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, help="Train, measure, extend, prune tokenizers.", rich_markup_mode=None)
 
 
 @app.command()
@@ -78,6 +78,23 @@ def extend(
     from lexigraft.api.extend_tokenizer import extend_tokenizer
 
     result = extend_tokenizer(source, corpus, out, add=add, method=method, source_text=source_text or (), force=force)
+    print_json(result.as_json()) if json else pairs(result.as_json())
+
+
+@app.command()
+def prune(
+    source: Annotated[str, typer.Option(help="Tokenizer: a folder, a tokenizer file or a Hub name.")],
+    corpus: Corpus,
+    out: Out,
+    keep: Annotated[int | None, typer.Option(help="How many tokens stay.")] = None,
+    drop_unused: Annotated[bool, typer.Option("--drop-unused", help="Drop what the corpus does not use.")] = False,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Drop the tokens that a corpus needs least; graft then shrinks the model's tables."""
+    from lexigraft.api.prune_tokenizer import prune_tokenizer
+
+    result = prune_tokenizer(source, corpus, out, keep=keep, drop_unused=drop_unused, force=force)
     print_json(result.as_json()) if json else pairs(result.as_json())
 
 

@@ -36,6 +36,10 @@ def with_description(vocabulary: Vocabulary, described: Mapping[str, Any]) -> Vo
     """
     with tempfile.TemporaryDirectory(prefix="lexigraft-") as folder:
         vocabulary.tokenizer.save_pretrained(folder)
+        config = Path(folder, "tokenizer_config.json")
+        settings = json.loads(config.read_text(encoding="utf-8"))
+        settings.pop("added_tokens_decoder", None)  # the other file may number them otherwise
+        config.write_text(json.dumps(settings), encoding="utf-8")
         path = Path(folder, "tokenizer.json")
         path.write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
         return load_vocabulary(folder)
