@@ -20,7 +20,8 @@ from lexigraft.testing.tiny_models import fixture
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 FAMILIES = (
-    "byte_bpe", "bpe_byte_fallback", "unigram", "unigram_byte_fallback", "wordpiece", "unigram_sentinels", "clip", "gpt",
+    "byte_bpe", "bpe_byte_fallback", "unigram", "unigram_byte_fallback", "wordpiece", "unigram_sentinels",
+    "clip", "gpt",
 )  # fmt: skip
 LINES = SAMPLE["source"].splitlines()
 
@@ -59,7 +60,7 @@ def test_leaves_by_hand() -> None:
 
 
 def test_frequency_then_score_by_hand() -> None:
-    # "ab c" takes ▁ab and ▁c; of the unused abc (-5) and bc (-4) the lower score goes first; "b" and "zz" (-9, the lowest)
+    # "ab c" takes ▁ab and ▁c; of the unused abc (-5) and bc (-4) the lower score goes first; "b" and "zz" (-9, lowest)
     # stay: one is a character of the text, and from the other the cost of unknown characters is reckoned.
     pieces = [("<unk>", 0.0), ("▁ab", -1.0), ("▁c", -1.0), ("abc", -5.0), ("bc", -4.0), ("▁", -6.0), ("a", -6.0),
               ("b", -6.0), ("c", -6.0), ("zz", -9.0)]  # fmt: skip

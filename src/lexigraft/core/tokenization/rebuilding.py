@@ -20,8 +20,8 @@ def description_of(vocabulary: Vocabulary) -> dict[str, Any]:
 
 def merges_of(described: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The merges in a ``tokenizer.json``, in order of rank."""
-    pairs = described["model"]["merges"]
-    return [tuple(pair.split(" ", 1)) if isinstance(pair, str) else tuple(pair) for pair in pairs]
+    pairs = (pair.split(" ") if isinstance(pair, str) else pair for pair in described["model"]["merges"])
+    return [(left, right) for left, right in pairs]
 
 
 def with_description(vocabulary: Vocabulary, described: Mapping[str, Any]) -> Vocabulary:
