@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from fixtures.word_end_tokenizers import word_end_vocabulary
@@ -57,6 +57,23 @@ def test_source_merges_go_first() -> None:
     # The source joins "si"; "wasi" is therefore w|a|si, and no merge of "as" or "was" can be learned from it.
     found = by_hand(["wasi", "wasi"], 2, [("s", "i")])
     assert set(found.tokens[257:]) in ({"wa", "wasi"}, {"asi", "wasi"})
+
+
+def test_going_on_from_nothing_is_training_from_scratch() -> None:
+    # A source without merges splits numbers digit by digit, and so would its extension.
+    text = [line for line in TARGET if not any(c.isdigit() for c in line)]
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(vocab_size=356, min_frequency=2, initial_alphabet=alphabet, show_progress=False)
+    trained.train_from_iterator(text, trainer)
+    found = by_hand(text, 100, [])
+    assert merges_of(description_of(found)) == merges_of(json.loads(trained.to_str()))
+    assert found.encode(text) == [e.ids for e in trained.encode_batch(text)]
+
+
+def test_two_steps_give_what_one_step_gives() -> None:
+    assert continue_bpe(by_hand(TARGET, 40, []), TARGET, 60).tokens == by_hand(TARGET, 100, []).tokens
 
 
 def test_no_text_gets_longer(pair: tuple[Vocabulary, Vocabulary]) -> None:
