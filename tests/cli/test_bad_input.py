@@ -260,7 +260,7 @@ def test_every_command_that_reads_text_refuses_bad_text(command: str, files: Fil
         arguments = {
             "adapt": ["adapt", files.source, "--corpus", text, "--out", out],
             "pretrain": ["pretrain", "--corpus", text, "--tokenizer", files.target, "--out", out],
-            "tokenizer": ["tokenizer", "--corpus", text, "--out", out],
+            "tokenizer": ["tokenizer", "train", "--corpus", text, "--out", out],
             "evaluate": ["evaluate", files.source, "--heldout", text],
         }[command]
         refused(lexigraft(*arguments), expected)
@@ -304,7 +304,7 @@ def test_wrong_settings_are_refused_with_what_was_meant(case: str, files: Files,
     base = {
         "adapt": ["adapt", files.source, "--corpus", files.text, "--out", out],
         "pretrain": ["pretrain", "--corpus", files.text, "--tokenizer", files.target, "--out", out],
-        "tokenizer": ["tokenizer", "--corpus", files.text, "--out", out],
+        "tokenizer": ["tokenizer", "train", "--corpus", files.text, "--out", out],
         "evaluate": ["evaluate", files.source, "--heldout", files.text],
     }[case.split("-")[0]]
     refused_json(lexigraft(*base, *extra, "--json"), expected)

@@ -20,7 +20,8 @@ from lexigraft.testing.tiny_models import fixture
 
 pytestmark = pytest.mark.slow
 COMMANDS = (
-    ["demo"], ["graft"], ["tokenizer"], ["adapt"], ["pretrain"], ["evaluate"], ["compare"], ["report"], ["explain"],
+    ["tokenizer"], ["tokenizer", "train"], ["tokenizer", "report"], ["tokenizer", "extend"], ["tokenizer", "prune"],
+    ["demo"], ["graft"], ["adapt"], ["pretrain"], ["evaluate"], ["compare"], ["report"], ["explain"],
     ["doctor"], ["strategies"], ["strategies", "list"], ["strategies", "show"], ["strategies", "check"],
     ["strategies", "new"], ["evaluators"], ["evaluators", "list"], ["evaluators", "show"], ["evaluators", "check"],
     ["evaluators", "new"],
@@ -151,7 +152,7 @@ def test_tokenizer_then_pretrain(files: Files, tmp_path: Path) -> None:
 
     tokens = tmp_path / "tokens"
     options = ["--type", "byte_bpe", "--size", 400, "--out", tokens]
-    made = lexigraft("tokenizer", "--corpus", files.text, *options, "--json")
+    made = lexigraft("tokenizer", "train", "--corpus", files.text, *options, "--json")
     assert made.code == 0, made
     assert made.json == {"type": "byte_bpe", "tokens": 400, "out": str(tokens)}
     assert len(AutoTokenizer.from_pretrained(tokens)) == 400

@@ -33,7 +33,7 @@ def test_half_of_a_surrogate_pair_is_one_error_in_every_command(command: str, fi
     arguments: dict[str, list[object]] = {
         "adapt": ["adapt", files.source, "--corpus", text, "--out", out],
         "pretrain": ["pretrain", "--corpus", text, "--tokenizer", files.target, "--out", out],
-        "tokenizer": ["tokenizer", "--corpus", text, "--out", out],
+        "tokenizer": ["tokenizer", "train", "--corpus", text, "--out", out],
         "evaluate": ["evaluate", files.source, "--heldout", text],
         "graft": files.graft(out, strategy="focus", corpus=text),
     }
@@ -58,7 +58,7 @@ def test_an_output_that_cannot_be_a_folder_is_one_error(command: str, kind: str,
     arguments: dict[str, list[object]] = {
         "adapt": ["adapt", files.source, "--corpus", files.text, "--out", out, "--force"],
         "pretrain": ["pretrain", "--corpus", files.text, "--tokenizer", files.target, "--out", out, "--force"],
-        "tokenizer": ["tokenizer", "--corpus", files.text, "--out", out, "--force"],
+        "tokenizer": ["tokenizer", "train", "--corpus", files.text, "--out", out, "--force"],
         "graft": [*files.graft(out), "--force"],
         "compare": ["compare", recipe(files, tmp_path / ".." / f"{tmp_path.name}-recipe"), "--out", out],
     }

@@ -24,6 +24,7 @@ from lexigraft.cli import (
     overlap,
     remote,
     strategies,
+    tokenizer,
     train,
     transfer,
 )
@@ -44,7 +45,6 @@ app = typer.Typer(
 )
 app.command("demo")(compare.demo)
 app.command("graft")(graft.graft)
-app.command("tokenizer")(train.tokenizer)
 app.command("adapt")(train.adapt)
 app.command("pretrain")(train.pretrain)
 app.command("evaluate")(evaluate.evaluate)
@@ -57,6 +57,7 @@ app.command("doctor")(doctor.doctor)
 app.command("overlap")(overlap.overlap)
 app.command("donors")(donors.donors)
 app.command("analyze")(analyze.analyze)
+app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(cell.app, name="cell")
 app.add_typer(remote.app, name="remote")
 app.add_typer(strategies.app, name="strategies")

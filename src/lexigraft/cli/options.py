@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field; repeatable.")]
+
+
+Corpus = Annotated[list[str], typer.Option(help="Text: .txt, .jsonl, .parquet, .gz, a folder or a glob; repeatable.")]
+
+
+Out = Annotated[Path, typer.Option(help="The folder to write.")]
+
+
+Force = Annotated[bool, typer.Option(help="Replace the output folder if it exists.")]
 
 
 AllowMissing = Annotated[

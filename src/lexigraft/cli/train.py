@@ -1,4 +1,4 @@
-"""`lexigraft tokenizer`, `pretrain` and `adapt`: the steps before and after a graft."""
+"""`lexigraft pretrain` and `adapt`: the training of models before and after a graft."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lexigraft.cli.options import AllowMissing, Json, Sets, assignments
+from lexigraft.cli.options import AllowMissing, Corpus, Force, Json, Out, Sets, assignments
 from lexigraft.cli.output import pairs, print_json, say
 from lexigraft.core.utils.distributed import processes
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from lexigraft.api.adapt import AdaptResult
     from lexigraft.api.pretrain import PretrainResult
 
-Corpus = Annotated[list[str], typer.Option(help="Text: .txt, .jsonl, .parquet, .gz, a folder or a glob; repeatable.")]
-Out = Annotated[Path, typer.Option(help="The folder to write.")]
-Force = Annotated[bool, typer.Option(help="Replace the output folder if it exists.")]
 Track = Annotated[bool, typer.Option("--track", help="Log the run in MLflow: MLFLOW_TRACKING_URI, or ./mlflow.db.")]
 Work = Annotated[Path | None, typer.Option(help="Where checkpoints go; an interrupted run goes on from there.")]
 
@@ -45,26 +42,6 @@ def _report(
         if message := log(kind, out, parameters, result):
             say(message)
     print_json(result.as_json()) if as_json else pairs(result.as_json())
-
-
-def tokenizer(
-    corpus: Corpus,
-    out: Out,
-    type: Annotated[str, typer.Option(help="unigram, bpe, byte_bpe or wordpiece.")] = "unigram",
-    size: Annotated[int, typer.Option(help="Tokens.")] = 8000,
-    lowercase: Annotated[bool, typer.Option(help="Lower-case the text.")] = False,
-    byte_fallback: Annotated[bool, typer.Option(help="A token for each byte, so that nothing is unknown.")] = False,
-    force: Force = False,
-    json: Json = False,
-) -> None:
-    """Train a target tokenizer on a corpus."""
-    from lexigraft.api.tokenizer import make_tokenizer
-    from lexigraft.core.config.base import validate
-    from lexigraft.core.config.recipe import TokenizerSettings
-
-    values = {"type": type, "size": size, "lowercase": lowercase, "byte_fallback": byte_fallback}
-    result = make_tokenizer(corpus, out, validate(TokenizerSettings, values, "tokenizer"), force=force)
-    print_json(result.as_json()) if json else pairs(result.as_json())
 
 
 def pretrain(

@@ -1,0 +1,138 @@
+"""`lexigraft tokenizer`: train, report, extend, prune."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lexigraft.cli.options import Corpus, Force, Json, Out
+from lexigraft.cli.output import pairs, print_json, say, table
+
+if TYPE_CHECKING:
+    from lexigraft.api.report_tokenizers import TokenizerReport
+
+app = typer.Typer(no_args_is_help=True, help="Train, measure, extend, prune tokenizers.", rich_markup_mode=None)
+
+
+@app.command()
+def train(
+    corpus: Corpus,
+    out: Out,
+    type: Annotated[str, typer.Option(help="unigram, bpe, byte_bpe or wordpiece.")] = "unigram",
+    size: Annotated[int, typer.Option(help="Tokens.")] = 8000,
+    lowercase: Annotated[bool, typer.Option(help="Lower-case the text.")] = False,
+    byte_fallback: Annotated[bool, typer.Option(help="A token for each byte, so that nothing is unknown.")] = False,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Train a target tokenizer on a corpus."""
+    from lexigraft.api.tokenizer import make_tokenizer
+    from lexigraft.core.config.base import validate
+    from lexigraft.core.config.recipe import TokenizerSettings
+
+    values = {"type": type, "size": size, "lowercase": lowercase, "byte_fallback": byte_fallback}
+    result = make_tokenizer(corpus, out, validate(TokenizerSettings, values, "tokenizer"), force=force)
+    print_json(result.as_json()) if json else pairs(result.as_json())
+
+
+@app.command()
+def report(
+    tokenizers: Annotated[
+        list[str], typer.Argument(help="Folders, tokenizer files or Hub names; the first is the source.")
+    ],
+    corpus: Corpus,
+    parallel: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Files of the same content in several languages, line by line.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure tokenizers on a corpus: how many tokens it takes, and what they are."""
+    from lexigraft.api.report_tokenizers import report_tokenizers
+
+    result = report_tokenizers(tokenizers, corpus, parallel=parallel.split(",") if parallel else ())
+    if json:
+        print_json(result.as_json())
+        return
+    table(("", *result.tokenizers), _rows(result))
+    for warning in result.warnings:
+        say(f"warning: {warning}")
+
+
+@app.command()
+def extend(
+    source: Annotated[str, typer.Option(help="Tokenizer: a folder, a tokenizer file or a Hub name.")],
+    corpus: Corpus,
+    add: Annotated[int, typer.Option(help="New tokens, at most.")],
+    out: Out,
+    method: Annotated[str, typer.Option(help="continued_bpe: go on from the source's merges.")] = "continued_bpe",
+    source_text: Annotated[
+        list[str] | None,
+        typer.Option(help="Text that the source is good at: how much of it changes."),
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Add tokens for a corpus; the old ones keep their ids, and no text gets longer."""
+    from lexigraft.api.extend_tokenizer import extend_tokenizer
+
+    result = extend_tokenizer(source, corpus, out, add=add, method=method, source_text=source_text or (), force=force)
+    print_json(result.as_json()) if json else pairs(result.as_json())
+
+
+@app.command()
+def prune(
+    source: Annotated[str, typer.Option(help="Tokenizer: a folder, a tokenizer file or a Hub name.")],
+    corpus: Corpus,
+    out: Out,
+    keep: Annotated[int | None, typer.Option(help="How many tokens stay.")] = None,
+    drop_unused: Annotated[bool, typer.Option("--drop-unused", help="Drop what the corpus does not use.")] = False,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Drop the tokens that a corpus needs least; graft then shrinks the model's tables."""
+    from lexigraft.api.prune_tokenizer import prune_tokenizer
+
+    result = prune_tokenizer(source, corpus, out, keep=keep, drop_unused=drop_unused, force=force)
+    print_json(result.as_json()) if json else pairs(result.as_json())
+
+
+def _rows(report: TokenizerReport) -> list[list[str]]:
+    """The figures of each tokenizer, a row for each figure; what is undefined is a dash."""
+
+    def shown(value: object) -> str:
+        if value is None:
+            return "-"
+        return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+    def row(name: str, values: Iterable[object]) -> list[str]:
+        return [name, *map(shown, values)]
+
+    measures = list(report.tokenizers.values())
+    parities = list(report.parity.values())
+    rows = [row(label, (getattr(one, field) for one in measures)) for field, label in _LABELS.items()]
+    rows.insert(2, row("tokens over the first tokenizer's", report.lengths.values()))
+    for n, language in enumerate(report.languages[1:] if parities else (), 1):
+        rows.append(row(f"tokens, {language} over {report.languages[0]}", (one.premiums[n] for one in parities)))
+    return [*rows, row("Gini over languages", (one.gini for one in parities))] if parities else rows
+
+
+_LABELS = {
+    "size": "tokens in the vocabulary",
+    "tokens": "tokens of the text",
+    "fertility": "tokens per word (fertility)",
+    "characters_per_token": "characters per token",
+    "bytes_per_token": "bytes per token",
+    "single_token_share": "word types that are one token",
+    "continued_rate": "words of two tokens or more",
+    "unknown_rate": "unknown tokens",
+    "byte_fallback_rate": "byte-fallback tokens",
+    "never_produced": "tokens never produced",
+    "renyi_efficiency": "Rényi efficiency",
+    "renyi_alpha": "  its alpha",
+    "renyi_vocabulary": "  its vocabulary: tokens produced",
+    "pre_token_floor": "pre-tokens: the floor of tokens",
+    "mark_aware_floor": "  if letters kept their marks",
+    "digits": "numbers",
+}

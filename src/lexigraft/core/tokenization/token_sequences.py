@@ -1,0 +1,144 @@
+"""Words of a text as sequences of tokens, written so that a trainer of merges takes tokens for letters."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+from lexigraft.core.tokenization.number_splitting import digit_scheme
+from lexigraft.core.tokenization.surface import SPACE_MARK, Family, Kind
+from lexigraft.core.tokenization.token_counts import BATCH_LINES
+from lexigraft.core.tokenization.unknown_tokens import unknown_ids
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+FIRST_LETTER = 0x10000
+"""The code point that stands for token 0; from here on none is white space."""
+
+COVERAGE = 0.9995
+"""The share of a text's characters that get tokens where bytes can spell the others, as in SentencePiece."""
+
+
+@dataclass(frozen=True)
+class TokenSequences:
+    """The segmentation of a text, for the learning of merges between tokens.
+
+    Attributes:
+        vocabulary: The vocabulary that cuts the text.
+        characters: Characters that it spells by byte-fallback pieces and that are to be tokens; they follow its own.
+    """
+
+    vocabulary: Vocabulary
+    characters: tuple[str, ...] = ()
+
+    def words(self, lines: Sequence[str]) -> Iterator[str]:
+        """Each line as words between spaces, a letter for each token; special and unknown tokens end words."""
+        for runs in _runs(self.vocabulary, lines):
+            words = (self._letters(run) for run in runs)
+            yield " ".join(word for word in words if word)
+
+    def string_of(self, letters: str) -> str:
+        """The string of the token that some letters would be merged into."""
+        return "".join(self._strings[ord(letter) - FIRST_LETTER] for letter in letters)
+
+    @cached_property
+    def _strings(self) -> tuple[str, ...]:
+        return self.vocabulary.tokens + self.characters
+
+    @cached_property
+    def _new(self) -> dict[str, int]:
+        return {c: self.vocabulary.size + n for n, c in enumerate(self.characters)}
+
+    @cached_property
+    def _barred(self) -> frozenset[int]:
+        added = self.vocabulary.tokenizer.added_tokens_decoder
+        return frozenset({*self.vocabulary.special_ids, *unknown_ids(self.vocabulary), *added})
+
+    @cached_property
+    def _digit_by_digit(self) -> bool:
+        return digit_scheme(self.vocabulary).name == "digit by digit"
+
+    def _letters(self, run: Sequence[int]) -> str:
+        symbols: list[int | None] = []
+        for is_bytes, part in groupby(run, lambda i: self.vocabulary.surfaces.kinds[i] == Kind.BYTE):
+            if is_bytes:
+                text = _spelled(self.vocabulary, part)
+                symbols += [self._new.get(c) for c in text]
+            else:
+                symbols += [None if i in self._barred else i for i in part]
+        letters: list[str] = []
+        before = ""
+        for symbol in symbols:
+            if symbol is None:
+                letters.append(" ")
+                before = ""
+                continue
+            string = self._strings[symbol]
+            if before and self._parts(before, string):
+                letters.append(" ")
+            letters.append(chr(FIRST_LETTER + symbol))
+            before = string
+        return "".join(letters)
+
+    def _parts(self, left: str, right: str) -> bool:
+        """Whether no token may hold both; SentencePiece parts words, and letters from digits and signs, in training."""
+        if self._digit_by_digit and (left[-1].isdigit() or right[0].isdigit()):
+            return True
+        if self.vocabulary.family is not Family.SENTENCEPIECE:
+            return False
+        return right[0] == SPACE_MARK or (left[-1] != SPACE_MARK and _class(left[-1]) != _class(right[0]))
+
+
+def fallback_characters(vocabulary: Vocabulary, lines: Sequence[str], limit: int) -> tuple[str, ...]:
+    """The characters of a text that byte-fallback pieces spell, most frequent first: those that coverage asks for.
+
+    Args:
+        vocabulary: The vocabulary.
+        lines: Text.
+        limit: How many at most.
+
+    Returns:
+        Characters that occur at least twice; none where nothing falls back on bytes.
+    """
+    kinds = vocabulary.surfaces.kinds
+    if not (kinds == Kind.BYTE).any():
+        return ()
+    counts: Counter[str] = Counter()
+    for runs in _runs(vocabulary, lines):
+        for run in runs:
+            for is_bytes, part in groupby(run, lambda i: kinds[i] == Kind.BYTE):
+                if is_bytes:
+                    counts.update(_spelled(vocabulary, part))
+    spare = math.floor((1 - COVERAGE) * sum(map(len, lines)))
+    ordered = sorted(counts, key=lambda c: (counts[c], c))
+    while ordered and counts[ordered[0]] <= spare:
+        spare -= counts[ordered.pop(0)]
+    return tuple(c for c in ordered[::-1] if counts[c] > 1 and c.isprintable() and c != " ")[:limit]
+
+
+def _runs(vocabulary: Vocabulary, lines: Sequence[str]) -> Iterator[list[list[int]]]:
+    """The token ids of each pre-token, line by line."""
+    backend = vocabulary.tokenizer.backend_tokenizer
+    for start in range(0, len(lines), BATCH_LINES):
+        for encoding in backend.encode_batch(list(lines[start : start + BATCH_LINES]), add_special_tokens=False):
+            yield _by_word(encoding)
+
+
+def _by_word(encoding: Any) -> list[list[int]]:
+    pairs = zip(encoding.word_ids, encoding.ids, strict=True)
+    return [[i for _, i in group] for _, group in groupby(pairs, lambda pair: pair[0])]
+
+
+def _spelled(vocabulary: Vocabulary, ids: Any) -> str:
+    return b"".join(vocabulary.surfaces.texts[i] for i in ids).decode(errors="ignore")
+
+
+def _class(character: str) -> str:
+    from unicodedata import category
+
+    major = category(character)[0]
+    return "L" if major == "M" else major if major in "LN" else "S"

@@ -1,0 +1,114 @@
+"""`lexigraft tokenizer`: figures, tokenizers that are written, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer
+
+from fixtures.commands import Files, lexigraft
+from lexigraft.testing.sample_text import SAMPLE
+from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
+
+pytestmark = pytest.mark.slow
+
+
+def test_report_compares_tokenizers(files: Files, tmp_path: Path) -> None:
+    lines = files.text.read_text().splitlines()[:4]
+    left, right = tmp_path / "left.txt", tmp_path / "right.txt"
+    left.write_text("\n".join(lines))
+    right.write_text("\n".join(f"{line} {line}" for line in lines))
+    given = ["tokenizer", "report", files.source, files.target, "--corpus", files.text, "--parallel", f"{left},{right}"]
+    done = lexigraft(*given, "--json")
+    assert done.code == 0, done
+    source, target = (done.json["tokenizers"][str(one)] for one in (files.source, files.target))
+    assert done.json["lengths"] == {
+        str(files.source): 1.0,
+        str(files.target): target["tokens"] / source["tokens"],
+    }
+    assert done.json["parity"][str(files.target)]["premiums"] == [1.0, pytest.approx(2, abs=0.05)]
+    shown = lexigraft(*given).out
+    assert all(label in shown for label in ("fertility", "Rényi efficiency", "tokens never produced", "Gini"))
+
+
+def test_report_warns_of_text_without_spaces(files: Files, tmp_path: Path) -> None:
+    text = tmp_path / "thai.txt"
+    text.write_text("ฉันไปตลาด\n")
+    done = lexigraft("tokenizer", "report", files.target, "--corpus", text)
+    assert done.code == 0, done
+    assert "without spaces between words" in done.err
+
+
+def test_report_refuses_what_it_cannot_measure(files: Files, tmp_path: Path) -> None:
+    mistakes = {
+        "two files": [files.target, "--corpus", files.text, "--parallel", files.text],
+        "tokenizer not found": [tmp_path / "none", "--corpus", files.text],
+        "text not found": [files.target, "--corpus", tmp_path / "no.txt"],
+    }
+    for message, given in mistakes.items():
+        done = lexigraft("tokenizer", "report", *given)
+        assert done.code == 2
+        assert message in done.err
+        assert "Traceback" not in done.err
+
+
+def test_extend_writes_a_tokenizer_and_says_what_changes(tmp_path: Path) -> None:
+    source, out, text = tmp_path / "source", tmp_path / "out", tmp_path / "t.txt"
+    tiny_tokenizer("byte_bpe").save_pretrained(source)
+    text.write_text(SAMPLE["target"])
+    known = tmp_path / "known.txt"
+    known.write_text(SAMPLE["source"])
+    given = ["tokenizer", "extend", "--source", source, "--corpus", text, "--add", 20, "--out", out]
+    done = lexigraft(*given, "--source-text", known, "--json")
+    assert done.code == 0, done
+    assert (done.json["method"], done.json["added"], done.json["tokens"]) == ("continued_bpe", 20, 450)
+    assert done.json["corpus_tokens"] < done.json["corpus_tokens_before"]
+    assert 0 <= done.json["source_text_changed"] < 1
+    assert len(AutoTokenizer.from_pretrained(out)) == 450
+    assert "exists" in lexigraft(*given).err
+
+
+def test_extend_refuses_with_nothing_written(files: Files, tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    tiny_tokenizer("unigram").save_pretrained(source)
+    base = ["tokenizer", "extend", "--source", source, "--corpus", files.text, "--out", out, "--add"]
+    for message, more in {
+        "merges can go on only where there are some": [5],
+        "Did you mean 'continued_bpe'?": [5, "--method", "continue_bpe"],
+    }.items():
+        done = lexigraft(*base, *more)
+        assert done.code == 2
+        assert message in done.err
+    assert not out.exists()
+
+
+def test_prune_writes_a_smaller_tokenizer(tmp_path: Path) -> None:
+    source, text = tmp_path / "source", tmp_path / "t.txt"
+    tiny_tokenizer("unigram").save_pretrained(source)
+    text.write_text(SAMPLE["source"])
+    base = ["tokenizer", "prune", "--source", source, "--corpus", text, "--json"]
+    unused = lexigraft(*base, "--drop-unused", "--out", tmp_path / "a")
+    assert unused.code == 0, unused
+    assert unused.json["tokens"] + unused.json["dropped"] == 430
+    assert unused.json["corpus_tokens"] == unused.json["corpus_tokens_before"]
+    fewer = lexigraft(*base, "--keep", unused.json["tokens"] - 9, "--out", tmp_path / "b")
+    assert fewer.code == 0, fewer
+    assert len(AutoTokenizer.from_pretrained(tmp_path / "b")) == unused.json["tokens"] - 9
+    assert fewer.json["corpus_tokens"] > fewer.json["corpus_tokens_before"]
+
+
+def test_prune_refuses_with_nothing_written(tmp_path: Path) -> None:
+    source, text, out = tmp_path / "source", tmp_path / "t.txt", tmp_path / "out"
+    tiny_tokenizer("byte_bpe").save_pretrained(source)
+    text.write_text(SAMPLE["source"])
+    base = ["tokenizer", "prune", "--source", source, "--corpus", text, "--out", out]
+    for message, more in {
+        "either --keep or --drop-unused: neither": [],
+        "either --keep or --drop-unused: both": ["--keep", 300, "--drop-unused"],
+        "fewer tokens than must stay": ["--keep", 100],
+    }.items():
+        done = lexigraft(*base, *more)
+        assert done.code == 2
+        assert message in done.err
+    assert not out.exists()
