@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.bpe_check import refuse_other_than_bpe
 from lexigraft.core.tokenization.rebuilding import description_of, merges_of, with_description
-from lexigraft.core.tokenization.token_sequences import TokenSequences, fallback_characters
+from lexigraft.core.tokenization.token_sequences import Run, TokenSequences, count_runs, fallback_characters
 from lexigraft.core.tokenization.training import learn_merges
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -41,8 +41,9 @@ def continue_bpe(vocabulary: Vocabulary, lines: Sequence[str], number: int) -> V
     refuse_other_than_bpe(vocabulary)
     if number < 1:
         raise LexigraftError("the number of tokens to add is not positive", number, "Give 1 or more")
-    characters = fallback_characters(vocabulary, lines, number)
-    learned = _learned(TokenSequences(vocabulary, characters), lines, number)
+    runs = count_runs(vocabulary, lines)
+    characters = fallback_characters(vocabulary, runs, sum(map(len, lines)), number)
+    learned = _learned(TokenSequences(vocabulary, characters), runs, number)
     unreachable: set[str] = set()
     while True:
         tokens, merges = _chosen(vocabulary, characters, learned, number, unreachable)
@@ -60,10 +61,10 @@ def continue_bpe(vocabulary: Vocabulary, lines: Sequence[str], number: int) -> V
     return extended
 
 
-def _learned(sequences: TokenSequences, lines: Sequence[str], number: int) -> list[Merge]:
+def _learned(sequences: TokenSequences, runs: Mapping[Run, int], number: int) -> list[Merge]:
     from tokenizers import pre_tokenizers
 
-    words = list(sequences.words(lines))
+    words = list(sequences.words(runs))
     alphabet = sorted(set().union(*words) - {" "})
     if not alphabet:
         return []

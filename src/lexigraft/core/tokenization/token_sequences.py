@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from lexigraft.core.tokenization.number_splitting import digit_scheme
@@ -15,6 +15,8 @@ from lexigraft.core.tokenization.surface import SPACE_MARK, Family, Kind
 from lexigraft.core.tokenization.token_counts import BATCH_LINES
 from lexigraft.core.tokenization.unknown_tokens import unknown_ids
 from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+Run = tuple[int, ...]
 
 FIRST_LETTER = 0x10000
 """The code point that stands for token 0; from here on none is white space."""
@@ -35,11 +37,11 @@ class TokenSequences:
     vocabulary: Vocabulary
     characters: tuple[str, ...] = ()
 
-    def words(self, lines: Sequence[str]) -> Iterator[str]:
-        """Each line as words between spaces, a letter for each token; special and unknown tokens end words."""
-        for runs in _runs(self.vocabulary, lines):
-            words = (self._letters(run) for run in runs)
-            yield " ".join(word for word in words if word)
+    def words(self, runs: Mapping[Run, int]) -> Iterator[str]:
+        """Each run as words between spaces, as often as it occurs, a letter for each token."""
+        for run, count in runs.items():
+            if letters := self._letters(run):
+                yield f"{letters} " * count
 
     def string_of(self, letters: str) -> str:
         """The string of the token that some letters would be merged into."""
@@ -48,6 +50,10 @@ class TokenSequences:
     @cached_property
     def _strings(self) -> tuple[str, ...]:
         return self.vocabulary.tokens + self.characters
+
+    @cached_property
+    def _is_byte(self) -> list[bool]:
+        return [kind == Kind.BYTE for kind in self.vocabulary.surfaces.kinds.tolist()]
 
     @cached_property
     def _new(self) -> dict[str, int]:
@@ -62,9 +68,9 @@ class TokenSequences:
     def _digit_by_digit(self) -> bool:
         return digit_scheme(self.vocabulary).name == "digit by digit"
 
-    def _letters(self, run: Sequence[int]) -> str:
+    def _letters(self, run: Run) -> str:
         symbols: list[int | None] = []
-        for is_bytes, part in groupby(run, lambda i: self.vocabulary.surfaces.kinds[i] == Kind.BYTE):
+        for is_bytes, part in groupby(run, self._is_byte.__getitem__):
             if is_bytes:
                 text = _spelled(self.vocabulary, part)
                 symbols += [self._new.get(c) for c in text]
@@ -93,44 +99,46 @@ class TokenSequences:
         return right[0] == SPACE_MARK or (left[-1] != SPACE_MARK and _class(left[-1]) != _class(right[0]))
 
 
-def fallback_characters(vocabulary: Vocabulary, lines: Sequence[str], limit: int) -> tuple[str, ...]:
+def count_runs(vocabulary: Vocabulary, lines: Sequence[str]) -> Counter[Run]:
+    """How often each run of tokens occurs: the tokens of a pre-token, or between marks of word starts."""
+    backend = vocabulary.tokenizer.backend_tokenizer
+    is_marked = vocabulary.family is Family.SENTENCEPIECE
+    begins = [is_marked and token.startswith(SPACE_MARK) for token in vocabulary.tokens]
+    runs: Counter[Run] = Counter()
+    for start in range(0, len(lines), BATCH_LINES):
+        for encoding in backend.encode_batch(list(lines[start : start + BATCH_LINES]), add_special_tokens=False):
+            ids, words = encoding.ids, encoding.word_ids
+            cuts = [k for k in range(1, len(ids)) if words[k] != words[k - 1] or begins[ids[k]]]
+            runs.update(tuple(ids[left:right]) for left, right in pairwise([0, *cuts, len(ids)]))
+    return runs
+
+
+def fallback_characters(vocabulary: Vocabulary, runs: Mapping[Run, int], total: int, limit: int) -> tuple[str, ...]:
     """The characters of a text that byte-fallback pieces spell, most frequent first: those that coverage asks for.
 
     Args:
         vocabulary: The vocabulary.
-        lines: Text.
+        runs: The text's runs of tokens with their counts.
+        total: How many characters the text has.
         limit: How many at most.
 
     Returns:
         Characters that occur at least twice; none where nothing falls back on bytes.
     """
-    kinds = vocabulary.surfaces.kinds
-    if not (kinds == Kind.BYTE).any():
+    kinds = vocabulary.surfaces.kinds.tolist()
+    if Kind.BYTE not in kinds:
         return ()
     counts: Counter[str] = Counter()
-    for runs in _runs(vocabulary, lines):
-        for run in runs:
-            for is_bytes, part in groupby(run, lambda i: kinds[i] == Kind.BYTE):
-                if is_bytes:
-                    counts.update(_spelled(vocabulary, part))
-    spare = math.floor((1 - COVERAGE) * sum(map(len, lines)))
+    for run, count in runs.items():
+        for is_bytes, part in groupby(run, lambda i: kinds[i] == Kind.BYTE):
+            if is_bytes:
+                for character in _spelled(vocabulary, part):
+                    counts[character] += count
+    spare = math.floor((1 - COVERAGE) * total)
     ordered = sorted(counts, key=lambda c: (counts[c], c))
     while ordered and counts[ordered[0]] <= spare:
         spare -= counts[ordered.pop(0)]
     return tuple(c for c in ordered[::-1] if counts[c] > 1 and c.isprintable() and c != " ")[:limit]
-
-
-def _runs(vocabulary: Vocabulary, lines: Sequence[str]) -> Iterator[list[list[int]]]:
-    """The token ids of each pre-token, line by line."""
-    backend = vocabulary.tokenizer.backend_tokenizer
-    for start in range(0, len(lines), BATCH_LINES):
-        for encoding in backend.encode_batch(list(lines[start : start + BATCH_LINES]), add_special_tokens=False):
-            yield _by_word(encoding)
-
-
-def _by_word(encoding: Any) -> list[list[int]]:
-    pairs = zip(encoding.word_ids, encoding.ids, strict=True)
-    return [[i for _, i in group] for _, group in groupby(pairs, lambda pair: pair[0])]
 
 
 def _spelled(vocabulary: Vocabulary, ids: Any) -> str:
