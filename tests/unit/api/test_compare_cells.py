@@ -58,7 +58,8 @@ def test_another_budget_is_another_cell_but_another_name_is_not(tmp_path: Path) 
 
 def test_another_yardstick_is_another_cell_but_the_default_spelled_out_is_not(tmp_path: Path) -> None:
     folder = recipe_folder(tmp_path / "a")
-    before = keys(folder)
-    assert keys(folder, **{"evaluation.options.bits_per_byte.within_word": "left_to_right"}) == before
-    whole = keys(folder, **{"evaluation.options.bits_per_byte.within_word": "whole"})
+    before = keys(folder, **{"evaluation.options.bits_per_byte": {"stripes": 2}})
+    spelled_out = {"stripes": 2, "within_word": "left_to_right"}
+    assert keys(folder, **{"evaluation.options.bits_per_byte": spelled_out}) == before
+    whole = keys(folder, **{"evaluation.options.bits_per_byte": {"stripes": 2, "within_word": "whole"}})
     assert not set(whole.values()) & set(before.values())

@@ -266,4 +266,4 @@ def test_in_a_recipe_it_adapts_as_the_recipe_says_and_never_sees_the_heldout_tex
     trial = strategy_inputs(recipe, None, texts).loaders(Vocabulary.of(target), tmp_path)[Need.PROBE]()
     assert {*trial.lines.lines, *trial.train.lines} == {*texts.train.lines}
     assert trial.settings.adaptation == recipe.adaptation
-    assert trial.settings.measure == {"stripes": 2}
+    assert trial.settings.measure == {"stripes": 2, "within_word": "whole"}
