@@ -64,7 +64,9 @@ def test_what_is_not_told_apart_shares_a_rank_and_the_page_says_so(folder: Path)
     assert f"Best: <strong>{best}</strong>" in paths.html.read_text()
     assert f"not told apart from it: {other}" in paths.html.read_text()
     (sentence,) = [remark for remark in report.remarks if "not told apart" in remark]
-    assert "A difference of 0.02 is found" in sentence
+    apart = difference(*([outcomes(n, seed)["bits_per_byte/heldout"] for seed in range(3)] for n in (other, best)))
+    assert apart.detectable < 0.02
+    assert f"a difference of {apart.detectable:.3f} would have been found" in sentence
     assert "paired by line and seed" in paths.markdown.read_text()
 
 
@@ -110,3 +112,16 @@ def test_other_items_are_not_paired(folder: Path) -> None:
     found = {row.label: row for row in read_report(folder).rows}["focus"].difference
     assert found is not None
     assert (found.items, found.seeds) == (0, 3)
+
+
+def test_few_lines_are_told_how_many_more_it_takes(tmp_path: Path) -> None:
+    cells = [cell for cell in made_cells((0, 1)) if cell.label in ("focus", "tema")]
+    save_comparison(tmp_path, made_comparison(cells, None), RECIPE)
+    for cell in cells:
+        bits = ItemScores.of(2 + np.random.default_rng([cell.seed, *cell.label.encode()]).normal(0, 0.5, 12))
+        scores = (Score(400, "bits_per_byte/heldout", bits.ratio),)
+        save_result(tmp_path, dataclasses.replace(made_result(cell), scores=scores))
+        save_items(items_file(cell_folder(tmp_path, cell), 400), {"bits_per_byte/heldout": bits})
+    (sentence,) = [remark for remark in read_report(tmp_path).remarks if "not told apart" in remark]
+    assert "A difference of 0.02" in sentence
+    assert "held-out lines" in sentence
