@@ -105,6 +105,9 @@ def test_a_time_limit_ends_a_job(local: Launcher, tmp_path: Path) -> None:
 def test_a_signal_from_elsewhere_is_a_preemption_and_the_job_can_start_again(local: Launcher, tmp_path: Path) -> None:
     handle = submitted(local, tmp_path / "job", "echo begun; sleep 300")
     until(local, handle, State.RUNNING)
+    deadline = time.monotonic() + 60
+    while local.tail(handle, 5) != ["begun"] and time.monotonic() < deadline:
+        time.sleep(0.02)
     os.kill(int(handle.id), signal.SIGUSR1)
     assert until(local, handle).state is State.PREEMPTED
     handle = submitted(local, tmp_path / "job", "echo again")
