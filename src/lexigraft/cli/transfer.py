@@ -24,7 +24,7 @@ def transfer(
 
     done = run(recipe, out, overrides=assignments(set_), jobs=jobs, say=say, progress=show_progress)
     if json:
-        from lexigraft.report.transfer import read_transfer_report
+        from lexigraft.report.transfer_data import read_transfer_report
 
         pairs = [
             {"metric": outcome.name, "donor": pair.donor, "target": pair.target, "control": pair.control,
