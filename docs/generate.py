@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lexigraft.api.catalog import StrategyDetails, StrategyRecord, by_needs, details, list_strategies
-from lexigraft.api.evaluator_catalog import EvaluatorDetails, by_data, evaluator_details, list_evaluators
-from lexigraft.api.plugin_catalog import FieldRecord
+from lexigraft.api.plugins.evaluators import EvaluatorDetails, by_data, evaluator_details, list_evaluators
+from lexigraft.api.plugins.fields import FieldRecord
+from lexigraft.api.plugins.strategies import StrategyDetails, StrategyRecord, by_needs, details, list_strategies
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.files import replacing
 

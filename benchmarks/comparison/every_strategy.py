@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from lexigraft.api.catalog import in_words, inputs_that_meet, sort_key
+from lexigraft.api.plugins.strategies import in_words, inputs_that_meet, sort_key
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.grafting.pipeline import make_chain
 from lexigraft.core.grafting.strategy import Body, needs_of

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lexigraft.api.compare import compare
+from lexigraft.api.compare.run import compare
 from lexigraft.api.doctor.rehearsal import rehearse
 from lexigraft.core.config.recipe_files import read_recipe
 

@@ -14,15 +14,15 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from lexigraft.api.compare_inputs import load_texts
+from lexigraft.api.compare.inputs import load_texts
 from lexigraft.core.config.recipe_files import read_recipe
-from lexigraft.core.evaluation.cell import Cell
-from lexigraft.core.evaluation.cell_store import cell_folder, load_comparison
+from lexigraft.core.evaluation.cells.cell import Cell
+from lexigraft.core.evaluation.cells.cell_store import cell_folder, load_comparison
 from lexigraft.core.evaluation.evaluator import EvaluationContext, TextData
-from lexigraft.core.evaluation.statistics import Estimate, estimate
+from lexigraft.core.evaluation.statistics.intervals import Estimate, estimate
 from lexigraft.core.evaluation.token_groups import FREQUENCIES
 from lexigraft.core.models.loading import load_model
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.token_counts import stored_counts
 from lexigraft.plugins.evaluators.bits_per_byte import BitsPerByte
 from lexigraft.report.tables import interval, number

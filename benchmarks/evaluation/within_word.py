@@ -22,7 +22,7 @@ from lexigraft.core.config.recipe import TokenizerSettings
 from lexigraft.core.data.corpus import evenly_chosen, load_corpus, split
 from lexigraft.core.grafting.pipeline import graft_model, make_chain
 from lexigraft.core.models.loading import load_model
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.training import train_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.plugins.evaluators.bits_per_byte import BitsPerByte

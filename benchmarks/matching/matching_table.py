@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lexigraft.core.tokenization.alignment import DEFAULT_RULES, RELAXED_RULES, align
+from lexigraft.core.tokenization.matching.alignment import DEFAULT_RULES, RELAXED_RULES, align
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))

@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lexigraft.core.tokenization.alignment import align
-from lexigraft.core.tokenization.spelling import spelled
+from lexigraft.core.tokenization.matching.alignment import align
+from lexigraft.core.tokenization.matching.spelling import spelled
 from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 

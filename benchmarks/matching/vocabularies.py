@@ -37,7 +37,7 @@ def measured(folders: dict[str, str]) -> dict[str, float]:
     """Seconds of both vocabularies and their alignment, and of the part that is the tokenizers' own."""
     from transformers import PreTrainedTokenizerFast
 
-    from lexigraft.core.tokenization.alignment import align
+    from lexigraft.core.tokenization.matching.alignment import align
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
     tokenizers = [PreTrainedTokenizerFast.from_pretrained(folders[side]) for side in ("source", "target")]

@@ -12,8 +12,8 @@ from collections import Counter
 from itertools import permutations
 from pathlib import Path
 
-from lexigraft.core.tokenization.alignment import align
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
+from lexigraft.core.tokenization.matching.alignment import align
 
 sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("benchmarks", "tests"))
 import measure

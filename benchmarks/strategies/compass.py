@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from lexigraft.api.compare import compare
-from lexigraft.core.evaluation.cell import CellResult
-from lexigraft.core.evaluation.statistics import estimate
+from lexigraft.api.compare.run import compare
+from lexigraft.core.evaluation.cells.cell import CellResult
+from lexigraft.core.evaluation.statistics.intervals import estimate
 from lexigraft.core.grafting.folder import read_provenance
 from lexigraft.core.methods.compass import CompassSettings
 from lexigraft.core.methods.compass_cache import cached_compass

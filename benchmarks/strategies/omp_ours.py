@@ -15,7 +15,7 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import load_donor, prepare_graft
 from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.registry import make
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.utils.memory import peak_rss_bytes
 
 

@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from lexigraft.api.compare_inputs import load_texts, prepare, strategy_inputs
+from lexigraft.api.compare.inputs import load_texts, prepare, strategy_inputs
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.corpus import load_corpus, split, without
 from lexigraft.core.evaluation.scoring import Item, item_bits
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import graft_model, make_chain
 from lexigraft.core.methods.tema import link_tokens
-from lexigraft.core.tokenization.alignment import align
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.token_counts import token_counts
 
 MAX_RARE, OTHERS = 600, 600

@@ -9,7 +9,7 @@ from typing import Any
 
 import lexigraft.api.graft  # noqa: F401
 from lexigraft.core.models.disk_model import DiskModel
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.utils.memory import peak_rss_bytes
 
 

@@ -68,7 +68,7 @@ def measured(request: dict[str, str]) -> dict[str, float]:
     os.environ["RAYON_NUM_THREADS"] = str(request["threads"])
     from lexigraft.adapters.vectors.target_vectors import escaped, tokenized_lines
     from lexigraft.core.data.corpus import load_corpus
-    from lexigraft.core.tokenization.loading import load_vocabulary
+    from lexigraft.core.tokenization.files.loading import load_vocabulary
     from lexigraft.core.utils.memory import peak_rss_bytes
 
     folder = Path(request["folder"])
@@ -89,7 +89,7 @@ def trained(request: dict[str, str]) -> dict[str, float]:
     from lexigraft.adapters.vectors.target_vectors import resolved, train_target_vectors
     from lexigraft.core.config.recipe import VectorSettings
     from lexigraft.core.data.corpus import load_corpus
-    from lexigraft.core.tokenization.loading import load_vocabulary
+    from lexigraft.core.tokenization.files.loading import load_vocabulary
 
     folder = Path(request["folder"])
     vocabulary, settings = load_vocabulary(str(folder / "tokenizer")), VectorSettings()

@@ -24,8 +24,8 @@ from fixtures.tracking import empty_store, free_port, server
 from lexigraft.adapters.tracking.runs import child_values
 from lexigraft.adapters.tracking.tracker import MlflowTracker
 from lexigraft.core.config.recipe import TrackingSettings
-from lexigraft.core.evaluation.cell import Cell, CellResult, Score
-from lexigraft.core.evaluation.cell_store import save_comparison, save_result
+from lexigraft.core.evaluation.cells.cell import Cell, CellResult, Score
+from lexigraft.core.evaluation.cells.cell_store import save_comparison, save_result
 from lexigraft.core.utils.hashing import hash_of
 from lexigraft.report.writer import write_report
 from measure import machine

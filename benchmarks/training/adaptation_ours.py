@@ -15,7 +15,7 @@ from lexigraft.core.config.recipe import AdaptSettings
 from lexigraft.core.data.corpus import load_corpus
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.registry import make
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.training.objective import DEFAULT_OBJECTIVE
 from lexigraft.core.utils.memory import peak_rss_bytes
 

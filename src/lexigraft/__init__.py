@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from lexigraft.api.adapt import adapt as adapt
     from lexigraft.api.adapt import load_adapter as load_adapter
     from lexigraft.api.align_vectors import align_vectors as align_vectors
-    from lexigraft.api.catalog import list_strategies as list_strategies
-    from lexigraft.api.compare import compare as compare
-    from lexigraft.api.donors import donors as donors
+    from lexigraft.api.compare.run import compare as compare
     from lexigraft.api.evaluate import evaluate as evaluate
     from lexigraft.api.graft import graft as graft
     from lexigraft.api.graft import graft_model as graft_model
-    from lexigraft.api.overlap import overlap as overlap
+    from lexigraft.api.plugins.strategies import list_strategies as list_strategies
     from lexigraft.api.pretrain import pretrain as pretrain
-    from lexigraft.api.transfer_analysis import analyze_pairs as analyze_pairs
+    from lexigraft.api.transfer.analysis import analyze_pairs as analyze_pairs
+    from lexigraft.api.transfer.donors import donors as donors
+    from lexigraft.api.transfer.overlap import overlap as overlap
     from lexigraft.core.errors import LexigraftError as LexigraftError
 
 _WHERE = {
@@ -35,11 +35,11 @@ _WHERE = {
     "align_vectors": "lexigraft.api.align_vectors",
     "pretrain": "lexigraft.api.pretrain",
     "evaluate": "lexigraft.api.evaluate",
-    "compare": "lexigraft.api.compare",
-    "list_strategies": "lexigraft.api.catalog",
-    "overlap": "lexigraft.api.overlap",
-    "donors": "lexigraft.api.donors",
-    "analyze_pairs": "lexigraft.api.transfer_analysis",
+    "compare": "lexigraft.api.compare.run",
+    "list_strategies": "lexigraft.api.plugins.strategies",
+    "overlap": "lexigraft.api.transfer.overlap",
+    "donors": "lexigraft.api.transfer.donors",
+    "analyze_pairs": "lexigraft.api.transfer.analysis",
     "LexigraftError": "lexigraft.core.errors",
 }
 _MODULES = ("evaluators", "settings", "strategies", "testing")

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from fixtures.commands import lexigraft
-from lexigraft.api.evaluator_catalog import by_data, check_evaluator, evaluator_details, list_evaluators
-from lexigraft.api.scaffold import new_evaluator, new_strategy
+from lexigraft.api.plugins.evaluators import by_data, check_evaluator, evaluator_details, list_evaluators
+from lexigraft.api.plugins.scaffold import new_evaluator, new_strategy
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.evaluation.evaluator import EvaluationContext, read_data
 from lexigraft.core.registry import PLUGIN_PATH, make

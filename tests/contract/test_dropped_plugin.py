@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from generate import END, EVALUATORS, README, START, STRATEGIES, main, strategy_table
 
-from lexigraft.api.catalog import check, details, list_strategies
-from lexigraft.api.compare_cells import cells_of
-from lexigraft.api.compare_inputs import Prepared, Texts
-from lexigraft.api.compare_setup import check_recipe
-from lexigraft.api.scaffold import new_strategy
+from lexigraft.api.compare.cell import cells_of
+from lexigraft.api.compare.inputs import Prepared, Texts
+from lexigraft.api.compare.setup import check_recipe
+from lexigraft.api.plugins.scaffold import new_strategy
+from lexigraft.api.plugins.strategies import check, details, list_strategies
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError, UnknownName

@@ -13,7 +13,7 @@ import pytest
 
 from fixtures.commands import Outcome, lexigraft
 from fixtures.recipes import tiny_recipe
-from lexigraft.core.evaluation.cell_store import load_comparison, load_results
+from lexigraft.core.evaluation.cells.cell_store import load_comparison, load_results
 
 STRATEGIES = ["random", "focus", "tema"]
 PROGRAM = [sys.executable, "-m", "lexigraft"]

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from fixtures.commands import lexigraft
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.compare_inputs import load_texts, strategy_inputs
+from lexigraft.api.compare.inputs import load_texts, strategy_inputs
 from lexigraft.api.inputs import StrategyInputs
 from lexigraft.core.config.recipe import VectorSettings
 from lexigraft.core.config.recipe_files import read_recipe
@@ -23,8 +23,8 @@ from lexigraft.core.grafting.folder import read_provenance
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import Role, tables_of
-from lexigraft.core.tokenization.alignment import align
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
 from lexigraft.testing.tiny_models import fixture
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer

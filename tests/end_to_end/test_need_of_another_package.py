@@ -11,7 +11,7 @@ import pytest
 from fixtures.commands import Files, lexigraft, write_files
 from fixtures.packages import NEED, write_distribution
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.catalog import check
+from lexigraft.api.plugins.strategies import check
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.needs import Need, need_specs, refuse_missing
 from lexigraft.core.registry import discover

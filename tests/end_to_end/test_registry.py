@@ -11,7 +11,7 @@ from fixtures.commands import lexigraft
 from fixtures.recipes import tiny_recipe
 from lexigraft.adapters.tracking.client import connect
 from lexigraft.adapters.tracking.registry import task_of
-from lexigraft.api.register import winner_of
+from lexigraft.api.compare.register import winner_of
 from lexigraft.core.errors import LexigraftError
 
 TASKS = {"BertForMaskedLM": "fill-mask", "LlamaForCausalLM": "text-generation", "GPT2LMHeadModel": "text-generation"}

@@ -16,7 +16,7 @@ import yaml
 from fixtures.commands import Files, lexigraft, write_files
 from fixtures.evaluators import write_warmth
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.compare_inputs import load_texts
+from lexigraft.api.compare.inputs import load_texts
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.evaluation.item_store import load_items
 from lexigraft.core.registry import PLUGIN_PATH

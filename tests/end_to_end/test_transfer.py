@@ -16,7 +16,7 @@ import yaml
 
 from fixtures.commands import lexigraft
 from lexigraft.core.data.cloned_language import clone_language
-from lexigraft.core.evaluation.paired_comparison import difference_of_seeds
+from lexigraft.core.evaluation.statistics.paired_comparison import difference_of_seeds
 from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
 from lexigraft.testing.tiny_models import fixture
 

@@ -26,14 +26,14 @@ from lexigraft.core.data.records import read_records
 from lexigraft.core.data.squad import read_squad
 from lexigraft.core.data.tagged_text import read_tagged
 from lexigraft.core.data.typology.database import load_typology
-from lexigraft.core.evaluation.cell import Cell, CellResult, Comparison, Score
-from lexigraft.core.evaluation.cell_store import has_damaged_result, load_comparison, load_result, save_result
+from lexigraft.core.evaluation.cells.cell import Cell, CellResult, Comparison, Score
+from lexigraft.core.evaluation.cells.cell_store import has_damaged_result, load_comparison, load_result, save_result
 from lexigraft.core.grafting.folder import FACTS, PROVENANCE, new_rows, read_facts
 from lexigraft.core.grafting.pipeline import make_chain, prepare_graft
 from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.models.disk_model import DiskModel
-from lexigraft.core.tokenization.alignment import align
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.transfer.pairs import read_pairs
 from lexigraft.testing.sample_text import SAMPLE

@@ -18,7 +18,7 @@ from lexigraft.core.grafting.strategy import InitContext
 from lexigraft.core.methods.translation_counts import add_matches, smoothed, token_evidence, word_pairs
 from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
-from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 SOURCE = words("sun", "moon", "##s", "7")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lexigraft.core.tokenization.spelling import spelled
+from lexigraft.core.tokenization.matching.spelling import spelled
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 REPLACEMENT = "\ufffd"

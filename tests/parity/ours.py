@@ -17,7 +17,7 @@ from lexigraft.core.grafting.resources import Resources, StaticVectors
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.grafting.strategy import InitContext
 from lexigraft.core.models.tables import FloatTables, Role
-from lexigraft.core.tokenization.alignment import Alignment, align
+from lexigraft.core.tokenization.matching.alignment import Alignment, align
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.plugins.strategies.focus import Focus
 

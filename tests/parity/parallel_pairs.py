@@ -16,7 +16,7 @@ from lexigraft.core.data.installed_docs import documentation_text
 from lexigraft.core.grafting.resources import ParallelText
 from lexigraft.core.methods.fast_align import align_words
 from lexigraft.core.methods.translation_counts import word_pairs
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.training import train_tokenizer
 from parity.sentencepiece_pairs import DATA
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 
 from fixtures.real_tokenizers import load_real
-from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from parity.canonical_forms import blurred

@@ -19,8 +19,8 @@ from lexigraft.core.grafting.rows import Rows
 from lexigraft.core.linalg.linear_maps import pca_procrustes
 from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
-from lexigraft.core.tokenization.alignment import align
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
+from lexigraft.core.tokenization.matching.alignment import align
 from parity.environments import MERGEKIT, ask
 from parity.llama_pairs import LlamaPair, trained_pair
 

@@ -22,7 +22,7 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import graft_model
 from lexigraft.core.grafting.rows import Rows
 from lexigraft.core.models.tables import Role
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.surface import Family, Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.plugins.strategies.trans_tokenization import TransTokenization

@@ -28,7 +28,7 @@ from lexigraft.core.grafting.resources import Resources
 from lexigraft.core.grafting.rows import Rows, build_rows
 from lexigraft.core.grafting.strategy import InitContext
 from lexigraft.core.models.tables import FloatTables, Role
-from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.plugins.strategies.wechsel import Wechsel
 from parity.environments import WECHSEL, ask

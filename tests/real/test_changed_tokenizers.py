@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.real_tokenizers import DATA, load_real
-from lexigraft.core.tokenization.continued_bpe import continue_bpe
-from lexigraft.core.tokenization.pruning import prune
+from lexigraft.core.tokenization.editing.continued_bpe import continue_bpe
+from lexigraft.core.tokenization.editing.pruning import prune
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 pytestmark = [

@@ -19,7 +19,7 @@ import pytest
 
 from fixtures.own_bytes import own_bytes, wrong_rows
 from fixtures.real_tokenizers import DATA, SOURCES, TARGETS, load_real
-from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 

@@ -17,7 +17,7 @@ from lexigraft.core.grafting.resources import Resources
 from lexigraft.core.grafting.strategy import InitContext
 from lexigraft.core.models.tables import FloatTables, Role
 from lexigraft.core.registry import make
-from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.number_splitting import digit_scheme, digit_warning
 from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary

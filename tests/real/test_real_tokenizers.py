@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fixtures.real_tokenizers import DATA, TARGETS, load_real
-from lexigraft.core.tokenization.alignment import RELAXED_RULES, Alignment, align
+from lexigraft.core.tokenization.matching.alignment import RELAXED_RULES, Alignment, align
 from lexigraft.core.tokenization.surface import Family
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.real_tokenizers import DATA, load_real
-from lexigraft.api.donors import donors
-from lexigraft.api.overlap import overlap
+from lexigraft.api.transfer.donors import donors
+from lexigraft.api.transfer.overlap import overlap
 from lexigraft.core.data.typology.database import Typology, load_typology
 from lexigraft.core.data.typology.distances import kilometers
 from lexigraft.core.errors import LexigraftError

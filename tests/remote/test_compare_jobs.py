@@ -16,7 +16,7 @@ import yaml
 from fixtures.commands import lexigraft
 from fixtures.jobs import PATIENCE, AddPlugin
 from fixtures.recipes import one_cell_recipe, tiny_recipe
-from lexigraft.core.evaluation.cell_store import load_comparison, load_results
+from lexigraft.core.evaluation.cells.cell_store import load_comparison, load_results
 
 pytestmark = pytest.mark.remote
 SOURCES = Path(__file__).parents[2] / "src"

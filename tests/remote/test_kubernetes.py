@@ -22,7 +22,7 @@ import yaml
 from fixtures.kubernetes import IMAGE, KUBECONFIG, Api, node, run_container, served
 from fixtures.recipes import tiny_recipe
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell_store import load_comparison, load_results
+from lexigraft.core.evaluation.cells.cell_store import load_comparison, load_results
 from lexigraft.core.remote.backend import read_backend
 from lexigraft.core.remote.job_state import State
 from lexigraft.core.remote.launcher import Handle, Resources

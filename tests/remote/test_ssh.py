@@ -22,7 +22,7 @@ from fixtures.jobs import PATIENCE, AddPlugin, until
 from fixtures.recipes import tiny_recipe
 from fixtures.ssh_server import SOURCES, SSHD, TOOLS, Server, with_no_error
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell_store import load_comparison, load_results
+from lexigraft.core.evaluation.cells.cell_store import load_comparison, load_results
 from lexigraft.core.remote.job_files import CREDENTIALS, read_json
 from lexigraft.core.remote.job_state import State
 from lexigraft.core.remote.launcher import Handle, Launcher

@@ -17,7 +17,7 @@ from fixtures.recipes import tiny_recipe
 from fixtures.tracking import free_port
 from fixtures.tracking_server import WORDS, guide_block, guide_server, postgres, server_python, set_up, shell
 from lexigraft.adapters.tracking.client import connect
-from lexigraft.core.evaluation.cell_store import load_comparison
+from lexigraft.core.evaluation.cells.cell_store import load_comparison
 
 pytestmark = [pytest.mark.remote, pytest.mark.slow, pytest.mark.timeout(1200)]
 COMMAND = [sys.executable, "-m", "lexigraft", "compare"]

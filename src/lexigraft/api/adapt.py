@@ -17,7 +17,7 @@ from lexigraft.core.grafting.folder import FACTS, write_model
 from lexigraft.core.models.extra_files import copy_extra_files
 from lexigraft.core.models.loading import load_config, load_model
 from lexigraft.core.models.tables import check_tables, tables_of
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.post_processing import check_post_processor
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.distributed import processes

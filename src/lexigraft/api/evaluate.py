@@ -16,7 +16,7 @@ from lexigraft.core.evaluation.scores import ItemScores, refuse_nan
 from lexigraft.core.models.loading import load_config, load_model
 from lexigraft.core.models.tables import check_tables, tables_of
 from lexigraft.core.registry import make
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.token_counts import token_counts
 from lexigraft.core.utils.devices import usable_device
 

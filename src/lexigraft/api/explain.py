@@ -9,7 +9,7 @@ from typing import Any
 
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.grafting.folder import read_facts, read_provenance
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 

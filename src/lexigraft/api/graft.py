@@ -26,7 +26,7 @@ from lexigraft.core.grafting.strategy import uses_of
 from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.registry import PluginSpec
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.utils.cache import cache_folder
 from lexigraft.core.utils.files import refuse_existing
 

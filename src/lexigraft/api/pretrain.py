@@ -13,7 +13,7 @@ from lexigraft.core.config.recipe import PretrainSettings
 from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.grafting.folder import FACTS, write_model
 from lexigraft.core.models.architecture import model_kind
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.post_processing import check_post_processor
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.training.objective import Objective, refuse_unsuitable

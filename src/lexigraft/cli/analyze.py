@@ -38,7 +38,7 @@ def analyze(
     json: Json = False,
 ) -> None:
     """Show what explains the gains of language pairs, what foresees them, and who gives and gains most."""
-    from lexigraft.api.transfer_analysis import analyze_pairs
+    from lexigraft.api.transfer.analysis import analyze_pairs
 
     found = analyze_pairs(
         pairs, donor=donor, target=target, outcome=outcome, zero_shot=zero_shot, features=feature,

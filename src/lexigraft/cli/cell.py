@@ -38,7 +38,7 @@ def plan(
     json: Json = False,
 ) -> None:
     """List the stages and cells of a recipe, their content addresses, and which depends on which."""
-    from lexigraft.api.cells import plan_cells
+    from lexigraft.api.compare.cell_commands import plan_cells
 
     found = plan_cells(recipe, out, overrides=assignments(set_))
     if json:
@@ -61,7 +61,7 @@ def check(
     """Look whether this machine can run a recipe's cells: versions, GPUs, files, disk, tracking server."""
     from json import dumps
 
-    from lexigraft.api.cell_check import check_machine
+    from lexigraft.api.compare.machine_check import check_machine
 
     found = check_machine(recipe, out, gpus=gpus, tracking=tracking)
     if json:
@@ -91,7 +91,7 @@ def prepare(
     json: Json = False,
 ) -> None:
     """Make one thing that cells share, such as the target tokenizer, where it is not made yet."""
-    from lexigraft.api.cells import prepare_stage
+    from lexigraft.api.compare.cell_commands import prepare_stage
 
     made = prepare_stage(recipe, stage, out, overrides=assignments(set_), say=say)
     print_json(asdict(made)) if json else typer.echo(made.address)
@@ -110,7 +110,7 @@ def run(
 
     A launcher such as torchrun may spread its training over several processes.
     """
-    from lexigraft.api.cells import run_cell
+    from lexigraft.api.compare.cell_commands import run_cell
 
     done = run_cell(recipe, cell, out, overrides=assignments(set_), track=track, say=say)
     if not processes().first:

@@ -15,7 +15,7 @@ from lexigraft.cli.output import print_json, say
 from lexigraft.core.utils.secrets import masked_uris
 
 if TYPE_CHECKING:
-    from lexigraft.api.compare import Compared
+    from lexigraft.api.compare.run import Compared
 
 Jobs = Annotated[int, typer.Option(help="Cells at a time; threads are divided among them.", min=1)]
 
@@ -33,7 +33,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Compare strategies on one language with the same data and budget."""
-    from lexigraft.api.compare import compare as run
+    from lexigraft.api.compare.run import compare as run
 
     done = run(
         recipe,
@@ -57,7 +57,7 @@ def demo(
     json: Json = False,
 ) -> None:
     """Compare strategies on a made language whose right answer is known; needs no network."""
-    from lexigraft.api.demo import demo as run
+    from lexigraft.api.compare.demo import demo as run
 
     _show(run(out, quick=quick, every=every, jobs=jobs, say=say, progress=show_progress), json)
 

@@ -27,7 +27,7 @@ def donors(
     json: Json = False,
 ) -> None:
     """Rank donor languages for a target language by likeness, and say how sure that is."""
-    from lexigraft.api.donors import donors as run
+    from lexigraft.api.transfer.donors import donors as run
 
     found = run(language, typology, have=have, candidates=candidate or (), tokenizer=tokenizer, text_field=text_field)
     if json:

@@ -21,7 +21,7 @@ Name = Annotated[str, typer.Argument(help="The evaluator's name.")]
 @app.command("list")
 def list_(json: Json = False) -> None:
     """List every evaluator found, with its files and the kinds of models that it measures."""
-    from lexigraft.api.evaluator_catalog import by_data, list_evaluators
+    from lexigraft.api.plugins.evaluators import by_data, list_evaluators
 
     records = list_evaluators()
     if json:
@@ -37,7 +37,7 @@ def list_(json: Json = False) -> None:
 @app.command()
 def show(name: Name, json: Json = False) -> None:
     """Show one evaluator: what it measures, its files, its options."""
-    from lexigraft.api.evaluator_catalog import evaluator_details
+    from lexigraft.api.plugins.evaluators import evaluator_details
 
     shown = evaluator_details(name)
     optional = {True: "", False: " (may be left out)"}
@@ -51,7 +51,7 @@ def show(name: Name, json: Json = False) -> None:
 @app.command()
 def check(name: Name, json: Json = False) -> None:
     """Run every law of the contract on an evaluator."""
-    from lexigraft.api.evaluator_catalog import check_evaluator
+    from lexigraft.api.plugins.evaluators import check_evaluator
 
     print_outcomes("evaluator", name, check_evaluator(name), json)
 
@@ -63,6 +63,6 @@ def new(
     json: Json = False,
 ) -> None:
     """Write a new evaluator's file, ready to edit."""
-    from lexigraft.api.scaffold import new_evaluator
+    from lexigraft.api.plugins.scaffold import new_evaluator
 
     print_written("evaluators", name, new_evaluator(name, folder), folder, json)

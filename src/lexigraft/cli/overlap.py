@@ -26,7 +26,7 @@ def overlap(
     json: Json = False,
 ) -> None:
     """Show how much of a target's text a donor's text covers, by types and by frequency."""
-    from lexigraft.api.overlap import overlap as run
+    from lexigraft.api.transfer.overlap import overlap as run
 
     found = run(
         [donor], [target], tokenizer=tokenizer, max_lines=max_lines, evaluation=evaluation or (), text_field=text_field

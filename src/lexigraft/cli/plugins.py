@@ -13,8 +13,8 @@ import typer
 from lexigraft.cli.output import pairs, print_json, table
 
 if TYPE_CHECKING:
-    from lexigraft.api.catalog import StrategyDetails, StrategyRecord
-    from lexigraft.api.evaluator_catalog import EvaluatorDetails, EvaluatorRecord
+    from lexigraft.api.plugins.evaluators import EvaluatorDetails, EvaluatorRecord
+    from lexigraft.api.plugins.strategies import StrategyDetails, StrategyRecord
     from lexigraft.testing.law import Outcome
 
 

@@ -21,7 +21,7 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Nam
 @app.command()
 def status(folder: Folder, json: Json = False) -> None:
     """List the jobs with their states."""
-    from lexigraft.api.remote import remote_status
+    from lexigraft.api.compare.jobs import remote_status
 
     found = remote_status(folder)
     if json:
@@ -38,7 +38,7 @@ def logs(
     json: Json = False,
 ) -> None:
     """Print the last lines of the jobs' logs."""
-    from lexigraft.api.remote import remote_logs
+    from lexigraft.api.compare.jobs import remote_logs
 
     found = remote_logs(folder, jobs or (), lines)
     if json:
@@ -53,7 +53,7 @@ def logs(
 @app.command()
 def cancel(folder: Folder, jobs: Names = None, json: Json = False) -> None:
     """End jobs; finished cells are kept, and `lexigraft compare` goes on from there."""
-    from lexigraft.api.remote import remote_cancel
+    from lexigraft.api.compare.jobs import remote_cancel
 
     ended = remote_cancel(folder, jobs or ())
     print_json({"cancelled": ended}) if json else typer.echo("\n".join(ended) or "no job was running")
@@ -62,7 +62,7 @@ def cancel(folder: Folder, jobs: Names = None, json: Json = False) -> None:
 @app.command()
 def fetch(folder: Folder, json: Json = False) -> None:
     """Bring what ended jobs have made, and write the report of the cells that are finished."""
-    from lexigraft.api.remote import remote_fetch
+    from lexigraft.api.compare.jobs import remote_fetch
 
     found = remote_fetch(folder)
     if json:

@@ -23,7 +23,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """List every strategy found, by what it needs."""
-    from lexigraft.api.catalog import by_needs, list_strategies, missing
+    from lexigraft.api.plugins.strategies import by_needs, list_strategies, missing
 
     words = None if have is None else [word.strip() for word in have.split(",") if word.strip()]
     records = list_strategies(words)
@@ -39,7 +39,7 @@ def list_(
 @app.command()
 def show(name: Name, json: Json = False) -> None:
     """Show one strategy: what it does, what it needs, its fields."""
-    from lexigraft.api.catalog import details
+    from lexigraft.api.plugins.strategies import details
 
     print_details(details(name), json)
 
@@ -47,7 +47,7 @@ def show(name: Name, json: Json = False) -> None:
 @app.command()
 def check(name: Name, json: Json = False) -> None:
     """Run every law of the contract on a strategy."""
-    from lexigraft.api.catalog import check as run
+    from lexigraft.api.plugins.strategies import check as run
 
     print_outcomes("strategy", name, run(name), json)
 
@@ -59,6 +59,6 @@ def new(
     json: Json = False,
 ) -> None:
     """Write a new strategy's file, ready to edit."""
-    from lexigraft.api.scaffold import new_strategy
+    from lexigraft.api.plugins.scaffold import new_strategy
 
     print_written("strategies", name, new_strategy(name, folder), folder, json)

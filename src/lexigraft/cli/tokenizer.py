@@ -11,7 +11,7 @@ from lexigraft.cli.options import Corpus, Force, Json, Out
 from lexigraft.cli.output import pairs, print_json, say, table
 
 if TYPE_CHECKING:
-    from lexigraft.api.report_tokenizers import TokenizerReport
+    from lexigraft.api.tokenizers.report import TokenizerReport
 
 app = typer.Typer(no_args_is_help=True, help="Train, measure, extend, prune tokenizers.", rich_markup_mode=None)
 
@@ -28,7 +28,7 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a target tokenizer on a corpus."""
-    from lexigraft.api.tokenizer import make_tokenizer
+    from lexigraft.api.tokenizers.train import make_tokenizer
     from lexigraft.core.config.base import validate
     from lexigraft.core.config.recipe import TokenizerSettings
 
@@ -49,7 +49,7 @@ def report(
     json: Json = False,
 ) -> None:
     """Measure tokenizers on a corpus: how many tokens it takes, and what they are."""
-    from lexigraft.api.report_tokenizers import report_tokenizers
+    from lexigraft.api.tokenizers.report import report_tokenizers
 
     result = report_tokenizers(tokenizers, corpus, parallel=parallel.split(",") if parallel else ())
     if json:
@@ -75,7 +75,7 @@ def extend(
     json: Json = False,
 ) -> None:
     """Add tokens for a corpus; the old ones keep their ids, and no text gets longer."""
-    from lexigraft.api.extend_tokenizer import extend_tokenizer
+    from lexigraft.api.tokenizers.extend import extend_tokenizer
 
     result = extend_tokenizer(source, corpus, out, add=add, method=method, source_text=source_text or (), force=force)
     print_json(result.as_json()) if json else pairs(result.as_json())
@@ -92,7 +92,7 @@ def prune(
     json: Json = False,
 ) -> None:
     """Drop the tokens that a corpus needs least; graft then shrinks the model's tables."""
-    from lexigraft.api.prune_tokenizer import prune_tokenizer
+    from lexigraft.api.tokenizers.prune import prune_tokenizer
 
     result = prune_tokenizer(source, corpus, out, keep=keep, drop_unused=drop_unused, force=force)
     print_json(result.as_json()) if json else pairs(result.as_json())

@@ -20,7 +20,7 @@ def transfer(
     json: Json = False,
 ) -> None:
     """Adapt one model on each donor language and measure every target language."""
-    from lexigraft.api.transfer import transfer as run
+    from lexigraft.api.transfer.run import transfer as run
 
     done = run(recipe, out, overrides=assignments(set_), jobs=jobs, say=say, progress=show_progress)
     if json:

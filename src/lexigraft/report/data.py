@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell import CellResult, Comparison
-from lexigraft.core.evaluation.cell_store import RECIPE, load_comparison, load_failure, load_results
-from lexigraft.core.evaluation.paired_comparison import Difference
-from lexigraft.core.evaluation.power import in_words, sizes_that_tell
-from lexigraft.core.evaluation.statistics import Estimate, estimate, recovered_share
+from lexigraft.core.evaluation.cells.cell import CellResult, Comparison
+from lexigraft.core.evaluation.cells.cell_store import RECIPE, load_comparison, load_failure, load_results
+from lexigraft.core.evaluation.statistics.intervals import Estimate, estimate, recovered_share
+from lexigraft.core.evaluation.statistics.paired_comparison import Difference
+from lexigraft.core.evaluation.statistics.power import in_words, sizes_that_tell
 from lexigraft.core.utils.secrets import masked_uris
 from lexigraft.report.differences import Metric, Outcomes
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lexigraft.core.evaluation.cell import CellResult
-from lexigraft.core.evaluation.cell_store import cell_folder
+from lexigraft.core.evaluation.cells.cell import CellResult
+from lexigraft.core.evaluation.cells.cell_store import cell_folder
 from lexigraft.core.evaluation.item_store import items_file, load_items
-from lexigraft.core.evaluation.paired_comparison import Difference, difference, difference_of_seeds
-from lexigraft.core.evaluation.ranking import ranks_within_error
-from lexigraft.core.evaluation.resampling import bootstrap_interval, permutation_p
 from lexigraft.core.evaluation.scores import ItemScores
-from lexigraft.core.evaluation.statistics import Estimate, estimate, holm
+from lexigraft.core.evaluation.statistics.intervals import Estimate, estimate, holm
+from lexigraft.core.evaluation.statistics.paired_comparison import Difference, difference, difference_of_seeds
+from lexigraft.core.evaluation.statistics.ranking import ranks_within_error
+from lexigraft.core.evaluation.statistics.resampling import bootstrap_interval, permutation_p
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lexigraft.core.evaluation.paired_comparison import Difference
-from lexigraft.core.evaluation.ranking import SIGNIFICANT
-from lexigraft.core.evaluation.statistics import Estimate
+from lexigraft.core.evaluation.statistics.intervals import Estimate
+from lexigraft.core.evaluation.statistics.paired_comparison import Difference
+from lexigraft.core.evaluation.statistics.ranking import SIGNIFICANT
 from lexigraft.core.evaluation.token_groups import FREQUENCIES
 from lexigraft.report.data import FERTILITY, UNKNOWN, Report, Row
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lexigraft.core.config.transfer_recipe import ZERO_SHOT
-from lexigraft.core.evaluation.ranking import SIGNIFICANT
+from lexigraft.core.evaluation.statistics.ranking import SIGNIFICANT
 from lexigraft.core.utils.files import write_whole
 from lexigraft.report.figures import DASHES, PALETTE, LineStyle, lines_figure
 from lexigraft.report.page_template import render

@@ -12,10 +12,10 @@ import numpy as np
 
 from lexigraft.core.config.transfer_recipe import ZERO_SHOT
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell import CellResult, Comparison
-from lexigraft.core.evaluation.cell_store import RECIPE, load_comparison, load_results
-from lexigraft.core.evaluation.paired_comparison import Difference
-from lexigraft.core.evaluation.statistics import Estimate, estimate, holm
+from lexigraft.core.evaluation.cells.cell import CellResult, Comparison
+from lexigraft.core.evaluation.cells.cell_store import RECIPE, load_comparison, load_results
+from lexigraft.core.evaluation.statistics.intervals import Estimate, estimate, holm
+from lexigraft.core.evaluation.statistics.paired_comparison import Difference
 from lexigraft.core.transfer.analysis import analyze
 from lexigraft.core.transfer.pairs import PairTable
 from lexigraft.core.utils.secrets import masked_uris

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lexigraft.core.evaluation.cell import TRAINING_LOSS, CellResult
+from lexigraft.core.evaluation.cells.cell import TRAINING_LOSS, CellResult
 from lexigraft.core.utils.files import write_whole
 from lexigraft.report.data import Report, read_report
 from lexigraft.report.html import page

@@ -24,7 +24,7 @@ from lexigraft.core.grafting.resources import (
 )
 from lexigraft.core.models.tables import Role, Tables, tables_of
 from lexigraft.core.registry import PluginSpec
-from lexigraft.core.tokenization.alignment import NEW, Alignment, align
+from lexigraft.core.tokenization.matching.alignment import NEW, Alignment, align
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.folders import Folders
 from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT

@@ -22,7 +22,7 @@ from lexigraft.adapters.tracking.single_run import log_single
 from lexigraft.adapters.tracking.tracker import MlflowTracker, asked_for
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell_store import load_comparison, save_comparison, save_result
+from lexigraft.core.evaluation.cells.cell_store import load_comparison, save_comparison, save_result
 from lexigraft.report.writer import write_report
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]

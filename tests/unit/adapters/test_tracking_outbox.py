@@ -24,8 +24,8 @@ from lexigraft.adapters.tracking.single_run import log_single
 from lexigraft.adapters.tracking.tracked_comparison import REMEMBERED
 from lexigraft.adapters.tracking.tracker import MlflowTracker
 from lexigraft.core.config.recipe import TrackingSettings
-from lexigraft.core.evaluation.cell import Cell, Comparison
-from lexigraft.core.evaluation.cell_store import save_comparison, save_result
+from lexigraft.core.evaluation.cells.cell import Cell, Comparison
+from lexigraft.core.evaluation.cells.cell_store import save_comparison, save_result
 from lexigraft.report.writer import write_report
 
 pytestmark = [pytest.mark.remote, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lexigraft.api.catalog import details, list_strategies
-from lexigraft.api.scaffold import new_strategy
+from lexigraft.api.plugins.scaffold import new_strategy
+from lexigraft.api.plugins.strategies import details, list_strategies
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.errors import LexigraftError, UnknownName

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.commands import lexigraft
-from lexigraft.api.catalog import by_needs, in_words, input_words, inputs_for, list_strategies, missing
+from lexigraft.api.plugins.strategies import by_needs, in_words, input_words, inputs_for, list_strategies, missing
 from lexigraft.core.errors import UnknownName
 from lexigraft.core.grafting.needs import Need, need_specs
 from lexigraft.core.grafting.strategy import Strategy

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.compare_cells import cells_of
-from lexigraft.api.compare_inputs import Prepared, load_texts
-from lexigraft.api.compare_setup import check_recipe
+from lexigraft.api.compare.cell import cells_of
+from lexigraft.api.compare.inputs import Prepared, load_texts
+from lexigraft.api.compare.setup import check_recipe
 from lexigraft.core.config.recipe_files import read_recipe
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.utils.hashing import model_hash
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.compare_inputs import load_texts
+from lexigraft.api.compare.inputs import load_texts
 from lexigraft.core.config.recipe_files import read_recipe
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lexigraft.api.demo import EVERY, QUICK, STRATEGIES, write_texts
+from lexigraft.api.compare.demo import EVERY, QUICK, STRATEGIES, write_texts
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.registry import discover

@@ -12,7 +12,7 @@ from transformers import AutoConfig
 
 from fixtures.commands import write_files
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.compare import compare
+from lexigraft.api.compare.run import compare
 from lexigraft.api.graft import graft
 from lexigraft.core.data import corpus
 from lexigraft.core.models import disk_model

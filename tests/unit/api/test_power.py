@@ -12,7 +12,7 @@ from fixtures.comparisons import RECIPE, made_cells, made_comparison, made_resul
 from fixtures.recipes import one_cell_recipe
 from lexigraft.api.doctor.power import typical_difference
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell_store import cell_folder, save_comparison, save_result
+from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_comparison, save_result
 from lexigraft.core.evaluation.item_store import items_file, save_items
 from lexigraft.core.evaluation.scores import ItemScores
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from lexigraft.api.doctor.task_time import FEWEST, part_of, task_seconds
+from lexigraft.api.doctor.task_cost import FEWEST, part_of, task_seconds
 from lexigraft.api.tasks import Task, times_measured
 from lexigraft.core.config.recipe import AdaptSettings
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator

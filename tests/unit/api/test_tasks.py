@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fixtures.evaluators import write_warmth
-from lexigraft.api.compare_cells import cells_of
-from lexigraft.api.compare_inputs import Prepared, Texts
-from lexigraft.api.compare_setup import check_recipe
+from lexigraft.api.compare.cell import cells_of
+from lexigraft.api.compare.inputs import Prepared, Texts
+from lexigraft.api.compare.setup import check_recipe
 from lexigraft.api.tasks import Task, due, read_tasks, task_files
 from lexigraft.core.config.recipe import AdaptSettings, CompareSettings, EvaluationSettings
 from lexigraft.core.data.corpus import Corpus

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from lexigraft.core.evaluation.paired_comparison import difference, difference_of_seeds
 from lexigraft.core.evaluation.scores import ItemScores
+from lexigraft.core.evaluation.statistics.paired_comparison import difference, difference_of_seeds
 
 SIZES = [2, 3, 5]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lexigraft.core.evaluation.paired_comparison import Difference, difference
-from lexigraft.core.evaluation.power import in_words, sizes_that_tell
 from lexigraft.core.evaluation.scores import ItemScores
+from lexigraft.core.evaluation.statistics.paired_comparison import Difference, difference
+from lexigraft.core.evaluation.statistics.power import in_words, sizes_that_tell
 
 
 def test_the_size_that_is_named_finds_the_difference_in_four_of_five() -> None:

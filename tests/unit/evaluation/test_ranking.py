@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from lexigraft.core.evaluation.ranking import bradley_terry, mean_ranks, ranks_within_error
+from lexigraft.core.evaluation.statistics.ranking import bradley_terry, mean_ranks, ranks_within_error
 
 
 def test_methods_that_are_not_told_apart_share_a_rank() -> None:

@@ -7,9 +7,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from lexigraft.core.evaluation.paired_comparison import difference
-from lexigraft.core.evaluation.resampling import bootstrap_interval, permutation_p
 from lexigraft.core.evaluation.scores import ItemScores
+from lexigraft.core.evaluation.statistics.paired_comparison import difference
+from lexigraft.core.evaluation.statistics.resampling import bootstrap_interval, permutation_p
 
 OURS, THEIRS = [ItemScores.of([5, 9, 11, 4], [2, 3, 5, 2])], [ItemScores.of([4, 6, 9, 5], [2, 3, 5, 2])]
 

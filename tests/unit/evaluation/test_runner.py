@@ -16,8 +16,8 @@ import pytest
 
 from fixtures.cells import cells, dying, faulty, noted, result_of, slow
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell import Cell, CellResult, Comparison, Score
-from lexigraft.core.evaluation.cell_store import (
+from lexigraft.core.evaluation.cells.cell import Cell, CellResult, Comparison, Score
+from lexigraft.core.evaluation.cells.cell_store import (
     cell_folder,
     load_comparison,
     load_failure,
@@ -25,7 +25,7 @@ from lexigraft.core.evaluation.cell_store import (
     load_results,
     locked,
 )
-from lexigraft.core.evaluation.runner import run_cells
+from lexigraft.core.evaluation.cells.runner import run_cells
 
 
 def ran(diary: Path) -> list[str]:
@@ -199,7 +199,7 @@ def test_a_dying_worker_is_found_out_and_the_others_finish(tmp_path: Path) -> No
 def start(out: Path, diary: Path, jobs: int) -> subprocess.Popen[bytes]:
     code = (
         "from functools import partial; from pathlib import Path; from fixtures import cells as t\n"
-        "from lexigraft.core.evaluation.runner import run_cells\n"
+        "from lexigraft.core.evaluation.cells.runner import run_cells\n"
         "if __name__ == '__main__':\n"
         f"    run_cells(t.cells(), partial(t.slow, diary=Path({str(diary)!r})), Path({str(out)!r}), jobs={jobs})\n"
     )

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from lexigraft.core.evaluation.statistics import estimate, holm, recovered_share
+from lexigraft.core.evaluation.statistics.intervals import estimate, holm, recovered_share
 
 
 def test_interval_of_three_values() -> None:

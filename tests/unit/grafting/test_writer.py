@@ -251,7 +251,7 @@ from pathlib import Path
 from lexigraft.core.grafting import writer
 from lexigraft.core.models.streaming import InlineBytes
 from lexigraft.core.grafting.pipeline import make_chain, prepare_graft
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 
 source, target, out, shards = sys.argv[1:]
 write, done = writer.write_pieces, []

@@ -17,8 +17,8 @@ from lexigraft.core.linalg.moments import factor, mean_and_covariance, mean_and_
 from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.byte_tokens import byte_tokens
-from lexigraft.core.tokenization.segmentations import shares_of_best_partitions
-from lexigraft.core.tokenization.spelling import spelled, spelling, tokens_by_spelling
+from lexigraft.core.tokenization.matching.segmentations import shares_of_best_partitions
+from lexigraft.core.tokenization.matching.spelling import spelled, spelling, tokens_by_spelling
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 from unit.tokenization.test_alignment import sentencepiece

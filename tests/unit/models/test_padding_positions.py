@@ -10,7 +10,7 @@ from fixtures.new_tables import model_and_vocabularies, random_tables
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.surgery import install, reshape
 from lexigraft.core.models.tables import Role, tables_of
-from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_models import fixture
 

@@ -15,7 +15,7 @@ from fixtures.moved_padding import with_pad_at
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.surgery import install
 from lexigraft.core.models.tables import LOGITS_BIAS, tables_of
-from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 

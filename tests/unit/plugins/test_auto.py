@@ -15,16 +15,16 @@ import torch
 from fixtures.commands import lexigraft
 from fixtures.recipes import tiny_recipe
 from fixtures.small_worlds import context, vectors, words
-from lexigraft.api.compare import compare
-from lexigraft.api.compare_inputs import load_texts, strategy_inputs
+from lexigraft.api.compare.inputs import load_texts, strategy_inputs
+from lexigraft.api.compare.run import compare
 from lexigraft.api.inputs import StrategyInputs
 from lexigraft.api.probe import ModelProbe, ProbeSettings, hold_out, shortened
 from lexigraft.core.config.recipe import AdaptSettings, Phase
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.errors import LexigraftError, UnknownName
-from lexigraft.core.evaluation.paired_comparison import difference
 from lexigraft.core.evaluation.scores import ItemScores
+from lexigraft.core.evaluation.statistics.paired_comparison import difference
 from lexigraft.core.grafting.chains import plan_of_chain
 from lexigraft.core.grafting.folder import read_provenance
 from lexigraft.core.grafting.needs import Need
@@ -35,7 +35,7 @@ from lexigraft.core.grafting.strategy import InitContext, Strategy, uses_of
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import Role, tables_of
 from lexigraft.core.registry import PluginSpec, make
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_models import fixture
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from fixtures.comparisons import RECIPE, made_cells, made_comparison, made_result, write_made
-from lexigraft.core.evaluation.cell import Score
-from lexigraft.core.evaluation.cell_store import cell_folder, save_comparison, save_result
+from lexigraft.core.evaluation.cells.cell import Score
+from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_comparison, save_result
 from lexigraft.core.evaluation.item_store import items_file, save_items
-from lexigraft.core.evaluation.paired_comparison import difference
 from lexigraft.core.evaluation.scores import ItemScores
+from lexigraft.core.evaluation.statistics.paired_comparison import difference
 from lexigraft.report.tables import detectable, tasks
 from lexigraft.report.writer import read_report, write_report
 

@@ -16,8 +16,8 @@ from rich.console import Console
 
 from fixtures.comparisons import STRATEGIES, made_cells, made_comparison, made_result, write_made
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell import CellResult, Score
-from lexigraft.core.evaluation.cell_store import cell_folder, save_comparison, save_failure, save_result
+from lexigraft.core.evaluation.cells.cell import CellResult, Score
+from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_comparison, save_failure, save_result
 from lexigraft.report.tables import cost, ranking
 from lexigraft.report.writer import read_report, table_text, write_report
 

@@ -14,7 +14,7 @@ from tokenizers import AddedToken
 
 from fixtures.vocabularies import tiny_vocabulary
 from lexigraft.core.errors import UnknownName
-from lexigraft.core.tokenization.alignment import DEFAULT_RULES, NEW, RELAXED_RULES, align
+from lexigraft.core.tokenization.matching.alignment import DEFAULT_RULES, NEW, RELAXED_RULES, align
 from lexigraft.core.tokenization.special_tokens import ROLES
 from lexigraft.core.tokenization.surface import Kind, to_byte_level
 from lexigraft.core.tokenization.vocabulary import Vocabulary

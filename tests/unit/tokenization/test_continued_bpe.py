@@ -11,10 +11,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from fixtures.word_end_tokenizers import word_end_vocabulary
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.continued_bpe import continue_bpe
-from lexigraft.core.tokenization.rebuilding import description_of, merges_of
-from lexigraft.core.tokenization.saving import PROBES, save_tokenizer
-from lexigraft.core.tokenization.segmentation_change import changed_share
+from lexigraft.core.tokenization.editing.continued_bpe import continue_bpe
+from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of
+from lexigraft.core.tokenization.files.saving import PROBES, save_tokenizer
+from lexigraft.core.tokenization.measures.segmentation_change import changed_share
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SAMPLE
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer

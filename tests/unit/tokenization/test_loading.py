@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.surface import Family
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SAMPLE
@@ -127,7 +127,7 @@ def test_options_that_cannot_be_rebuilt_are_named(tmp_path: Path, options: dict[
 
 
 def test_a_model_that_gets_other_ids_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lexigraft.core.tokenization import sentencepiece_models
+    from lexigraft.core.tokenization.files import sentencepiece_models
 
     path = train(tmp_path, model_type="unigram", vocab_size=650, remove_extra_whitespaces=False)
     monkeypatch.setattr(sentencepiece_models, "_metaspace_prepends", lambda _: True)
@@ -206,7 +206,8 @@ def test_a_hub_name_gives_the_ids_of_its_folder(tmp_path: Path) -> None:
     tiny_tokenizer("unigram").save_pretrained(folder)
     # AutoTokenizer rebuilds every tokenizer beside this model by rules of its own.
     (folder / "config.json").write_text(json.dumps({"model_type": "qwen2"}))
-    run = "from lexigraft.core.tokenization.loading import load_vocabulary; print(load_vocabulary('tiny/qwen').hash)"
+    loading = "from lexigraft.core.tokenization.files.loading import load_vocabulary"
+    run = f"{loading}; print(load_vocabulary('tiny/qwen').hash)"
     done = subprocess.run(
         [sys.executable, "-c", run],
         env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path / "hub")},

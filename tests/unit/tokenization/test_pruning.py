@@ -12,8 +12,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from fixtures.word_end_tokenizers import word_end_vocabulary
 from lexigraft.api.graft import graft_model
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.pruning import prune
-from lexigraft.core.tokenization.saving import save_tokenizer
+from lexigraft.core.tokenization.editing.pruning import prune
+from lexigraft.core.tokenization.files.saving import save_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SAMPLE
 from lexigraft.testing.tiny_models import fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.saving import PROBES, save_tokenizer
+from lexigraft.core.tokenization.files.saving import PROBES, save_tokenizer
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 FAMILIES = ["byte_bpe", "unigram", "unigram_byte_fallback", "bpe_byte_fallback", "wordpiece", "unigram_sentinels"]

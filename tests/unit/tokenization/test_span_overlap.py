@@ -9,7 +9,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.methods.attention_influence import influence, influence_gap
 from lexigraft.core.models.attention_capture import CapturedAttention, capture_attention, take_captured
 from lexigraft.core.models.frozen_model import FrozenModel
-from lexigraft.core.tokenization.span_overlap import common_segments
+from lexigraft.core.tokenization.matching.span_overlap import common_segments
 from lexigraft.testing.contract import FIXTURE_NAMES, cached_fixture
 
 

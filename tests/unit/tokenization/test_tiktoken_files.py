@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.loading import load_vocabulary
-from lexigraft.core.tokenization.saving import PROBES
+from lexigraft.core.tokenization.files.loading import load_vocabulary
+from lexigraft.core.tokenization.files.saving import PROBES
 from lexigraft.core.tokenization.surface import Family, to_byte_level
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SAMPLE

@@ -12,10 +12,10 @@ from transformers import PreTrainedTokenizerFast
 
 from lexigraft.core.data.aligned_lines import read_aligned
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.inequality import gini, renyi_efficiency
-from lexigraft.core.tokenization.parity import measure_parity
-from lexigraft.core.tokenization.pre_tokens import mark_aware_regex
-from lexigraft.core.tokenization.tokenizer_measures import measure_tokenizer
+from lexigraft.core.tokenization.measures.inequality import gini, renyi_efficiency
+from lexigraft.core.tokenization.measures.parity import measure_parity
+from lexigraft.core.tokenization.measures.pre_tokens import mark_aware_regex
+from lexigraft.core.tokenization.measures.tokenizer_measures import measure_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.vocabularies import tiny_vocabulary
 from fixtures.word_end_tokenizers import SUFFIX, made_of, unmarked_vocabulary, word_end_vocabulary
-from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.surface import Family, Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SAMPLE

@@ -21,7 +21,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.folder import read_facts, read_provenance
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.models.loading import load_config
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 123456\n"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lexigraft.core.evaluation.cell import TRAINING_LOSS, CellResult, Comparison
+from lexigraft.core.evaluation.cells.cell import TRAINING_LOSS, CellResult, Comparison
 from lexigraft.core.utils.versions import code_version
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from lexigraft.adapters.tracking.client import experiment_id
 from lexigraft.adapters.tracking.runs import RunValues, child_values, log_values, named_runs, shared_tags
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell import CellResult, Comparison
-from lexigraft.core.evaluation.cell_store import COMPARISON, RECIPE, RESULT, cell_folder
+from lexigraft.core.evaluation.cells.cell import CellResult, Comparison
+from lexigraft.core.evaluation.cells.cell_store import COMPARISON, RECIPE, RESULT, cell_folder
 from lexigraft.core.utils.files import lock_file, write_whole
 from lexigraft.core.utils.secrets import masked_uris
 

@@ -14,8 +14,8 @@ from lexigraft.adapters.tracking.client import connect, in_time, refused, store_
 from lexigraft.adapters.tracking.tracked_comparison import TrackedComparison
 from lexigraft.core.config.recipe import TrackingSettings
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell import CellResult, Comparison
-from lexigraft.core.evaluation.cell_store import load_results
+from lexigraft.core.evaluation.cells.cell import CellResult, Comparison
+from lexigraft.core.evaluation.cells.cell_store import load_results
 from lexigraft.core.utils.secrets import MASK, masked, masked_uris
 
 if TYPE_CHECKING:

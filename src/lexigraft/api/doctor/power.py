@@ -8,8 +8,8 @@ from statistics import median
 from lexigraft.api.doctor.findings import Findings
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.paired_comparison import Difference
-from lexigraft.core.evaluation.power import in_words, sizes_that_tell
+from lexigraft.core.evaluation.statistics.paired_comparison import Difference
+from lexigraft.core.evaluation.statistics.power import in_words, sizes_that_tell
 from lexigraft.report.data import WANTED, read_report
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from lexigraft.api.compare_inputs import POOR_AS_DONOR
-from lexigraft.api.compare_setup import checks_of, refuse_unmet, refuse_untrainable_source
+from lexigraft.api.compare.inputs import POOR_AS_DONOR
+from lexigraft.api.compare.setup import checks_of, refuse_unmet, refuse_untrainable_source
 from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.sizes import report_sizes
 from lexigraft.api.doctor.store import report_store
@@ -21,8 +21,8 @@ from lexigraft.core.grafting.pipeline import make_chain, refuse_same
 from lexigraft.core.grafting.strategy import Strategy, needs_of
 from lexigraft.core.models.disk_model import DiskModel, Header, read_header
 from lexigraft.core.models.loading import load_config
-from lexigraft.core.tokenization.alignment import align
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.number_splitting import digit_warning
 from lexigraft.core.tokenization.target_check import check_usable
 from lexigraft.core.tokenization.vocabulary import Vocabulary

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.api.adapt import adapt_model
-from lexigraft.api.compare_inputs import Texts, load_texts
-from lexigraft.api.doctor.task_time import task_seconds
+from lexigraft.api.compare.inputs import Texts, load_texts
+from lexigraft.api.doctor.task_cost import task_seconds
 from lexigraft.api.evaluate import measure
 from lexigraft.api.pretrain import pretrain_model
 from lexigraft.api.probe import shortened
@@ -29,7 +29,7 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import Grafted, graft_model, make_chain
 from lexigraft.core.grafting.strategy import uses_of
 from lexigraft.core.registry import make
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.token_counts import token_counts
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.memory import peak_rss_bytes

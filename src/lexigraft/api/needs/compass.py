@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lexigraft.core.grafting.needs import NeedSpec
 from lexigraft.core.grafting.resources import Compass as Loaded
 from lexigraft.core.methods.compass_cache import cached_compass
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.not_none import not_none
 

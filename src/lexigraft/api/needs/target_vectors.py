@@ -9,7 +9,7 @@ import numpy as np
 
 from lexigraft.core.grafting.needs import NeedSpec
 from lexigraft.core.grafting.resources import StaticVectors
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.hashing import file_hash
 

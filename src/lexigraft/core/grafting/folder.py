@@ -15,7 +15,7 @@ from lexigraft.core.models.architecture import context_length
 from lexigraft.core.models.config_files import add_older_keys
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import Role, tables_of
-from lexigraft.core.tokenization.saving import save_tokenizer
+from lexigraft.core.tokenization.files.saving import save_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.lfs import refuse_pointers
 
@@ -216,7 +216,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 def new_rows(folder: Path) -> list[int]:
     """Ids of the rows that were not copied from the source by a match rule."""
-    from lexigraft.core.tokenization.alignment import DEFAULT_RULES, RELAXED_RULES
+    from lexigraft.core.tokenization.matching.alignment import DEFAULT_RULES, RELAXED_RULES
 
     columns = read_provenance(folder)
     copied = {*DEFAULT_RULES, *RELAXED_RULES}

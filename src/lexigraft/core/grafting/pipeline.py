@@ -20,7 +20,7 @@ from lexigraft.core.models.extra_files import refuse_damaged_modules
 from lexigraft.core.models.surgery import install, reshape
 from lexigraft.core.models.tables import FloatTables, Role, check_tables
 from lexigraft.core.registry import PluginSpec, make
-from lexigraft.core.tokenization.alignment import Alignment, align
+from lexigraft.core.tokenization.matching.alignment import Alignment, align
 from lexigraft.core.tokenization.number_splitting import digit_warning
 from lexigraft.core.tokenization.target_check import check_usable
 from lexigraft.core.tokenization.unknown_token_check import check_encodes

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from lexigraft.core.grafting.resources import Resources
-    from lexigraft.core.tokenization.alignment import Alignment
+    from lexigraft.core.tokenization.matching.alignment import Alignment
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 

@@ -13,7 +13,7 @@ from lexigraft.core.grafting.plan import Dense, Mix
 from lexigraft.core.grafting.strategy import InitContext
 from lexigraft.core.methods.mixtures import scatter_rows
 from lexigraft.core.models.tables import Role
-from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.matching.alignment import align
 
 if TYPE_CHECKING:
     import torch

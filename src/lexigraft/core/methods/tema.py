@@ -13,7 +13,7 @@ from lexigraft.core.grafting.plan import Mix, combine
 from lexigraft.core.grafting.strategy import InitContext
 from lexigraft.core.linalg import linear_maps
 from lexigraft.core.linalg.nearest import nearest
-from lexigraft.core.tokenization.alignment import Alignment
+from lexigraft.core.tokenization.matching.alignment import Alignment
 from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 

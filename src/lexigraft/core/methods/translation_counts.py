@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from lexigraft.core.grafting.resources import ParallelText
-from lexigraft.core.tokenization.alignment import Alignment
+from lexigraft.core.tokenization.matching.alignment import Alignment
+from lexigraft.core.tokenization.matching.spelling import spelled, tokens_by_spelling
 from lexigraft.core.tokenization.offsets import word_units
-from lexigraft.core.tokenization.spelling import spelled, tokens_by_spelling
 from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 

@@ -17,7 +17,7 @@ from lexigraft.core.models.loading import load_config, load_model, model_class
 from lexigraft.core.models.missing_tensors import compare_names, refuse_missing, refuse_not_finite
 from lexigraft.core.models.streaming import Copied, all_finite_stored, holds, read_tensor, torch_dtype
 from lexigraft.core.models.tables import Role, Tables, names_by_role, tables_of
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.special_tokens import ROLES, match_specials
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 

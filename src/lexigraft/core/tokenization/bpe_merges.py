@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.tokenization.segmentations import shares_of_best_partitions
-from lexigraft.core.tokenization.spelling import spelled
+from lexigraft.core.tokenization.matching.segmentations import shares_of_best_partitions
+from lexigraft.core.tokenization.matching.spelling import spelled
 from lexigraft.core.tokenization.surface import component
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 

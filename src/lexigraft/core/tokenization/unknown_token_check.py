@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.bounds import is_panic
+from lexigraft.core.tokenization.files.bounds import is_panic
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 RARE = "ꙮ 𒀀 ⴲ 𐎀"

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.bounds import is_panic
 from lexigraft.core.tokenization.byte_tokens import byte_tokens
+from lexigraft.core.tokenization.files.bounds import is_panic
 from lexigraft.core.tokenization.open_roles import unknown_string
 from lexigraft.core.tokenization.running_text import inside_line
 from lexigraft.core.tokenization.special_tokens import roles_of

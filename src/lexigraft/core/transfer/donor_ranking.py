@@ -11,7 +11,7 @@ import numpy as np
 from lexigraft.core.data.typology.distances import Distance
 from lexigraft.core.data.typology.languages import Language
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.ranking import Rank, mean_ranks
+from lexigraft.core.evaluation.statistics.ranking import Rank, mean_ranks
 from lexigraft.core.transfer.token_overlap import TokenOverlap
 
 FEWEST_KNOWN = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lexigraft.core.evaluation.statistics import Estimate, estimate
+from lexigraft.core.evaluation.statistics.intervals import Estimate, estimate
 from lexigraft.core.transfer.correlation import LEVEL, Interval
 from lexigraft.core.transfer.pairs import PairTable
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 from pydantic import BeforeValidator, Field
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cell_store import RECIPE
+from lexigraft.core.evaluation.cells.cell_store import RECIPE
 from lexigraft.core.registry import PLUGIN_PATH
 from lexigraft.core.remote import file_list, wrapper
 from lexigraft.core.remote.job_files import CREDENTIALS, ENDED, STARTED, JobFiles, last_lines, write_json

@@ -24,7 +24,7 @@ from lexigraft.core.models.architecture import context_length, model_kind
 from lexigraft.core.models.attention_capture import CapturedAttention, capture_attention, take_captured
 from lexigraft.core.models.frozen_model import FrozenModel, Rows
 from lexigraft.core.models.tables import Role
-from lexigraft.core.tokenization.span_overlap import common_segments
+from lexigraft.core.tokenization.matching.span_overlap import common_segments
 
 if TYPE_CHECKING:
     import torch

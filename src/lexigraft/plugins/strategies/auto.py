@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.paired_comparison import difference
 from lexigraft.core.evaluation.scores import ItemScores
+from lexigraft.core.evaluation.statistics.paired_comparison import difference
 from lexigraft.core.grafting.chains import named_chain, named_needs, named_specs, plan_of_chain
 from lexigraft.core.grafting.needs import Need, how_to_meet
 from lexigraft.core.grafting.plan import Plan

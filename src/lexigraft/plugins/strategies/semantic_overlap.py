@@ -14,7 +14,7 @@ from lexigraft.core.grafting.resources import Compass
 from lexigraft.core.grafting.strategy import InitContext, Strategy
 from lexigraft.core.linalg.nearest import nearest
 from lexigraft.core.methods.mixtures import scatter_rows, sparse_mix
-from lexigraft.core.tokenization.alignment import align
+from lexigraft.core.tokenization.matching.alignment import align
 
 Ids = npt.NDArray[np.int64]
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.strategy import InitContext, Strategy
-from lexigraft.core.tokenization.span_overlap import overlapping_runs
+from lexigraft.core.tokenization.matching.span_overlap import overlapping_runs
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.strategy import InitContext, Strategy
-from lexigraft.core.tokenization.segmentations import shares_of_best_partitions
-from lexigraft.core.tokenization.spelling import spelling, tokens_by_spelling
+from lexigraft.core.tokenization.matching.segmentations import shares_of_best_partitions
+from lexigraft.core.tokenization.matching.spelling import spelling, tokens_by_spelling
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import graft_model
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.models.tables import FloatTables, Role, tables_of
-from lexigraft.core.tokenization.loading import load_vocabulary
+from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.testing.law import Law, LawBroken, require, skip_unless
 from lexigraft.testing.laws.rows import logits
 from lexigraft.testing.trial import Trial

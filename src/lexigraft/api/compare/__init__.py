@@ -1,0 +1,1 @@
+"""Comparisons of strategies: set-up, stages, cells, jobs on other machines."""

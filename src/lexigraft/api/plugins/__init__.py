@@ -1,0 +1,1 @@
+"""Plug-ins listed, described, checked and begun."""

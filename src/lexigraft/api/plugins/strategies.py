@@ -1,0 +1,232 @@
+"""Catalog of strategies: listed, described, filtered by the inputs a user has, and checked against the contract."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.api.plugins.fields import FieldRecord, fields_of
+from lexigraft.core.errors import UnknownName
+from lexigraft.core.grafting.needs import Need, need_specs
+from lexigraft.core.registry import Plugin, discover, resolve
+
+if TYPE_CHECKING:
+    from lexigraft.testing.law import Outcome
+
+
+@dataclass(frozen=True)
+class StrategyRecord:
+    """The entry of one strategy in a list.
+
+    Attributes:
+        name: Its name.
+        summary: The first line of its docstring.
+        file: Where it is.
+        broken: Why it cannot be loaded; ``None`` where it can. A broken strategy has no further fields.
+        aliases: Other names, each with the fields that it stands for.
+        needs: What it may need beyond the two vocabularies.
+        enough: Sets of inputs, words of :func:`input_words`, of which any one meets the needs of its defaults.
+        scope: ``new`` or ``all``.
+        body: ``source`` or ``target``.
+        convex: Whether its rows are convex combinations of source rows.
+        source: Where it was published.
+        usable: Whether the inputs a user has suffice; ``None`` where no inputs were named.
+    """
+
+    name: str
+    summary: str
+    file: str
+    broken: str | None = None
+    aliases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    needs: Sequence[str] = ()
+    enough: Sequence[Sequence[str]] = ()
+    scope: str = ""
+    body: str = ""
+    convex: bool = False
+    source: str = ""
+    usable: bool | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; of a broken strategy only the known ones."""
+        values = asdict(self)
+        if self.broken is None:
+            del values["broken"]
+            return values
+        return {key: values[key] for key in ("name", "summary", "broken", "file", "usable")}
+
+
+@dataclass(frozen=True)
+class StrategyDetails:
+    """One strategy in full.
+
+    Attributes:
+        summary: Its entry in the list.
+        documentation: Its whole docstring.
+        fields: Its hyper-parameters.
+        record: The parts of the docstring: ``Source``, ``Needs``, ``Relations``.
+        preset: The fields that the alias stands for; empty unless the strategy was named by an alias.
+    """
+
+    summary: StrategyRecord
+    documentation: str
+    fields: Sequence[FieldRecord]
+    record: Mapping[str, str]
+    preset: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        values = asdict(self)
+        del values["summary"], values["documentation"]
+        return {**self.summary.as_json(), "documentation": self.documentation, **values}
+
+
+def check(name: str) -> list[Outcome]:
+    """Run every law of the contract on a strategy, on every fixture model.
+
+    Args:
+        name: The strategy's name, or an alias, which is checked with the fields it stands for.
+
+    Returns:
+        One outcome for each law and fixture.
+
+    Raises:
+        UnknownName: No strategy has this name.
+    """
+    plugin, preset = resolve("strategy", name)
+    from lexigraft.testing.contract import run_checks
+
+    return run_checks(plugin, fields=preset)
+
+
+def input_words() -> dict[str, str]:
+    """Inputs a user may have besides a source model and a target tokenizer: a word for each, with its meaning."""
+    words = {"corpus": "target text", "source_corpus": "source text"}
+    for spec in need_specs().values():
+        words |= spec.words
+    return words
+
+
+def check_words(have: Iterable[str]) -> frozenset[str]:
+    """Check the words for the inputs that a user has.
+
+    Raises:
+        UnknownName: A word that is none of :func:`input_words`, with the closest one.
+    """
+    available, words = frozenset(have), input_words()
+    for word in sorted(available - set(words)):
+        raise UnknownName("thing to have", word, words)
+    return available
+
+
+def inputs_for(plugin: Plugin) -> list[list[str]]:
+    """The smallest sets of inputs with which a strategy runs with its default fields, in the order of the words."""
+    if plugin.cls is None:
+        return []
+    try:
+        needs = plugin.cls().required_needs()
+    except Exception:  # a plug-in may fail in any way; its record still stands in the list
+        needs = plugin.cls.needs
+    return inputs_that_meet(needs)
+
+
+def inputs_that_meet(needs: Collection[Need]) -> list[list[str]]:
+    """The smallest sets of inputs that meet some needs, in the order of the words; none where a need is unknown."""
+    specs = need_specs()
+    if not specs.keys() >= set(needs):
+        return []
+    unions = {frozenset().union(*sets) for sets in product(*(specs[need].supplied_by for need in sorted(needs)))}
+    smallest = [way for way in unions if not any(other < way for other in unions)]
+    order = list(input_words())
+    return sorted(
+        (sorted(way, key=order.index) for way in smallest), key=lambda way: [len(way), *map(order.index, way)]
+    )
+
+
+def in_words(enough: Iterable[Collection[str]]) -> str:
+    """Sets of inputs as one phrase, such as ``target text (corpus) or vectors of the target tokens (vectors)``."""
+    words = input_words()
+    ways = ([f"{words[word]} ({word})" for word in way] for way in enough)
+    return ", or ".join(" and ".join([", ".join(way[:-1]), way[-1]] if way[1:] else way) for way in ways) or "nothing"
+
+
+def sort_key(enough: Sequence[Sequence[str]]) -> tuple[object, ...]:
+    """Sort key: the number of inputs in the first set, then the order of the words."""
+    order = list(input_words())
+    first = enough[0] if enough else []
+    return len(first), [order.index(word) for word in first], -len(enough)
+
+
+def list_strategies(have: Collection[str] | None = None) -> list[StrategyRecord]:
+    """Every strategy found, broken ones too.
+
+    Args:
+        have: The inputs that a user has, as words of :func:`input_words`; ``None`` to list without ``usable``.
+
+    Raises:
+        UnknownName: A word that is none of :func:`input_words`.
+    """
+    available = None if have is None else check_words(have)
+    return [describe_strategy(plugin, available) for plugin in discover("strategy").values()]
+
+
+def by_needs(records: Sequence[StrategyRecord]) -> dict[str, list[StrategyRecord]]:
+    """Group records under headings that name their needs, the fewest needs first; broken ones at the end."""
+    groups: dict[str, list[StrategyRecord]] = {}
+    working = [one for one in records if one.broken is None]
+    for one in sorted(working, key=lambda one: sort_key(one.enough)):
+        groups.setdefault(f"needs {in_words(way for way in one.enough if way)}", []).append(one)
+    if broken := [one for one in records if one.broken is not None]:
+        groups["broken"] = broken
+    return groups
+
+
+def missing(one: StrategyRecord, have: Collection[str]) -> str:
+    """The inputs that a strategy lacks, as a phrase, for the set of inputs that lacks the fewest."""
+    ways = [[word for word in way if word not in have] for way in one.enough]
+    return in_words([min(ways, key=len)])
+
+
+def details(name: str) -> StrategyDetails:
+    """One strategy in full.
+
+    Args:
+        name: The strategy's name or an alias.
+
+    Raises:
+        UnknownName: No strategy has this name.
+    """
+    plugin, preset = resolve("strategy", name)
+    documentation = inspect.getdoc(plugin.cls) if plugin.cls else f"This strategy is broken: {plugin.broken}"
+    return StrategyDetails(
+        describe_strategy(plugin), documentation or "", fields_of(plugin), plugin.record.fields, preset
+    )
+
+
+def describe_strategy(plugin: Plugin, have: Collection[str] | None = None) -> StrategyRecord:
+    """One strategy's record.
+
+    Args:
+        plugin: What the registry found.
+        have: The inputs that a user has, as words of :func:`input_words`; ``None`` where they are not named.
+    """
+    enough = inputs_for(plugin)
+    usable = None if have is None else any(set(have).issuperset(way) for way in enough)
+    if plugin.cls is None:
+        return StrategyRecord(plugin.name, "", plugin.file, broken=plugin.broken, usable=usable)
+    record = plugin.record
+    return StrategyRecord(
+        name=plugin.name,
+        summary=record.summary,
+        file=plugin.file,
+        aliases={alias: dict(preset) for alias, preset in plugin.aliases.items()},
+        needs=sorted(map(str, plugin.cls.needs)),
+        enough=enough,
+        scope=plugin.cls.scope.value,
+        body=plugin.cls.body.value,
+        convex=plugin.cls.convex,
+        source=record.fields.get("Source", ""),
+        usable=usable,
+    )

@@ -1,0 +1,1 @@
+"""Tokenizers trained, extended, pruned and measured."""

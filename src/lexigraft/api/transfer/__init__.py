@@ -1,0 +1,1 @@
+"""Transfer studies: which language helps which."""

@@ -1,0 +1,1 @@
+"""Vocabularies changed: tokens added by continued training, or pruned."""

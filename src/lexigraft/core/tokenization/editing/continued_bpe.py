@@ -1,0 +1,125 @@
+"""Continued BPE training: the learning of merges goes on where the source's merges end (arXiv 2509.26124)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.editing.bpe_check import refuse_other_than_bpe
+from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of, with_description
+from lexigraft.core.tokenization.editing.token_sequences import Run, TokenSequences, count_runs, fallback_characters
+from lexigraft.core.tokenization.training import learn_merges
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+Merge = tuple[str, str]
+
+SPARE = 64
+"""Merges that are learned beyond those asked for, with a quarter of these: some give a token that exists."""
+
+_LOG = logging.getLogger("lexigraft")
+
+
+def continue_bpe(vocabulary: Vocabulary, lines: Sequence[str], number: int) -> Vocabulary:
+    """Add tokens to a BPE vocabulary.
+
+    New merges rank behind all of the source's, so they only join what it leaves apart: no text gets longer. A token
+    that its own spelling does not give is not added, nor is one that needs it. Where bytes spell what has no token,
+    frequent characters become tokens first. Old tokens keep their ids.
+
+    Args:
+        vocabulary: The source's vocabulary.
+        lines: Text to learn from.
+        number: How many tokens to add at most; a warning says where the text yields fewer.
+
+    Returns:
+        The larger vocabulary; its new tokens have the ids from ``vocabulary.size`` on.
+
+    Raises:
+        LexigraftError: The tokenizer is no BPE, the number is not positive, or the text yields no token.
+    """
+    refuse_other_than_bpe(vocabulary)
+    if number < 1:
+        raise LexigraftError("the number of tokens to add is not positive", number, "Give 1 or more")
+    runs = count_runs(vocabulary, lines)
+    characters = fallback_characters(vocabulary, runs, sum(map(len, lines)), number)
+    learned = _learned(TokenSequences(vocabulary, characters), runs, number)
+    unreachable: set[str] = set()
+    while True:
+        tokens, merges = _chosen(vocabulary, characters, learned, number, unreachable)
+        if not tokens:
+            raise LexigraftError(
+                "the text yields no token to add", f"{len(lines):,} lines", "No pair of tokens occurs twice; give more"
+            )
+        extended = _extended(vocabulary, tokens, merges)
+        found = {token for token in tokens if not _is_reachable(extended, token)}
+        if not found:
+            break
+        unreachable |= found
+    if len(tokens) < number:
+        _LOG.warning("the text yields %d tokens, %d were asked for", len(tokens), number)
+    return extended
+
+
+def _learned(sequences: TokenSequences, runs: Mapping[Run, int], number: int) -> list[Merge]:
+    from tokenizers import pre_tokenizers
+
+    words = list(sequences.words(runs))
+    alphabet = sorted(set().union(*words) - {" "})
+    if not alphabet:
+        return []
+    size = len(alphabet) + number + number // 4 + SPARE
+    _, merges = learn_merges(words, size, pre_tokenizers.WhitespaceSplit(), alphabet=alphabet)
+    return [(sequences.string_of(left), sequences.string_of(right)) for left, right in merges]
+
+
+def _chosen(
+    vocabulary: Vocabulary, characters: Sequence[str], learned: Sequence[Merge], number: int, barred: Collection[str]
+) -> tuple[list[str], list[Merge]]:
+    """The first tokens that can be added, with the merges that make them."""
+    added = {token.content for token in vocabulary.tokenizer.added_tokens_decoder.values()}
+    known = dict.fromkeys((t for t in vocabulary.tokens if t), True)
+    old = set(merges_of(description_of(vocabulary)))
+    tokens = [c for c in characters if c not in barred]
+    known |= dict.fromkeys(tokens, True)
+    merges: list[Merge] = []
+    for left, right in learned:
+        token = left + right
+        if token in barred or token in added or left not in known or right not in known or (left, right) in old:
+            continue
+        if token not in known:
+            if len(tokens) == number:
+                break
+            tokens.append(token)
+            known[token] = True
+        old.add((left, right))
+        merges.append((left, right))
+    return tokens, merges
+
+
+def _extended(vocabulary: Vocabulary, tokens: Sequence[str], merges: Sequence[Merge]) -> Vocabulary:
+    described = description_of(vocabulary)
+    model = described["model"]
+    # An added token outside the model's vocabulary gets the next free id when the file is read, which is another now.
+    model["vocab"] |= {token.content: i for i, token in vocabulary.tokenizer.added_tokens_decoder.items()}
+    model["vocab"] |= {token: vocabulary.size + n for n, token in enumerate(tokens)}
+    model["merges"] = [list(pair) for pair in [*merges_of(described), *merges]]
+    extended = with_description(vocabulary, described)
+    moved = [
+        t for i, t in enumerate(vocabulary.tokens) if t and extended.surfaces.texts[i] != vocabulary.surfaces.texts[i]
+    ]
+    if moved or extended.tokens[: vocabulary.size] != vocabulary.tokens:
+        hint = "Give the source without its added tokens, and add them again afterwards"
+        raise LexigraftError("an added token cannot keep its id and its text", ", ".join(moved[:3]) or None, hint)
+    return extended
+
+
+def _is_reachable(vocabulary: Vocabulary, token: str) -> bool:
+    """Whether the model makes one token of its spelling; inside a word that goes on, where ends are marked."""
+    model = vocabulary.tokenizer.backend_tokenizer.model
+    suffix = getattr(model, "end_of_word_suffix", None) or ""
+    if not suffix:
+        return [t.value for t in model.tokenize(token)] == [token]
+    if token.endswith(suffix):
+        return [t.value for t in model.tokenize(token.removesuffix(suffix))] == [token]
+    return any(model.tokenize(token + follower)[0].value == token for follower in ".,!-;x0")

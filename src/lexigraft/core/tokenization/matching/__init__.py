@@ -1,0 +1,1 @@
+"""Matching of the tokens of two vocabularies."""

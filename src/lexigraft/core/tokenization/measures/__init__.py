@@ -1,0 +1,1 @@
+"""Figures of tokenizers on a text."""
