@@ -175,7 +175,8 @@ class Driver:
                 self._end(task, Outcome(False, why))
         for job in self._running:
             if job.state is State.QUEUED and not job.begun and (why := self._hopeless(job.task)):
-                self._recall(job, Outcome(False, why, job.handle))
+                # It may have begun since the last look, so that "not started" could be untrue.
+                self._recall(job, Outcome(False, "was cancelled" if self.store.halted else why, job.handle))
 
     def _hopeless(self, task: Task) -> str:
         """Why a task must not begin any more; empty where it may."""
