@@ -79,7 +79,7 @@ def page(report: Report) -> str:
                 ),
                 ("Other measures", "At the end of adaptation, mean over seeds.", measures(report)),
             )
-            if len(part.columns) > 1
+            if len(part.columns) > 1 and part.rows
         ],
         recipe=report.recipe.rstrip(),
     )

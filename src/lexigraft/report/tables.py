@@ -23,7 +23,7 @@ COST_COLUMNS = {
 
 
 class TextTable(NamedTuple):
-    """Column names and rows of text; the first column names the strategy."""
+    """Column names and rows of text; the first column names what a row is about, mostly the strategy."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -53,7 +53,7 @@ def ranking(report: Report) -> TextTable:
                 NOTHING if row.is_reference else p_value(row.p),
                 detectable(row.difference),
                 number(row.start),
-                number(row.probe),
+                number(row.probe) if report.probe_step else NOTHING,
                 interval(row.source),
                 NOTHING if row.recovered is None else f"{row.recovered:.0%}",
                 seconds(row.cost.get("plan_seconds")),
@@ -142,9 +142,10 @@ def tasks(report: Report) -> TextTable:
 
 
 def measures(report: Report) -> TextTable:
-    """Every further metric at the end, mean over seeds."""
-    columns = ["strategy", *report.measures]
-    return _filled(columns, [(r.label, *(number(r.measures.get(m)) for m in report.measures)) for r in report.rows])
+    """Every further metric at the end, one a line, mean over seeds."""
+    columns = ("measure", *(row.label for row in report.rows))
+    rows = [(m, *(_measure(row.measures.get(m)) for row in report.rows)) for m in report.measures]
+    return TextTable(columns, tuple(row for row in rows if set(row[1:]) != {NOTHING}))
 
 
 def token_groups(report: Report) -> TextTable:
@@ -161,7 +162,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     versions = known.pop("versions", None)
     pairs = [("strategies", str(len(report.comparison.labels)))]
     pairs.append(("seeds", ", ".join(map(str, report.comparison.seeds))))
-    pairs += [(name.replace("_", " "), _fact(name, value)) for name, value in known.items() if value is not None]
+    pairs += [(name.replace("_", " "), _fact(name, value)) for name, value in known.items() if value not in (None, {})]
     if isinstance(versions, dict):
         pairs.append(("versions", ", ".join(f"{name} {version}" for name, version in versions.items())))
     return pairs
@@ -205,6 +206,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}"
 
 
+def _measure(value: float | None) -> str:
+    """A measure: counts as whole numbers, everything else with three digits."""
+    return count(value) if value is not None and value > 1 and value == int(value) else number(value)
+
+
 def count(value: float | None) -> str:
     """A count with thousands separated."""
     return NOTHING if value is None else f"{value:,.0f}"
@@ -238,11 +244,20 @@ def size(value: float | None) -> str:
 def _fact(name: str, value: object) -> str:
     if name.endswith("_hash") or name == "hash":
         return str(value)[:12]
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_about(part)}" for key, part in value.items()) or NOTHING
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if name.endswith("_bytes"):
         return size(value) if value >= 2**20 else f"{value:,.0f} B"
     return count(value) if isinstance(value, int) else f"{value:g}"
+
+
+def _about(part: object) -> str:
+    """One entry of a fact: a task's evaluator and size, or a plain value."""
+    if isinstance(part, dict) and {"evaluator", "items"} <= part.keys():
+        return f"{part['evaluator']} on {count(part['items'])} items"
+    return count(part) if isinstance(part, int) else str(part)
 
 
 def _filled(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> TextTable:

@@ -128,7 +128,7 @@ def _markdown(report: Report) -> Iterator[str]:
         "Other measures": measures(report),
     }
     for title, part in parts.items():
-        if len(part.columns) > 1:
+        if len(part.columns) > 1 and part.rows:
             yield f"\n## {title}\n"
             yield from _markdown_table(part)
     yield "\n## How to reproduce\n"

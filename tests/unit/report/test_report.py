@@ -269,3 +269,23 @@ def test_figures_of_token_groups_have_a_table_of_their_own(tmp_path: Path) -> No
     assert "| strategy | seen 0-4 |" in text
     assert "4.250" in text
     assert "9.750" not in text
+
+
+def test_many_measures_make_a_long_table_and_not_a_wide_one(tmp_path: Path) -> None:
+    cells = made_cells()
+    tasks = {"ner": {"evaluator": "tagging", "items": 1037, "lower_is_better": False}}
+    facts = dict(made_comparison(cells).facts) | {"tasks": tasks, "probe_step": 0, "measured_lines": {"heldout": 200}}
+    save_comparison(tmp_path, dataclasses.replace(made_comparison(cells), facts=facts), "r")
+    for cell in cells:
+        result = made_result(cell)
+        extra = [Score(400, "candidates/lexicon", 2338.0), Score(400, "precision_at_1/lexicon", 0.25)]
+        save_result(tmp_path, dataclasses.replace(result, scores=(*result.scores, *extra)))
+    text = write_report(tmp_path).markdown.read_text()
+    table = text.partition("## Other measures")[2].partition("\n## ")[0]
+    assert "| measure | " in table
+    assert f"| candidates/lexicon |{' 2,338 |' * len(STRATEGIES)}" in table
+    assert f"| precision_at_1/lexicon |{' 0.250 |' * len(STRATEGIES)}" in table
+    assert "- tasks: ner: tagging on 1,037 items" in text
+    assert "- measured lines: heldout: 200" in text
+    header = next(line for line in text.splitlines() if line.startswith("| strategy | bits per byte"))
+    assert header.count("step 0") == 1, "the probe at step 0 is step 0"
