@@ -4,10 +4,11 @@
     python benchmarks/comparison/cheap_figures.py results [--without LABEL …] [--tasks METRIC …]
 
 Cheap figures are those measured before the last step (bits per byte at step 0 and at the probe, and what a task gives
-at step 0), and bits per byte at the last step, which needs no labels. Each is set against every task's main figure at the last step: Spearman's correlation over the strategies,
-of means over the seeds, turned so that +1 means "the better by the cheap figure, the better by the task". The interval
-is the 95% percentile interval of 1,999 bootstrap samples that draw strategies again, and seeds within each. With six
-strategies it is wide: that many strategies find a correlation below 0.96 in fewer than four of five repetitions.
+at step 0), and bits per byte at the last step, which needs no labels. Each is set against every task's main figure at
+the last step: Spearman's correlation over the strategies, of means over the seeds, turned so that +1 means "the better
+by the cheap figure, the better by the task". The interval is the 95% percentile interval of 1,999 bootstrap samples
+that draw strategies again, and seeds within each. The first line says how strong a correlation must be for so many
+strategies to find it in four of five repetitions.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cheap = [*_figures(results, lambda step: step < last), _figures(results, lambda step: step == last)[0]]
     wanted = [f for f in _figures(results, lambda step: step == last) if chosen.tasks is None or f[0] in chosen.tasks]
     smallest = detectable_correlation(len(by_label))
-    print(f"{len(by_label)} strategies ({', '.join(by_label)}), {len(results)} cells; detectable: {smallest}\n")
+    found = "none" if smallest is None else f"{smallest:.2f}"
+    print(f"{len(by_label)} strategies ({', '.join(by_label)}), {len(results)} cells; smallest detectable: {found}\n")
     print(f"| cheap figure | {' | '.join(metric for metric, _ in wanted)} |\n|---|{'--:|' * len(wanted)}")
     for figure in cheap:
         row = [_cell(by_label, figure, result) for result in wanted]
