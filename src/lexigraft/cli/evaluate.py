@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lexigraft.cli.options import AllowMissing, Json, Sets, assignments
 from lexigraft.cli.output import pairs, print_json
 from lexigraft.core.errors import LexigraftError
+
+if TYPE_CHECKING:
+    from lexigraft.core.evaluation.scores import ItemScores
+
+
+def _shown(value: float, items: ItemScores | None) -> str:
+    """A figure with its 95% interval over items, where it has items; counts as whole numbers."""
+    from lexigraft.core.evaluation.statistics.intervals import items_half_width
+
+    if items is None:
+        return f"{value:,.0f}" if value > 1 and value == int(value) else f"{value:.4f}"
+    width = items_half_width(items)
+    spread = "" if width is None else f" ± {width:.4f}"
+    return f"{value:.4f}{spread} ({len(items.numerators):,} items)"
 
 
 def evaluate(
@@ -54,6 +68,6 @@ def evaluate(
     if json:
         print_json(found.figures)
         return
-    pairs({name: f"{value:.4f}" for name, value in found.figures.items()})
+    pairs({name: _shown(value, found.items.get(name)) for name, value in found.figures.items()})
     for note in found.notes:
         typer.echo(note, err=True)

@@ -284,7 +284,8 @@ def _warnings(comparison: Comparison, rows: Sequence[Row]) -> list[str]:
         lines.append("One seed: there are no intervals and no tests, so small differences mean nothing.")
     if len(comparison.seeds) == 2:
         lines.append(
-            "Two seeds: a 95% interval is 12.7 standard errors wide on each side; take more seeds for a verdict."
+            "Two seeds: intervals over seeds alone are 12.7 standard errors wide on each side, and what seeds add to "
+            "differences is hardly known, so that a small p-value may come from the items alone; take more seeds."
         )
     for row in rows:
         if row.final is None:

@@ -15,6 +15,7 @@ from lexigraft.report.tables import (
     cost,
     coverage,
     facts,
+    how_to_read_tasks,
     interval,
     measures,
     ranking,
@@ -70,7 +71,7 @@ def page(report: Report) -> str:
                     "What the graft matched by which rule, made new, and left to the fallback.",
                     coverage(report),
                 ),
-                ("Downstream tasks", _reading_tasks(report), tasks(report)),
+                ("Downstream tasks", how_to_read_tasks(report), tasks(report)),
                 ("Cost", "One cell of each strategy, mean over seeds.", cost(report)),
                 (
                     "Bits per byte by token frequency",
@@ -90,15 +91,6 @@ def _pairing(report: Report) -> str:
     found = [row.difference for row in report.rows if row.difference is not None]
     parts = ["line" for one in found[:1] if one.items] + ["seed" for one in found[:1] if one.seeds > 1]
     return " and ".join(parts)
-
-
-def _reading_tasks(report: Report) -> str:
-    """How to read the table of tasks."""
-    lower = [metric.name for metric in report.tasks if metric.lower_is_better]
-    sentence = f" Lower is better for {', '.join(lower)}; else higher." if lower else " Higher is better."
-    return (
-        f"At the end of adaptation, mean over seeds ± half of the 95% interval.{sentence} *: told from the reference."
-    )
 
 
 def _reading(report: Report, columns: Sequence[str]) -> list[str]:

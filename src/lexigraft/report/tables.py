@@ -136,9 +136,25 @@ def tasks(report: Report) -> TextTable:
         for metric in report.tasks:
             found = metric.against.get(row.label)
             mark = "" if found is None or metric.p_values[row.label] >= SIGNIFICANT else " *"
-            cells += [interval(metric.measured[row.label].estimate), signed(found) + mark]
+            missed = detectable(found)
+            cells += [
+                interval(metric.measured[row.label].estimate),
+                signed(found) + (mark if missed == NOTHING else f" ({missed})"),
+            ]
         rows.append(tuple(cells))
     return _filled(columns, rows)
+
+
+def how_to_read_tasks(report: Report) -> str:
+    """How to read the table of tasks."""
+    lower = [metric.name for metric in report.tasks if metric.lower_is_better]
+    better = f"Lower is better for {', '.join(lower)}; else higher." if lower else "Higher is better."
+    return (
+        f"At the end of adaptation. {better} Figures: mean ± half of the 95% interval over seeds alone. {DIFFERENCE}: "
+        "less the reference, with an interval over items and seeds. *: told from the reference (t test, Holm-corrected "
+        "within the column). In brackets, where it was not told: a difference of this size would have been found, four "
+        "times of five."
+    )
 
 
 def measures(report: Report) -> TextTable:

@@ -19,6 +19,7 @@ from lexigraft.report.tables import (
     cost,
     coverage,
     facts,
+    how_to_read_tasks,
     measures,
     ranking,
     standing,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "ReportPaths", "read_report", "results_csv", "table_text", "write_report"]
 
+TASKS = "Downstream tasks"
 CSV_COLUMNS = ("strategy", "seed", "body", "step", "metric", "value")
 DIFFERENCE_COLUMNS = (
     "metric", "strategy", "reference", "difference", "low", "high", "p", "p_holm", "effect", "detectable", "items",
@@ -121,7 +123,7 @@ def _markdown(report: Report) -> Iterator[str]:
         yield ""
         yield from (f"- {note}" for note in report.notes)
     parts = {
-        "Downstream tasks": tasks(report),
+        TASKS: tasks(report),
         "Coverage": coverage(report),
         "Cost": cost(report),
         "Bits per byte by token frequency": token_groups(report),
@@ -130,6 +132,8 @@ def _markdown(report: Report) -> Iterator[str]:
     for title, part in parts.items():
         if len(part.columns) > 1 and part.rows:
             yield f"\n## {title}\n"
+            if title == TASKS:
+                yield f"{how_to_read_tasks(report)}\n"
             yield from _markdown_table(part)
     yield "\n## How to reproduce\n"
     yield "```\nlexigraft compare recipe.yaml --out DIR\n```"

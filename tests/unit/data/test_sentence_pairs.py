@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lexigraft.core.data.sentence_pairs import evenly_chosen_pairs, read_pairs
+from lexigraft.core.data.sentence_pairs import evenly_chosen_items, read_pairs
 from lexigraft.core.errors import LexigraftError
 
 
@@ -24,8 +24,12 @@ def test_aligned_files_and_a_table_give_the_same_pairs(tmp_path: Path) -> None:
     )
     table = written(tmp_path, "t.tsv", "one\tuno\tCC-BY 2.0 (France) #1\ntwo\tdos\n\ttres\none\tuno\n")
     wanted = [("one", "uno"), ("two", "dos"), ("one", "uno")]
-    assert read_pairs(source, target) == (wanted, 1)
-    assert read_pairs(table) == (wanted, 1)
+    empty = "1 pairs with an empty side left out."
+    assert read_pairs(source, target) == (wanted, (empty,))
+    pairs, notes = read_pairs(table)
+    assert pairs == wanted
+    assert notes[0] == empty
+    assert notes[1].endswith("3 columns, of which the first two are read: “one” with its translation “uno”.")
 
 
 def test_files_of_different_length_are_refused_with_both_counts(tmp_path: Path) -> None:
@@ -47,5 +51,5 @@ def test_what_holds_no_pairs_is_refused(tmp_path: Path) -> None:
 
 def test_some_of_many_are_spread_over_the_data() -> None:
     pairs = [(str(n), str(n)) for n in range(10)]
-    assert [int(left) for left, _ in evenly_chosen_pairs(pairs, 4)] == [0, 2, 5, 7]
-    assert evenly_chosen_pairs(pairs, 10) is pairs
+    assert [int(left) for left, _ in evenly_chosen_items(pairs, 4)] == [0, 2, 5, 7]
+    assert evenly_chosen_items(pairs, 10) is pairs

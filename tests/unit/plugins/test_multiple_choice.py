@@ -196,3 +196,13 @@ def test_own_connectors_win_over_those_of_the_language(tmp_path: Path) -> None:
         assert read(tmp_path, [record], format="xcopa", **options).questions[0].context == wanted
     with pytest.raises(LexigraftError, match="because and so"):
         read(tmp_path, [record], format="xcopa", because="as")
+
+
+def test_some_of_many_questions_are_spread_over_the_file_and_the_note_says_so(tmp_path: Path) -> None:
+    asked = [{"context": str(n), "choices": ["yes", "no"], "label": 0} for n in range(10)]
+    data = read(tmp_path, asked, max_questions=4)
+    assert [question.context for question in data.questions] == ["0", "2", "5", "7"]
+    assert (data.size, data.notes) == (4, ("4 of 10 questions are used, evenly chosen.",))
+    assert data.hash != read(tmp_path, asked).hash
+    with pytest.raises(LexigraftError, match="max_questions must be at least 1"):
+        make("evaluator", "multiple_choice", {"max_questions": 0})

@@ -82,6 +82,19 @@ def test_tasks_have_their_table_with_differences(folder: Path) -> None:
     assert "Higher is better." in write_report(folder).html.read_text()
 
 
+def test_a_task_that_tells_nothing_says_what_it_would_have_told(folder: Path) -> None:
+    right = np.roll(outcomes("random", 0)["accuracy/topics"].numerators, 1)
+    for cell in (cell for cell in made_cells() if cell.label == "tema"):
+        kept = {**outcomes("tema", cell.seed), "accuracy/topics": ItemScores.of(right)}
+        save_items(items_file(cell_folder(folder, cell), 400), kept)
+    report = read_report(folder)
+    found = report.tasks[0].against["tema"]
+    shown = next(row[2] for row in tasks(report).rows if row[0] == "tema")
+    assert shown == f"+0.000 ± {found.half_width:.3f} ({found.detectable:.3f})"
+    for path in (write_report(folder).markdown, write_report(folder).html):
+        assert "In brackets, where it was not told: a difference of this size would have been found" in path.read_text()
+
+
 def test_differences_csv(folder: Path) -> None:
     with write_report(folder, resample=True).differences.open(newline="") as file:
         lines = {(line["metric"], line["strategy"]): line for line in csv.DictReader(file)}

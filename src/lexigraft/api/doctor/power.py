@@ -31,7 +31,10 @@ def report_power(findings: Findings, recipe: CompareSettings, pilot: Path) -> No
         f"power: by the spread of {pilot.name}, {seeds} seeds x {lines:,} held-out lines tell two strategies apart by "
         f"{told:.3f} bits per byte, four times of five (before correction for many tests)"
     )
-    findings.good(f"power: {in_words(sizes_that_tell(spread, WANTED), WANTED, 'held-out lines')}")
+    if spread.seeds == 2:
+        findings.note(f"{pilot} has two seeds: what seeds add to the spread is a guess from two values")
+    sizes = in_words(sizes_that_tell(spread, WANTED), WANTED, "held-out lines")
+    findings.good(f"power, with {WANTED:g} as an example: {sizes}")
 
 
 def typical_difference(pilot: Path) -> Difference:

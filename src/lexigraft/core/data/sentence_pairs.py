@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from lexigraft.core.data.readers import expand, numbered_lines, read_lines
 from lexigraft.core.errors import LexigraftError
 
 Pairs = list[tuple[str, str]]
+Item = TypeVar("Item")
 
 
-def read_pairs(source: Sequence[str], target: Sequence[str] = ()) -> tuple[Pairs, int]:
+class ReadPairs(NamedTuple):
+    """Pairs in order, and sentences about what was left out of their files."""
+
+    pairs: Pairs
+    notes: tuple[str, ...]
+
+
+def read_pairs(source: Sequence[str], target: Sequence[str] = ()) -> ReadPairs:
     """Read pairs in order; repetitions stay.
 
     Args:
@@ -20,17 +29,21 @@ def read_pairs(source: Sequence[str], target: Sequence[str] = ()) -> tuple[Pairs
         target: Files whose line n is the translation of line n of ``source``.
 
     Returns:
-        The pairs, and how many lines were left out because a side was empty.
+        The pairs, without those that have an empty side.
 
     Raises:
         LexigraftError: Files of different length, a line without a tab, or no pair.
     """
-    read = list(_aligned(source, target)) if target else [p for path in expand(source) for p in _table(Path(path))]
+    further: list[str] = []
+    tables = (pair for path in expand(source) for pair in _table(Path(path), further))
+    read = list(_aligned(source, target) if target else tables)
     pairs = [pair for pair in read if all(pair)]
     if not pairs:
         names = ", ".join([*source, *target])
         raise LexigraftError("no sentence pair in these files", names, f"{len(read)} lines, each with an empty side")
-    return pairs, len(read) - len(pairs)
+    empty = len(read) - len(pairs)
+    notes = [f"{empty:,} pairs with an empty side left out."] if empty else []
+    return ReadPairs(pairs, (*notes, *further[:1]))
 
 
 def _aligned(source: Sequence[str], target: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -44,19 +57,23 @@ def _aligned(source: Sequence[str], target: Sequence[str]) -> Iterator[tuple[str
     return zip(left, right, strict=True)
 
 
-def _table(path: Path) -> Iterator[tuple[str, str]]:
+def _table(path: Path, further: list[str]) -> Iterator[tuple[str, str]]:
+    """The first two columns of a table; ``further`` gets a sentence where there are more."""
     for number, line in numbered_lines(path):
-        columns = line.split("\t")
+        columns = [column.strip() for column in line.split("\t")]
         if len(columns) > 1:
-            yield columns[0].strip(), columns[1].strip()
+            if len(columns) > 2 and not further:
+                read = f"“{columns[0][:60]}” with its translation “{columns[1][:60]}”"
+                further.append(f"{path} has {len(columns)} columns, of which the first two are read: {read}.")
+            yield columns[0], columns[1]
         elif line.strip():
             hint = "Give lines of source TAB target, or the translations in a file of their own: target=FILE"
             raise LexigraftError("line has no tab", f"{path}, line {number}", hint)
 
 
-def evenly_chosen_pairs(pairs: Pairs, most: int) -> Pairs:
-    """At most so many pairs, chosen evenly over the data: downloads are often sorted by length."""
-    return pairs if len(pairs) <= most else [pairs[n * len(pairs) // most] for n in range(most)]
+def evenly_chosen_items(items: list[Item], most: int) -> list[Item]:
+    """At most so many items, chosen evenly over the data: downloads are often sorted by length."""
+    return items if len(items) <= most else [items[n * len(items) // most] for n in range(most)]
 
 
 def write_sample_pairs(folder: Path) -> dict[str, list[str]]:

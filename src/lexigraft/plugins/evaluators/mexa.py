@@ -70,7 +70,7 @@ class Mexa(Evaluator):
         Raises:
             LexigraftError: Files that do not fit together, or fewer than two different pairs.
         """
-        pairs, empty = read_pairs(files["source"], files.get("target", ()))
+        pairs, left_out = read_pairs(files["source"], files.get("target", ()))
         kept: dict[str, str] = {}
         seen: set[str] = set()
         repeated = 0
@@ -85,7 +85,7 @@ class Mexa(Evaluator):
         if len(kept) < 2:
             hint = "Give at least two pairs of different sentences"
             raise LexigraftError("too few sentence pairs", len(kept), hint)
-        notes = [f"{empty:,} pairs with an empty side left out."] if empty else []
+        notes = [*left_out]
         if repeated:
             notes.append(
                 f"{repeated:,} pairs left out: one of their sentences occurred before, and equals never count."
@@ -114,7 +114,8 @@ class Mexa(Evaluator):
 
         Returns:
             ``mexa`` (the mean over layers; an item's outcome is the share of layers at which it counts), ``mexa_max``,
-            ``mexa_layer_N``, and ``unknown_share``, the share of the target's bytes without a known token.
+            ``mexa_layer_N``, ``chance`` (1 / (2n - 1) for n pairs of unrelated vectors), and ``unknown_share``, the
+            share of the target's bytes without a known token.
 
         Raises:
             LexigraftError: As :func:`pooled_states`.
@@ -130,6 +131,7 @@ class Mexa(Evaluator):
             {
                 "mexa_max": max(layers),
                 **{f"mexa_layer_{number}": value for number, value in enumerate(layers)},
+                "chance": 1 / (2 * len(data.source) - 1),
                 "unknown_share": unknown,
             },
             [*source.notes("source"), *target.notes("target"), *unknown_warning("target", unknown)],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from lexigraft.core.data.choice_questions import CONNECTORS, ChoiceFormat, ChoiceQuestion, read_questions, texts_of
+from lexigraft.core.data.sentence_pairs import evenly_chosen_items
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.choices import Bos, Decoder, Question, hidden_bytes, log_likelihoods
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
@@ -47,7 +48,8 @@ class MultipleChoice(Evaluator):
     divides each by the UTF-8 bytes of the answer (lm-evaluation-harness has both as acc and acc_bytes). Of equally
     likely answers each counts for its share. Examples (``shots``) come before the question, apart by a blank line;
     they are drawn anew for every question, from a file that shares no question with what is tested. A context that is
-    too long is cut on the left. How the kinds of models are scored: ``core/evaluation/choices.py``.
+    too long is cut on the left. For a masked model an answer has a pseudo-likelihood: each piece is predicted from
+    everything but itself and the pieces that follow it in its word.
 
     Minimal pairs are questions without a context whose answers are whole sentences; report their ``accuracy``.
 
@@ -57,6 +59,7 @@ class MultipleChoice(Evaluator):
     Attributes:
         format: What the files hold: "jsonl" (context, choices, label), "xcopa", "xcsqa", "x_codah", "minimal_pairs".
         shots: Examples before each question.
+        max_questions: Most questions, chosen evenly over the file; all of them when not given.
         main: The main figure.
         language: For XCOPA, whose words for because and so are used: en, it, qu or sw.
         because: For XCOPA, what joins a premise with its cause; wins over the language's word.
@@ -83,6 +86,7 @@ class MultipleChoice(Evaluator):
     }
     format: ChoiceFormat = "jsonl"
     shots: int = 0
+    max_questions: int | None = None
     main: Literal["accuracy", "accuracy_bytes"] = "accuracy"
     language: str | None = None
     because: str | None = None
@@ -97,6 +101,8 @@ class MultipleChoice(Evaluator):
         """Refuse options that belong to no question."""
         if self.shots < 0:
             raise ValueError("shots must be at least 0")
+        if self.max_questions is not None and self.max_questions < 1:
+            raise ValueError("max_questions must be at least 1")
         if self.batch_tokens < 1 or self.max_length < 8:
             raise ValueError("batch_tokens must be at least 1, max_length at least 8")
         if self.language is not None and self.language not in CONNECTORS:
@@ -113,7 +119,8 @@ class MultipleChoice(Evaluator):
             LexigraftError: Questions that cannot be used, fewer examples than shots, or examples that are tested on.
         """
         connectors = self._connectors()
-        questions = read_questions(files["test"], self.format, connectors)
+        whole = read_questions(files["test"], self.format, connectors)
+        questions = evenly_chosen_items(whole, self.max_questions or len(whole))
         pool = read_questions(files["shots"], self.format, connectors) if files.get("shots") else []
         if pool and not self.shots:
             hint = "Set shots, or leave the file out"
@@ -127,11 +134,14 @@ class MultipleChoice(Evaluator):
             hint = f"Take them out of one of the files; the first one: {shown}"
             raise LexigraftError("examples are also tested on", f"{len(shared)} questions", hint)
         equal = sum(len(set(question.choices)) < len(question.choices) for question in questions)
+        notes = [f"{equal} of {len(questions)} questions have two equal choices"] if equal else []
+        if len(questions) < len(whole):
+            notes.append(f"{len(questions):,} of {len(whole):,} questions are used, evenly chosen.")
         return ChoiceData(
             hash=hash_of({"questions": questions, "pool": pool}),
             size=len(questions),
             unseen=tuple(dict.fromkeys(texts_of(questions))),
-            notes=(f"{equal} of {len(questions)} questions have two equal choices",) if equal else (),
+            notes=tuple(notes),
             questions=questions,
             pool=pool,
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.data.sentence_pairs import evenly_chosen_pairs, read_pairs, write_sample_pairs
+from lexigraft.core.data.sentence_pairs import evenly_chosen_items, read_pairs, write_sample_pairs
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.hidden_states import Pooling, pooled_states
@@ -86,14 +86,14 @@ class Retrieval(Evaluator):
         Raises:
             LexigraftError: Files that do not fit together, or fewer than two different sentences on a side.
         """
-        read, empty = read_pairs(files["source"], files.get("target", ()))
+        read, left_out = read_pairs(files["source"], files.get("target", ()))
         different = list(dict.fromkeys(read))
-        chosen = evenly_chosen_pairs(different, self.max_pairs)
+        chosen = evenly_chosen_items(different, self.max_pairs)
         source, target = (_places(side) for side in zip(*chosen, strict=True))
         if min(len(source), len(target)) < 2:
             hint = "Give at least two different sentences on each side"
             raise LexigraftError("too few different sentences", min(len(source), len(target)), hint)
-        notes = [f"{empty:,} pairs with an empty side left out."] if empty else []
+        notes = [*left_out]
         if repeated := len(read) - len(different):
             notes.append(f"{repeated:,} pairs repeat an earlier one and are left out.")
         if len(different) > len(chosen):

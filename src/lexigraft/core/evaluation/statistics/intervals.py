@@ -1,10 +1,14 @@
-"""Means and intervals over seeds, Holm's correction for several tests, and the recovered share."""
+"""Means and intervals over seeds and over items, Holm's correction for several tests, and the recovered share."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+
+from lexigraft.core.evaluation.scores import ItemScores
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,25 @@ def estimate(values: Sequence[float]) -> Estimate:
     if n == 1:
         return Estimate(mean, None, tuple(values))
     return Estimate(mean, float(t.ppf(0.975, n - 1)) * _deviation(values) / math.sqrt(n), tuple(values))
+
+
+def items_half_width(scores: ItemScores) -> float | None:
+    """Half of the 95% t-interval of one model's figure over its items, as a ratio of sums (Cochran 1977, 6.4).
+
+    Args:
+        scores: The items' outcomes.
+
+    Returns:
+        The half width; ``None`` with one item.
+    """
+    from scipy.stats import t
+
+    above, below = (np.asarray(part, np.float64) for part in scores)
+    n, total = len(above), math.fsum(below)
+    if n < 2 or not total:
+        return None
+    moves = (above - scores.ratio * below) / total
+    return float(t.ppf(0.975, n - 1)) * math.sqrt(n / (n - 1) * math.fsum(moves**2))
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
