@@ -135,12 +135,9 @@ def tasks(report: Report) -> TextTable:
         cells = [row.label]
         for metric in report.tasks:
             found = metric.against.get(row.label)
-            mark = "" if found is None or metric.p_values[row.label] >= SIGNIFICANT else " *"
-            missed = detectable(found)
-            cells += [
-                interval(metric.measured[row.label].estimate),
-                signed(found) + (mark if missed == NOTHING else f" ({missed})"),
-            ]
+            told = found is not None and metric.p_values[row.label] < SIGNIFICANT
+            missed = "" if found is None or not math.isfinite(found.detectable) else f" ({found.detectable:.3f})"
+            cells += [interval(metric.measured[row.label].estimate), signed(found) + (" *" if told else missed)]
         rows.append(tuple(cells))
     return _filled(columns, rows)
 

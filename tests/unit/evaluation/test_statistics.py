@@ -38,8 +38,8 @@ def test_recovered_share() -> None:
 
 
 def test_interval_over_items_by_hand() -> None:
-    # Accuracy of three right and one wrong: r = 3/4; each moves it by (a - r) / 4 = 1/16, 1/16, 1/16, -3/16; their squares
-    # add to 12/256, times n/(n - 1) = 4/3 is 1/16, the root 1/4; t(0.975, 3) = 3.182446.
+    # Three right and one wrong: r = 3/4; each moves it by (a - r) / 4 = 1/16, 1/16, 1/16, -3/16; their squares add to
+    # 12/256, times n/(n - 1) = 4/3 is 1/16, the root 1/4; t(0.975, 3) = 3.182446.
     assert items_half_width(ItemScores.of([1, 1, 1, 0])) == pytest.approx(3.182446305 / 4)
     # Bits over bytes: r = 12/6 = 2; the items move it by (4 - 4) / 6 = 0 and (8 - 8) / 6 = 0: no spread.
     assert items_half_width(ItemScores.of([4, 8], [2, 4])) == 0
