@@ -18,6 +18,7 @@ from lexigraft.api.tasks import make_evaluator
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import AdaptSettings, CompareSettings, EvaluationSettings
 from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.item_store import save_items
 from lexigraft.core.registry import discover, make
 from lexigraft.testing.contract import run_checks
@@ -179,8 +180,12 @@ def test_the_recipe_and_the_python_of_the_guide_to_evaluation(
     assert [line.split() for line in capsys.readouterr().out.splitlines()[1:2]] == [["accuracy/pairs", figure]]
 
 
-def test_the_recipe_of_the_guide_is_valid() -> None:
-    recipe = validate(CompareSettings, yaml.safe_load(blocks("docs/guides/recipes.md", "yaml")[0]), "guide")
+def test_the_recipes_of_the_guide_are_valid() -> None:
+    smallest, large = map(yaml.safe_load, blocks("docs/guides/recipes.md", "yaml")[:2])
+    for key in validate(CompareSettings, smallest, "guide").model_fields_set:
+        with pytest.raises(LexigraftError):
+            validate(CompareSettings, {name: value for name, value in smallest.items() if name != key}, "guide")
+    recipe = validate(CompareSettings, large, "guide")
     assert [s.label for s in recipe.strategies][3:5] == ["sharper", "both"]
 
 
