@@ -79,6 +79,29 @@ def test_force_replaces_only_what_lexigraft_wrote(tmp_path: Path) -> None:
     assert [p.name for p in out.iterdir()] == ["new.txt"]
 
 
+class _CanGoOn(LexigraftError):
+    pass
+
+
+def test_a_draft_stays_after_an_error_that_a_later_run_can_go_on_from(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def failing(error: Exception) -> None:
+        with whole_folder(out, force=False, resume=("part-*.gz", "index"), keep_after=(_CanGoOn,)) as folder:
+            for name in ("part-1.gz", "part-1.txt", "index", "index2"):
+                (folder / name).touch()
+            raise error
+
+    with pytest.raises(_CanGoOn):
+        failing(_CanGoOn("disk is full"))
+    with pytest.raises(KeyboardInterrupt), whole_folder(out, False, resume=("part-*.gz", "index")) as folder:
+        assert sorted(path.name for path in folder.iterdir()) == ["index", "part-1.gz"]
+        raise KeyboardInterrupt
+    with pytest.raises(LexigraftError, match="bad input"):
+        failing(LexigraftError("bad input"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_appears_in_the_place_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(LexigraftError, match="is a file"), whole_folder(out, force=True):

@@ -93,7 +93,7 @@ def read_annotated(path: str | Path) -> Iterator[AnnotatedText]:
             raise LexigraftError("annotated text is JSON lines or Parquet", file, "Give .jsonl, .jsonl.gz or .parquet")
         rows = _parquet_rows(file) if _form(file) == ".parquet" else _json_rows(file)
         for row, where in rows:
-            yield _document(row, where)
+            yield document_of(row, where)
 
 
 def write_annotated(path: str | Path, texts: Iterable[AnnotatedText]) -> int:
@@ -165,7 +165,16 @@ def _parquet_rows(path: Path) -> Iterator[tuple[object, str]]:
         raise LexigraftError("parquet file cannot be read", path, " ".join(str(error).split())[:300]) from None
 
 
-def _document(row: object, where: str) -> AnnotatedText:
+def document_of(row: object, where: str) -> AnnotatedText:
+    """The document of a row; the opposite of :func:`as_row`.
+
+    Args:
+        row: A JSON object.
+        where: What a message calls it.
+
+    Raises:
+        LexigraftError: A field is missing or of another type, or anchors lie outside the text or overlap.
+    """
     if not isinstance(row, Mapping):
         raise LexigraftError("line is no JSON object", where, "Give one document a line")
     text = text_in(row, "text", where)
