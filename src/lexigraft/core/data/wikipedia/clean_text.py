@@ -31,7 +31,7 @@ _HOLLOW = re.compile(rf"[(（][\s,;:،、/=–—-]*{GAP}[\s,;:،、/=–—{GAP
 """Brackets in which nothing is left of what stood there."""
 _AFTER_OPENING = re.compile(rf"([(（\[])[\s,;،、]*{GAP}[\s,;:،、{GAP}]*")
 _BEFORE_CLOSING = re.compile(rf"[\s,;،、]*{GAP}[\s,;،、{GAP}]*([)）\]])")
-_BEFORE_SIGN = re.compile(rf"[ \t]*{GAP}[ \t{GAP}]*(?=[,.،。、])")
+_BEFORE_SIGN = re.compile(rf"[ \t]*{GAP}[ \t{GAP}]*(?=[,.،。、\xa0])")
 _SPACED_GAP = re.compile(rf"[ \t]+{GAP}[ \t{GAP}]*|{GAP}[ \t{GAP}]*[ \t]")
 _SPACES = re.compile(r"[ \t\r\f\v]{2,}|[\t\r\f\v]")
 _ANCHOR = re.compile(f"({STARTS}|{END})")
