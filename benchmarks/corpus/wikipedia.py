@@ -2,9 +2,10 @@
 
     python benchmarks/corpus/wikipedia.py --megabytes 1000
 
-The dump is the real slice of the English Wikipedia (6 MB of XML, 5.7 MB of wikitext) again and again, compressed. Both
-sides read the same file of `--peer-megabytes` with the same number of processes; wikiextractor keeps links and expands no
-templates, as in LEIA's instructions. Then ours alone reads `--megabytes`, and a hundredth of it, to show that memory stays.
+The dump is the real slice of the English Wikipedia (6 MB of XML, 5.7 MB of wikitext) again and again, compressed.
+Both sides read the same file of `--peer-megabytes` with the same number of processes; wikiextractor keeps links and
+expands no templates, as in LEIA's instructions. Then ours alone reads `--megabytes`, and a hundredth of it, to show
+that memory stays.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from lexigraft.api.corpus.wikipedia import wikipedia_corpus
 from lexigraft.core.data.annotated_text import AnnotatedText, read_annotated
 from lexigraft.core.data.wikipedia.clean_text import clean
 from lexigraft.core.data.wikipedia.dump import Dump
+from lexigraft.core.data.wikipedia.entities import add_entities
 from lexigraft.core.data.wikipedia.page import parse_page
 from lexigraft.core.data.wikipedia.site import Site, read_site
+from lexigraft.core.data.wikipedia.title_index import Entity, TitleIndex, new_index
 from lexigraft.core.data.wikipedia.wikitext import MarkedText, tokenizer
 
 WIKI = DATA / "wiki"
@@ -62,11 +65,18 @@ def test_sql_dumps_give_the_anchors_of_wikidata(english: list[AnnotatedText], tm
                 entities[links["enwiki"]] = (item["id"], names)
     for name, content in tables(entities).items():
         (tmp_path / f"{name}.sql").write_bytes(content)
-    paths = sorted(tmp_path.glob("*.sql"))
-    wikipedia_corpus([WIKI / SLICE], tmp_path / "out", language="en", entities=paths, names=["es"])
-    found = list(read_annotated(tmp_path / "out"))
-    assert found == english
-    assert sum(bool(anchor.surface) for one in found for anchor in one.anchors) > 50
+    site = read_site(Dump(WIKI / SLICE).header, SLICE)
+    found: list[dict[str, Entity | None]] = []
+    for files in ([WIKI / "wikidata_sample_items.json.bz2"], sorted(tmp_path.glob("*.sql"))):
+        with new_index(tmp_path / "index") as writer:
+            assert add_entities(files, site, ["es"], writer).problems == ()
+        with closing(TitleIndex(tmp_path / "index")) as index:
+            titles = {anchor.title for one in english for anchor in one.anchors} | entities.keys()
+            found.append({title: index.find(title) for title in titles})
+    assert found[0] == found[1]
+    linked = [anchor for one in english for anchor in one.anchors if anchor.surface]
+    assert len(linked) > 50
+    assert all(found[1][anchor.title] == Entity(anchor.title, anchor.wikidata_id, anchor.surface) for anchor in linked)
 
 
 def page_of(language: str) -> tuple[str, list[tuple[str, str]]]:

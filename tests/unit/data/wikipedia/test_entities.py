@@ -52,8 +52,9 @@ def test_both_kinds_of_files_give_the_same_entities(tmp_path: Path, languages: t
 
 def test_without_page_props_there_are_names_but_no_items(tmp_path: Path) -> None:
     made = tables(ENTITIES)
-    assert index(tmp_path, {"l.sql": made["langlinks"], "p.sql": made["page"]}).names == 2
-    with closing(TitleIndex(tmp_path / "index")) as one:
+    folder = tmp_path / "a#b%41?c"  # signs of addresses, in a path
+    assert index(folder, {"l.sql": made["langlinks"], "p.sql": made["page"]}).names == 2
+    with closing(TitleIndex(folder / "index")) as one:
         assert one.find("Lima") == Entity("Lima", None, {"en": "Lima"})
 
 

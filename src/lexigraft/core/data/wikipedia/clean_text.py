@@ -125,9 +125,10 @@ def _tidy(line: str) -> str:
         line = _RULE.sub("", _LIST_SIGNS.sub("", line))
     line = line.replace(ITEM, " ")
     if GAP in line:
-        line = _HOLLOW.sub(GAP, line)
-        line = _AFTER_OPENING.sub(r"\1", line)
-        line = _BEFORE_CLOSING.sub(r"\1", line)
+        if "(" in line or "（" in line or "[" in line:
+            line = _HOLLOW.sub(GAP, line)
+            line = _AFTER_OPENING.sub(r"\1", line)
+            line = _BEFORE_CLOSING.sub(r"\1", line)
         line = _BEFORE_SIGN.sub("", line)
         line = _SPACED_GAP.sub(" ", line).replace(GAP, "")
     return _SPACES.sub(" ", line).strip(" \t")

@@ -39,7 +39,7 @@ class TitleIndex:
 
     def __init__(self, path: Path) -> None:
         """Open an index that :func:`new_index` made."""
-        self._database = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        self._database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
         self.find = lru_cache(_KNOWN)(self._find)
 
     def _find(self, title: str) -> Entity | None:

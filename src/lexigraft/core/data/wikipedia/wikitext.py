@@ -25,6 +25,7 @@ from lexigraft.core.data.wikipedia.marks import (
     start,
     unmarked,
 )
+from lexigraft.core.data.wikipedia.shortcuts import without_hidden
 from lexigraft.core.data.wikipedia.site import Site
 from lexigraft.core.errors import LexigraftError
 
@@ -96,6 +97,7 @@ BLOCKS = frozenset(
 SHOWN_PARAMETER = {"abbr": 1, "big": 1, "lang": 2, "langue": 2, "nobr": 1, "nowrap": 1, "small": 1}
 """Templates of most Wikipedias that show one of their parameters, by its number; others leave a gap."""
 _PAGE_NAMES = frozenset({"PAGENAME", "FULLPAGENAME", "SUBPAGENAME"})
+_KEPT = frozenset({*SHOWN_PARAMETER, *(name.lower() for name in _PAGE_NAMES)})
 _HIDDEN = re.compile(r"display\s*:\s*none", re.I)
 _HAS_ANCHOR = re.compile(f"{STARTS}|{END}")
 _LINE_ENDS = re.compile(f"[\n{BREAK}{ITEM}]+")
@@ -136,7 +138,7 @@ class MarkedText:
         """
         self.titles: list[str] = []
         self._title, self._site = title, site
-        self._tokens = tokenize(unmarked(wikitext))
+        self._tokens = tokenize(without_hidden(unmarked(wikitext), _KEPT))
         self._kinds = [type(token).__name__ for token in self._tokens]
         self._ends = self._matching_ends()
         self.text = self._read(0, len(self._tokens))
@@ -202,7 +204,7 @@ class MarkedText:
 
     def _link(self, at: int, end: int) -> str:
         bar = self._first("WikilinkSeparator", at + 1, end)
-        written = self._plain(at + 1, bar)
+        written = self._plain(at + 1, bar).replace(GAP, "")
         target = target_of(written, self._site)
         if target.shown is Shown.NOTHING:
             return GAP
