@@ -88,6 +88,8 @@ MARKUP = {
     "variants": ("-{zh-hans:计算机;zh-hant:電腦}- -{H|zh-cn:x}--{R|raw}-", "计算机 raw"),
     "rule": ("a\n----\nb", "a\nb"),
     "noncharacters": ("a\ufdd0b\U000f0001c", "abc"),
+    "many spaces": ("a" + " " * 200_000 + "{{x}}, b", "a, b"),  # minutes, if the time grew with their square
+    "template in a template of literal text": ("{{a|{{b}}|<nowiki>}}</nowiki>}} c", "c"),
     "nothing": ("{{delete}}\n<!-- x -->", ""),
 }
 

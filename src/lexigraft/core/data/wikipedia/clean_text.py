@@ -125,6 +125,7 @@ def _tidy(line: str) -> str:
         line = _RULE.sub("", _LIST_SIGNS.sub("", line))
     line = line.replace(ITEM, " ")
     if GAP in line:
+        line = _SPACES.sub(" ", line)  # first: the patterns below look for a gap after every one of many spaces
         if "(" in line or "（" in line or "[" in line:
             line = _HOLLOW.sub(GAP, line)
             line = _AFTER_OPENING.sub(r"\1", line)

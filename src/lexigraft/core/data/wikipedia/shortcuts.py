@@ -7,7 +7,7 @@ import re
 from lexigraft.core.data.wikipedia.marks import GAP, protected
 
 _LITERAL = re.compile(r"<(?:nowiki|pre|source|syntaxhighlight|score|timeline)\b", re.I)
-_COMMENT = re.compile(r"<!--.*?-->", re.S)
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 _TEMPLATE = re.compile(r"(?<!\{)\{\{([^{}]*)\}\}")
 """A template without another one inside; ``{{{1}}}`` is a parameter."""
 _REFERENCE = re.compile(r"<ref\b[^<>/]*(?:/[^<>/]+)*(?:/>|>[^<]*</ref\s*>)", re.I)

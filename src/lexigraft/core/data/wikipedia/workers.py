@@ -19,7 +19,7 @@ from lexigraft.core.data.wikipedia.extraction import Extracted, Extractor, as_li
 from lexigraft.core.data.wikipedia.site import Site
 
 PAGE_SECONDS = 60.0
-"""Time for one page, at most; long articles take a second or two, but some tangles of brackets grow exponentially."""
+"""Processor time for one page, at most; a long article takes a second, a tangle of brackets the square of its size."""
 _AHEAD = 2
 """Batches for each process that wait or are finished before their turn."""
 
@@ -60,7 +60,7 @@ class WorkerSettings:
         site: The wiki.
         index: The file of titles.
         compressed: Whether lines are compressed.
-        page_seconds: Time for one page.
+        page_seconds: Processor time for one page.
     """
 
     site: Site
@@ -128,7 +128,7 @@ _settings: WorkerSettings | None = None
 
 
 def _start(settings: WorkerSettings) -> None:
-    """Prepare a process: it ignores Ctrl-C, ends with its parent, and by SIGALRM when a page takes too long."""
+    """Prepare a process: it ignores Ctrl-C, ends with its parent, and by a signal when a page takes too long."""
     global _extractor, _settings
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -141,9 +141,9 @@ def _extract(batch: Batch) -> Rows:
     documents, found = [], Extracted()
     for page in batch.pages:
         # The tokenizer is one call of C, in which no handler runs: the signal's default, which ends the process, does.
-        signal.setitimer(signal.ITIMER_REAL, _settings.page_seconds)
+        signal.setitimer(signal.ITIMER_VIRTUAL, _settings.page_seconds)
         document, counted = _extractor.extract(page)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         documents += document
         found.add(counted)
     return Rows(batch.part, as_lines(documents, _settings.compressed), found)
