@@ -22,6 +22,7 @@ SCRIPTS = {
         "strategies/wechsel_mixtures.py",
         "strategies/omp.py",
         "tokenization/tokenizing.py",
+        "corpus/wikipedia.py",
         "surgery/checkpoint.py",
         "training/adaptation.py",
     )

@@ -27,6 +27,7 @@ COMMANDS = (
     ["evaluators", "new"],
     ["align"],
     ["overlap"], ["donors"], ["analyze"], ["transfer"],
+    ["corpus"], ["corpus", "wikipedia"], ["corpus", "link"], ["corpus", "show"],
 )  # fmt: skip
 SOURCE_SIZE, TARGET_SIZE = (len(tokenizer) for tokenizer in fixture("roberta-tied-bias")[1:])
 GRAFT_KEYS = {

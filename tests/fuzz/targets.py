@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import gzip
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fixtures.typology import write_typology
+from fixtures.wikipedia import dump, items, page, tables
 from lexigraft.adapters.vectors.files import read_vectors
 from lexigraft.adapters.vectors.word_vectors import read_words
 from lexigraft.api.explain import explain
 from lexigraft.core.config.recipe import DictionarySettings, ParallelSettings
 from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.data.annotated_text import Anchor, AnnotatedText, as_row, read_annotated
 from lexigraft.core.data.dictionary import load_dictionary
 from lexigraft.core.data.parallel_text import load_parallel
 from lexigraft.core.data.readers import read_lines
@@ -26,6 +30,13 @@ from lexigraft.core.data.records import read_records
 from lexigraft.core.data.squad import read_squad
 from lexigraft.core.data.tagged_text import read_tagged
 from lexigraft.core.data.typology.database import load_typology
+from lexigraft.core.data.wikipedia.clean_text import clean
+from lexigraft.core.data.wikipedia.dump import Dump
+from lexigraft.core.data.wikipedia.entities import add_entities
+from lexigraft.core.data.wikipedia.page import BrokenPage, parse_page
+from lexigraft.core.data.wikipedia.site import Site, read_site
+from lexigraft.core.data.wikipedia.title_index import new_index
+from lexigraft.core.data.wikipedia.wikitext import MarkedText, tokenizer
 from lexigraft.core.evaluation.cells.cell import Cell, CellResult, Comparison, Score
 from lexigraft.core.evaluation.cells.cell_store import has_damaged_result, load_comparison, load_result, save_result
 from lexigraft.core.grafting.folder import FACTS, PROVENANCE, new_rows, read_facts
@@ -88,6 +99,7 @@ def targets(folder: Path) -> dict[str, Target]:
         "recipe": _of({"recipe.yaml": RECIPE.encode()}, lambda f: read_recipe(f / "recipe.yaml")),
         **_texts(folder),
         **_labeled(folder),
+        **_annotated(),
         **_tokenizers(folder),
         **_vectors(folder),
         **_models(folder),
@@ -141,6 +153,36 @@ def _labeled(folder: Path) -> dict[str, Target]:
         "squad": _of({"a.json": squad}, lambda f: read_squad([f / "a.json"])),
         "squad gz": _of({"a.json.gz": gzip.compress(squad, mtime=0)}, lambda f: read_squad([f / "a.json.gz"])),
         **{n: _of({n: c}, lambda f, n=n: list(read_records([f / n], ["text", "label"]))) for n, c in records.items()},
+    }
+
+
+def _annotated() -> dict[str, Target]:
+    """Annotated text, dumps of Wikipedia, and the files that entities' names come from."""
+    row = as_row(AnnotatedText(LINES[0], "t", (Anchor(0, 3, "x", "Q1", {"en": "y"}),)))
+    entities = {"Lima": ("Q2868", {"en": "Lima"}), "Qusqu": ("Q5582862", {"en": "Cusco"})}
+    pages = [page("Lima", f"[[Qusqu|a]] {{{{x}}}} {LINES[0]}"), page("A", "#REDIRECT [[Lima]]", redirect="Lima")]
+    made = {f"{name}.sql": content for name, content in tables(entities).items()}
+    contents = {"d.xml": dump(*pages), "d.xml.bz2": bz2.compress(dump(*pages))}
+
+    def read_dump(path: Path) -> None:
+        opened = Dump(path)
+        site = read_site(opened.header, path)
+        tokenize = tokenizer()
+        for xml in opened.pages():
+            with suppress(BrokenPage):
+                found = parse_page(xml)
+                text, spans = clean(MarkedText(found.text, found.title, site, tokenize).text)
+                AnnotatedText(text, "", tuple(Anchor(s.start, s.end) for s in spans))
+
+    def read_entities(folder: Path, names: Collection[str]) -> None:
+        with new_index(folder / "index") as writer:
+            add_entities([folder / name for name in names], Site("quwiki", {}), ["en"], writer)
+
+    return {
+        "annotated text": _of({"a.jsonl": json.dumps(row).encode()}, lambda f: list(read_annotated(f / "a.jsonl"))),
+        "wikidata": _of({"i.json": items(entities)}, lambda f: read_entities(f, ["i.json"])),
+        "sql dumps": _of(made, lambda f: read_entities(f, made)),
+        **{f"dump {n}": _of({n: c}, lambda f, n=n: read_dump(f / n)) for n, c in contents.items()},
     }
 
 

@@ -128,6 +128,9 @@ TRANSFORMERS_4 = Peer(
     ),
 )
 
+# Under the AGPL: run beside ours, never imported.
+WIKIEXTRACTOR = Peer("wikiextractor", packages=("wikiextractor==3.1.0",))
+
 SEQEVAL = Peer("seqeval", packages=("seqeval==1.2.2", "numpy==2.4.6", "scikit-learn==1.9.1"))
 
 

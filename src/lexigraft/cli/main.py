@@ -15,6 +15,7 @@ from lexigraft.cli import (
     analyze,
     cell,
     compare,
+    corpus,
     doctor,
     donors,
     evaluate,
@@ -58,6 +59,7 @@ app.command("overlap")(overlap.overlap)
 app.command("donors")(donors.donors)
 app.command("analyze")(analyze.analyze)
 app.add_typer(tokenizer.app, name="tokenizer")
+app.add_typer(corpus.app, name="corpus")
 app.add_typer(cell.app, name="cell")
 app.add_typer(remote.app, name="remote")
 app.add_typer(strategies.app, name="strategies")

@@ -79,6 +79,30 @@ def test_force_replaces_only_what_lexigraft_wrote(tmp_path: Path) -> None:
     assert [p.name for p in out.iterdir()] == ["new.txt"]
 
 
+class _CanGoOn(LexigraftError):
+    pass
+
+
+def test_a_draft_stays_after_an_error_that_a_later_run_can_go_on_from(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found: list[str] = []
+
+    def failing(error: BaseException) -> None:
+        with whole_folder(out, force=False, resume=("part-*.gz", "index"), keep_after=(_CanGoOn,)) as folder:
+            found[:] = sorted(path.name for path in folder.iterdir())
+            for name in ("part-1.gz", "part-1.txt", "index", "index2"):
+                (folder / name).touch()
+            raise error
+
+    for error in (_CanGoOn("disk is full"), KeyboardInterrupt()):
+        with pytest.raises(type(error)):
+            failing(error)
+        assert found == ([] if isinstance(error, _CanGoOn) else ["index", "part-1.gz"])
+    with pytest.raises(LexigraftError, match="bad input"):
+        failing(LexigraftError("bad input"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_appears_in_the_place_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(LexigraftError, match="is a file"), whole_folder(out, force=True):

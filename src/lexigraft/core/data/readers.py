@@ -12,6 +12,7 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from lexigraft.core.errors import LexigraftError, did_you_mean
+from lexigraft.core.utils.files import OUR_FILES
 from lexigraft.core.utils.lfs import refuse_pointers
 
 JSON_LINES = frozenset({".jsonl", ".ndjson", ".json"})
@@ -84,7 +85,8 @@ def expand(paths: Sequence[str | Path]) -> list[Path | str]:
 def _files(path: str) -> list[Path]:
     expanded = Path(path).expanduser()
     if expanded.is_dir():
-        return sorted(p for p in expanded.rglob("*") if p.is_file() and _kind(p) in IN_FOLDERS)
+        files = (p for p in expanded.rglob("*") if p.is_file() and p.name not in OUR_FILES)
+        return sorted(p for p in files if _kind(p) in IN_FOLDERS)
     if expanded.is_file():
         return [expanded]
     return sorted(Path(p) for p in glob.glob(str(expanded), recursive=True) if Path(p).is_file())

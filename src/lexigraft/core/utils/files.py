@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from lexigraft.core.errors import LexigraftError
@@ -193,15 +194,19 @@ def emptied_after_error(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) -> Iterator[Path]:
+def whole_folder(
+    out: Path, force: bool, resume: Collection[str] | None = None, keep_after: tuple[type[Exception], ...] = ()
+) -> Iterator[Path]:
     """Yield a temporary sibling folder that replaces ``out`` when the block ends without an error.
 
     Args:
         out: The folder to write.
         force: Whether a folder that exists is replaced.
-        resume: Names of large files that a later run may reuse. With them a run that is killed or interrupted leaves
-            its draft folder, and the next run finds these files in it, perhaps incomplete; it must check them. Two such
-            runs cannot write one folder at the same time. A run that fails with an error always deletes its draft.
+        resume: Names of large files that a later run may reuse, or patterns of names. With them a run that is killed or
+            interrupted leaves its draft folder, and the next run finds these files in it, perhaps incomplete; it must
+            check them. Two such runs cannot write one folder at the same time. A run that fails with an error deletes
+            its draft.
+        keep_after: Errors after which the draft stays nevertheless.
 
     Yields:
         The temporary folder.
@@ -239,7 +244,7 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
             else:
                 os.replace(draft, out)
         except BaseException as error:
-            if resume is None or isinstance(error, Exception):
+            if resume is None or (isinstance(error, Exception) and not isinstance(error, keep_after)):
                 shutil.rmtree(draft, ignore_errors=True)
             if isinstance(error, Exception) and _is_disk_error(error):
                 raise LexigraftError(
@@ -249,11 +254,11 @@ def whole_folder(out: Path, force: bool, resume: Collection[str] | None = None) 
 
 
 def _clear(folder: Path, kept: Collection[str]) -> None:
-    """Delete everything in a folder but files of these names."""
+    """Delete everything in a folder but files of these names or patterns."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.name not in kept or path.is_symlink():
+        elif path.is_symlink() or not any(fnmatchcase(path.name, pattern) for pattern in kept):
             path.unlink()
 
 

@@ -1,0 +1,1 @@
+"""Corpora of annotated text: from Wikipedia dumps, from text and a dictionary; and a look at them."""
