@@ -112,3 +112,25 @@ def test_prune_refuses_with_nothing_written(tmp_path: Path) -> None:
         assert done.code == 2
         assert message in done.err
     assert not out.exists()
+
+
+def test_train_like_another_tokenizer_on_two_corpora(files: Files, tmp_path: Path) -> None:
+    source, other, out = tmp_path / "source", tmp_path / "other.txt", tmp_path / "out"
+    tiny_tokenizer("byte_bpe").save_pretrained(source)
+    other.write_text("wasi wasikuna\n")
+    base = ["tokenizer", "train", "--corpus", files.text, "--like", source, "--size", 400, "--json"]
+    done = lexigraft(*base, "--corpus", other, "--temperature", 1e6, "--out", out)
+    assert done.code == 0, done
+    assert (done.json["type"], done.json["tokens"]) == ("byte_bpe", 400)
+    assert list(done.json["shares"].values()) == [pytest.approx(0.5, abs=0.01)] * 2
+    assert AutoTokenizer.from_pretrained(out).mask_token == "<mask>"
+    for message, more in {
+        "several corpora": ["--temperature", 2],
+        "--like takes this": ["--lowercase"],
+        "byte_bpe": ["--type", "unigram"],
+        "Input should be greater": ["--size", 20],
+    }.items():
+        refused = lexigraft(*base, *more, "--out", tmp_path / "none")
+        assert refused.code == 2
+        assert message in refused.out
+    assert not (tmp_path / "none").exists()

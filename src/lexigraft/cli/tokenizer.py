@@ -9,6 +9,7 @@ import typer
 
 from lexigraft.cli.options import Corpus, Force, Json, Out
 from lexigraft.cli.output import pairs, print_json, say, table
+from lexigraft.core.errors import LexigraftError
 
 if TYPE_CHECKING:
     from lexigraft.api.tokenizers.report import TokenizerReport
@@ -20,20 +21,35 @@ app = typer.Typer(no_args_is_help=True, help="Train, measure, extend, prune toke
 def train(
     corpus: Corpus,
     out: Out,
-    type: Annotated[str, typer.Option(help="unigram, bpe, byte_bpe or wordpiece.")] = "unigram",
+    type: Annotated[str | None, typer.Option(help="unigram (default), bpe, byte_bpe or wordpiece.")] = None,
     size: Annotated[int, typer.Option(help="Tokens.")] = 8000,
     lowercase: Annotated[bool, typer.Option(help="Lower-case the text.")] = False,
     byte_fallback: Annotated[bool, typer.Option(help="A token for each byte, so that nothing is unknown.")] = False,
+    like: Annotated[
+        str | None,
+        typer.Option(help="Tokenizer whose type, normalizer, pre-tokenizer, special tokens and templates are taken."),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(help="Several corpora: shares in proportion to characters ** (1 / temperature), 1 or more."),
+    ] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
     """Train a target tokenizer on a corpus."""
-    from lexigraft.api.tokenizers.train import make_tokenizer
+    from lexigraft.api.tokenizers.train import make_tokenizer, make_tokenizer_like
     from lexigraft.core.config.base import validate
     from lexigraft.core.config.recipe import TokenizerSettings
 
-    values = {"type": type, "size": size, "lowercase": lowercase, "byte_fallback": byte_fallback}
-    result = make_tokenizer(corpus, out, validate(TokenizerSettings, values, "tokenizer"), force=force)
+    values = {"size": size, "lowercase": lowercase, "byte_fallback": byte_fallback, **({"type": type} if type else {})}
+    settings = validate(TokenizerSettings, values, "tokenizer")
+    if like is None:
+        result = make_tokenizer(corpus, out, settings, temperature=temperature, force=force)
+    elif lowercase or byte_fallback:
+        given = "--lowercase" if lowercase else "--byte-fallback"
+        raise LexigraftError("--like takes this from the tokenizer it names", given, "Leave one of the two out")
+    else:
+        result = make_tokenizer_like(like, corpus, out, size=size, type=type, temperature=temperature, force=force)
     print_json(result.as_json()) if json else pairs(result.as_json())
 
 

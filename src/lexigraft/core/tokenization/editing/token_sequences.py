@@ -134,11 +134,21 @@ def fallback_characters(vocabulary: Vocabulary, runs: Mapping[Run, int], total: 
             if is_bytes:
                 for character in _spelled(vocabulary, part):
                     counts[character] += count
+    return tuple(c for c in covering(counts, total) if counts[c] > 1 and c.isprintable() and c != " ")[:limit]
+
+
+def covering(counts: Mapping[str, int], total: int) -> list[str]:
+    """The characters that coverage asks for, most frequent first; of equally frequent ones, higher code points.
+
+    Args:
+        counts: How often each character occurs.
+        total: How many characters the text has.
+    """
     spare = math.floor((1 - COVERAGE) * total)
     ordered = sorted(counts, key=lambda c: (counts[c], c))
     while ordered and counts[ordered[0]] <= spare:
         spare -= counts[ordered.pop(0)]
-    return tuple(c for c in ordered[::-1] if counts[c] > 1 and c.isprintable() and c != " ")[:limit]
+    return ordered[::-1]
 
 
 def _spelled(vocabulary: Vocabulary, ids: Any) -> str:
