@@ -69,12 +69,27 @@ def test_extend_writes_a_tokenizer_and_says_what_changes(tmp_path: Path) -> None
     assert "exists" in lexigraft(*given).err
 
 
+def test_extend_takes_the_method_that_fits_and_exchange_keeps_the_size(tmp_path: Path) -> None:
+    text, known = tmp_path / "t.txt", tmp_path / "known.txt"
+    text.write_text(SAMPLE["target"])
+    known.write_text(SAMPLE["source"])
+    pieces, merges = tmp_path / "unigram", tmp_path / "byte_bpe"
+    tiny_tokenizer("unigram").save_pretrained(pieces)
+    tiny_tokenizer("byte_bpe").save_pretrained(merges)
+    base = ["tokenizer", "extend", "--corpus", text, "--source-text", known, "--add", 9, "--json"]
+    extended = lexigraft(*base, "--source", pieces, "--out", tmp_path / "a").json
+    assert (extended["method"], extended["added"], extended["removed"]) == ("unigram_em", 9, 0)
+    exchanged = lexigraft(*base, "--source", merges, "--method", "exchange", "--out", tmp_path / "b").json
+    assert (exchanged["tokens"], exchanged["added"], exchanged["removed"]) == (430, 9, 9)
+    assert exchanged["corpus_tokens"] < exchanged["corpus_tokens_before"]
+
+
 def test_extend_refuses_with_nothing_written(files: Files, tmp_path: Path) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
     tiny_tokenizer("unigram").save_pretrained(source)
     base = ["tokenizer", "extend", "--source", source, "--corpus", files.text, "--out", out, "--add"]
     for message, more in {
-        "merges can go on only where there are some": [5],
+        "merges can go on only where there are some": [5, "--method", "continued_bpe"],
         "Did you mean 'continued_bpe'?": [5, "--method", "continue_bpe"],
     }.items():
         done = lexigraft(*base, *more)

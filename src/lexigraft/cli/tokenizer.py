@@ -82,15 +82,21 @@ def extend(
     corpus: Corpus,
     add: Annotated[int, typer.Option(help="New tokens, at most.")],
     out: Out,
-    method: Annotated[str, typer.Option(help="continued_bpe: go on from the source's merges.")] = "continued_bpe",
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="continued_bpe goes on from the source's merges, append takes tokens trained from scratch, exchange "
+            "drops the least useful for them, unigram_em is Unigram's. By default the one that fits the source."
+        ),
+    ] = None,
     source_text: Annotated[
         list[str] | None,
-        typer.Option(help="Text that the source is good at: how much of it changes."),
+        typer.Option(help="Text that the source is good at: how much of it changes; exchange keeps what it uses."),
     ] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Add tokens for a corpus; the old ones keep their ids, and no text gets longer."""
+    """Add tokens for a corpus; the old ones keep their ids, and but for exchange no text gets longer."""
     from lexigraft.api.tokenizers.extend import extend_tokenizer
 
     result = extend_tokenizer(source, corpus, out, add=add, method=method, source_text=source_text or (), force=force)

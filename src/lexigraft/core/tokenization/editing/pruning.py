@@ -61,14 +61,14 @@ def prune(vocabulary: Vocabulary, lines: Sequence[str], keep: int | None = None)
 
 def _least_used(vocabulary: Vocabulary, counts: Counts, needed: Mask, kind: str, number: int | None) -> Iterator[int]:
     """The ids to drop, in order: ``number`` of them where there are so many, or all that are unused."""
-    order = _leaves(vocabulary, counts, needed) if kind == "BPE" else _ranked(vocabulary, counts, needed)
+    order = leaves(vocabulary, counts, needed) if kind == "BPE" else _ranked(vocabulary, counts, needed)
     for n, (count, i) in enumerate(order):
         if n == number or (number is None and count > 0):
             return
         yield i
 
 
-def _leaves(vocabulary: Vocabulary, counts: Counts, needed: Mask) -> Iterator[tuple[int, int]]:
+def leaves(vocabulary: Vocabulary, counts: Counts, needed: Mask) -> Iterator[tuple[int, int]]:
     """Leaf after leaf with its count, least frequent and latest first, each dropped before the next is chosen."""
     pairs = merges(vocabulary)
     users: defaultdict[int, set[int]] = defaultdict(set)

@@ -40,7 +40,7 @@ class TokenSequences:
     def words(self, runs: Mapping[Run, int]) -> Iterator[str]:
         """Each run as words between spaces, as often as it occurs, a letter for each token."""
         for run, count in runs.items():
-            if letters := self._letters(run):
+            if letters := self.letters(run):
                 yield f"{letters} " * count
 
     def string_of(self, letters: str) -> str:
@@ -68,7 +68,8 @@ class TokenSequences:
     def _digit_by_digit(self) -> bool:
         return digit_scheme(self.vocabulary).name == "digit by digit"
 
-    def _letters(self, run: Run) -> str:
+    def letters(self, run: Run) -> str:
+        """A run as words between spaces, a letter for each token."""
         symbols: list[int | None] = []
         for is_bytes, part in groupby(run, self._is_byte.__getitem__):
             if is_bytes:
