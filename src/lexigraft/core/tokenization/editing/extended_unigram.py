@@ -39,7 +39,8 @@ def extend_by_em(vocabulary: Vocabulary, lines: Sequence[str], number: int) -> V
     Raises:
         LexigraftError: The tokenizer is no Unigram, the number is not positive, or the text yields no piece.
     """
-    _refuse_other_than_unigram(vocabulary, number)
+    refuse_other_than_unigram(vocabulary)
+    _refuse_none(number)
     spelled = _with_characters(vocabulary, lines, number)
     sequences = TokenSequences(spelled)
     words: dict[str, int] = {}
@@ -69,16 +70,25 @@ def append_unigram(vocabulary: Vocabulary, lines: Sequence[str], number: int) ->
     Raises:
         LexigraftError: The tokenizer is no Unigram, the number is not positive, or the text yields no piece.
     """
-    _refuse_other_than_unigram(vocabulary, number)
+    refuse_other_than_unigram(vocabulary)
+    _refuse_none(number)
     fixed = len(vocabulary.special_ids) + len(vocabulary.byte_tokens) + len(set().union(*lines))
     learned = learned_tokens(vocabulary, lines, fixed + SPARE * number)
     return _joined(vocabulary, _with_characters(vocabulary, lines, number), learned, number)
 
 
-def _refuse_other_than_unigram(vocabulary: Vocabulary, number: int) -> None:
+def refuse_other_than_unigram(vocabulary: Vocabulary) -> None:
+    """Refuse a tokenizer that is no Unigram.
+
+    Raises:
+        LexigraftError: It is none.
+    """
     kind = type(vocabulary.tokenizer.backend_tokenizer.model).__name__
     if kind != "Unigram":
         raise LexigraftError("pieces have probabilities in a Unigram vocabulary only", kind, "Extend BPE by merges")
+
+
+def _refuse_none(number: int) -> None:
     if number < 1:
         raise LexigraftError("the number of tokens to add is not positive", number, "Give 1 or more")
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from lexigraft.core.errors import UnknownName
 from lexigraft.core.tokenization.editing.appended_bpe import append_bpe
+from lexigraft.core.tokenization.editing.bpe_check import refuse_other_than_bpe
 from lexigraft.core.tokenization.editing.continued_bpe import continue_bpe
 from lexigraft.core.tokenization.editing.exchange import exchange
-from lexigraft.core.tokenization.editing.extended_unigram import append_unigram, extend_by_em
+from lexigraft.core.tokenization.editing.extended_unigram import append_unigram, extend_by_em, refuse_other_than_unigram
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 METHODS = ("continued_bpe", "append", "exchange", "unigram_em")
@@ -54,6 +55,19 @@ def extend(
         append = append_unigram if _is_unigram(vocabulary) else append_bpe
         return append(vocabulary, lines, number)
     return continue_bpe(vocabulary, lines, number)
+
+
+def check_extendable(vocabulary: Vocabulary, method: str | None = None) -> None:
+    """Refuse a method that does not extend this kind of vocabulary.
+
+    Raises:
+        LexigraftError: It does not.
+    """
+    method = method_for(vocabulary, method)
+    if method == "unigram_em":
+        refuse_other_than_unigram(vocabulary)
+    elif method != "append" or not _is_unigram(vocabulary):
+        refuse_other_than_bpe(vocabulary)
 
 
 def _is_unigram(vocabulary: Vocabulary) -> bool:
