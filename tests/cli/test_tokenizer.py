@@ -32,6 +32,23 @@ def test_report_compares_tokenizers(files: Files, tmp_path: Path) -> None:
     assert all(label in shown for label in ("fertility", "Rényi efficiency", "tokens never produced", "Gini"))
 
 
+def test_report_writes_a_page_that_shows_the_segmentation(files: Files, tmp_path: Path) -> None:
+    text, page = tmp_path / "t.txt", tmp_path / "page.html"
+    text.write_text("the river <script>\n")
+    given = ["tokenizer", "report", files.source, files.target, "--corpus", text]
+    done = lexigraft(*given, "--parallel", f"{text},{text}", "--html", page)
+    assert done.code == 0, done
+    written = page.read_text(encoding="utf-8")
+    assert "<script" not in written
+    assert all(title in written for title in ("Tokens of the text", "Parity: t.txt", "fertility", "How they cut"))
+    measured = lexigraft(*given, "--json").json["tokenizers"]
+    for name in (files.source, files.target):
+        assert f"{name.name}: {measured[str(name)]['tokens']} tokens" in written
+    refused = lexigraft(*given, "--html", tmp_path / "no" / "page.html")
+    assert refused.code == 2
+    assert "folder does not exist" in refused.err
+
+
 def test_report_warns_of_text_without_spaces(files: Files, tmp_path: Path) -> None:
     text = tmp_path / "thai.txt"
     text.write_text("ฉันไปตลาด\n")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from lexigraft.cli.options import Corpus, Force, Json, Out
 from lexigraft.cli.output import pairs, print_json, say, table
 from lexigraft.core.errors import LexigraftError
-
-if TYPE_CHECKING:
-    from lexigraft.api.tokenizers.report import TokenizerReport
 
 app = typer.Typer(no_args_is_help=True, help="Train, measure, extend, prune tokenizers.", rich_markup_mode=None)
 
@@ -62,16 +59,20 @@ def report(
     parallel: Annotated[
         str | None, typer.Option(metavar="A,B", help="Files of the same content in several languages, line by line.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Page to write: bars of the figures, and how the tokenizers cut some lines.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure tokenizers on a corpus: how many tokens it takes, and what they are."""
     from lexigraft.api.tokenizers.report import report_tokenizers
+    from lexigraft.core.tokenization.measures.tokenizer_report import figures
 
-    result = report_tokenizers(tokenizers, corpus, parallel=parallel.split(",") if parallel else ())
+    result = report_tokenizers(tokenizers, corpus, parallel=parallel.split(",") if parallel else (), html=html)
     if json:
         print_json(result.as_json())
         return
-    table(("", *result.tokenizers), _rows(result))
+    table(("", *result.tokenizers), figures(result))
     for warning in result.warnings:
         say(f"warning: {warning}")
 
@@ -118,43 +119,3 @@ def prune(
 
     result = prune_tokenizer(source, corpus, out, keep=keep, drop_unused=drop_unused, force=force)
     print_json(result.as_json()) if json else pairs(result.as_json())
-
-
-def _rows(report: TokenizerReport) -> list[list[str]]:
-    """The figures of each tokenizer, a row for each figure; what is undefined is a dash."""
-
-    def shown(value: object) -> str:
-        if value is None:
-            return "-"
-        return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-    def row(name: str, values: Iterable[object]) -> list[str]:
-        return [name, *map(shown, values)]
-
-    measures = list(report.tokenizers.values())
-    parities = list(report.parity.values())
-    rows = [row(label, (getattr(one, field) for one in measures)) for field, label in _LABELS.items()]
-    rows.insert(2, row("tokens over the first tokenizer's", report.lengths.values()))
-    for n, language in enumerate(report.languages[1:] if parities else (), 1):
-        rows.append(row(f"tokens, {language} over {report.languages[0]}", (one.premiums[n] for one in parities)))
-    return [*rows, row("Gini over languages", (one.gini for one in parities))] if parities else rows
-
-
-_LABELS = {
-    "size": "tokens in the vocabulary",
-    "tokens": "tokens of the text",
-    "fertility": "tokens per word (fertility)",
-    "characters_per_token": "characters per token",
-    "bytes_per_token": "bytes per token",
-    "single_token_share": "word types that are one token",
-    "continued_rate": "words of two tokens or more",
-    "unknown_rate": "unknown tokens",
-    "byte_fallback_rate": "byte-fallback tokens",
-    "never_produced": "tokens never produced",
-    "renyi_efficiency": "Rényi efficiency",
-    "renyi_alpha": "  its alpha",
-    "renyi_vocabulary": "  its vocabulary: tokens produced",
-    "pre_token_floor": "pre-tokens: the floor of tokens",
-    "mark_aware_floor": "  if letters kept their marks",
-    "digits": "numbers",
-}
