@@ -9,6 +9,7 @@ from transformers import AutoTokenizer
 
 from fixtures.commands import Files, lexigraft
 from lexigraft.testing.sample_text import SAMPLE
+from lexigraft.testing.tiny_models import fixture
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 pytestmark = pytest.mark.slow
@@ -165,4 +166,23 @@ def test_train_like_another_tokenizer_on_two_corpora(files: Files, tmp_path: Pat
         refused = lexigraft(*base, *more, "--out", tmp_path / "none")
         assert refused.code == 2
         assert message in refused.out
+    assert not (tmp_path / "none").exists()
+
+
+def test_bridge_gives_a_draft_the_targets_vocabulary(files: Files, tmp_path: Path) -> None:
+    draft, target = tmp_path / "draft", tmp_path / "target"
+    for folder, name in ((draft, "llama-tied"), (target, "llama-untied")):
+        model, tokenizer, _ = fixture(name)
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    given = ["tokenizer", "bridge", draft, "--like", target, "--text", files.text, "--lines", 4, "--json"]
+    done = lexigraft(*given, "--out", tmp_path / "out")
+    assert done.code == 0, done
+    tokens = len(AutoTokenizer.from_pretrained(target))
+    assert (done.json["tokens"], done.json["draft_rows"], done.json["target_rows"]) == (tokens, tokens, tokens)
+    assert done.json["matched"] + done.json["new"] == tokens
+    assert 0 <= done.json["greedy"] < done.json["sampling"] <= 1
+    refused = lexigraft("tokenizer", "bridge", files.source, *given[3:], "--out", tmp_path / "none")
+    assert refused.code == 2
+    assert "masked" in refused.out
     assert not (tmp_path / "none").exists()

@@ -1,4 +1,4 @@
-"""`lexigraft tokenizer`: train, report, extend, prune."""
+"""`lexigraft tokenizer`: train, report, extend, prune, bridge."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from lexigraft.cli.options import Corpus, Force, Json, Out
 from lexigraft.cli.output import pairs, print_json, say, table
 from lexigraft.core.errors import LexigraftError
 
-app = typer.Typer(no_args_is_help=True, help="Train, measure, extend, prune tokenizers.", rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True, help="Train, measure, extend, prune tokenizers, and bridge two.", rich_markup_mode=None
+)
 
 
 @app.command()
@@ -118,4 +120,25 @@ def prune(
     from lexigraft.api.tokenizers.prune import prune_tokenizer
 
     result = prune_tokenizer(source, corpus, out, keep=keep, drop_unused=drop_unused, force=force)
+    print_json(result.as_json()) if json else pairs(result.as_json())
+
+
+@app.command()
+def bridge(
+    draft: Annotated[str, typer.Argument(help="Draft model: a folder or Hub name.")],
+    like: Annotated[str, typer.Option(help="Target model, whose vocabulary the draft model gets.")],
+    text: Annotated[list[str], typer.Option(help="Text to compare the two on; repeatable.")],
+    out: Out,
+    strategy: Annotated[
+        str, typer.Option(help="A strategy, or several joined by commas, tried in order.")
+    ] = "subword_mean",
+    lines: Annotated[int, typer.Option(help="Lines to compare them on.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Decides everything random.", min=0, max=2**32 - 1)] = 0,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Give a draft model the vocabulary of its target, for speculative decoding, and measure their agreement."""
+    from lexigraft.api.tokenizers.bridge import bridge_draft
+
+    result = bridge_draft(draft, like, text, out, strategy=strategy, lines=lines, seed=seed, force=force)
     print_json(result.as_json()) if json else pairs(result.as_json())
