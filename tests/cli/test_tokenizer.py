@@ -186,3 +186,39 @@ def test_bridge_gives_a_draft_the_targets_vocabulary(files: Files, tmp_path: Pat
     assert refused.code == 2
     assert "masked" in refused.out
     assert not (tmp_path / "none").exists()
+
+
+def test_sizes_are_swept_and_probed(files: Files, tmp_path: Path) -> None:
+    text = tmp_path / "t.txt"
+    text.write_text("\n".join(f"{line} {n}" for n in range(3) for line in SAMPLE["target"].splitlines()))
+    base = ["tokenizer", "sizes", "--corpus", text, "--sizes", "40,20", "--json"]
+    plain = lexigraft(*base, "--source", files.source)
+    assert plain.code == 0, plain
+    assert [one["added"] for one in plain.json["sizes"]] == [0, 20, 40]
+    lengths = [one["length"] for one in plain.json["sizes"]]
+    assert lengths[0] == 1
+    assert lengths == sorted(lengths, reverse=True)
+    assert plain.json["sizes"][1]["parameters"] is None
+    probed = lexigraft(*base, "--model", files.source, "--steps", 1, "--seeds", 2)
+    assert probed.code == 0, probed
+    measured = probed.json["sizes"]
+    # The model is tied and 32 wide.
+    assert [one["parameters"] for one in measured] == [0, 640, 1280]
+    assert [one["length"] for one in measured] == lengths
+    best = min(measured, key=lambda one: one["bits_per_byte"])
+    assert best["above_best"] is None
+    assert all(one["above_best"] > 0 and one["p"] <= 1 for one in measured if one is not best)
+    assert f"best after 1 steps: {best['added']} tokens added" in probed.json["notes"][0]
+
+
+def test_sizes_refuse_with_one_error(files: Files) -> None:
+    base = ["tokenizer", "sizes", "--corpus", files.text, "--sizes"]
+    for message, more in {
+        "numbers between commas": ["5,many", "--source", files.source],
+        "not positive": ["0", "--source", files.source],
+        "either --source or --model: neither": ["5"],
+        "dictionary": ["5", "--model", files.source, "--strategy", "wechsel"],
+    }.items():
+        done = lexigraft(*base, *more)
+        assert done.code == 2
+        assert message in done.err

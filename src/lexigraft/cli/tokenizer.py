@@ -1,4 +1,4 @@
-"""`lexigraft tokenizer`: train, report, extend, prune, bridge."""
+"""`lexigraft tokenizer`: train, report, extend, prune, bridge, sizes."""
 
 from __future__ import annotations
 
@@ -142,3 +142,35 @@ def bridge(
 
     result = bridge_draft(draft, like, text, out, strategy=strategy, lines=lines, seed=seed, force=force)
     print_json(result.as_json()) if json else pairs(result.as_json())
+
+
+@app.command()
+def sizes(
+    corpus: Corpus,
+    sizes: Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of tokens to add.")],
+    source: Annotated[str | None, typer.Option(help="Tokenizer to extend; by default the model's own.")] = None,
+    method: Annotated[str | None, typer.Option(help="As for extend.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model to probe: grafted, adapted and measured at each size.")
+    ] = None,
+    strategy: Annotated[str, typer.Option(help="Strategy of the probe's graft.")] = "subword_mean",
+    steps: Annotated[int, typer.Option(help="Steps of a probe.", min=1)] = 50,
+    seeds: Annotated[int, typer.Option(help="Probes of each size.", min=1)] = 3,
+    json: Json = False,
+) -> None:
+    """Sweep over numbers of new tokens: fertility against parameters, and what a short adaptation makes of them."""
+    from lexigraft.api.tokenizers.sizes import sweep_sizes
+
+    numbers = [part.strip() for part in sizes.split(",")]
+    if not all(part.isdecimal() for part in numbers):
+        raise LexigraftError("sizes are numbers between commas", sizes, "For example --sizes 1000,2000,5000")
+    result = sweep_sizes(
+        corpus, [int(part) for part in numbers], source=source, method=method, model=model, strategy=strategy,
+        steps=steps, seeds=seeds,
+    )  # fmt: skip
+    if json:
+        print_json(result.as_json())
+        return
+    table(*result.table())
+    for sentence in result.notes:
+        typer.echo(sentence)
