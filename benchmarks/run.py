@@ -22,6 +22,7 @@ SCRIPTS = {
         "strategies/wechsel_mixtures.py",
         "strategies/omp.py",
         "tokenization/tokenizing.py",
+        "tokenization/continued_bpe.py",
         "surgery/checkpoint.py",
         "training/adaptation.py",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.editing.extended_unigram import LENGTH_COST
 from lexigraft.core.tokenization.editing.extension import extend
 from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of
+from lexigraft.core.tokenization.editing.token_sequences import count_runs
 from lexigraft.core.tokenization.files.saving import PROBES, save_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SAMPLE
@@ -170,3 +172,23 @@ def test_added_tokens_outside_the_model_keep_their_ids() -> None:
     extended = extend(source, TARGET, 5)
     assert extended.tokens[: source.size] == source.tokens
     assert extended.encode(["wasi<|call|>"])[0][-1] == source.id_of("<|call|>")
+
+
+@pytest.mark.parametrize("family", ["byte_bpe", "unigram", "bpe_byte_fallback"])
+def test_runs_of_words_counted_once_are_those_of_the_lines(family: str) -> None:
+    vocabulary = Vocabulary.of(tiny_tokenizer(family))
+    lines = [*TARGET, *TARGET[:2], "  wasi  wasi ", "wasi\twasi", "", " wasi", "wasi"]
+    wanted: Counter[tuple[int, ...]] = Counter()
+    for line in lines:
+        encoding = vocabulary.tokenizer.backend_tokenizer.encode(line, add_special_tokens=False)
+        run: list[int] = []
+        for n, i in enumerate(encoding.ids):
+            marked = family != "byte_bpe" and vocabulary.tokens[i].startswith("▁")
+            if run and (marked or encoding.word_ids[n] != encoding.word_ids[n - 1]):
+                wanted[tuple(run)] += 1
+                run = []
+            run.append(i)
+        wanted[tuple(run)] += 1
+    found = count_runs(vocabulary, lines)
+    found.pop((), None), wanted.pop((), None)
+    assert found == wanted

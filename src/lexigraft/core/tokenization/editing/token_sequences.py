@@ -15,6 +15,7 @@ from lexigraft.core.tokenization.surface import SPACE_MARK, Family, Kind
 from lexigraft.core.tokenization.token_counts import BATCH_LINES
 from lexigraft.core.tokenization.unknown_tokens import unknown_ids
 from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.tokenization.word_cache import word_by_word
 
 Run = tuple[int, ...]
 
@@ -105,13 +106,33 @@ def count_runs(vocabulary: Vocabulary, lines: Sequence[str]) -> Counter[Run]:
     backend = vocabulary.tokenizer.backend_tokenizer
     is_marked = vocabulary.family is Family.SENTENCEPIECE
     begins = [is_marked and token.startswith(SPACE_MARK) for token in vocabulary.tokens]
+    texts = _distinct_words(lines) if word_by_word(backend) else Counter(lines)
+    distinct = list(texts)
     runs: Counter[Run] = Counter()
-    for start in range(0, len(lines), BATCH_LINES):
-        for encoding in backend.encode_batch(list(lines[start : start + BATCH_LINES]), add_special_tokens=False):
-            ids, words = encoding.ids, encoding.word_ids
+    for start in range(0, len(distinct), BATCH_LINES):
+        batch = distinct[start : start + BATCH_LINES]
+        for text, encoding in zip(batch, backend.encode_batch(batch, add_special_tokens=False), strict=True):
+            ids, words, count = encoding.ids, encoding.word_ids, texts[text]
             cuts = [k for k in range(1, len(ids)) if words[k] != words[k - 1] or begins[ids[k]]]
-            runs.update(tuple(ids[left:right]) for left, right in pairwise([0, *cuts, len(ids)]))
+            for left, right in pairwise([0, *cuts, len(ids)]):
+                runs[tuple(ids[left:right])] += count
     return runs
+
+
+def _distinct_words(lines: Sequence[str]) -> Counter[str]:
+    """How often each word occurs, with the space before it; lines with other white space count whole."""
+    whole: Counter[str] = Counter()
+    inside: Counter[str] = Counter()
+    for line in lines:
+        first, *others = line.split(" ")
+        if line.isprintable() and first and "" not in others:
+            whole[first] += 1
+            inside.update(others)
+        else:
+            whole[line] += 1
+    for word, count in inside.items():
+        whole[f" {word}"] += count
+    return whole
 
 
 def fallback_characters(vocabulary: Vocabulary, runs: Mapping[Run, int], total: int, limit: int) -> tuple[str, ...]:
