@@ -23,6 +23,7 @@ SCRIPTS = {
         "strategies/omp.py",
         "tokenization/tokenizing.py",
         "corpus/wikipedia.py",
+        "tokenization/continued_bpe.py",
         "surgery/checkpoint.py",
         "training/adaptation.py",
     )

@@ -19,6 +19,12 @@ from lexigraft.core.config.recipe import (
     VectorSettings,
     WordVectorSettings,
 )
+from lexigraft.core.config.tokenizer_changes import (
+    ExtendSettings,
+    LikeSettings,
+    PruneSettings,
+    TokenizerChangeSettings,
+)
 
 __all__ = [
     "AdaptSettings",
@@ -27,11 +33,15 @@ __all__ = [
     "DictionarySettings",
     "EvaluationSettings",
     "ExecutionSettings",
+    "ExtendSettings",
     "GraftSettings",
+    "LikeSettings",
     "ParallelSettings",
     "Phase",
     "PretrainSettings",
+    "PruneSettings",
     "StrategySettings",
+    "TokenizerChangeSettings",
     "TokenizerSettings",
     "TrackingSettings",
     "VectorSettings",

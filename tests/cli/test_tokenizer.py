@@ -9,6 +9,7 @@ from transformers import AutoTokenizer
 
 from fixtures.commands import Files, lexigraft
 from lexigraft.testing.sample_text import SAMPLE
+from lexigraft.testing.tiny_models import fixture
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
 pytestmark = pytest.mark.slow
@@ -30,6 +31,23 @@ def test_report_compares_tokenizers(files: Files, tmp_path: Path) -> None:
     assert done.json["parity"][str(files.target)]["premiums"] == [1.0, pytest.approx(2, abs=0.05)]
     shown = lexigraft(*given).out
     assert all(label in shown for label in ("fertility", "Rényi efficiency", "tokens never produced", "Gini"))
+
+
+def test_report_writes_a_page_that_shows_the_segmentation(files: Files, tmp_path: Path) -> None:
+    text, page = tmp_path / "t.txt", tmp_path / "page.html"
+    text.write_text("the river <script>\n")
+    given = ["tokenizer", "report", files.source, files.target, "--corpus", text]
+    done = lexigraft(*given, "--parallel", f"{text},{text}", "--html", page)
+    assert done.code == 0, done
+    written = page.read_text(encoding="utf-8")
+    assert "<script" not in written
+    assert all(title in written for title in ("Tokens of the text", "Parity: t.txt", "fertility", "How they cut"))
+    measured = lexigraft(*given, "--json").json["tokenizers"]
+    for name in (files.source, files.target):
+        assert f"{name.name}: {measured[str(name)]['tokens']} tokens" in written
+    refused = lexigraft(*given, "--html", tmp_path / "no" / "page.html")
+    assert refused.code == 2
+    assert "folder does not exist" in refused.err
 
 
 def test_report_warns_of_text_without_spaces(files: Files, tmp_path: Path) -> None:
@@ -69,12 +87,27 @@ def test_extend_writes_a_tokenizer_and_says_what_changes(tmp_path: Path) -> None
     assert "exists" in lexigraft(*given).err
 
 
+def test_extend_takes_the_method_that_fits_and_exchange_keeps_the_size(tmp_path: Path) -> None:
+    text, known = tmp_path / "t.txt", tmp_path / "known.txt"
+    text.write_text(SAMPLE["target"])
+    known.write_text(SAMPLE["source"])
+    pieces, merges = tmp_path / "unigram", tmp_path / "byte_bpe"
+    tiny_tokenizer("unigram").save_pretrained(pieces)
+    tiny_tokenizer("byte_bpe").save_pretrained(merges)
+    base = ["tokenizer", "extend", "--corpus", text, "--source-text", known, "--add", 9, "--json"]
+    extended = lexigraft(*base, "--source", pieces, "--out", tmp_path / "a").json
+    assert (extended["method"], extended["added"], extended["removed"]) == ("unigram_em", 9, 0)
+    exchanged = lexigraft(*base, "--source", merges, "--method", "exchange", "--out", tmp_path / "b").json
+    assert (exchanged["tokens"], exchanged["added"], exchanged["removed"]) == (430, 9, 9)
+    assert exchanged["corpus_tokens"] < exchanged["corpus_tokens_before"]
+
+
 def test_extend_refuses_with_nothing_written(files: Files, tmp_path: Path) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
     tiny_tokenizer("unigram").save_pretrained(source)
     base = ["tokenizer", "extend", "--source", source, "--corpus", files.text, "--out", out, "--add"]
     for message, more in {
-        "merges can go on only where there are some": [5],
+        "merges can go on only where there are some": [5, "--method", "continued_bpe"],
         "Did you mean 'continued_bpe'?": [5, "--method", "continue_bpe"],
     }.items():
         done = lexigraft(*base, *more)
@@ -112,3 +145,80 @@ def test_prune_refuses_with_nothing_written(tmp_path: Path) -> None:
         assert done.code == 2
         assert message in done.err
     assert not out.exists()
+
+
+def test_train_like_another_tokenizer_on_two_corpora(files: Files, tmp_path: Path) -> None:
+    source, other, out = tmp_path / "source", tmp_path / "other.txt", tmp_path / "out"
+    tiny_tokenizer("byte_bpe").save_pretrained(source)
+    other.write_text("wasi wasikuna\n")
+    base = ["tokenizer", "train", "--corpus", files.text, "--like", source, "--size", 400, "--json"]
+    done = lexigraft(*base, "--corpus", other, "--temperature", 1e6, "--out", out)
+    assert done.code == 0, done
+    assert (done.json["type"], done.json["tokens"]) == ("byte_bpe", 400)
+    assert list(done.json["shares"].values()) == [pytest.approx(0.5, abs=0.01)] * 2
+    assert AutoTokenizer.from_pretrained(out).mask_token == "<mask>"
+    for message, more in {
+        "several corpora": ["--temperature", 2],
+        "--like takes this": ["--lowercase"],
+        "byte_bpe": ["--type", "unigram"],
+        "Input should be greater": ["--size", 20],
+    }.items():
+        refused = lexigraft(*base, *more, "--out", tmp_path / "none")
+        assert refused.code == 2
+        assert message in refused.out
+    assert not (tmp_path / "none").exists()
+
+
+def test_bridge_gives_a_draft_the_targets_vocabulary(files: Files, tmp_path: Path) -> None:
+    draft, target = tmp_path / "draft", tmp_path / "target"
+    for folder, name in ((draft, "llama-tied"), (target, "llama-untied")):
+        model, tokenizer, _ = fixture(name)
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    given = ["tokenizer", "bridge", draft, "--like", target, "--text", files.text, "--lines", 4, "--json"]
+    done = lexigraft(*given, "--out", tmp_path / "out")
+    assert done.code == 0, done
+    tokens = len(AutoTokenizer.from_pretrained(target))
+    assert (done.json["tokens"], done.json["draft_rows"], done.json["target_rows"]) == (tokens, tokens, tokens)
+    assert done.json["matched"] + done.json["new"] == tokens
+    assert 0 <= done.json["greedy"] < done.json["sampling"] <= 1
+    refused = lexigraft("tokenizer", "bridge", files.source, *given[3:], "--out", tmp_path / "none")
+    assert refused.code == 2
+    assert "masked" in refused.out
+    assert not (tmp_path / "none").exists()
+
+
+def test_sizes_are_swept_and_probed(files: Files, tmp_path: Path) -> None:
+    text = tmp_path / "t.txt"
+    text.write_text("\n".join(f"{line} {n}" for n in range(3) for line in SAMPLE["target"].splitlines()))
+    base = ["tokenizer", "sizes", "--corpus", text, "--sizes", "40,20", "--json"]
+    plain = lexigraft(*base, "--source", files.source)
+    assert plain.code == 0, plain
+    assert [one["added"] for one in plain.json["sizes"]] == [0, 20, 40]
+    lengths = [one["length"] for one in plain.json["sizes"]]
+    assert lengths[0] == 1
+    assert lengths == sorted(lengths, reverse=True)
+    assert plain.json["sizes"][1]["parameters"] is None
+    probed = lexigraft(*base, "--model", files.source, "--steps", 1, "--seeds", 2)
+    assert probed.code == 0, probed
+    measured = probed.json["sizes"]
+    # The model is tied and 32 wide.
+    assert [one["parameters"] for one in measured] == [0, 640, 1280]
+    assert [one["length"] for one in measured] == lengths
+    best = min(measured, key=lambda one: one["bits_per_byte"])
+    assert best["above_best"] is None
+    assert all(one["above_best"] > 0 and one["p"] <= 1 for one in measured if one is not best)
+    assert f"best after 1 steps: {best['added']} tokens added" in probed.json["notes"][0]
+
+
+def test_sizes_refuse_with_one_error(files: Files) -> None:
+    base = ["tokenizer", "sizes", "--corpus", files.text, "--sizes"]
+    for message, more in {
+        "numbers between commas": ["5,many", "--source", files.source],
+        "not positive": ["0", "--source", files.source],
+        "either --source or --model: neither": ["5"],
+        "dictionary": ["5", "--model", files.source, "--strategy", "wechsel"],
+    }.items():
+        done = lexigraft(*base, *more)
+        assert done.code == 2
+        assert message in done.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -65,6 +65,8 @@ class ModelProbe:
         train: Text to adapt on, and for candidates to learn on.
         lines: Text to measure on.
         loaders: Loaders of the candidates' needs; apart from given models and files, nothing was trained on ``lines``.
+        within_word: How masked models predict the pieces of a word. Candidates with the same tokens are compared by the
+            cheaper ``whole``, those with different ones by ``left_to_right`` alone.
     """
 
     settings: ProbeSettings
@@ -72,6 +74,7 @@ class ModelProbe:
     train: Corpus
     lines: Corpus
     loaders: Mapping[Need, Loader]
+    within_word: Literal["whole", "left_to_right"] = "whole"
 
     def __call__(self, chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
         """Graft, adapt and measure; see :class:`lexigraft.core.grafting.resources.Probe`."""
@@ -89,8 +92,7 @@ class ModelProbe:
                 shortened(settings.adaptation, steps, seed, grafted.model),
                 new_ids=grafted.alignment.new.tolist(),
             )
-            # All candidates have the same tokens, so the cheaper way compares them as well.
-            evaluator = make("evaluator", "bits_per_byte", {**settings.measure, "within_word": "whole"})
+            evaluator = make("evaluator", "bits_per_byte", {**settings.measure, "within_word": self.within_word})
             bits = evaluator.line_bits(adapted.model, grafted.vocabulary, self.lines.lines)
         sizes = np.array([len(line.encode()) for line in self.lines.lines], np.int64)
         return ProbeRun(bits, sizes, adapted.tokens_trained + grafted.rows.counts["learned_tokens"])

@@ -1,39 +1,54 @@
-"""`lexigraft tokenizer`: train, report, extend, prune."""
+"""`lexigraft tokenizer`: train, report, extend, prune, bridge, sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from lexigraft.cli.options import Corpus, Force, Json, Out
 from lexigraft.cli.output import pairs, print_json, say, table
+from lexigraft.core.errors import LexigraftError
 
-if TYPE_CHECKING:
-    from lexigraft.api.tokenizers.report import TokenizerReport
-
-app = typer.Typer(no_args_is_help=True, help="Train, measure, extend, prune tokenizers.", rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True, help="Train, measure, extend, prune tokenizers, and bridge two.", rich_markup_mode=None
+)
 
 
 @app.command()
 def train(
     corpus: Corpus,
     out: Out,
-    type: Annotated[str, typer.Option(help="unigram, bpe, byte_bpe or wordpiece.")] = "unigram",
+    type: Annotated[str | None, typer.Option(help="unigram (default), bpe, byte_bpe or wordpiece.")] = None,
     size: Annotated[int, typer.Option(help="Tokens.")] = 8000,
     lowercase: Annotated[bool, typer.Option(help="Lower-case the text.")] = False,
     byte_fallback: Annotated[bool, typer.Option(help="A token for each byte, so that nothing is unknown.")] = False,
+    like: Annotated[
+        str | None,
+        typer.Option(help="Tokenizer whose type, normalizer, pre-tokenizer, special tokens and templates are taken."),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(help="Several corpora: shares in proportion to characters ** (1 / temperature), 1 or more."),
+    ] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
     """Train a target tokenizer on a corpus."""
-    from lexigraft.api.tokenizers.train import make_tokenizer
+    from lexigraft.api.tokenizers.train import make_tokenizer, make_tokenizer_like
     from lexigraft.core.config.base import validate
     from lexigraft.core.config.recipe import TokenizerSettings
 
-    values = {"type": type, "size": size, "lowercase": lowercase, "byte_fallback": byte_fallback}
-    result = make_tokenizer(corpus, out, validate(TokenizerSettings, values, "tokenizer"), force=force)
+    values = {"size": size, "lowercase": lowercase, "byte_fallback": byte_fallback, **({"type": type} if type else {})}
+    settings = validate(TokenizerSettings, values, "tokenizer")
+    if like is None:
+        result = make_tokenizer(corpus, out, settings, temperature=temperature, force=force)
+    elif lowercase or byte_fallback:
+        given = "--lowercase" if lowercase else "--byte-fallback"
+        raise LexigraftError("--like takes this from the tokenizer it names", given, "Leave one of the two out")
+    else:
+        result = make_tokenizer_like(like, corpus, out, size=size, type=type, temperature=temperature, force=force)
     print_json(result.as_json()) if json else pairs(result.as_json())
 
 
@@ -46,16 +61,20 @@ def report(
     parallel: Annotated[
         str | None, typer.Option(metavar="A,B", help="Files of the same content in several languages, line by line.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Page to write: bars of the figures, and how the tokenizers cut some lines.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure tokenizers on a corpus: how many tokens it takes, and what they are."""
     from lexigraft.api.tokenizers.report import report_tokenizers
+    from lexigraft.core.tokenization.measures.tokenizer_report import figures
 
-    result = report_tokenizers(tokenizers, corpus, parallel=parallel.split(",") if parallel else ())
+    result = report_tokenizers(tokenizers, corpus, parallel=parallel.split(",") if parallel else (), html=html)
     if json:
         print_json(result.as_json())
         return
-    table(("", *result.tokenizers), _rows(result))
+    table(("", *result.tokenizers), figures(result))
     for warning in result.warnings:
         say(f"warning: {warning}")
 
@@ -66,15 +85,21 @@ def extend(
     corpus: Corpus,
     add: Annotated[int, typer.Option(help="New tokens, at most.")],
     out: Out,
-    method: Annotated[str, typer.Option(help="continued_bpe: go on from the source's merges.")] = "continued_bpe",
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="continued_bpe goes on from the source's merges, append takes tokens trained from scratch, exchange "
+            "drops the least useful for them, unigram_em is Unigram's. By default the one that fits the source."
+        ),
+    ] = None,
     source_text: Annotated[
         list[str] | None,
-        typer.Option(help="Text that the source is good at: how much of it changes."),
+        typer.Option(help="Text that the source is good at: how much of it changes; exchange keeps what it uses."),
     ] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Add tokens for a corpus; the old ones keep their ids, and no text gets longer."""
+    """Add tokens for a corpus; the old ones keep their ids, and but for exchange no text gets longer."""
     from lexigraft.api.tokenizers.extend import extend_tokenizer
 
     result = extend_tokenizer(source, corpus, out, add=add, method=method, source_text=source_text or (), force=force)
@@ -98,41 +123,54 @@ def prune(
     print_json(result.as_json()) if json else pairs(result.as_json())
 
 
-def _rows(report: TokenizerReport) -> list[list[str]]:
-    """The figures of each tokenizer, a row for each figure; what is undefined is a dash."""
+@app.command()
+def bridge(
+    draft: Annotated[str, typer.Argument(help="Draft model: a folder or Hub name.")],
+    like: Annotated[str, typer.Option(help="Target model, whose vocabulary the draft model gets.")],
+    text: Annotated[list[str], typer.Option(help="Text to compare the two on; repeatable.")],
+    out: Out,
+    strategy: Annotated[
+        str, typer.Option(help="A strategy, or several joined by commas, tried in order.")
+    ] = "subword_mean",
+    lines: Annotated[int, typer.Option(help="Lines to compare them on.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Decides everything random.", min=0, max=2**32 - 1)] = 0,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Give a draft model the vocabulary of its target, for speculative decoding, and measure their agreement."""
+    from lexigraft.api.tokenizers.bridge import bridge_draft
 
-    def shown(value: object) -> str:
-        if value is None:
-            return "-"
-        return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-    def row(name: str, values: Iterable[object]) -> list[str]:
-        return [name, *map(shown, values)]
-
-    measures = list(report.tokenizers.values())
-    parities = list(report.parity.values())
-    rows = [row(label, (getattr(one, field) for one in measures)) for field, label in _LABELS.items()]
-    rows.insert(2, row("tokens over the first tokenizer's", report.lengths.values()))
-    for n, language in enumerate(report.languages[1:] if parities else (), 1):
-        rows.append(row(f"tokens, {language} over {report.languages[0]}", (one.premiums[n] for one in parities)))
-    return [*rows, row("Gini over languages", (one.gini for one in parities))] if parities else rows
+    result = bridge_draft(draft, like, text, out, strategy=strategy, lines=lines, seed=seed, force=force)
+    print_json(result.as_json()) if json else pairs(result.as_json())
 
 
-_LABELS = {
-    "size": "tokens in the vocabulary",
-    "tokens": "tokens of the text",
-    "fertility": "tokens per word (fertility)",
-    "characters_per_token": "characters per token",
-    "bytes_per_token": "bytes per token",
-    "single_token_share": "word types that are one token",
-    "continued_rate": "words of two tokens or more",
-    "unknown_rate": "unknown tokens",
-    "byte_fallback_rate": "byte-fallback tokens",
-    "never_produced": "tokens never produced",
-    "renyi_efficiency": "Rényi efficiency",
-    "renyi_alpha": "  its alpha",
-    "renyi_vocabulary": "  its vocabulary: tokens produced",
-    "pre_token_floor": "pre-tokens: the floor of tokens",
-    "mark_aware_floor": "  if letters kept their marks",
-    "digits": "numbers",
-}
+@app.command()
+def sizes(
+    corpus: Corpus,
+    sizes: Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of tokens to add.")],
+    source: Annotated[str | None, typer.Option(help="Tokenizer to extend; by default the model's own.")] = None,
+    method: Annotated[str | None, typer.Option(help="As for extend.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model to probe: grafted, adapted and measured at each size.")
+    ] = None,
+    strategy: Annotated[str, typer.Option(help="Strategy of the probe's graft.")] = "subword_mean",
+    steps: Annotated[int, typer.Option(help="Steps of a probe.", min=1)] = 50,
+    seeds: Annotated[int, typer.Option(help="Probes of each size.", min=1)] = 3,
+    json: Json = False,
+) -> None:
+    """Sweep over numbers of new tokens: fertility against parameters, and what a short adaptation makes of them."""
+    from lexigraft.api.tokenizers.sizes import sweep_sizes
+
+    numbers = [part.strip() for part in sizes.split(",")]
+    if not all(part.isdecimal() for part in numbers):
+        raise LexigraftError("sizes are numbers between commas", sizes, "For example --sizes 1000,2000,5000")
+    result = sweep_sizes(
+        corpus, [int(part) for part in numbers], source=source, method=method, model=model, strategy=strategy,
+        steps=steps, seeds=seeds,
+    )  # fmt: skip
+    if json:
+        print_json(result.as_json())
+        return
+    table(*result.table())
+    for sentence in result.notes:
+        typer.echo(sentence)

@@ -12,6 +12,7 @@ import yaml
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import AdaptSettings, CompareSettings
 from lexigraft.core.config.recipe_files import dump_recipe, read_recipe
+from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.errors import LexigraftError
 
 BASE: dict[str, Any] = {
@@ -62,6 +63,31 @@ def test_a_recipe_survives_the_way_to_yaml_and_back(tmp_path: Path) -> None:
     assert read_recipe(again) == recipe
 
 
+def test_a_training_is_the_same_with_and_without_its_key(tmp_path: Path) -> None:
+    short = read_recipe(write_recipe(tmp_path))
+    assert read_recipe(write_recipe(tmp_path, target_tokenizer={"train": BASE["target_tokenizer"]})) == short
+
+
+@pytest.mark.parametrize(
+    ("change", "tokens"),
+    [
+        ({"extend": {"add": 500}}, 1500),
+        ({"extend": {"add": 500, "method": "exchange"}}, 1000),
+        ({"prune": {"keep": 700}}, 700),
+        ({"prune": {"drop_unused": True}}, 1000),
+        ({"train": {"like": "source", "size": 900}}, 900),
+    ],
+)
+def test_a_change_of_the_sources_tokenizer(tmp_path: Path, change: dict[str, object], tokens: int) -> None:
+    recipe = read_recipe(write_recipe(tmp_path, target_tokenizer=change))
+    found = recipe.target_tokenizer
+    assert isinstance(found, TokenizerChangeSettings)
+    assert found.tokens(1000) == tokens
+    again = tmp_path / "again.yaml"
+    again.write_text(dump_recipe(recipe), encoding="utf-8")
+    assert read_recipe(again) == recipe
+
+
 def test_every_fault_is_told_at_once_with_what_was_meant(tmp_path: Path) -> None:
     said = problem(tmp_path, sorce="x", adaptation={"learning_rat": 1, "steps": -2}, corpus={"trein": "x"})
     assert "unknown key 'sorce'. Did you mean 'source'?" in said
@@ -89,6 +115,11 @@ def test_every_fault_is_told_at_once_with_what_was_meant(tmp_path: Path) -> None
         ({"adaptation": {"body": "half"}}, "adaptation.body"),
         ({"adaptation": {"steps": 5, "phases": [{"steps": 4}]}}, "must add up"),
         ({"target_tokenizer": {"type": "unigrm"}}, "target_tokenizer"),
+        ({"target_tokenizer": {"train": {"sise": 300}}}, "unknown key 'target_tokenizer.sise'. Did you mean 'size'?"),
+        ({"target_tokenizer": {"extend": {"ad": 9}}}, "'target_tokenizer.extend.ad'. Did you mean 'add'?"),
+        ({"target_tokenizer": {"extend": {"add": 9}, "prune": {"keep": 9}}}, "one of extend, prune and train"),
+        ({"target_tokenizer": {"prune": {}}}, "target_tokenizer.prune: give either keep or drop_unused"),
+        ({"target_tokenizer": {"train": {"like": "gpt2"}}}, "target_tokenizer.train.like"),
         ({"strategies": [{"chain": None}]}, "chain must be a list"),
         ({"strategies": [{"chain": []}]}, "chain must be a list"),
         ({"strategies": [{"chain": "mean"}]}, "chain must be a list"),

@@ -19,12 +19,14 @@ from lexigraft.core.config.recipe import (
     PretrainSettings,
     TokenizerSettings,
 )
+from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.data.corpus import Corpus, evenly_chosen, load_corpus, split, without
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.folder import write_model
 from lexigraft.core.grafting.pipeline import make_chain
 from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.models.disk_model import DiskModel
+from lexigraft.core.tokenization.editing.changes import changed
 from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.files.saving import save_tokenizer
 from lexigraft.core.tokenization.training import train_tokenizer
@@ -204,7 +206,12 @@ def prepare(
 
 def tokenizer_path(recipe: CompareSettings, texts: Texts, folder: Path) -> str:
     """Where the target tokenizer is, or will be once it is trained."""
-    return trained_tokenizer_path(recipe.target_tokenizer, texts.train, folder)
+    change = recipe.target_tokenizer
+    if not isinstance(change, TokenizerChangeSettings):
+        return trained_tokenizer_path(change, texts.train, folder)
+    familiar = texts.source_train.hash if texts.source_train else ""
+    made_of = [change.model_dump(), load_vocabulary(recipe.source).hash, texts.train.hash, familiar]
+    return str(folder / f"tokenizer-{hash_of(made_of)[:12]}")
 
 
 def trained_tokenizer_path(settings: str | TokenizerSettings, corpus: Corpus, folder: Path) -> str:
@@ -223,8 +230,19 @@ def poor_model_path(recipe: CompareSettings, texts: Texts, vocabulary: Vocabular
 
 
 def prepare_tokenizer(recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lambda text: None) -> str:
-    """Train the target tokenizer, unless it is given or was trained before; returns where it is."""
-    return train_tokenizer_once(recipe.target_tokenizer, texts.train, folder, say)
+    """Make the target tokenizer, unless it is given or was made before; returns where it is."""
+    change = recipe.target_tokenizer
+    if not isinstance(change, TokenizerChangeSettings):
+        return train_tokenizer_once(change, texts.train, folder, say)
+    path = tokenizer_path(recipe, texts, folder)
+    with _missing(Path(path), say) as missing:
+        if missing:
+            say(f"target tokenizer: {change.shown()}")
+            familiar = texts.source_train.lines if texts.source_train else ()
+            vocabulary = changed(load_vocabulary(recipe.source), change, texts.train.lines, familiar)
+            with whole_folder(Path(path), force=False) as draft:
+                save_tokenizer(vocabulary.tokenizer, draft)
+    return path
 
 
 def train_tokenizer_once(

@@ -16,6 +16,7 @@ from lexigraft.api.compare.setup import check_comparison
 from lexigraft.api.doctor.sizes import cell_bytes
 from lexigraft.core.config.recipe import CompareSettings, TokenizerSettings
 from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.disk_model import read_header
 from lexigraft.core.tokenization.files.loading import load_vocabulary
@@ -93,8 +94,12 @@ def _gpus() -> tuple[tuple[str, int], ...]:
 def _memory(recipe: CompareSettings, gpus: tuple[tuple[str, int], ...]) -> Iterator[str]:
     asked = recipe.target_tokenizer
     try:
-        rows = asked.size if isinstance(asked, TokenizerSettings) else load_vocabulary(asked).size
-        needed = cell_bytes(recipe, read_header(recipe.source), rows)
+        header = read_header(recipe.source)
+        if isinstance(asked, TokenizerChangeSettings):
+            rows = asked.tokens(header.rows)
+        else:
+            rows = asked.size if isinstance(asked, TokenizerSettings) else load_vocabulary(asked).size
+        needed = cell_bytes(recipe, header, rows)
     except LexigraftError:  # found before, by the check of the recipe
         return
     for name, memory in gpus:

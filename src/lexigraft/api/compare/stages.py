@@ -18,7 +18,7 @@ from lexigraft.api.compare.inputs import (
 )
 from lexigraft.api.compare.setup import PREPARED, Checked, check_target, open_comparison
 from lexigraft.api.inputs import StrategyInputs
-from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
+from lexigraft.core.config.recipe import CompareSettings, PretrainSettings
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.evaluation.cells.cell import Cell, cell_name
 from lexigraft.core.evaluation.cells.cell_store import load_comparison, load_result, save_comparison
@@ -130,7 +130,7 @@ def trained_needs(recipe: CompareSettings, chains: Mapping[str, Sequence[Strateg
 
 def stages_after(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]]) -> dict[str, tuple[str, ...]]:
     """Every stage with those that it takes results of, in an order in which they can run; no file is read."""
-    tokenizer = (TOKENIZER,) if isinstance(recipe.target_tokenizer, TokenizerSettings) else ()
+    tokenizer = () if isinstance(recipe.target_tokenizer, str) else (TOKENIZER,)
     poor = (POOR_MODEL,) if isinstance(recipe.poor_model, PretrainSettings) else ()
     found: dict[str, tuple[str, ...]] = dict.fromkeys(tokenizer, ())
     found |= dict.fromkeys(map(str, trained_needs(recipe, chains)), tokenizer) | dict.fromkeys(poor, tokenizer)
@@ -245,9 +245,7 @@ class Stages:
         """The target vocabulary, if it is there already."""
         if self._found is None:
             path = tokenizer_path(self.recipe, self.checked.texts, self._prepared)
-            if isinstance(self.recipe.target_tokenizer, TokenizerSettings) and not (
-                self.folder and Path(path).is_dir()
-            ):
+            if not isinstance(self.recipe.target_tokenizer, str) and not (self.folder and Path(path).is_dir()):
                 return None
             self._found = load_vocabulary(path)
         return self._found

@@ -13,6 +13,7 @@ from lexigraft.api.doctor.store import report_store
 from lexigraft.api.doctor.tasks import report_tasks
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
 from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.data.dictionary import Dictionary, load_dictionary
 from lexigraft.core.data.parallel_text import SentencePairs, load_parallel
 from lexigraft.core.data.readers import read_lines
@@ -21,6 +22,7 @@ from lexigraft.core.grafting.pipeline import make_chain, refuse_same
 from lexigraft.core.grafting.strategy import Strategy, needs_of
 from lexigraft.core.models.disk_model import DiskModel, Header, read_header
 from lexigraft.core.models.loading import load_config
+from lexigraft.core.tokenization.editing.changes import check_change
 from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.number_splitting import digit_warning
@@ -127,6 +129,12 @@ def _target(findings: Findings, recipe: CompareSettings, source: Vocabulary | No
     asked = recipe.target_tokenizer
     if isinstance(asked, TokenizerSettings):
         findings.good(f"target tokenizer: {asked.type}, {asked.size:,} tokens, trained on corpus.train at the start")
+        return None
+    if isinstance(asked, TokenizerChangeSettings):
+        findings.good(f"target tokenizer: {asked.shown()}, made from corpus.train at the start")
+        if source is not None:
+            with findings.collect_errors():
+                check_change(source, asked)
         return None
     target: Vocabulary | None = findings.try_(lambda: load_vocabulary(asked))
     if target is None:

@@ -22,7 +22,8 @@ from lexigraft.api.evaluate import measure
 from lexigraft.api.pretrain import pretrain_model
 from lexigraft.api.probe import shortened
 from lexigraft.api.tasks import start_rows, times_measured
-from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
+from lexigraft.core.config.recipe import CompareSettings, PretrainSettings
+from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.evaluation.evaluator import EvaluationContext
 from lexigraft.core.grafting.needs import Need
@@ -176,12 +177,17 @@ def _part(text: Corpus, size: int) -> tuple[Corpus, float]:
 
 
 def _tokenizer(recipe: CompareSettings, texts: Texts) -> tuple[dict[str, float], Vocabulary]:
+    from lexigraft.core.tokenization.editing.changes import changed
     from lexigraft.core.tokenization.training import train_tokenizer
 
     asked = recipe.target_tokenizer
-    if not isinstance(asked, TokenizerSettings):
+    if isinstance(asked, str):
         return {}, load_vocabulary(asked)
     part, times = _part(texts.train, SAMPLE)
+    if isinstance(asked, TokenizerChangeSettings):
+        source = load_vocabulary(recipe.source)
+        vocabulary, seconds = _timed(lambda: changed(source, asked, part.lines))
+        return {"target tokenizer": seconds * times}, vocabulary
     tokenizer, seconds = _timed(lambda: train_tokenizer(asked, part))
     return {"target tokenizer": seconds * times}, Vocabulary.of(tokenizer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.machine import total_memory
 from lexigraft.core.config.recipe import CompareSettings, TokenizerSettings
+from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.models.disk_model import Header
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -18,7 +19,11 @@ def report_sizes(
     length = f"{adaptation.steps:,} steps × {adaptation.batch_tokens:,} tokens = {tokens:,} tokens"
     findings.good(f"training: {length} in each of {cells} cells")
     asked = recipe.target_tokenizer
-    rows = asked.size if isinstance(asked, TokenizerSettings) else target.size if target else None
+    rows = target.size if target else None
+    if isinstance(asked, TokenizerSettings):
+        rows = asked.size
+    elif isinstance(asked, TokenizerChangeSettings) and header is not None:
+        rows = asked.tokens(header.rows)
     if header is None or rows is None:
         return
     tables = 1 if header.tied else 2

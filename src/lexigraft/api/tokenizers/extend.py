@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from lexigraft.core.data.corpus import load_corpus
-from lexigraft.core.errors import UnknownName
 from lexigraft.core.tokenization.files.saving import save_tokenizer
 from lexigraft.core.tokenization.measures.segmentation_change import changed_share
 from lexigraft.core.tokenization.token_counts import token_counts
@@ -18,17 +17,16 @@ from lexigraft.core.utils.files import refuse_existing, whole_folder
 
 Paths = Sequence[str | Path]
 
-METHODS = ("continued_bpe",)
-
 
 @dataclass(frozen=True)
 class ExtendedTokenizer:
-    """A tokenizer with new tokens behind the old ones.
+    """A tokenizer with new tokens behind the old ones, or in the place of some.
 
     Attributes:
         method: How the new tokens were chosen.
         tokens: How many tokens it has.
         added: How many of them are new.
+        removed: How many went for them (``exchange``).
         produced: How many of the new ones the corpus takes; the others are only parts of them there.
         corpus_tokens_before: Tokens of the corpus with the source.
         corpus_tokens: Tokens of the corpus now.
@@ -39,6 +37,7 @@ class ExtendedTokenizer:
     method: str
     tokens: int
     added: int
+    removed: int
     produced: int
     corpus_tokens_before: int
     corpus_tokens: int
@@ -56,19 +55,21 @@ def extend_tokenizer(
     out: str | Path,
     *,
     add: int,
-    method: str = "continued_bpe",
+    method: str | None = None,
     source_text: Paths = (),
     force: bool = False,
 ) -> ExtendedTokenizer:
-    """Add tokens to a tokenizer and write it; old tokens keep their ids.
+    """Add tokens to a tokenizer and write it; the old tokens that stay keep their ids.
 
     Args:
         source: The tokenizer: a folder, a tokenizer file or a Hub name.
         corpus: Files of text to learn the new tokens from.
         out: The folder to write.
         add: How many tokens at most.
-        method: How they are chosen: ``continued_bpe``.
-        source_text: Files of text that the source is good at, to see how much of it is cut otherwise afterwards.
+        method: How they are chosen: ``continued_bpe``, ``append``, ``exchange`` or ``unigram_em``; ``None`` takes
+            ``unigram_em`` for Unigram and ``continued_bpe`` for others.
+        source_text: Files of text that the source is good at, to see how much of it is cut otherwise afterwards; its
+            tokens count as used where others are exchanged.
         force: Whether an existing folder is replaced.
 
     Returns:
@@ -77,24 +78,26 @@ def extend_tokenizer(
     Raises:
         LexigraftError: Anything wrong with the inputs.
     """
-    from lexigraft.core.tokenization.editing.continued_bpe import continue_bpe
+    from lexigraft.core.tokenization.editing.extension import extend, method_for
     from lexigraft.core.tokenization.files.loading import load_vocabulary
 
-    if method not in METHODS:
-        raise UnknownName("method", method, METHODS)
     refuse_existing(Path(out), force)
     text = load_corpus(list(corpus))
     familiar = load_corpus(list(source_text)).lines if source_text else []
     before = load_vocabulary(source)
-    after = continue_bpe(before, text.lines, add)
+    method = method_for(before, method)
+    after = extend(before, text.lines, add, method, familiar)
+    known = set(before.tokens)
+    new = np.array([token not in known for token in after.tokens])
     counts = token_counts(after, text.lines)
     with whole_folder(Path(out), force) as folder:
         save_tokenizer(after.tokenizer, folder)
     return ExtendedTokenizer(
         method=method,
         tokens=after.size,
-        added=after.size - before.size,
-        produced=int(np.count_nonzero(counts[before.size :])),
+        added=int(new.sum()),
+        removed=int(new.sum()) - (after.size - before.size),
+        produced=int(np.count_nonzero(counts[new])),
         corpus_tokens_before=int(token_counts(before, text.lines).sum()),
         corpus_tokens=int(counts.sum()),
         source_text_changed=changed_share(before, after, familiar) if familiar else None,

@@ -2,54 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from lexigraft.core.data.aligned_lines import read_aligned
-from lexigraft.core.data.corpus import load_corpus
-from lexigraft.core.tokenization.measures.parity import Parity, measure_parity
+from lexigraft.core.data.corpus import Corpus, evenly_chosen, load_corpus
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.measures.parity import measure_parity
+from lexigraft.core.tokenization.measures.segmentation import Piece, segmented
 from lexigraft.core.tokenization.measures.tokenizer_measures import TokenizerMeasures, measure_tokenizer
+from lexigraft.core.tokenization.measures.tokenizer_report import TokenizerReport
 from lexigraft.core.tokenization.measures.word_measures import SHARE_WITHOUT_SPACES, share_without_spaces
+from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.utils.files import write_whole
+from lexigraft.report.tokenizers import tokenizer_page
 
 Paths = Sequence[str | Path]
 
 
-@dataclass(frozen=True)
-class TokenizerReport:
-    """Tokenizers on a text.
-
-    Attributes:
-        lines: Lines of the text.
-        bytes: Its UTF-8 bytes.
-        tokenizers: The figures of each tokenizer, by the name it was given by.
-        lengths: Its tokens over those of the first tokenizer.
-        parity: Its parity on parallel text; empty where none was given.
-        languages: The files of the parallel text.
-        warnings: What the figures hide.
-    """
-
-    lines: int
-    bytes: int
-    tokenizers: dict[str, TokenizerMeasures]
-    lengths: dict[str, float]
-    parity: dict[str, Parity]
-    languages: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
+SAMPLES = 6
+SAMPLE_CHARACTERS = 300
+"""Lines that the page shows, and how much of a long one."""
 
 
-def report_tokenizers(tokenizers: Paths, corpus: Paths, *, parallel: Paths = ()) -> TokenizerReport:
+def report_tokenizers(
+    tokenizers: Paths, corpus: Paths, *, parallel: Paths = (), html: str | Path | None = None
+) -> TokenizerReport:
     """Measure tokenizers on a text.
 
     Args:
         tokenizers: Folders, tokenizer files or Hub names; the first is what the others are compared with.
         corpus: Files of text.
         parallel: Files of the same content in several languages, line by line.
+        html: A page to write, with bars and how the tokenizers cut some lines; one of this name is replaced.
 
     Returns:
         The figures.
@@ -59,12 +44,14 @@ def report_tokenizers(tokenizers: Paths, corpus: Paths, *, parallel: Paths = ())
     """
     from lexigraft.core.tokenization.files.loading import load_vocabulary
 
+    if html is not None and not Path(html).absolute().parent.is_dir():
+        raise LexigraftError("the page's folder does not exist", Path(html).parent, "Make it, or give another name")
     text = load_corpus(list(corpus))
     languages = read_aligned(parallel) if parallel else []
     vocabularies = {str(path): load_vocabulary(path) for path in tokenizers}
     measures = {name: measure_tokenizer(vocabulary, text.lines) for name, vocabulary in vocabularies.items()}
     first = next(iter(measures.values())).tokens
-    return TokenizerReport(
+    report = TokenizerReport(
         lines=len(text),
         bytes=text.bytes,
         tokenizers=measures,
@@ -73,6 +60,15 @@ def report_tokenizers(tokenizers: Paths, corpus: Paths, *, parallel: Paths = ())
         languages=tuple(map(str, parallel)),
         warnings=(*_spaces_warning(text.lines), *_mark_warnings(measures)),
     )
+    if html is not None:
+        write_whole(Path(html), tokenizer_page(report, _samples(vocabularies, text)))
+    return report
+
+
+def _samples(vocabularies: Mapping[str, Vocabulary], text: Corpus) -> dict[str, dict[str, list[Piece]]]:
+    lines = [line[:SAMPLE_CHARACTERS] for line in evenly_chosen(text, SAMPLES).lines]
+    cut = {name: list(segmented(vocabulary, lines)) for name, vocabulary in vocabularies.items()}
+    return {line: {name: pieces[n] for name, pieces in cut.items()} for n, line in enumerate(lines)}
 
 
 def _spaces_warning(lines: Sequence[str]) -> list[str]:

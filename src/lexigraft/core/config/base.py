@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -63,20 +63,17 @@ def _explain(kind: type[Settings], error: Any) -> str:
 
 
 def _owner(kind: type[Settings], path: list[str]) -> list[str]:
-    for part in path:
+    for part, following in zip(path, [*path[1:], ""], strict=False):
         field = kind.model_fields.get(part)
-        nested = _settings_in(field.annotation) if field else None
-        if nested is None:
-            continue
-        kind = nested
+        nested = list(_settings_in(field.annotation)) if field else []
+        if nested:
+            kind = next((one for one in nested if following in one.model_fields), nested[0])
     return list(kind.model_fields)
 
 
-def _settings_in(annotation: object) -> type[Settings] | None:
-    """The settings class that a field's annotation names, also inside ``Optional`` or ``Annotated``."""
+def _settings_in(annotation: object) -> Iterator[type[Settings]]:
+    """The settings classes that a field's annotation names, also inside ``Optional`` or ``Annotated``."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
-        return annotation
+        yield annotation
     for part in getattr(annotation, "__args__", ()):
-        if (found := _settings_in(part)) is not None:
-            return found
-    return None
+        yield from _settings_in(part)

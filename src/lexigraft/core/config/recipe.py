@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ByteSize, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ByteSize, Discriminator, Field, Tag, field_validator, model_validator
 
 from lexigraft.core.config.base import BatchTokens, Count, Paths, Seed, Settings, Width
+from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings, kind_of, unwrapped
 
 Trains = Literal["full", "new_rows", "lora", "frozen"]
 Calibration = Literal["none", "anchors", "script"]
@@ -52,6 +53,16 @@ class TokenizerSettings(Settings):
     size: int = Field(8000, ge=300, le=2**24)
     lowercase: bool = False
     byte_fallback: bool = False
+
+
+TargetTokenizer = Annotated[
+    Annotated[str, Tag("str")]
+    | Annotated[TokenizerSettings, Tag("TokenizerSettings")]
+    | Annotated[TokenizerChangeSettings, Tag("TokenizerChangeSettings")],
+    Discriminator(kind_of),
+    BeforeValidator(unwrapped),
+]
+"""A path or Hub name, a tokenizer to train (with or without the key ``train``), or a change of the source's."""
 
 
 class DictionarySettings(Settings):
@@ -322,7 +333,7 @@ class CompareSettings(Settings):
 
     name: str = "comparison"
     source: str
-    target_tokenizer: str | TokenizerSettings
+    target_tokenizer: TargetTokenizer
     corpus: CorpusSettings
     strategies: Annotated[list[StrategySettings], BeforeValidator(_strategies)]
     reference: str | None = None

@@ -18,7 +18,7 @@ def check_post_processor(vocabulary: Vocabulary) -> None:
     """
     backend = vocabulary.tokenizer.backend_tokenizer
     description = json.loads(backend.to_str())["post_processor"]
-    stale = {token: i for token, i in _added(description) if backend.token_to_id(token) != i}
+    stale = {token: i for token, i in tokens_added_by(description) if backend.token_to_id(token) != i}
     if stale:
         found = ", ".join(f"{token} as {i} (it is {backend.token_to_id(token)})" for token, i in stale.items())
         raise LexigraftError(
@@ -28,12 +28,12 @@ def check_post_processor(vocabulary: Vocabulary) -> None:
         )
 
 
-def _added(processor: Any) -> Iterator[tuple[str, int]]:
-    """Every token that a post-processor can add, with the id it gives it."""
+def tokens_added_by(processor: Any) -> Iterator[tuple[str, int]]:
+    """Every token that a described post-processor can add, with the id it gives it."""
     kind = processor["type"] if processor else None
     if kind == "Sequence":
         for part in processor["processors"]:
-            yield from _added(part)
+            yield from tokens_added_by(part)
     elif kind == "TemplateProcessing":
         for special in processor["special_tokens"].values():
             yield from zip(special["tokens"], special["ids"], strict=True)

@@ -22,13 +22,16 @@ INTERNAL = 0xF0000
 """First of the private code points that mark characters inside words."""
 
 
-def learn_unigram(lines: Sequence[str], size: int, byte_fallback: bool) -> list[tuple[str, float]]:
+def learn_unigram(
+    lines: Sequence[str], size: int, byte_fallback: bool, *, split_digits: bool = False
+) -> list[tuple[str, float]]:
     """Pieces with log probabilities, most probable first (Kudo 2018, SentencePiece's trainer).
 
     Args:
         lines: Normalized text.
         size: How many pieces at most; byte pieces not counted.
         byte_fallback: Leave rare characters to byte pieces instead of giving every character a piece.
+        split_digits: Whether each digit is a piece of its own.
 
     Returns:
         (piece, log probability) pairs.
@@ -47,6 +50,7 @@ def learn_unigram(lines: Sequence[str], size: int, byte_fallback: bool) -> list[
             vocab_size=size + 3,
             hard_vocab_limit=False,
             character_coverage=0.9995 if byte_fallback else 1.0,
+            split_digits=split_digits,
             normalization_rule_name="identity",
             max_sentence_length=1 << 24,
             num_threads=1,

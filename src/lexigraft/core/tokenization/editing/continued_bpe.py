@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.editing.bpe_check import refuse_other_than_bpe
-from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of, with_description
+from lexigraft.core.tokenization.editing.bpe_extension import Choice, Merge, extended_by
+from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of
 from lexigraft.core.tokenization.editing.token_sequences import Run, TokenSequences, count_runs, fallback_characters
 from lexigraft.core.tokenization.training import learn_merges
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
-Merge = tuple[str, str]
-
 SPARE = 64
 """Merges that are learned beyond those asked for, with a quarter of these: some give a token that exists."""
-
-_LOG = logging.getLogger("lexigraft")
 
 
 def continue_bpe(vocabulary: Vocabulary, lines: Sequence[str], number: int) -> Vocabulary:
@@ -44,21 +40,9 @@ def continue_bpe(vocabulary: Vocabulary, lines: Sequence[str], number: int) -> V
     runs = count_runs(vocabulary, lines)
     characters = fallback_characters(vocabulary, runs, sum(map(len, lines)), number)
     learned = _learned(TokenSequences(vocabulary, characters), runs, number)
-    unreachable: set[str] = set()
-    while True:
-        tokens, merges = _chosen(vocabulary, characters, learned, number, unreachable)
-        if not tokens:
-            raise LexigraftError(
-                "the text yields no token to add", f"{len(lines):,} lines", "No pair of tokens occurs twice; give more"
-            )
-        extended = _extended(vocabulary, tokens, merges)
-        found = {token for token in tokens if not _is_reachable(extended, token)}
-        if not found:
-            break
-        unreachable |= found
-    if len(tokens) < number:
-        _LOG.warning("the text yields %d tokens, %d were asked for", len(tokens), number)
-    return extended
+    return extended_by(
+        vocabulary, number, lines, lambda barred: _chosen(vocabulary, characters, learned, number, barred)
+    )
 
 
 def _learned(sequences: TokenSequences, runs: Mapping[Run, int], number: int) -> list[Merge]:
@@ -75,7 +59,7 @@ def _learned(sequences: TokenSequences, runs: Mapping[Run, int], number: int) ->
 
 def _chosen(
     vocabulary: Vocabulary, characters: Sequence[str], learned: Sequence[Merge], number: int, barred: Collection[str]
-) -> tuple[list[str], list[Merge]]:
+) -> Choice:
     """The first tokens that can be added, with the merges that make them."""
     added = {token.content for token in vocabulary.tokenizer.added_tokens_decoder.values()}
     known = dict.fromkeys((t for t in vocabulary.tokens if t), True)
@@ -95,31 +79,3 @@ def _chosen(
         old.add((left, right))
         merges.append((left, right))
     return tokens, merges
-
-
-def _extended(vocabulary: Vocabulary, tokens: Sequence[str], merges: Sequence[Merge]) -> Vocabulary:
-    described = description_of(vocabulary)
-    model = described["model"]
-    # An added token outside the model's vocabulary gets the next free id when the file is read, which is another now.
-    model["vocab"] |= {token.content: i for i, token in vocabulary.tokenizer.added_tokens_decoder.items()}
-    model["vocab"] |= {token: vocabulary.size + n for n, token in enumerate(tokens)}
-    model["merges"] = [list(pair) for pair in [*merges_of(described), *merges]]
-    extended = with_description(vocabulary, described)
-    moved = [
-        t for i, t in enumerate(vocabulary.tokens) if t and extended.surfaces.texts[i] != vocabulary.surfaces.texts[i]
-    ]
-    if moved or extended.tokens[: vocabulary.size] != vocabulary.tokens:
-        hint = "Give the source without its added tokens, and add them again afterwards"
-        raise LexigraftError("an added token cannot keep its id and its text", ", ".join(moved[:3]) or None, hint)
-    return extended
-
-
-def _is_reachable(vocabulary: Vocabulary, token: str) -> bool:
-    """Whether the model makes one token of its spelling; inside a word that goes on, where ends are marked."""
-    model = vocabulary.tokenizer.backend_tokenizer.model
-    suffix = getattr(model, "end_of_word_suffix", None) or ""
-    if not suffix:
-        return [t.value for t in model.tokenize(token)] == [token]
-    if token.endswith(suffix):
-        return [t.value for t in model.tokenize(token.removesuffix(suffix))] == [token]
-    return any(model.tokenize(token + follower)[0].value == token for follower in ".,!-;x0")

@@ -41,12 +41,9 @@ def prune(vocabulary: Vocabulary, lines: Sequence[str], keep: int | None = None)
         LexigraftError: ``keep`` is below what must stay or not below the size, nothing is unused, or the tokenizer is
             neither BPE nor Unigram nor WordPiece.
     """
+    check_prunable(vocabulary, keep)
     kind = type(vocabulary.tokenizer.backend_tokenizer.model).__name__
-    if kind not in ("BPE", "Unigram", "WordPiece"):
-        raise LexigraftError("tokenizers of this kind are not pruned", kind, "BPE, Unigram and WordPiece are")
     size = sum(map(bool, vocabulary.tokens))
-    if keep is not None and keep >= size:
-        raise LexigraftError("the number of tokens to keep is not below the size", keep, f"There are {size:,} tokens")
     counts = token_counts(vocabulary, lines)
     needed = needed_tokens(vocabulary, lines, counts)
     drop = list(_least_used(vocabulary, counts, needed, kind, None if keep is None else size - keep))
@@ -59,16 +56,30 @@ def prune(vocabulary: Vocabulary, lines: Sequence[str], keep: int | None = None)
     return with_tokens(vocabulary, [i for i, token in enumerate(vocabulary.tokens) if token and i not in dropped])
 
 
+def check_prunable(vocabulary: Vocabulary, keep: int | None = None) -> None:
+    """Refuse a vocabulary that is not pruned, or not to so many tokens.
+
+    Raises:
+        LexigraftError: ``keep`` is not below the size, or the tokenizer is neither BPE nor Unigram nor WordPiece.
+    """
+    kind = type(vocabulary.tokenizer.backend_tokenizer.model).__name__
+    if kind not in ("BPE", "Unigram", "WordPiece"):
+        raise LexigraftError("tokenizers of this kind are not pruned", kind, "BPE, Unigram and WordPiece are")
+    size = sum(map(bool, vocabulary.tokens))
+    if keep is not None and keep >= size:
+        raise LexigraftError("the number of tokens to keep is not below the size", keep, f"There are {size:,} tokens")
+
+
 def _least_used(vocabulary: Vocabulary, counts: Counts, needed: Mask, kind: str, number: int | None) -> Iterator[int]:
     """The ids to drop, in order: ``number`` of them where there are so many, or all that are unused."""
-    order = _leaves(vocabulary, counts, needed) if kind == "BPE" else _ranked(vocabulary, counts, needed)
+    order = leaves(vocabulary, counts, needed) if kind == "BPE" else _ranked(vocabulary, counts, needed)
     for n, (count, i) in enumerate(order):
         if n == number or (number is None and count > 0):
             return
         yield i
 
 
-def _leaves(vocabulary: Vocabulary, counts: Counts, needed: Mask) -> Iterator[tuple[int, int]]:
+def leaves(vocabulary: Vocabulary, counts: Counts, needed: Mask) -> Iterator[tuple[int, int]]:
     """Leaf after leaf with its count, least frequent and latest first, each dropped before the next is chosen."""
     pairs = merges(vocabulary)
     users: defaultdict[int, set[int]] = defaultdict(set)

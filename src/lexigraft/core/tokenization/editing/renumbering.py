@@ -39,7 +39,7 @@ def with_tokens(vocabulary: Vocabulary, kept: Sequence[int]) -> Vocabulary:
         model["merges"] = [[left, right] for left, right, both in pairs if {left, right, both} <= ids.keys()]
     for token in described["added_tokens"]:
         token["id"] = ids[token["content"]]
-    _renumber(described["post_processor"], ids)
+    renumber(described["post_processor"], ids)
     pruned = with_description(vocabulary, described)
     if list(pruned.tokens) != tokens:
         wrong = next((t for t, found in zip(tokens, pruned.tokens, strict=False) if t != found), tokens[-1])
@@ -49,12 +49,12 @@ def with_tokens(vocabulary: Vocabulary, kept: Sequence[int]) -> Vocabulary:
     return pruned
 
 
-def _renumber(processor: Any, ids: Mapping[str, int]) -> None:
-    """Give the tokens that a post-processor adds their new ids."""
+def renumber(processor: Any, ids: Mapping[str, int]) -> None:
+    """Give the tokens that a described post-processor adds their new ids, in place."""
     kind = processor["type"] if processor else None
     if kind == "Sequence":
         for part in processor["processors"]:
-            _renumber(part, ids)
+            renumber(part, ids)
     elif kind == "TemplateProcessing":
         for special in processor["special_tokens"].values():
             special["ids"] = [ids[token] for token in special["tokens"]]

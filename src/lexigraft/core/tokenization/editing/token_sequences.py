@@ -15,6 +15,7 @@ from lexigraft.core.tokenization.surface import SPACE_MARK, Family, Kind
 from lexigraft.core.tokenization.token_counts import BATCH_LINES
 from lexigraft.core.tokenization.unknown_tokens import unknown_ids
 from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.tokenization.word_cache import word_by_word
 
 Run = tuple[int, ...]
 
@@ -40,7 +41,7 @@ class TokenSequences:
     def words(self, runs: Mapping[Run, int]) -> Iterator[str]:
         """Each run as words between spaces, as often as it occurs, a letter for each token."""
         for run, count in runs.items():
-            if letters := self._letters(run):
+            if letters := self.letters(run):
                 yield f"{letters} " * count
 
     def string_of(self, letters: str) -> str:
@@ -68,7 +69,8 @@ class TokenSequences:
     def _digit_by_digit(self) -> bool:
         return digit_scheme(self.vocabulary).name == "digit by digit"
 
-    def _letters(self, run: Run) -> str:
+    def letters(self, run: Run) -> str:
+        """A run as words between spaces, a letter for each token."""
         symbols: list[int | None] = []
         for is_bytes, part in groupby(run, self._is_byte.__getitem__):
             if is_bytes:
@@ -104,13 +106,33 @@ def count_runs(vocabulary: Vocabulary, lines: Sequence[str]) -> Counter[Run]:
     backend = vocabulary.tokenizer.backend_tokenizer
     is_marked = vocabulary.family is Family.SENTENCEPIECE
     begins = [is_marked and token.startswith(SPACE_MARK) for token in vocabulary.tokens]
+    texts = _distinct_words(lines) if word_by_word(backend) else Counter(lines)
+    distinct = list(texts)
     runs: Counter[Run] = Counter()
-    for start in range(0, len(lines), BATCH_LINES):
-        for encoding in backend.encode_batch(list(lines[start : start + BATCH_LINES]), add_special_tokens=False):
-            ids, words = encoding.ids, encoding.word_ids
+    for start in range(0, len(distinct), BATCH_LINES):
+        batch = distinct[start : start + BATCH_LINES]
+        for text, encoding in zip(batch, backend.encode_batch(batch, add_special_tokens=False), strict=True):
+            ids, words, count = encoding.ids, encoding.word_ids, texts[text]
             cuts = [k for k in range(1, len(ids)) if words[k] != words[k - 1] or begins[ids[k]]]
-            runs.update(tuple(ids[left:right]) for left, right in pairwise([0, *cuts, len(ids)]))
+            for left, right in pairwise([0, *cuts, len(ids)]):
+                runs[tuple(ids[left:right])] += count
     return runs
+
+
+def _distinct_words(lines: Sequence[str]) -> Counter[str]:
+    """How often each word occurs, with the space before it; lines with other white space count whole."""
+    whole: Counter[str] = Counter()
+    inside: Counter[str] = Counter()
+    for line in lines:
+        first, *others = line.split(" ")
+        if line.isprintable() and first and "" not in others:
+            whole[first] += 1
+            inside.update(others)
+        else:
+            whole[line] += 1
+    for word, count in inside.items():
+        whole[f" {word}"] += count
+    return whole
 
 
 def fallback_characters(vocabulary: Vocabulary, runs: Mapping[Run, int], total: int, limit: int) -> tuple[str, ...]:
@@ -134,11 +156,21 @@ def fallback_characters(vocabulary: Vocabulary, runs: Mapping[Run, int], total: 
             if is_bytes:
                 for character in _spelled(vocabulary, part):
                     counts[character] += count
+    return tuple(c for c in covering(counts, total) if counts[c] > 1 and c.isprintable() and c != " ")[:limit]
+
+
+def covering(counts: Mapping[str, int], total: int) -> list[str]:
+    """The characters that coverage asks for, most frequent first; of equally frequent ones, higher code points.
+
+    Args:
+        counts: How often each character occurs.
+        total: How many characters the text has.
+    """
     spare = math.floor((1 - COVERAGE) * total)
     ordered = sorted(counts, key=lambda c: (counts[c], c))
     while ordered and counts[ordered[0]] <= spare:
         spare -= counts[ordered.pop(0)]
-    return tuple(c for c in ordered[::-1] if counts[c] > 1 and c.isprintable() and c != " ")[:limit]
+    return ordered[::-1]
 
 
 def _spelled(vocabulary: Vocabulary, ids: Any) -> str:
