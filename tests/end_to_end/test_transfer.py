@@ -138,6 +138,25 @@ def test_a_stage_and_a_cell_by_themselves_are_what_the_study_makes(study: Path, 
         assert not (tmp_path / "none").exists() or not list((tmp_path / "none").iterdir())
 
 
+def test_doctor_looks_through_a_transfer_recipe(tmp_path: Path) -> None:
+    task = {"files": {"data": "./tags.tsv"}, "options": {"how": "probe"}}
+    target = {"heldout": "./far.heldout.txt", "train": "./far.txt", "tasks": {"pos": task}}
+    recipe = transfer_recipe(tmp_path, targets={"far": target})
+    tags = [f"wasi{n}\tNOUN\nkan{n}\tVERB\n" for n in range(60)]
+    (tmp_path / "tags.tsv").write_text("\n".join(tags), encoding="utf-8")
+    done = lexigraft("doctor", recipe, "--rehearse")
+    assert done.code == 0, done.out
+    # The task is random, so that the model as it is has both seeds too: (1 + 2 + 1) × 2.
+    assert "recipe 'tiny transfer': 2 donors, 1 targets, 2 seeds: 8 cells, 2 pairs" in done.out
+    assert "held-out text of far: 6 lines" in done.out
+    assert "✓ task far.pos: " in done.out
+    assert "! a transfer study has no rehearsal" in done.out
+    (tmp_path / "bad").mkdir()
+    refused = lexigraft("doctor", transfer_recipe(tmp_path / "bad", donors={"english": {"train": "./copied.txt"}}))
+    assert refused.code == 2
+    assert "share a sequence of 13 words" in refused.out
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
