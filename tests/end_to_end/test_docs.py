@@ -17,8 +17,8 @@ from fixtures.commands import lexigraft, write_files
 from lexigraft.api.tasks import make_evaluator
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import AdaptSettings, CompareSettings, EvaluationSettings
-from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.config.recipe_files import read_study_recipe
 from lexigraft.core.evaluation.item_store import save_items
 from lexigraft.core.registry import discover, make
 from lexigraft.testing.contract import run_checks
@@ -193,7 +193,7 @@ def test_the_recipes_of_the_guide_are_valid() -> None:
 def test_example_recipes_are_valid(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEXIGRAFT_DATA", "/data")
     monkeypatch.setenv("LEXIGRAFT_MODELS", "/models")
-    read = read_recipe(recipe)
+    read = read_study_recipe(recipe)
     assert read.source.startswith("/models/")
     assert len(read.seeds) == 3
 

@@ -118,7 +118,7 @@ def test_graft_and_evaluate_run_as_projects(place: Path) -> None:
 
 def test_every_project_has_an_environment_with_this_checkout() -> None:
     projects = sorted(path.parent for path in PROJECTS.glob("*/MLproject"))
-    assert [path.name for path in projects] == ["adapt", "cell", "compare", "evaluate", "graft", "pretrain"]
+    assert [path.name for path in projects] == ["adapt", "cell", "compare", "evaluate", "graft", "pretrain", "transfer"]
     for project in projects:
         asked = yaml.safe_load((project / "python_env.yaml").read_text(encoding="utf-8"))["dependencies"]
         assert asked == ["-c lexigraft/constraints.txt", "./lexigraft"]
@@ -126,7 +126,7 @@ def test_every_project_has_an_environment_with_this_checkout() -> None:
             assert (project / "lexigraft" / name).resolve() == PROJECTS.parent / name
 
 
-@pytest.mark.parametrize("name", ["compare", "graft", "adapt", "evaluate", "pretrain", "cell run"])
+@pytest.mark.parametrize("name", ["compare", "graft", "adapt", "evaluate", "pretrain", "cell run", "transfer"])
 def test_every_option_of_a_project_is_one_of_the_command(name: str) -> None:
     words = name.split()
     project = yaml.safe_load((PROJECTS / words[0] / "MLproject").read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -12,61 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from fixtures.commands import lexigraft
-from lexigraft.core.data.cloned_language import clone_language
+from fixtures.transfers import grafting, matrix, transfer_recipe
 from lexigraft.core.evaluation.statistics.paired_comparison import difference_of_seeds
-from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
-from lexigraft.testing.tiny_models import fixture
 
 pytestmark = pytest.mark.slow
 COMMAND = [sys.executable, "-c", "from lexigraft.cli.main import main; main()", "transfer"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "src"}
 
 
-def write_recipe(folder: Path, **changes: Any) -> Path:
-    """A source model and texts of four languages; returns the recipe's path."""
-    folder.mkdir(exist_ok=True)
-    model, source, _ = fixture("roberta-tied-bias")
-    model.save_pretrained(folder / "source")
-    source.save_pretrained(folder / "source")
-    english = [line for line in SOURCE_TEXT.splitlines() if line.strip()]
-    texts = {"english": english, "clone": clone_language(english, seed=1).lines}
-    texts |= {"near": clone_language(english, seed=2).lines, "far": [s for s in TARGET_TEXT.splitlines() if s.strip()]}
-    for name, lines in texts.items():
-        numbered = [f"{line} {n}" for n in range(4) for line in lines]
-        (folder / f"{name}.txt").write_text("\n".join(numbered[6:]), encoding="utf-8")
-        (folder / f"{name}.heldout.txt").write_text("\n".join(numbered[:6]), encoding="utf-8")
-    long = " ".join(f"w{n}" for n in range(20))
-    (folder / "copied.txt").write_text(f"{texts['near'][0]} copied: {long}", encoding="utf-8")
-    with (folder / "near.heldout.txt").open("a", encoding="utf-8") as file:
-        file.write(f"\n{long} and more")
-    values: dict[str, Any] = {
-        "name": "tiny transfer",
-        "source": "./source",
-        "donors": {"english": {"train": "./english.txt", "language": "eng"}, "clone": {"train": "./clone.txt"}},
-        "targets": {name: {"heldout": f"./{name}.heldout.txt", "train": f"./{name}.txt"} for name in ("near", "far")},
-        "seeds": [0, 1],
-        "measure_at": [2],
-        "adaptation": {"steps": 4, "batch_tokens": 64, "sequence_length": 32},
-        "evaluation": {"options": {"bits_per_byte": {"stripes": 2}}},
-        "tracking": {"enabled": False},
-    }
-    recipe = folder / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(values | changes, sort_keys=False), encoding="utf-8")
-    return recipe
-
-
-def matrix(out: Path) -> dict[tuple[str, str, str], dict[str, str]]:
-    with (out / "matrix.csv").open(newline="") as file:
-        return {(row["metric"], row["donor"], row["target"]): row for row in csv.DictReader(file)}
-
-
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    done = lexigraft("transfer", write_recipe(folder), "--out", folder / "out")
+    done = lexigraft("transfer", transfer_recipe(folder), "--out", folder / "out")
     assert done.code == 0, done.err
     return folder / "out"
 
@@ -112,7 +72,7 @@ def test_the_page_shows_the_matrix_and_the_curves(study: Path) -> None:
 
 
 def test_killed_and_resumed_it_ends_with_the_same_matrix(study: Path, tmp_path: Path) -> None:
-    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+    recipe, out = transfer_recipe(tmp_path), tmp_path / "out"
     command = [*COMMAND, str(recipe), "--out", str(out)]
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 200
@@ -128,20 +88,73 @@ def test_killed_and_resumed_it_ends_with_the_same_matrix(study: Path, tmp_path: 
 
 
 def test_a_graft_of_each_targets_vocabulary(tmp_path: Path) -> None:
-    targets = {
-        "far": {
-            "heldout": "./far.heldout.txt",
-            "train": "./far.txt",
-            "tokenizer": {"type": "unigram", "size": 300},
-        }
-    }
-    graft = {"strategy": "subword_mean", "steps": 2}
-    recipe = write_recipe(tmp_path, targets=targets, graft=graft, seeds=[0], target_controls=False)
+    recipe = transfer_recipe(tmp_path, **grafting())
     done = lexigraft("transfer", recipe, "--out", tmp_path / "out", "--json")
     assert done.code == 0, done.err
     pairs = {(p["metric"], p["donor"]): p for p in done.json["pairs"]}
     assert set(pairs) == {(m, d) for m in ("bits_per_byte", "bits_per_byte.grafted") for d in ("english", "clone")}
     assert pairs["bits_per_byte.grafted", "english"]["adapted"] != pairs["bits_per_byte", "english"]["adapted"]
+
+
+def test_a_plan_names_tokenizers_cells_and_keys(study: Path, tmp_path: Path) -> None:
+    done = lexigraft("cell", "plan", study.parent / "recipe.yaml", "--out", study, "--json")
+    assert done.code == 0, done.err
+    assert [(stage["id"], stage["after"], stage["done"]) for stage in done.json["stages"]] == [("comparison", [], True)]
+    labels = ("english", "clone", "near", "far")
+    assert [cell["id"] for cell in done.json["cells"]] == [
+        "zero-shot-s0", *(f"{label}-s{seed}" for label in labels for seed in (0, 1))
+    ]  # fmt: skip
+    assert all(cell["done"] for cell in done.json["cells"])
+    folders = {path.parent.name.rpartition("-")[2] for path in study.glob("cells/*/result.json")}
+    assert {cell["key"][:12] for cell in done.json["cells"]} == folders
+    grafted = lexigraft("cell", "plan", transfer_recipe(tmp_path, **grafting()), "--json").json
+    assert [(stage["id"], stage["after"], stage["done"]) for stage in grafted["stages"]] == [
+        ("tokenizer-far", [], False), ("comparison", ["tokenizer-far"], False)
+    ]  # fmt: skip
+    assert {cell["id"]: cell["after"] for cell in grafted["cells"]} == {
+        f"{label}-s0": ["tokenizer-far"] for label in ("zero-shot", "english", "clone")
+    }
+
+
+def test_a_stage_and_a_cell_by_themselves_are_what_the_study_makes(study: Path, tmp_path: Path) -> None:
+    recipe, out = transfer_recipe(tmp_path, **grafting()), tmp_path / "out"
+    for _ in range(2):
+        done = lexigraft("cell", "prepare", "--recipe", recipe, "--stage", "tokenizer-far", "--out", out, "--json")
+        assert done.code == 0, done.err
+        assert done.json["done"]
+    assert "was made before" in done.err
+    assert (out / "prepared" / done.json["address"] / "tokenizer.json").exists()
+    whole = study.parent / "recipe.yaml"
+    alone = lexigraft("cell", "run", "--recipe", whole, "--cell", "clone-s1", "--out", tmp_path / "alone", "--json")
+    assert alone.code == 0, alone.err
+    (kept,) = study.glob("cells/clone-s1-*/result.json")
+    assert alone.json["scores"] == json.loads(kept.read_text())["scores"]
+    for arguments, says in (
+        (("run", "--recipe", whole, "--cell", "clown-s1"), "Did you mean 'clone-s1'"),
+        (("prepare", "--recipe", recipe, "--stage", "tokenizer"), "Did you mean 'tokenizer-far'"),
+    ):
+        refused = lexigraft("cell", *arguments, "--out", tmp_path / "none")
+        assert (refused.code, says in refused.err) == (2, True), refused.err
+        assert not (tmp_path / "none").exists() or not list((tmp_path / "none").iterdir())
+
+
+def test_doctor_looks_through_a_transfer_recipe(tmp_path: Path) -> None:
+    task = {"files": {"data": "./tags.tsv"}, "options": {"how": "probe"}}
+    target = {"heldout": "./far.heldout.txt", "train": "./far.txt", "tasks": {"pos": task}}
+    recipe = transfer_recipe(tmp_path, targets={"far": target})
+    tags = [f"wasi{n}\tNOUN\nkan{n}\tVERB\n" for n in range(60)]
+    (tmp_path / "tags.tsv").write_text("\n".join(tags), encoding="utf-8")
+    done = lexigraft("doctor", recipe, "--rehearse")
+    assert done.code == 0, done.out
+    # The task is random, so that the model as it is has both seeds too: (1 + 2 + 1) × 2.
+    assert "recipe 'tiny transfer': 2 donors, 1 targets, 2 seeds: 8 cells, 2 pairs" in done.out
+    assert "held-out text of far: 6 lines" in done.out
+    assert "✓ task far.pos: " in done.out
+    assert "! a transfer study has no rehearsal" in done.out
+    (tmp_path / "bad").mkdir()
+    refused = lexigraft("doctor", transfer_recipe(tmp_path / "bad", donors={"english": {"train": "./copied.txt"}}))
+    assert refused.code == 2
+    assert "share a sequence of 13 words" in refused.out
 
 
 @pytest.mark.parametrize(
@@ -156,6 +169,7 @@ def test_a_graft_of_each_targets_vocabulary(tmp_path: Path) -> None:
         ({"donors": {"english": {"train": "./near.heldout.txt"}}}, "text of english"),
         ({"donors": {"english": {"train": "./copied.txt"}}}, "share a sequence of 13 words"),
         ({"evaluation": {"evaluators": ["bits_per_bite"]}}, "Did you mean 'bits_per_byte'"),
+        ({"tracking": {"registered_model": "best"}}, "no winner to register"),
         ({"graft": {"strategy": "subword_mean"}}, "needs a tokenizer and train text"),
         (
             {
@@ -168,7 +182,7 @@ def test_a_graft_of_each_targets_vocabulary(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_recipe_is_one_error(changes: dict[str, Any], says: str, tmp_path: Path) -> None:
-    done = lexigraft("transfer", write_recipe(tmp_path, **changes), "--out", tmp_path / "out")
+    done = lexigraft("transfer", transfer_recipe(tmp_path, **changes), "--out", tmp_path / "out")
     assert done.code == 2
     assert says in done.err
     assert "Traceback" not in done.err

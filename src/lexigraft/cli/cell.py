@@ -1,4 +1,4 @@
-"""`lexigraft cell`: one cell of a recipe at a time, for machines that share the work of a comparison."""
+"""`lexigraft cell`: one cell of a recipe at a time, for machines that share the work of a study."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def _one_process(context: typer.Context) -> None:
         raise LexigraftError("this command runs in one process", f"cell {context.invoked_subcommand}", hint)
 
 
-RecipeOption = Annotated[Path, typer.Option(help="A YAML recipe.")]
-Out = Annotated[Path, typer.Option(help="The comparison's folder; several processes may work in it.")]
+RecipeOption = Annotated[Path, typer.Option(help="A YAML recipe of `compare` or `transfer`.")]
+Out = Annotated[Path, typer.Option(help="The study's folder; several processes may work in it.")]
 
 
 @app.command()
 def plan(
     recipe: Annotated[Path, typer.Argument(help="A YAML recipe; see examples/.")],
-    out: Annotated[Path | None, typer.Option(help="The comparison's folder: what is in it counts as done.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The study's folder: what is in it counts as done.")] = None,
     set_: Sets = None,
     json: Json = False,
 ) -> None:
     """List the stages and cells of a recipe, their content addresses, and which depends on which."""
-    from lexigraft.api.compare.cell_commands import plan_cells
+    from lexigraft.api.study.cell_commands import plan_cells
 
     found = plan_cells(recipe, out, overrides=assignments(set_))
     if json:
@@ -61,7 +61,7 @@ def check(
     """Look whether this machine can run a recipe's cells: versions, GPUs, files, disk, tracking server."""
     from json import dumps
 
-    from lexigraft.api.compare.machine_check import check_machine
+    from lexigraft.api.study.machine_check import check_machine
 
     found = check_machine(recipe, out, gpus=gpus, tracking=tracking)
     if json:
@@ -91,7 +91,7 @@ def prepare(
     json: Json = False,
 ) -> None:
     """Make one thing that cells share, such as the target tokenizer, where it is not made yet."""
-    from lexigraft.api.compare.cell_commands import prepare_stage
+    from lexigraft.api.study.cell_commands import prepare_stage
 
     made = prepare_stage(recipe, stage, out, overrides=assignments(set_), say=say)
     print_json(asdict(made)) if json else typer.echo(made.address)
@@ -106,11 +106,11 @@ def run(
     track: Annotated[bool, typer.Option(help="Log the cell in the recipe's MLflow store.")] = True,
     json: Json = False,
 ) -> None:
-    """Run one cell, unless it is finished; `lexigraft compare` finds its result and makes the report.
+    """Run one cell, unless it is finished; `lexigraft compare` or `transfer` finds its result and makes the report.
 
     A launcher such as torchrun may spread its training over several processes.
     """
-    from lexigraft.api.compare.cell_commands import run_cell
+    from lexigraft.api.study.cell_commands import run_cell
 
     done = run_cell(recipe, cell, out, overrides=assignments(set_), track=track, say=say)
     if not processes().first:

@@ -19,17 +19,21 @@ if TYPE_CHECKING:
 
 Jobs = Annotated[int, typer.Option(help="Cells at a time; threads are divided among them.", min=1)]
 
+BackendName = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Run stages and cells as jobs: local, or another launcher.")
+]
+BackendConfig = Annotated[Path | None, typer.Option(help="The backend's settings, a YAML or JSON file.")]
+MaxParallel = Annotated[int, typer.Option(help="Most jobs of the backend at a time.", min=1)]
+
 
 def compare(
     recipe: Annotated[Path, typer.Argument(help="A YAML recipe; see examples/.")],
     out: Annotated[Path, typer.Option(help="The folder for results and report; an interrupted run goes on there.")],
     set_: Sets = None,
     jobs: Jobs = 1,
-    backend: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Run stages and cells as jobs: local, or another launcher.")
-    ] = None,
-    backend_config: Annotated[Path | None, typer.Option(help="The backend's settings, a YAML or JSON file.")] = None,
-    max_parallel: Annotated[int, typer.Option(help="Most jobs of the backend at a time.", min=1)] = 1,
+    backend: BackendName = None,
+    backend_config: BackendConfig = None,
+    max_parallel: MaxParallel = 1,
     json: Json = False,
 ) -> None:
     """Compare strategies on one language with the same data and budget."""

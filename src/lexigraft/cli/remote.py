@@ -1,4 +1,4 @@
-"""`lexigraft remote`: jobs of a comparison that runs on other machines, from any shell."""
+"""`lexigraft remote`: jobs of a comparison or a transfer study that runs on other machines, from any shell."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from lexigraft.cli.options import Json
 from lexigraft.cli.output import print_json, table
 
 app = typer.Typer(
-    no_args_is_help=True, help="The jobs of `lexigraft compare --backend`, from any shell.", rich_markup_mode=None
+    no_args_is_help=True,
+    help="The jobs of `compare` or `transfer` with --backend, from any shell.",
+    rich_markup_mode=None,
 )
-Folder = Annotated[Path, typer.Argument(help="The comparison's folder.")]
+Folder = Annotated[Path, typer.Argument(help="The study's folder.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Names, or how they begin; else all.")]
 
 
 @app.command()
 def status(folder: Folder, json: Json = False) -> None:
     """List the jobs with their states."""
-    from lexigraft.api.compare.jobs import remote_status
+    from lexigraft.api.study.jobs import remote_status
 
     found = remote_status(folder)
     if json:
@@ -38,7 +40,7 @@ def logs(
     json: Json = False,
 ) -> None:
     """Print the last lines of the jobs' logs."""
-    from lexigraft.api.compare.jobs import remote_logs
+    from lexigraft.api.study.jobs import remote_logs
 
     found = remote_logs(folder, jobs or (), lines)
     if json:
@@ -52,8 +54,8 @@ def logs(
 
 @app.command()
 def cancel(folder: Folder, jobs: Names = None, json: Json = False) -> None:
-    """End jobs; finished cells are kept, and `lexigraft compare` goes on from there."""
-    from lexigraft.api.compare.jobs import remote_cancel
+    """End jobs; finished cells are kept, and the same `compare` or `transfer` goes on from there."""
+    from lexigraft.api.study.jobs import remote_cancel
 
     ended = remote_cancel(folder, jobs or ())
     print_json({"cancelled": ended}) if json else typer.echo("\n".join(ended) or "no job was running")
@@ -62,7 +64,7 @@ def cancel(folder: Folder, jobs: Names = None, json: Json = False) -> None:
 @app.command()
 def fetch(folder: Folder, json: Json = False) -> None:
     """Bring what ended jobs have made, and write the report of the cells that are finished."""
-    from lexigraft.api.compare.jobs import remote_fetch
+    from lexigraft.api.study.jobs import remote_fetch
 
     found = remote_fetch(folder)
     if json:

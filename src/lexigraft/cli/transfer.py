@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lexigraft.cli.compare import Jobs, show_progress
+from lexigraft.cli.compare import BackendConfig, BackendName, Jobs, MaxParallel, show_progress
 from lexigraft.cli.options import Json, Sets, assignments
 from lexigraft.cli.output import print_json, say
 
@@ -17,12 +17,18 @@ def transfer(
     out: Annotated[Path, typer.Option(help="The folder for results and report; an interrupted run goes on there.")],
     set_: Sets = None,
     jobs: Jobs = 1,
+    backend: BackendName = None,
+    backend_config: BackendConfig = None,
+    max_parallel: MaxParallel = 1,
     json: Json = False,
 ) -> None:
     """Adapt one model on each donor language and measure every target language."""
     from lexigraft.api.transfer.run import transfer as run
 
-    done = run(recipe, out, overrides=assignments(set_), jobs=jobs, say=say, progress=show_progress)
+    done = run(
+        recipe, out, overrides=assignments(set_), jobs=jobs, backend=backend, backend_config=backend_config,
+        max_parallel=max_parallel, say=say, progress=show_progress,
+    )  # fmt: skip
     if json:
         from lexigraft.report.transfer_data import read_transfer_report
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from fixtures.commands import lexigraft, write_files
-from lexigraft.api.compare.machine_check import check_machine
-from lexigraft.api.compare.remote import _differences
+from lexigraft.api.study.machine_check import check_machine
+from lexigraft.api.study.remote import _differences
 from lexigraft.core.utils.versions import versions
 
 
@@ -73,10 +73,10 @@ def test_a_server_that_is_not_required_is_a_warning(recipe: Path, tmp_path: Path
 
 
 def test_a_disk_and_a_gpu_that_are_too_small_are_named(recipe: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("lexigraft.api.compare.machine_check._gpus", lambda: (("Tiny GPU", 1000),))
+    monkeypatch.setattr("lexigraft.api.study.machine_check._gpus", lambda: (("Tiny GPU", 1000),))
     monkeypatch.setattr("shutil.disk_usage", lambda folder: (0, 0, 1000))
     monkeypatch.setattr(
-        "lexigraft.api.compare.machine_check.shutil.disk_usage", lambda folder: type("U", (), {"free": 1000})()
+        "lexigraft.api.study.machine_check.shutil.disk_usage", lambda folder: type("U", (), {"free": 1000})()
     )
     told = "\n".join(check_machine(recipe, tmp_path / "out", gpus=1).problems)
     assert "Tiny GPU has 0.0 GB, and a cell needs about" in told

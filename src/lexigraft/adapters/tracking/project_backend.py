@@ -17,7 +17,7 @@ from mlflow.projects import utils as projects
 from mlflow.projects.backend.abstract_backend import AbstractBackend
 from mlflow.projects.submitted_run import SubmittedRun
 
-from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.config.recipe_files import read_study_recipe
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import make
 from lexigraft.core.remote.driver import SHOWN_LINES
@@ -160,7 +160,7 @@ def _moved(word: str, launcher: Launcher, out: Path, folder: Path, pushed: list[
     if not path.is_absolute() or not (path.exists() or path == out):
         return word
     if path.suffix in (".yaml", ".yml") and path.is_file():
-        path, inputs = write_remote_recipe(read_recipe(path), launcher, folder)
+        path, inputs = write_remote_recipe(read_study_recipe(path), launcher, folder)
         pushed += inputs
     if path != out:
         pushed.append(path)

@@ -21,7 +21,7 @@ from lexigraft.core.utils.secrets import MASK, masked, masked_uris
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_LATER = "Every result is in {folder}; the same `lexigraft compare` logs them later and runs nothing again"
+_LATER = "Every result is in {folder}; the same command logs them later and runs nothing again"
 
 
 @dataclass

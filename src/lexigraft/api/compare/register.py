@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lexigraft.api.compare.cell import CellRunner
-from lexigraft.api.compare.setup import Opened
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell import Cell
 from lexigraft.core.evaluation.cells.cell_store import cell_folder, cell_lock
@@ -15,11 +14,12 @@ from lexigraft.report.data import TARGET, read_report
 
 if TYPE_CHECKING:
     from lexigraft.adapters.tracking.tracker import MlflowTracker
+    from lexigraft.api.compare.setup import OpenedComparison
 
 MODEL = "model"
 
 
-def register_winner(opened: Opened, tracker: MlflowTracker, folder: Path, say: Callable[[str], None]) -> str:
+def register_winner(opened: OpenedComparison, tracker: MlflowTracker, folder: Path, say: Callable[[str], None]) -> str:
     """Log and register the model of the best strategy's best seed, under the name that the recipe gives.
 
     Args:
@@ -59,7 +59,7 @@ def winner_of(folder: Path) -> Cell:
     return min((value, seed, cell) for value, seed, cell in ends if value is not None)[2]
 
 
-def kept_model(opened: Opened, cell: Cell, folder: Path, say: Callable[[str], None]) -> Path:
+def kept_model(opened: OpenedComparison, cell: Cell, folder: Path, say: Callable[[str], None]) -> Path:
     """The folder of a cell's model; where the comparison kept none, the cell is run again to make it.
 
     Raises:

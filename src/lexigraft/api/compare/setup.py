@@ -6,19 +6,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lexigraft.api.adapt import refuse_untrainable
 from lexigraft.api.compare.cell import CellRunner, cells_of
 from lexigraft.api.compare.inputs import Prepared, Shared, Texts, load_texts, prepare, strategy_inputs
+from lexigraft.api.compare.register import register_winner
 from lexigraft.api.evaluate import text_evaluators
 from lexigraft.api.pretrain import pretraining_objective
+from lexigraft.api.study.study import PREPARED
 from lexigraft.api.tasks import make_evaluator, refuse_unsuitable_tasks
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings
 from lexigraft.core.config.recipe_files import dump_recipe
-from lexigraft.core.evaluation.cells.cell import Comparison
-from lexigraft.core.grafting.needs import refuse_missing
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.cells.cell import Cell, Comparison
+from lexigraft.core.grafting.needs import Need, refuse_missing
 from lexigraft.core.grafting.pipeline import make_chain, refuse_same
-from lexigraft.core.grafting.strategy import Body, Strategy, needs_of
+from lexigraft.core.grafting.strategy import Body, Strategy, needs_of, uses_of
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.matching.alignment import refuse_unknown_rules
@@ -29,8 +33,8 @@ from lexigraft.core.utils.hashing import hash_of
 from lexigraft.core.utils.secrets import masked_uris
 from lexigraft.core.utils.versions import versions
 
-PREPARED = "prepared"
-"""The folder of a comparison for what its cells share."""
+if TYPE_CHECKING:
+    from lexigraft.adapters.tracking.tracker import MlflowTracker
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedComparison:
     """A comparison whose shared inputs are made: its cells can run.
 
     Attributes:
@@ -69,6 +73,20 @@ class Opened:
         """The recipe's YAML text, without secrets."""
         return dump_recipe(self.recipe)
 
+    def refuse_processes(self, cell: Cell) -> None:
+        """Refuse a strategy that trains and measures candidates.
+
+        Raises:
+            LexigraftError: The cell's strategy is one.
+        """
+        if Need.PROBE in uses_of(self.runner.shared.chains[cell.label]):
+            hint = "Its graft trains and measures candidates; start the cell without a launcher"
+            raise LexigraftError("this strategy runs in one process", cell.label, hint)
+
+    def conclude(self, tracker: MlflowTracker, folder: Path, say: Callable[[str], None]) -> str:
+        """Register the winner, where the recipe names the model; returns a warning, empty where all went well."""
+        return register_winner(self, tracker, folder, say)
+
 
 def check_comparison(recipe: CompareSettings) -> Checked:
     """Check a recipe with its source model and texts.
@@ -84,7 +102,7 @@ def check_comparison(recipe: CompareSettings) -> Checked:
     return Checked(recipe, chains, source, texts)
 
 
-def open_comparison(checked: Checked, folder: Path, say: Callable[[str], None] = lambda text: None) -> Opened:
+def open_comparison(checked: Checked, folder: Path, say: Callable[[str], None] = lambda text: None) -> OpenedComparison:
     """Make what the cells share, or find it from an earlier start, and list the cells.
 
     Args:
@@ -100,7 +118,7 @@ def open_comparison(checked: Checked, folder: Path, say: Callable[[str], None] =
     check_target(checked, target)
     shared = Shared(checked.texts, checked.source, target, checked.chains)
     comparison = describe_comparison(recipe, prepared, shared)
-    return Opened(recipe, comparison, CellRunner(recipe, prepared, folder, shared))
+    return OpenedComparison(recipe, comparison, CellRunner(recipe, prepared, folder, shared))
 
 
 def check_target(checked: Checked, target: Vocabulary) -> None:

@@ -30,6 +30,8 @@ def examine(recipe: str | Path | None = None, *, rehearse: bool = False, pilot: 
             report_cost(findings, settings)
             if pilot is None:
                 findings.note("which difference can be told is not known: name an earlier comparison with --pilot")
+        if settings is None and findings.healthy and (rehearse or pilot is not None):
+            findings.note("a transfer study has no rehearsal and no pilot: these are for comparisons")
         if pilot is not None and settings is not None:
             report_power(findings, settings, Path(pilot))
     return Examined(tuple(findings.findings))

@@ -11,9 +11,11 @@ from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.sizes import report_sizes
 from lexigraft.api.doctor.store import report_store
 from lexigraft.api.doctor.tasks import report_tasks
+from lexigraft.api.doctor.transfer import report_transfer
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
-from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
+from lexigraft.core.config.recipe_files import read_study_recipe
+from lexigraft.core.config.transfer_recipe import TransferSettings
 from lexigraft.core.data.dictionary import Dictionary, load_dictionary
 from lexigraft.core.data.parallel_text import SentencePairs, load_parallel
 from lexigraft.core.data.readers import read_lines
@@ -34,9 +36,11 @@ MOST_LINES = 200_000
 
 
 def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
-    """Check a recipe with everything it names; returns the recipe, or ``None`` where it cannot be read."""
-    recipe: CompareSettings | None = findings.try_(lambda: read_recipe(path))
-    if recipe is None:
+    """Check a recipe with everything it names; returns that of a comparison, or ``None`` where it cannot be read."""
+    recipe: CompareSettings | TransferSettings | None = findings.try_(lambda: read_study_recipe(path))
+    if isinstance(recipe, TransferSettings):
+        report_transfer(findings, recipe)
+    if not isinstance(recipe, CompareSettings):
         return None
     cells = len(recipe.strategies) * len(recipe.seeds)
     findings.good(

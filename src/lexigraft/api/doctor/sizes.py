@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.machine import total_memory
-from lexigraft.core.config.recipe import CompareSettings, TokenizerSettings
 from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
+from lexigraft.core.config.recipe import AdaptSettings, CompareSettings, TokenizerSettings
 from lexigraft.core.models.disk_model import Header
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -30,20 +30,20 @@ def report_sizes(
     new = rows * header.hidden * tables
     shown = f"{header.rows:,} × {header.hidden} become {rows:,} × {header.hidden}"
     findings.good(f"tables: {shown}, {new * 4 / 1e6:,.1f} MB in float32")
-    needed = cell_bytes(recipe, header, rows)
+    needed = cell_bytes(adaptation, header, rows)
     add = findings.note if needed > 0.9 * total_memory() else findings.good
     add(f"memory: about {needed / 1e9:.2f} GB for one cell, beside the libraries' own 0.5 GB")
 
 
-def cell_bytes(recipe: CompareSettings, header: Header, rows: int) -> int:
+def cell_bytes(adaptation: AdaptSettings, header: Header, rows: int) -> int:
     """Bytes that one cell needs at most, beside the libraries' own.
 
     Args:
-        recipe: The recipe.
+        adaptation: How the model is adapted.
         header: The source's sizes.
         rows: Tokens of the target vocabulary.
     """
-    adaptation, tables = recipe.adaptation, 1 if header.tied else 2
+    tables = 1 if header.tied else 2
     old, new = (n * header.hidden * tables for n in (header.rows, rows))
     body = header.parameters - old
     trained = (new if adaptation.embeddings != "frozen" else 0) + (body if adaptation.body == "full" else 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,13 +60,12 @@ def transfer_cells(recipe: TransferSettings, texts: TransferTexts, source_hash: 
         common["graft_text"] = {name: texts.train[name].hash for name in recipe.targets}
     adaptation = recipe.adaptation.model_dump(mode="json", exclude={"seed", "checkpoint_every"})
     adaptation["measure_at"] = recipe.measure_at
-    # Without training nothing is random, unless a graft or a task is.
-    seeds = recipe.seeds if recipe.graft is not None or texts.tasks else recipe.seeds[:1]
-    cells = [_cell(ZERO_SHOT, seed, common, {}) for seed in seeds]
-    controls = list(recipe.targets) if recipe.target_controls else []
-    for name in (*recipe.donors, *controls):
-        own = {"train": texts.train[name].hash, "adaptation": adaptation, "control": name in controls}
-        cells += [_cell(name, seed, common, own) for seed in recipe.seeds]
+    cells = []
+    for name, seed in recipe.cell_names:
+        own: dict[str, Any] = {}
+        if name != ZERO_SHOT:
+            own = {"train": texts.train[name].hash, "adaptation": adaptation, "control": name in recipe.targets}
+        cells.append(_cell(name, seed, common, own))
     return tuple(cells)
 
 
@@ -76,17 +74,19 @@ def _cell(label: str, seed: int, common: Mapping[str, Any], own: Mapping[str, An
     return Cell(label, seed, "source", hash_of(described), flat(described))
 
 
-@dataclass(frozen=True)
 class TransferCellRunner:
     """Runs any cell of one study; in another process it reads the texts there, once.
 
-    Attributes:
+    Args:
         recipe: The recipe.
         out: The study's folder.
+        texts: The texts and tasks, where this process has read them already.
     """
 
-    recipe: TransferSettings
-    out: Path
+    def __init__(self, recipe: TransferSettings, out: Path, texts: TransferTexts | None = None) -> None:
+        self.recipe, self.out = recipe, out
+        if texts is not None:
+            self.texts = texts
 
     def __reduce__(self) -> tuple[type[TransferCellRunner], tuple[TransferSettings, Path]]:
         """Pickle the recipe and the folder, without the texts."""

@@ -23,6 +23,14 @@ def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Compa
     return read_settings(path, CompareSettings, overrides)
 
 
+def read_study_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> CompareSettings | TransferSettings:
+    """Read the recipe of a comparison, or of a transfer study if it names donors; see :func:`read_settings`."""
+    values = _read(path, overrides)
+    if "donors" in values:
+        return _validated(values, TransferSettings, path)
+    return _validated(values, CompareSettings, path)
+
+
 def read_settings(path: Path, kind: type[S], overrides: Mapping[str, Any] | None = None) -> S:
     """Read a YAML recipe; relative paths in it start from the recipe's folder, ``$NAME`` is taken from the environment.
 
@@ -34,6 +42,10 @@ def read_settings(path: Path, kind: type[S], overrides: Mapping[str, Any] | None
     Raises:
         LexigraftError: The file is missing, is not YAML, or holds an unknown key or an impossible value.
     """
+    return _validated(_read(path, overrides), kind, path)
+
+
+def _read(path: Path, overrides: Mapping[str, Any] | None) -> dict[str, Any]:
     if path.exists() and not path.is_file():
         raise LexigraftError("recipe is not a file", path, "Give the path of a YAML recipe")
     refuse_pointers([path])
@@ -49,6 +61,10 @@ def read_settings(path: Path, kind: type[S], overrides: Mapping[str, Any] | None
         raise LexigraftError("recipe must be a mapping of keys", path, "See examples/ for complete recipes")
     for key, value in (overrides or {}).items():
         _assign(values, key, value)
+    return values
+
+
+def _validated(values: dict[str, Any], kind: type[S], path: Path) -> S:
     return validate(kind, _resolve(values, path.resolve().parent), f"recipe {path.name}")
 
 

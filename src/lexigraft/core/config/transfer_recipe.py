@@ -10,6 +10,7 @@ from lexigraft.core.config.base import Count, Paths, Seed, Settings
 from lexigraft.core.config.recipe import (
     AdaptSettings,
     EvaluationSettings,
+    ExecutionSettings,
     GraftSettings,
     StrategyEntry,
     TaskSettings,
@@ -81,6 +82,7 @@ class TransferSettings(Settings):
     evaluation: EvaluationSettings = EvaluationSettings()
     typology: str | None = None
     tracking: TrackingSettings = TrackingSettings()
+    execution: ExecutionSettings = ExecutionSettings()
 
     @model_validator(mode="after")
     def _donors_are_no_targets(self) -> Self:
@@ -100,6 +102,8 @@ class TransferSettings(Settings):
             raise ValueError("seeds repeat")
         if self.evaluation.tasks:
             raise ValueError("tasks belong to a target: targets.NAME.tasks")
+        if self.tracking.registered_model is not None:
+            raise ValueError("a transfer study has no winner to register; leave tracking.registered_model out")
         if self.adaptation.steps == 0:
             raise ValueError("adaptation.steps must be at least 1: transfer comes from training on a donor")
         return self
@@ -117,4 +121,17 @@ class TransferSettings(Settings):
 
     def task_options(self) -> dict[str, Any]:
         """Every task by its name in scores, ``TARGET.TASK``."""
-        return {f"{name}.{task}": one for name, target in self.targets.items() for task, one in target.tasks.items()}
+        return {
+            f"{name}.{task}": one.model_copy(update={"evaluator": one.evaluator or task})
+            for name, target in self.targets.items()
+            for task, one in target.tasks.items()
+        }
+
+    @property
+    def cell_names(self) -> tuple[tuple[str, int], ...]:
+        """The label and seed of each cell: the model as it is, each donor, and each target as its own control."""
+        # Without training nothing is random, unless a graft or a task is.
+        unadapted = self.seeds if self.graft is not None or self.task_options() else self.seeds[:1]
+        controls = self.targets if self.target_controls else ()
+        adapted = [(name, seed) for name in (*self.donors, *controls) for seed in self.seeds]
+        return (*((ZERO_SHOT, seed) for seed in unadapted), *adapted)

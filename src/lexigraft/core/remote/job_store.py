@@ -56,7 +56,7 @@ class JobStore:
         """
         kept = read_json(self.folder / _BACKEND)
         if kept is None:
-            hint = "Give the folder that `lexigraft compare --backend NAME --out` wrote"
+            hint = "Give the folder that `lexigraft compare` or `transfer` wrote with --backend NAME"
             raise LexigraftError("no remote jobs in this folder", self.folder.parent, hint)
         launcher: Launcher = make("launcher", kept["name"], kept["values"])
         return launcher

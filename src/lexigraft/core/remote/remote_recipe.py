@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.base import Settings
 from lexigraft.core.config.recipe_files import dump_recipe
 from lexigraft.core.remote.launcher import Launcher
 from lexigraft.core.utils.files import write_whole
@@ -21,7 +21,7 @@ _SERVICES = ("databricks", "databricks-uc", "uc")
 _PATTERN = re.compile(r"[*?\[]")
 
 
-def write_remote_recipe(recipe: CompareSettings, launcher: Launcher, folder: Path) -> tuple[Path, list[Path]]:
+def write_remote_recipe(recipe: Settings, launcher: Launcher, folder: Path) -> tuple[Path, list[Path]]:
     """Write the recipe for the jobs, overrides included and without the passwords of its addresses.
 
     Args:

@@ -7,21 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lexigraft.api.compare.setup import Opened, check_comparison, open_comparison
-from lexigraft.api.compare.stages import Plan, Stage, Stages, find_cell
+from lexigraft.api.study.recipes import StudyRecipe, study_of
+from lexigraft.api.study.study import Opened, Plan, ReportFiles, Stage, Study
 from lexigraft.api.tracking import open_tracker
-from lexigraft.core.config.recipe import CompareSettings
-from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell import Cell, CellResult
 from lexigraft.core.evaluation.cells.cell_store import cell_folder, load_result, load_results, save_failure
 from lexigraft.core.evaluation.cells.worker import failure_of, finish_cell
-from lexigraft.core.grafting.needs import Need
-from lexigraft.core.grafting.strategy import uses_of
 from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.files import emptied_after_error, refuse_other_output
 
-Recipe = str | Path | CompareSettings
 Say = Callable[[str], None]
 
 
@@ -42,22 +37,26 @@ class CellRun:
     tracking: str
 
 
-def plan_cells(recipe: Recipe, out: str | Path | None = None, *, overrides: Mapping[str, Any] | None = None) -> Plan:
+def plan_cells(
+    recipe: StudyRecipe, out: str | Path | None = None, *, overrides: Mapping[str, Any] | None = None
+) -> Plan:
     """The stages and cells of a recipe, with what is known about them now; nothing is made.
 
     Args:
         recipe: A YAML recipe, or its settings.
-        out: The comparison's folder, for what is made already.
+        out: The study's folder, for what is made already.
         overrides: Dotted recipe keys with other values.
 
     Raises:
         LexigraftError: Anything wrong with the recipe or its inputs.
     """
-    return Stages(check_comparison(_settings(recipe, overrides)), None if out is None else Path(out)).plan()
+    study = study_of(recipe, overrides)
+    study.check()
+    return study.plan(None if out is None else Path(out))
 
 
 def prepare_stage(
-    recipe: Recipe,
+    recipe: StudyRecipe,
     stage: str,
     out: str | Path,
     *,
@@ -69,22 +68,22 @@ def prepare_stage(
     Args:
         recipe: A YAML recipe, or its settings.
         stage: The stage's id.
-        out: The comparison's folder.
+        out: The study's folder.
         overrides: Dotted recipe keys with other values.
         say: Called with a line on what is being made.
 
     Raises:
         LexigraftError: The recipe has no such stage, or anything is wrong with it or its inputs.
     """
-    folder = Path(out)
+    study, folder = study_of(recipe, overrides), Path(out)
     refuse_other_output(folder)
-    stages = Stages(check_comparison(_settings(recipe, overrides)), folder)
+    study.check()
     with emptied_after_error(folder):
-        return stages.make(stage, say)
+        return study.make(stage, folder, say)
 
 
 def run_cell(
-    recipe: Recipe,
+    recipe: StudyRecipe,
     cell: str,
     out: str | Path,
     *,
@@ -92,7 +91,7 @@ def run_cell(
     track: bool = True,
     say: Say = lambda text: None,
 ) -> CellRun:
-    """Run one cell of a recipe, unless it is finished, and store its result where ``compare`` finds it.
+    """Run one cell of a recipe, unless it is finished, and store its result where ``compare`` or ``transfer`` finds it.
 
     Any number of processes may run cells in one folder: what they share is made by one of them, and no cell runs twice.
     Started in several processes by a launcher, all of them train the one cell; only the first one measures and stores.
@@ -100,7 +99,7 @@ def run_cell(
     Args:
         recipe: A YAML recipe, or its settings.
         cell: The cell's id, ``label-sSEED``, or the name of its folder.
-        out: The comparison's folder.
+        out: The study's folder.
         overrides: Dotted recipe keys with other values.
         track: Whether the cell is logged in the recipe's MLflow store; who collects the results may do that instead.
         say: Called with a line on what is being done.
@@ -108,12 +107,12 @@ def run_cell(
     Raises:
         LexigraftError: The recipe has no such cell, or anything is wrong with it or its inputs.
     """
-    settings, folder = _settings(recipe, overrides), Path(out)
+    study, folder = study_of(recipe, overrides), Path(out)
     refuse_other_output(folder)
-    checked = check_comparison(settings)
+    study.check()
     with emptied_after_error(folder):
-        opened = open_comparison(checked, folder, say)
-    found = find_cell(settings, opened.comparison.cells, cell)
+        opened = study.open(folder, say)
+    found = study.find_cell(opened.comparison.cells, cell)
     before = load_result(folder, found)
     if before is not None:
         say(f"{found.title} was finished before")
@@ -125,7 +124,7 @@ def run_cell(
         if processes().first:
             save_failure(folder, found, failure_of(error).detail)
         raise
-    tracking = _log(opened, result, folder) if track and processes().first else ""
+    tracking = _log(study, opened, result, folder) if track and processes().first else ""
     return CellRun(result, cell_folder(folder, found), before is not None, tracking)
 
 
@@ -134,7 +133,7 @@ def _finish(opened: Opened, cell: Cell, folder: Path) -> CellResult:
     here = processes()
     if here.count == 1:
         return finish_cell(opened.runner, cell, folder)
-    _refuse_probes(opened, cell)
+    opened.refuse_processes(cell)
     _keep_to_one_gpu(here.local_index)
     if not here.first:
         return opened.runner(cell)
@@ -150,13 +149,6 @@ def _finish(opened: Opened, cell: Cell, folder: Path) -> CellResult:
     return result
 
 
-def _refuse_probes(opened: Opened, cell: Cell) -> None:
-    chain = opened.runner.shared.chains[cell.label]
-    if Need.PROBE in uses_of(chain):
-        hint = "Its graft trains and measures candidates; start the cell without a launcher"
-        raise LexigraftError("this strategy runs in one process", cell.label, hint)
-
-
 def _keep_to_one_gpu(index: int) -> None:
     """Let what asks for a GPU by no number get this process's own."""
     import torch
@@ -165,9 +157,9 @@ def _keep_to_one_gpu(index: int) -> None:
         torch.cuda.set_device(index)
 
 
-def _log(opened: Opened, result: CellResult, folder: Path) -> str:
-    """Log one cell under the comparison's parent run, which the first of several processes opens."""
-    tracker = open_tracker(opened.recipe.tracking, opened.recipe.name, folder)
+def _log(study: Study[ReportFiles], opened: Opened, result: CellResult, folder: Path) -> str:
+    """Log one cell under the study's parent run, which the first of several processes opens."""
+    tracker = open_tracker(study.recipe.tracking, study.recipe.name, folder)
     if tracker is None:
         return ""
     tracker.start(opened.comparison, opened.recipe_text)
@@ -175,7 +167,3 @@ def _log(opened: Opened, result: CellResult, folder: Path) -> str:
     if len(load_results(folder, opened.comparison)) == len(opened.comparison.cells):
         return tracker.finish(folder)
     return tracker.problem(folder)
-
-
-def _settings(recipe: Recipe, overrides: Mapping[str, Any] | None) -> CompareSettings:
-    return recipe if isinstance(recipe, CompareSettings) else read_recipe(Path(recipe), overrides)

@@ -1,18 +1,17 @@
-"""Comparison on other machines: stages and cells as jobs of a launcher, one report here."""
+"""Study on other machines: stages and cells as jobs of a launcher, one report here."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
-from lexigraft.api.compare.setup import check_comparison, check_recipe
-from lexigraft.api.compare.stages import COMPARISON, cells_after, stages_after
+from lexigraft.api.study.finished import Finished
+from lexigraft.api.study.study import COMPARISON, R, Say, Study
 from lexigraft.api.tracking import open_tracker
-from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import dump_recipe
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell import Cell, CellResult, Comparison
@@ -25,7 +24,6 @@ from lexigraft.core.evaluation.cells.cell_store import (
     save_failure,
 )
 from lexigraft.core.evaluation.cells.runner import Progress
-from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.remote.backend import backend_values, read_backend
 from lexigraft.core.remote.driver import Driver, Outcome, Task
 from lexigraft.core.remote.job_files import read_json, write_json
@@ -36,12 +34,10 @@ from lexigraft.core.utils.files import emptied_after_error, refuse_other_output
 from lexigraft.core.utils.hashing import hash_of
 from lexigraft.core.utils.secrets import masked_uris
 from lexigraft.core.utils.versions import versions
-from lexigraft.report.writer import ReportPaths, write_report
 
 if TYPE_CHECKING:
     from lexigraft.adapters.tracking.tracker import MlflowTracker
 
-Say = Callable[[str], None]
 CHECK = "check"
 _ANSWER, _CELLS = "answer.json", "comparison.json"
 _SKEW_SECONDS = 300.0
@@ -63,25 +59,12 @@ class Backend:
     parallel: int = 1
 
 
-@dataclass(frozen=True)
-class RemotelyCompared:
-    """What a comparison on other machines has made; the parts of :class:`lexigraft.api.compare.run.Compared`."""
-
-    comparison: Comparison
-    results: tuple[CellResult, ...]
-    report: ReportPaths
-    tracker: MlflowTracker | None
-    tracking: str
-
-
-def compare_remotely(
-    recipe: CompareSettings, folder: Path, backend: Backend, say: Say, progress: Progress
-) -> RemotelyCompared:
-    """Run a comparison's stages and cells as jobs, or take up those of an earlier start.
+def run_remotely(study: Study[R], folder: Path, backend: Backend, say: Say, progress: Progress) -> Finished[R]:
+    """Run a study's stages and cells as jobs, or take up those of an earlier start.
 
     Args:
-        recipe: The recipe.
-        folder: The comparison's folder on this machine.
+        study: The study.
+        folder: Its folder on this machine.
         backend: Where jobs run.
         say: Called with a line on what happens.
         progress: Called when a cell has come to its end.
@@ -92,19 +75,17 @@ def compare_remotely(
     """
     launcher = read_backend(backend.name, backend.config)
     launcher.passed()
-    # The device is one of the machine that the cells run on, which the check there looks at.
-    here = recipe.model_copy(update={"graft": recipe.graft.model_copy(update={"device": "auto"})})
-    chains = check_comparison(here).chains if launcher.shares_files else check_recipe(here)
+    study.check_from_afar(files=launcher.shares_files)
     launcher.check()
     refuse_other_output(folder)
     store = JobStore(folder)
     _refuse_other_backend(store, backend.name)
     with emptied_after_error(folder):
-        tracker = open_tracker(recipe.tracking, recipe.name, folder)
+        tracker = open_tracker(study.recipe.tracking, study.recipe.name, folder)
     with locked(folder):
         store.save_backend(backend.name, backend_values(backend.config))
         store.go_on()
-        remote = _Remote(recipe, folder, chains, launcher, store, backend.parallel, tracker, say, progress)
+        remote = _Remote(study, folder, launcher, store, backend.parallel, tracker, say, progress)
         try:
             return remote.run()
         except KeyboardInterrupt:
@@ -113,12 +94,11 @@ def compare_remotely(
 
 
 @dataclass
-class _Remote:
+class _Remote(Generic[R]):
     """One run of the driver."""
 
-    recipe: CompareSettings
+    study: Study[R]
     folder: Path
-    chains: Mapping[str, Sequence[Strategy]]
     launcher: Launcher
     store: JobStore
     parallel: int
@@ -126,17 +106,17 @@ class _Remote:
     say: Say
     progress: Progress
 
-    def run(self) -> RemotelyCompared:
-        recipe, inputs = write_remote_recipe(self.recipe, self.launcher, self.store.folder)
+    def run(self) -> Finished[R]:
+        recipe, inputs = write_remote_recipe(self.study.recipe, self.launcher, self.store.folder)
         self.launcher.push([recipe, *inputs])
         self._recipe, self._text = self.launcher.there(recipe), recipe.read_text(encoding="utf-8")
-        self._driver = Driver(self.launcher, self.store, self.parallel, self.recipe.execution, self.say)
+        self._driver = Driver(self.launcher, self.store, self.parallel, self.study.recipe.execution, self.say)
         found = self._check()
         tag = hash_of([self.launcher.name, self._text, found["versions"]])[:8]
         ends = self._driver.run(self._stages(tag), self._accept_stage)
         comparison = self._comparison(ends, tag)
         if self.tracker:
-            self.tracker.start(comparison, dump_recipe(self.recipe))
+            self.tracker.start(comparison, dump_recipe(self.study.recipe))
         failed = self._cells(comparison, {name for name, end in ends.items() if not end.finished}, tag)
         return self._finish(comparison, failed)
 
@@ -162,7 +142,7 @@ class _Remote:
         old = "" if before is None else str(before.folder)
         from lexigraft.adapters.tracking.tracker import asked_for
 
-        address = masked_uris(asked_for(self.recipe.tracking)) if self.recipe.tracking.enabled else ""
+        address = masked_uris(asked_for(self.study.recipe.tracking)) if self.study.recipe.tracking.enabled else ""
         wanted = ["--gpus", str(self._single.gpus or 0), "--json"]
         wanted += ["--tracking", address] if address.startswith("http") else []
         task = Task(CHECK, "the check of the machine", self._command(CHECK, *wanted), self._single)
@@ -200,7 +180,7 @@ class _Remote:
                 self._single,
                 tuple(f"{name}-{tag}" for name in after),
             )
-            for stage, after in stages_after(self.recipe, self.chains).items()
+            for stage, after in self.study.stages_after.items()
         ]
 
     def _accept_stage(self, task: Task, handle: Handle) -> bool:
@@ -209,8 +189,7 @@ class _Remote:
         if task.title == COMPARISON and not kept.exists():
             self.launcher.fetch(handle, self.folder)
             comparison = load_comparison(self.folder)
-            mine = [(entry.label, seed) for entry in self.recipe.strategies for seed in self.recipe.seeds]
-            if [(cell.label, cell.seed) for cell in comparison.cells] != mine:
+            if tuple((cell.label, cell.seed) for cell in comparison.cells) != self.study.cell_names:
                 return False
             write_json(kept, comparison.as_json())
         return True
@@ -222,12 +201,13 @@ class _Remote:
             hint = f"Its log: lexigraft remote logs {self.folder}. The same command tries it again"
             raise LexigraftError("what the cells share could not be made", "; ".join(failed), hint)
         comparison = Comparison.from_json(read_json(Path(end.handle.workdir) / _CELLS) or {})
-        save_comparison(self.folder, comparison, dump_recipe(self.recipe))
+        save_comparison(self.folder, comparison, dump_recipe(self.study.recipe))
         return comparison
 
     def _cells(self, comparison: Comparison, lacking: set[str], tag: str) -> dict[Cell, str]:
         """Run the cells that are not finished; returns those that failed, with the reason."""
-        after = cells_after(self.recipe, self.chains)
+        after = self.study.cells_after
+        resources = self.launcher.resources if self.study.several_processes else self._single
         cells = {cell.folder: cell for cell in comparison.cells}
         seeds = list(comparison.seeds)
         failed: dict[Cell, str] = {}
@@ -241,7 +221,7 @@ class _Remote:
                 save_failure(self.folder, cell, failed[cell])
             else:
                 command = self._command("run", "--cell", cell.folder, "--no-track")
-                tasks.append(Task(cell.folder, cell.title, command, self.launcher.resources))
+                tasks.append(Task(cell.folder, cell.title, command, resources))
         ended = total - len(tasks)
         if ended > len(failed):
             self.progress(f"{ended - len(failed)} finished before", ended, total)
@@ -268,12 +248,12 @@ class _Remote:
         if self.tracker:
             self.tracker.log_cell(result, self.folder)
 
-    def _finish(self, comparison: Comparison, failed: Mapping[Cell, str]) -> RemotelyCompared:
-        save_comparison(self.folder, comparison, dump_recipe(self.recipe))  # fetching brings the other machine's
+    def _finish(self, comparison: Comparison, failed: Mapping[Cell, str]) -> Finished[R]:
+        save_comparison(self.folder, comparison, dump_recipe(self.study.recipe))  # fetching brings the other machine's
         results = load_results(self.folder, comparison)
-        report = write_report(self.folder) if results else None
+        report = self.study.write_report(self.folder) if results else None
         message = self.tracker.finish(self.folder, report or (), failed=bool(failed)) if self.tracker else ""
-        if not message and (name := self.recipe.tracking.registered_model):
+        if not message and (name := self.study.recipe.tracking.registered_model):
             message = f"the winner was not registered as {name}: the same command without --backend registers it"
         if failed or report is None:
             listed = "; ".join(f"{cell.title} {why}" for cell, why in failed.items())
@@ -282,7 +262,8 @@ class _Remote:
             raise LexigraftError(
                 f"{len(failed)} of {len(comparison.cells)} cells failed", listed, f"{hint}. Logs: {logs}"
             )
-        return RemotelyCompared(comparison, tuple(results), report, self.tracker, message)
+        store = self.tracker.uri if self.tracker else ""
+        return Finished(self.folder, comparison, tuple(results), report, store, message)
 
 
 def _differences(answer: Mapping[str, Any], begun: float) -> list[str]:

@@ -1,4 +1,4 @@
-"""Jobs of a comparison on other machines, from any shell: their states, logs, end, and results."""
+"""Jobs of a study on other machines, from any shell: their states, logs, end, and results."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lexigraft.api.study.recipes import write_report_of
+from lexigraft.api.study.study import ReportFiles
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.evaluation.cells.cell_store import load_comparison, load_results
 from lexigraft.core.remote.driver import SHOWN_LINES
@@ -13,7 +15,6 @@ from lexigraft.core.remote.job_state import JobState, State
 from lexigraft.core.remote.job_store import Attempt, JobStore
 from lexigraft.core.remote.launcher import Handle, Launcher
 from lexigraft.core.utils.secrets import masked
-from lexigraft.report.writer import ReportPaths, write_report
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,14 @@ class Fetched:
     jobs: tuple[str, ...]
     finished: int
     cells: int | None
-    report: ReportPaths | None
+    report: ReportFiles | None
 
 
 def remote_status(folder: str | Path) -> list[JobStatus]:
-    """The states of a comparison's jobs, each by its last start.
+    """The states of a study's jobs, each by its last start.
 
     Args:
-        folder: The comparison's folder.
+        folder: The study's folder.
 
     Raises:
         LexigraftError: No jobs were started in this folder, or the launcher's system does not answer.
@@ -78,7 +79,7 @@ def remote_logs(folder: str | Path, jobs: Sequence[str] = (), lines: int = 20) -
     """The last lines of the jobs' logs.
 
     Args:
-        folder: The comparison's folder.
+        folder: The study's folder.
         jobs: Names of jobs, or beginnings of names; all of them by default.
         lines: How many lines of each.
 
@@ -96,7 +97,7 @@ def remote_cancel(folder: str | Path, jobs: Sequence[str] = ()) -> list[str]:
     """End jobs that are not over; without names all of them, and a driver that runs starts no more.
 
     Args:
-        folder: The comparison's folder.
+        folder: The study's folder.
         jobs: Names of jobs, or beginnings of names; all of them by default.
 
     Returns:
@@ -123,7 +124,7 @@ def remote_fetch(folder: str | Path) -> Fetched:
     """Bring what ended jobs have made, and write the report of the cells that are finished.
 
     Args:
-        folder: The comparison's folder.
+        folder: The study's folder.
 
     Raises:
         LexigraftError: No jobs were started in this folder, or the launcher's system does not answer.
@@ -141,7 +142,9 @@ def remote_fetch(folder: str | Path) -> Fetched:
     except LexigraftError:
         return Fetched(tuple(over), 0, None, None)
     finished = len(load_results(here, comparison))
-    return Fetched(tuple(over), finished, len(comparison.cells), write_report(here) if finished else None)
+    return Fetched(
+        tuple(over), finished, len(comparison.cells), write_report_of(comparison, here) if finished else None
+    )
 
 
 def _attempts(store: JobStore, wanted: Sequence[str]) -> Iterator[Attempt]:

@@ -12,14 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lexigraft.api.compare.setup import check_comparison
-from lexigraft.api.doctor.sizes import cell_bytes
-from lexigraft.core.config.recipe import CompareSettings, TokenizerSettings
-from lexigraft.core.config.recipe_files import read_recipe
-from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
+from lexigraft.api.study.recipes import study_of
+from lexigraft.api.study.study import ReportFiles, Study
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.disk_model import read_header
-from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.utils.versions import versions
 
 _TRIED_BYTES = 2**24
@@ -56,7 +51,7 @@ def check_machine(recipe: str | Path, out: str | Path, *, gpus: int = 0, trackin
 
     Args:
         recipe: A YAML recipe.
-        out: The comparison's folder.
+        out: The study's folder.
         gpus: How many GPUs there must be.
         tracking: A tracking server's address that must be reachable; empty for none.
     """
@@ -64,19 +59,19 @@ def check_machine(recipe: str | Path, out: str | Path, *, gpus: int = 0, trackin
     found = _gpus()
     if len(found) < gpus:
         problems.append(f"GPUs asked for: {gpus}, seen by PyTorch: {len(found)}")
-    settings = None
+    study = None
     try:
-        settings = read_recipe(Path(recipe))
-        check_comparison(settings)
+        study = study_of(recipe)
+        study.check()
     except LexigraftError as error:
         problems.append(str(error))
-    if settings is not None:
-        problems += _memory(settings, found if gpus else ())
+    if study is not None:
+        problems += _memory(study, found if gpus else ())
     free = _free(folder, problems)
-    if settings is not None and free is not None and free < (needed := _needed(settings)):
+    if study is not None and free is not None and free < (needed := _needed(study)):
         problems.append(f"{free / 1e9:.2f} GB are free in {folder}, and about {needed / 1e9:.2f} GB are needed")
     if unreachable := _unreachable(tracking):
-        required = settings is not None and settings.tracking.required
+        required = study is not None and study.recipe.tracking.required
         (problems if required else warnings).append(unreachable)
     here = socket.gethostname()
     return MachineCheck(here, versions(), found, free, time.time(), tuple(problems), tuple(warnings))
@@ -91,15 +86,9 @@ def _gpus() -> tuple[tuple[str, int], ...]:
     return tuple((gpu.name, int(gpu.total_memory)) for gpu in found)
 
 
-def _memory(recipe: CompareSettings, gpus: tuple[tuple[str, int], ...]) -> Iterator[str]:
-    asked = recipe.target_tokenizer
+def _memory(study: Study[ReportFiles], gpus: tuple[tuple[str, int], ...]) -> Iterator[str]:
     try:
-        header = read_header(recipe.source)
-        if isinstance(asked, TokenizerChangeSettings):
-            rows = asked.tokens(header.rows)
-        else:
-            rows = asked.size if isinstance(asked, TokenizerSettings) else load_vocabulary(asked).size
-        needed = cell_bytes(recipe, header, rows)
+        needed = study.cell_bytes()
     except LexigraftError:  # found before, by the check of the recipe
         return
     for name, memory in gpus:
@@ -121,13 +110,11 @@ def _free(folder: Path, problems: list[str]) -> int | None:
         return None
 
 
-def _needed(recipe: CompareSettings) -> int:
+def _needed(study: Study[ReportFiles]) -> int:
     """Bytes on disk: kept models, or the checkpoints of one cell."""
-    source = Path(recipe.source)
+    source = Path(study.recipe.source)
     model = sum(path.stat().st_size for path in source.glob("*.safetensors")) if source.is_dir() else 0
-    cells = len(recipe.strategies) * len(recipe.seeds)
-    kept = cells if recipe.keep_models else 0
-    return _SPARE_BYTES + model * (kept + (3 if recipe.adaptation.checkpoint_every else 0))
+    return _SPARE_BYTES + model * (study.kept_models + (3 if study.recipe.adaptation.checkpoint_every else 0))
 
 
 def _unreachable(tracking: str) -> str:
