@@ -17,8 +17,8 @@ from fixtures.commands import lexigraft, write_files
 from lexigraft.api.tasks import make_evaluator
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import AdaptSettings, CompareSettings, EvaluationSettings
-from lexigraft.core.errors import LexigraftError
 from lexigraft.core.config.recipe_files import read_study_recipe
+from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.item_store import save_items
 from lexigraft.core.registry import discover, make
 from lexigraft.testing.contract import run_checks

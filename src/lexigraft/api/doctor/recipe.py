@@ -13,8 +13,8 @@ from lexigraft.api.doctor.store import report_store
 from lexigraft.api.doctor.tasks import report_tasks
 from lexigraft.api.doctor.transfer import report_transfer
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
-from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.config.recipe_files import read_study_recipe
+from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.config.transfer_recipe import TransferSettings
 from lexigraft.core.data.dictionary import Dictionary, load_dictionary
 from lexigraft.core.data.parallel_text import SentencePairs, load_parallel
