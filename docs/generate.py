@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lexigraft.api.plugins.evaluators import EvaluatorDetails, by_data, evaluator_details, list_evaluators
-from lexigraft.api.plugins.fields import FieldRecord
-from lexigraft.api.plugins.strategies import StrategyDetails, StrategyRecord, by_needs, details, list_strategies
+from lexigraft.api.plugins.evaluators import EvaluatorRecord, by_data, evaluator_details, list_evaluators
+from lexigraft.api.plugins.records import FieldRecord, PluginDetails
+from lexigraft.api.plugins.strategies import StrategyRecord, by_needs, details, list_strategies
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.files import replacing
 
@@ -45,7 +45,7 @@ def evaluator_reference() -> str:
     return "\n\n".join(_evaluator_page(evaluator_details(one.name)) for group in groups.values() for one in group)
 
 
-def _evaluator_page(found: EvaluatorDetails) -> str:
+def _evaluator_page(found: PluginDetails[EvaluatorRecord]) -> str:
     one = found.summary
     better = "lower" if one.lower_is_better else "higher"
     facts = f"*Models: {', '.join(one.kinds)}; {better} is better{'; also of held-out text' if one.text else ''}.*"
@@ -76,7 +76,7 @@ def _names(one: StrategyRecord) -> str:
     return f"`{one.name}`{also}"
 
 
-def _page(found: StrategyDetails) -> str:
+def _page(found: PluginDetails[StrategyRecord]) -> str:
     one = found.summary
     rows = [f"| `{f.name}` | `{_cell(f.type)}` | `{f.default}` |" for f in found.fields]
     fields = ["| field | type | default |", "|---|---|---|", *rows] if rows else ["No fields."]

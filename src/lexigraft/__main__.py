@@ -1,4 +1,4 @@
-"""`python -m lexigraft`: the form in which `torchrun` and `accelerate launch` start the command line."""
+"""Start of the command line by `python -m lexigraft`, which `torchrun` and `accelerate launch` use."""
 
 from __future__ import annotations
 

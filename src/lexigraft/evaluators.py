@@ -1,4 +1,4 @@
-"""What the author of an evaluator imports: the contract, the scores, and the shared helpers.
+"""What the author of an evaluator imports.
 
 The helpers are those that the built-in evaluators share; `docs/guides/write-an-evaluator.md` has them in a table.
 """

@@ -1,4 +1,4 @@
-"""Settings that the functions of the Python API take: the sections of a recipe, with the same names and defaults."""
+"""Settings that the functions of the Python API take, which are the sections of a recipe."""
 
 from __future__ import annotations
 

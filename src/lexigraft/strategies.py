@@ -1,4 +1,4 @@
-"""What the author of a strategy or of a need imports: the contract, the parts of a plan, and the shared helpers.
+"""What the author of a strategy or of a need imports.
 
 The helpers are those that the built-in strategies share; `docs/guides/write-a-strategy.md` has them in a table.
 """

@@ -13,7 +13,7 @@ import torch
 
 from fixtures.commands import lexigraft
 from lexigraft.api.plugins.evaluators import by_data, check_evaluator, evaluator_details, list_evaluators
-from lexigraft.api.plugins.scaffold import new_evaluator, new_strategy
+from lexigraft.api.plugins.scaffold import new_plugin
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.evaluation.evaluator import EvaluationContext, read_data
 from lexigraft.core.registry import PLUGIN_PATH, make
@@ -28,7 +28,7 @@ NAME = "thrown_away"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A plug-in folder with one new evaluator."""
     made = tmp_path_factory.mktemp("plugins")
-    new_evaluator(NAME, made)
+    new_plugin("evaluator", NAME, made)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(PLUGIN_PATH, str(made))
         yield made
@@ -137,7 +137,7 @@ def test_a_new_file_says_how_to_try_it_and_is_not_replaced(tmp_path: Path) -> No
 
 
 def test_new_files_are_well_formed_and_their_class_takes_no_imported_name(tmp_path: Path) -> None:
-    written = [new_evaluator("item_scores", tmp_path), new_strategy("plan", tmp_path)]
+    written = [new_plugin("evaluator", "item_scores", tmp_path), new_plugin("strategy", "plan", tmp_path)]
     assert "class NewItemScores(Evaluator)" in written[0].read_text()
     assert "class NewPlan(Strategy)" in written[1].read_text()
     ruff = [str(Path(sys.executable).with_name("ruff")), "check", "--line-length", "120", *map(str, written)]

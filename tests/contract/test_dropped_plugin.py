@@ -14,7 +14,7 @@ from generate import END, EVALUATORS, README, START, STRATEGIES, main, strategy_
 from lexigraft.api.compare.cell import cells_of
 from lexigraft.api.compare.inputs import Prepared, Texts
 from lexigraft.api.compare.setup import check_recipe
-from lexigraft.api.plugins.scaffold import new_strategy
+from lexigraft.api.plugins.scaffold import new_plugin
 from lexigraft.api.plugins.strategies import check, details, list_strategies
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.data.corpus import Corpus
@@ -27,7 +27,7 @@ NAME = "thrown_away"
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A plug-in folder with one new strategy."""
-    new_strategy(NAME, tmp_path / "plugins")
+    new_plugin("strategy", NAME, tmp_path / "plugins")
     monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path / "plugins"))
     return tmp_path / "plugins"
 
@@ -135,15 +135,15 @@ def test_a_broken_file_is_listed_as_broken_and_breaks_nothing_else(folder: Path)
 def test_names_that_cannot_be_are_refused_and_nothing_is_written(folder: Path, name: str) -> None:
     before = sorted(folder.rglob("*.py"))
     with pytest.raises(LexigraftError):
-        new_strategy(name, folder)
+        new_plugin("strategy", name, folder)
     assert sorted(folder.rglob("*.py")) == before
 
 
 def test_an_existing_file_is_not_replaced(tmp_path: Path) -> None:
-    path = new_strategy("fresh", tmp_path)
+    path = new_plugin("strategy", "fresh", tmp_path)
     path.write_text("mine")
     with pytest.raises(LexigraftError, match="file exists"):
-        new_strategy("fresh", tmp_path)
+        new_plugin("strategy", "fresh", tmp_path)
     assert path.read_text() == "mine"
 
 

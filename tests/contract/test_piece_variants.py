@@ -17,7 +17,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("position_exponential", {"base": 0.25}),
     ("script_position", {"min_tokens": 2}),
 ]
-FIXTURES = ("roberta-tied-bias", "llama-untied", "bert-tied-bias")
+FIXTURES = ("roberta-tied-bias", "llama-untied")
 
 
 @pytest.mark.parametrize("fixture", FIXTURES)

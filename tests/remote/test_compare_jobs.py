@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from fixtures.commands import lexigraft
-from fixtures.jobs import PATIENCE, AddPlugin
+from fixtures.jobs import PATIENCE, AddPlugin, told_evaluator
 from fixtures.recipes import one_cell_recipe, tiny_recipe
 from lexigraft.core.evaluation.cells.cell_store import load_comparison, load_results
 
@@ -191,39 +191,11 @@ def test_a_folder_without_jobs_and_a_job_that_is_not_there_are_named(tmp_path: P
     assert jobs(tmp_path) == {"random-s0-abc": "queued"}
 
 
-TOLD = '''
-import os
-import signal
-from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
-from lexigraft.core.evaluation.evaluator import TextEvaluator
-from lexigraft.core.evaluation.scores import Scores
-
-@dataclass(frozen=True)
-class Told(TextEvaluator):
-    """Tells the job to end, once, in the middle of its training.
-
-    Source: none.
-    """
-
-    name: ClassVar[str] = "told"
-    mark: str = ""
-
-    def evaluate(self, model, vocabulary, data, context):
-        seen = Path(self.mark)
-        seen.write_text(seen.read_text() + "x")
-        if seen.read_text() == "xx":
-            os.kill(os.getppid(), signal.SIGUSR1)
-        return Scores({"told": 1.0})
-'''
-
-
 @pytest.mark.timeout(600)
 def test_a_job_that_must_make_room_goes_on_from_its_last_step(
     small: Path, tmp_path: Path, add_plugin: AddPlugin
 ) -> None:
-    add_plugin("evaluators/told.py", TOLD)
+    add_plugin("evaluators/told.py", told_evaluator(2, "os.kill(os.getppid(), signal.SIGUSR1)"))
     mark = tmp_path / "mark"
     evaluation = f"evaluation={{evaluators: [bits_per_byte, told], options: {{told: {{mark: {mark}}}}}}}"
     more = ("--set", evaluation, "--set", "adaptation.steps=6", "--set", "adaptation.probe_step=3")

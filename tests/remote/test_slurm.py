@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.jobs import AddPlugin, until
+from fixtures.jobs import AddPlugin, told_evaluator, until
 from fixtures.slurm_cluster import PROGRAMS, Cluster, skip_unless, started_cluster, wait_until
 from lexigraft.core.config.recipe import ExecutionSettings
 from lexigraft.core.errors import LexigraftError
@@ -30,33 +30,12 @@ from lexigraft.core.remote.launcher import Handle, Job, Launcher
 
 pytestmark = [pytest.mark.remote, pytest.mark.timeout(900)]
 LONG = 300.0
-TOLD = '''
-import os, signal, subprocess, time
-from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
-from lexigraft.core.evaluation.evaluator import TextEvaluator
-from lexigraft.core.evaluation.scores import Scores
-
-@dataclass(frozen=True)
-class Told(TextEvaluator):
-    """Has Slurm give notice, once, in the middle of training.
-
-    Source: none.
-    """
-
-    name: ClassVar[str] = "told"
-    mark: str = ""
-
-    def evaluate(self, model, vocabulary, data, context):
-        seen = Path(self.mark)
-        seen.write_text(seen.read_text() + "x")
-        if seen.read_text() == "xxx" and "SLURM_JOB_ID" in os.environ:
-            subprocess.run(["scancel", "--batch", "--signal=USR1", os.environ["SLURM_JOB_ID"]], check=True)
-            while not signal.getsignal(signal.SIGTERM).__self__.received:
-                time.sleep(0.05)
-        return Scores({"told": 1.0})
-'''
+NOTICE = """
+if "SLURM_JOB_ID" in os.environ:
+    subprocess.run(["scancel", "--batch", "--signal=USR1", os.environ["SLURM_JOB_ID"]], check=True)
+    while not signal.getsignal(signal.SIGTERM).__self__.received:
+        time.sleep(0.05)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -418,7 +397,7 @@ def test_a_cell_goes_on_from_its_checkpoint_after_the_notice_with_the_same_numbe
 ) -> None:
     from fixtures.recipes import tiny_recipe
 
-    add_plugin("evaluators/told.py", TOLD)
+    add_plugin("evaluators/told.py", told_evaluator(3, NOTICE))
     adaptation = {"steps": 6, "probe_step": 3, "batch_tokens": 64, "sequence_length": 32, "checkpoint_every": 100}
     evaluation = {"evaluators": ["bits_per_byte", "told"], "options": {"told": {"mark": str(tmp_path / "mark")}}}
     few = {"strategies": ["random"], "seeds": [0], "reference": None, "poor_model": None}

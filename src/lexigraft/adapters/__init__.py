@@ -1,1 +1,1 @@
-"""Adapters to outside frameworks: training (Trainer, PEFT), tracking (MLflow), vectors (fastText), word aligners."""
+"""Adapters to outside frameworks."""

@@ -1,4 +1,4 @@
-"""Word aligners by name: this project's own, or eflomal where it is installed."""
+"""Word aligners by name."""
 
 from __future__ import annotations
 

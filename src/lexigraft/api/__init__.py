@@ -1,1 +1,1 @@
-"""The Python API: one module for each command, wiring core, plug-ins and adapters together."""
+"""The Python API, with one module for each command."""

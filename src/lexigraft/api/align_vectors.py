@@ -1,4 +1,4 @@
-"""Alignment of two files of word vectors by a dictionary, measured by lexicon induction on words held out of it."""
+"""Alignment of two files of word vectors by a dictionary, and its quality on held-out words."""
 
 from __future__ import annotations
 

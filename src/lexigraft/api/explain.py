@@ -1,4 +1,4 @@
-"""Provenance of single tokens: which source rows a grafted row was made from, with weights."""
+"""Source rows and weights behind the row of a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graft from Python: a model with a new vocabulary, written to a folder or kept in memory."""
+"""Grafts from Python, into a folder or in memory."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def parse_strategy(strategy: StrategyNames, fields: Mapping[str, Any] | None = N
 
 
 class GraftInputs(TypedDict, total=False):
-    """What :func:`graft` and :func:`graft_model` take besides source, target tokenizer and strategy; all by keyword.
+    """What the functions of this module take besides source, target tokenizer and strategy.
 
     Attributes:
         fields: Strategy fields, as ``field`` or ``strategy.field``.

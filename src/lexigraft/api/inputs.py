@@ -23,7 +23,7 @@ Text = Callable[[], Corpus]
 
 @dataclass(frozen=True)
 class StrategyInputs:
-    """Everything that a user may supply to strategies; each input is optional and is loaded on first use.
+    """Inputs of strategies, each optional and loaded on first use.
 
     Attributes:
         source: The source model, for its tokenizer.

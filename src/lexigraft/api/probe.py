@@ -1,4 +1,4 @@
-"""The probe behind `auto`: graft a chain, adapt it for a few steps, measure it on lines held out of training text."""
+"""Probe of the strategy `auto`, a short adaptation of each candidate."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def hold_out(corpus: Corpus) -> tuple[Corpus, Corpus]:
 
 @dataclass(frozen=True)
 class ModelProbe:
-    """A probe of the source model with a target vocabulary; every call starts from the model on disk.
+    """A probe of the source model with a target vocabulary.
+
+    Every call starts from the model on disk.
 
     Attributes:
         settings: Model, graft, adaptation, evaluation.

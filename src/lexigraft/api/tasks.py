@@ -1,4 +1,4 @@
-"""Downstream tasks of a recipe: their evaluators built, their data read and checked before any weights load."""
+"""Downstream tasks of a recipe, read and checked before any weights load."""
 
 from __future__ import annotations
 

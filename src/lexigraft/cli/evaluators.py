@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
 from lexigraft.cli.options import Json
 from lexigraft.cli.output import print_json
-from lexigraft.cli.plugins import group, names, print_details, print_outcomes, print_written
+from lexigraft.cli.plugins import Name, add_check_and_new, group, names, print_details
 
 if TYPE_CHECKING:
-    pass
+    from lexigraft.testing.law import Outcome
 
 app = typer.Typer(no_args_is_help=True, help="The evaluators of models.", rich_markup_mode=None)
-Name = Annotated[str, typer.Argument(help="The evaluator's name.")]
 
 
 @app.command("list")
@@ -48,21 +47,10 @@ def show(name: Name, json: Json = False) -> None:
     print_details(shown, json, facts if working else None)
 
 
-@app.command()
-def check(name: Name, json: Json = False) -> None:
-    """Run every law of the contract on an evaluator."""
+def _run_checks(name: str) -> Sequence[Outcome]:
     from lexigraft.api.plugins.evaluators import check_evaluator
 
-    print_outcomes("evaluator", name, check_evaluator(name), json)
+    return check_evaluator(name)
 
 
-@app.command()
-def new(
-    name: Name,
-    folder: Annotated[Path, typer.Option(help="Where the file goes.")] = Path("lexigraft_plugins"),
-    json: Json = False,
-) -> None:
-    """Write a new evaluator's file, ready to edit."""
-    from lexigraft.api.plugins.scaffold import new_evaluator
-
-    print_written("evaluators", name, new_evaluator(name, folder), folder, json)
+add_check_and_new(app, "evaluator", "an evaluator", _run_checks)

@@ -1,4 +1,4 @@
-"""Exit codes of the command line: a user's mistake is one message and 2, a fault of ours a traceback and 1."""
+"""Exit codes of the command line, 2 for a user's mistake and 1 for a fault of ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors of other libraries that a user's file, disk or server causes, as one message; others stay as they are."""
+"""Messages for errors of other libraries that a user's file, disk or server causes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `lexigraft` command: its subcommands and the setup that they share."""
+"""The `lexigraft` command with its subcommands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output of the command line: results on standard output, progress on standard error, JSON on request."""
+"""Output of the command line as text or JSON."""
 
 from __future__ import annotations
 

@@ -1,24 +1,52 @@
-"""What `lexigraft strategies` and `lexigraft evaluators` print alike: groups, records in full, outcomes of laws."""
+"""What the commands `strategies` and `evaluators` share."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lexigraft.cli.options import Json
 from lexigraft.cli.output import pairs, print_json, table
 
 if TYPE_CHECKING:
-    from lexigraft.api.plugins.evaluators import EvaluatorDetails, EvaluatorRecord
-    from lexigraft.api.plugins.strategies import StrategyDetails, StrategyRecord
+    from lexigraft.api.plugins.records import PluginDetails, PluginRecord
     from lexigraft.testing.law import Outcome
 
+Name = Annotated[str, typer.Argument(help="Its name.")]
+Folder = Annotated[Path, typer.Option(help="Where the file goes.")]
 
-def names(one: StrategyRecord | EvaluatorRecord) -> str:
+
+def add_check_and_new(app: typer.Typer, kind: str, one: str, run_checks: Callable[[str], Sequence[Outcome]]) -> None:
+    """Add the commands `check` and `new`.
+
+    Args:
+        app: The command group.
+        kind: The kind of plug-in.
+        one: The kind with its article.
+        run_checks: Runs the laws of the contract on the plug-in of a name.
+    """
+
+    @app.command(help=f"Run every law of the contract on {one}.")
+    def check(name: Name, json: Json = False) -> None:
+        _print_outcomes(kind, name, run_checks(name), json)
+
+    @app.command(help=f"Write a new {kind}'s file, ready to edit.")
+    def new(name: Name, folder: Folder = Path("lexigraft_plugins"), json: Json = False) -> None:
+        from lexigraft.api.plugins.scaffold import new_plugin
+
+        path = new_plugin(kind, name, folder)
+        if json:
+            print_json({"file": str(path), "environment": f"LEXIGRAFT_PLUGINS={folder}"})
+        else:
+            typer.echo(f"Wrote {path}. Try it: LEXIGRAFT_PLUGINS={folder} lexigraft {path.parent.name} check {name}")
+
+
+def names(one: PluginRecord) -> str:
     """A plug-in's name with its other names."""
     also = ", ".join(one.aliases)
     return f"{one.name} ({also})" if also else one.name
@@ -32,9 +60,7 @@ def group(heading: str, members: Mapping[str, str]) -> None:
     typer.echo("")
 
 
-def print_details(
-    shown: StrategyDetails | EvaluatorDetails, json: bool, facts: Mapping[str, str] | None = None
-) -> None:
+def print_details(shown: PluginDetails[Any], json: bool, facts: Mapping[str, str] | None = None) -> None:
     """Print one plug-in: its docstring, further facts, its other names, its fields."""
     if json:
         print_json(shown.as_json())
@@ -50,7 +76,7 @@ def print_details(
     table(("field", "type", "default"), [[f.name, f.type, f.default] for f in shown.fields])
 
 
-def print_outcomes(kind: str, name: str, outcomes: Sequence[Outcome], json: bool) -> None:
+def _print_outcomes(kind: str, name: str, outcomes: Sequence[Outcome], json: bool) -> None:
     """Print the outcomes of the contract's laws; exit code 1 where one is broken."""
     count = {each: sum(o.outcome == each for o in outcomes) for each in ("passed", "failed", "not applicable")}
     failed = [o for o in outcomes if o.outcome == "failed"]
@@ -63,11 +89,3 @@ def print_outcomes(kind: str, name: str, outcomes: Sequence[Outcome], json: bool
         typer.echo(f"{name}: " + ", ".join(f"{n} {each}" for each, n in count.items()))
     if failed:
         raise typer.Exit(1)
-
-
-def print_written(command: str, name: str, path: Path, folder: Path, json: bool) -> None:
-    """Print where a new plug-in was written, and how to try it."""
-    if json:
-        print_json({"file": str(path), "environment": f"LEXIGRAFT_PLUGINS={folder}"})
-    else:
-        typer.echo(f"Wrote {path}. Try it: LEXIGRAFT_PLUGINS={folder} lexigraft {command} check {name}")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lexigraft.cli.options import Json
 from lexigraft.cli.output import print_json
-from lexigraft.cli.plugins import group, names, print_details, print_outcomes, print_written
+from lexigraft.cli.plugins import Name, add_check_and_new, group, names, print_details
+
+if TYPE_CHECKING:
+    from lexigraft.testing.law import Outcome
 
 app = typer.Typer(no_args_is_help=True, help="The initialisation strategies.", rich_markup_mode=None)
-Name = Annotated[str, typer.Argument(help="The strategy's name.")]
 
 
 @app.command("list")
@@ -44,21 +46,10 @@ def show(name: Name, json: Json = False) -> None:
     print_details(details(name), json)
 
 
-@app.command()
-def check(name: Name, json: Json = False) -> None:
-    """Run every law of the contract on a strategy."""
-    from lexigraft.api.plugins.strategies import check as run
+def _run_checks(name: str) -> Sequence[Outcome]:
+    from lexigraft.api.plugins.strategies import check
 
-    print_outcomes("strategy", name, run(name), json)
+    return check(name)
 
 
-@app.command()
-def new(
-    name: Name,
-    folder: Annotated[Path, typer.Option(help="Where the file goes.")] = Path("lexigraft_plugins"),
-    json: Json = False,
-) -> None:
-    """Write a new strategy's file, ready to edit."""
-    from lexigraft.api.plugins.scaffold import new_strategy
-
-    print_written("strategies", name, new_strategy(name, folder), folder, json)
+add_check_and_new(app, "strategy", "a strategy", _run_checks)

@@ -1,1 +1,1 @@
-"""Packages without a command line, in one order: each imports only those below it (docs/architecture.md)."""
+"""Packages without a command line, each of which imports only those below it (docs/architecture.md)."""

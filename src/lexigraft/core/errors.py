@@ -1,4 +1,4 @@
-"""Errors shown to users: what happened, the offending value, what to do."""
+"""Errors that users see."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 
 class LexigraftError(Exception):
-    """A user's mistake or a missing piece: shown as one message, exit code 2, never a traceback.
+    """A user's mistake or a missing piece.
+
+    It is shown as one message with exit code 2, never as a traceback.
 
     Args:
         what: What is wrong, one sentence without a final stop.
@@ -31,7 +33,7 @@ class LexigraftError(Exception):
 
 
 class UnknownName(LexigraftError):
-    """A name that does not exist; the hint carries the closest match.
+    """A name that does not exist, with the closest match as a hint.
 
     Args:
         kind: The kind of name that was looked up ("strategy", "field", "recipe key").

@@ -1,4 +1,4 @@
-"""Plug-in discovery: files under ``plugins/``, folders named by ``LEXIGRAFT_PLUGINS``, and entry points."""
+"""Discovery of plug-ins."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ _ROOT = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Record:
-    """The parts of a plug-in's docstring: the summary, then ``Source:``, ``Needs:`` and ``Relations:``."""
+    """The parts of a plug-in's docstring.
+
+    They are the summary, then ``Source:``, ``Needs:`` and ``Relations:``.
+    """
 
     summary: str
     fields: dict[str, str]
@@ -81,7 +84,7 @@ class PluginFile(NamedTuple):
 
 @dataclass(frozen=True)
 class Plugin:
-    """One plug-in: the class, or the reason why it is broken."""
+    """One plug-in, with its class or the reason why it is broken."""
 
     kind: str
     name: str

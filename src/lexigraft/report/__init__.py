@@ -1,1 +1,1 @@
-"""The report of a comparison: report.html, report.md, results.csv."""
+"""The report of a comparison."""

@@ -1,4 +1,4 @@
-"""Data of a report: one ranked row for each strategy, with warnings and notes, computed from the cells' results."""
+"""Data of a report, with one ranked row for each strategy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Differences between the strategies of a comparison in one metric: against the reference, and who is told apart."""
+"""Differences between the strategies of a comparison in one metric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's figures as small inline SVG: intervals beside the table, learning curves with labels on the lines."""
+"""Figures of the report as inline SVG."""
 
 from __future__ import annotations
 

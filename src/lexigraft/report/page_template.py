@@ -1,4 +1,4 @@
-"""Jinja templates of the report's pages: strict, and with every text from outside escaped."""
+"""Jinja templates of the report's pages."""
 
 from __future__ import annotations
 

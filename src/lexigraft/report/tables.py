@@ -23,7 +23,10 @@ COST_COLUMNS = {
 
 
 class TextTable(NamedTuple):
-    """Column names and rows of text; the first column names what a row is about, mostly the strategy."""
+    """Column names and rows of text.
+
+    The first column names what a row is about, mostly the strategy.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]

@@ -1,4 +1,4 @@
-"""Report writer: results.csv, report.md and report.html from the files of a comparison's folder."""
+"""Writer of the report's files."""
 
 from __future__ import annotations
 

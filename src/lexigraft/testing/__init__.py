@@ -1,4 +1,4 @@
-"""The contracts that every strategy and every evaluator keeps, as laws on tiny models, checked in one's own tests.
+"""The contracts of strategies and evaluators, checked in one's own tests.
 
 ``check_strategy(MyMethod)`` and ``check_evaluator(MyMeasure)`` raise an ``AssertionError`` that lists every broken law;
 an evaluator is checked on the tiny data that its ``sample`` writes. ``FIXTURE_NAMES`` names the tiny

@@ -1,4 +1,4 @@
-"""The public contract suite: every law, on every strategy, on every kind of model."""
+"""The contract suite of strategies."""
 
 from __future__ import annotations
 

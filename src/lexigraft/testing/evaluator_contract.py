@@ -1,4 +1,4 @@
-"""The contract suite of evaluators: every law, on sample data that the evaluator writes, on every kind of model."""
+"""The contract suite of evaluators."""
 
 from __future__ import annotations
 

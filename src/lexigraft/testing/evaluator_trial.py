@@ -1,4 +1,4 @@
-"""Trials of an evaluator: its sample data, and its scores of a fixture model; what the laws share is computed once."""
+"""Trial of one evaluator on its sample data and a fixture model."""
 
 from __future__ import annotations
 

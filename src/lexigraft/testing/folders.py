@@ -1,4 +1,4 @@
-"""Models on disk for the contract suite: intact, with unreadable weights, with too few rows."""
+"""Fixture models on disk, some of them damaged."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lexigraft.core.grafting.folder import write_model
+from lexigraft.core.models.disk_model import DiskModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -56,13 +57,18 @@ class Folders:
         return str(folder)
 
     @cached_property
-    def short(self) -> str:
-        """The source model with fewer rows than its tokenizer has ids."""
+    def source_model(self) -> DiskModel:
+        """The source model, opened once for all grafts."""
+        return DiskModel(self.source)
+
+    @cached_property
+    def short(self) -> DiskModel:
+        """The source model with fewer rows than its tokenizer has ids, opened once."""
         from lexigraft.core.models.loading import load_model
 
         model = load_model(self.source)
         model.resize_token_embeddings(self._source.size - 3, mean_resizing=False)
-        return self._written("short", model, self._source)
+        return DiskModel(self._written("short", model, self._source))
 
     def _written(self, name: str, model: PreTrainedModel, vocabulary: Vocabulary) -> str:
         folder = self.root / name

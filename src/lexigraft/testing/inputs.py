@@ -1,4 +1,4 @@
-"""Synthetic inputs for the contract suite: a fixture model and, in memory, everything a strategy may need for it."""
+"""Fixture model with synthetic inputs for every need."""
 
 from __future__ import annotations
 

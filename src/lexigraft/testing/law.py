@@ -14,11 +14,11 @@ NO_FIXTURE = "-"
 
 
 class LawBroken(Exception):
-    """The plug-in breaks the law; the message says how."""
+    """The plug-in breaks the law as the message says."""
 
 
 class NotApplicable(Exception):
-    """The law says nothing about this plug-in on this fixture; the message says why."""
+    """The law says nothing about this plug-in on this fixture, for the reason in the message."""
 
 
 def require(condition: bool, reason: str) -> None:

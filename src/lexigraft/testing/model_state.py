@@ -1,4 +1,4 @@
-"""The state of a model in training, recorded and compared: weights, flags, modes, hooks, adapters, configuration."""
+"""State of a model in training, recorded and compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sample text that the tiny tokenizers are made from: plain English, and a Quechua-like page with other scripts."""
+"""Text that the tiny tokenizers are made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trial: one strategy on one fixture."""
+"""Trial of one strategy on one fixture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,10 @@ from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy,
 from lexigraft.core.grafting.writer import write_graft
 from lexigraft.core.models.tables import FloatTables, Role
 from lexigraft.core.registry import Plugin
+from lexigraft.core.utils.random_state import global_randomness_kept
 from lexigraft.testing.inputs import Fixture
+from lexigraft.testing.random_state import global_state, set_global_state
+from lexigraft.testing.watched import RecordedStrategy, WatchedArrays, noted
 
 if TYPE_CHECKING:
     import torch
@@ -34,9 +37,43 @@ SMALL_BUDGET = 2**20
 """Memory budgets in bytes: the laws run under the first, and one of them compares the rows under the second."""
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A plan, and what the strategy changed while it made it.
+
+    Attributes:
+        plan: The plan.
+        written: The inputs that it wrote into; they have been put back.
+        random_state_moved: Whether it drew from a global random state.
+    """
+
+    plan: Plan
+    written: tuple[str, ...]
+    random_state_moved: bool
+
+
+@dataclass(frozen=True)
+class Built:
+    """Finished tables, and how the strategy behaved while they were made.
+
+    Attributes:
+        rows: The tables.
+        plan: The plan behind them; ``None`` where no row was asked for.
+        used: The needs that were asked for.
+        changed: The tables of the live source model that changed.
+    """
+
+    rows: Rows
+    plan: Plan | None
+    used: frozenset[Need]
+    changed: tuple[Role, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A configured strategy on a fixture; what the laws share is computed once.
+    """A configured strategy on a fixture.
+
+    What the laws share is computed once.
 
     Attributes:
         plugin: Where the strategy comes from.
@@ -51,6 +88,11 @@ class Trial:
     def on(self, fixture: Fixture) -> Trial:
         """The same strategy on another fixture."""
         return Trial(self.plugin, self.strategy, fixture)
+
+    @cached_property
+    def unchanged(self) -> Trial:
+        """The same strategy where the target tokenizer is the source's own."""
+        return self.on(self.fixture.same_tokenizer)
 
     @property
     def copies_matched(self) -> bool:
@@ -89,21 +131,60 @@ class Trial:
             target_ids=self.asked.copy(),
             roles=frozenset(tables_of(self.body).by_role),
             tables=FloatTables(fixture.tables),
-            resources=Resources(uses_of([self.strategy]), fixture.loaders),
+            resources=Resources(self.uses, fixture.loaders),
             generator=torch.Generator().manual_seed(seed),
             memory_budget=BUDGET,
         )
         return dataclasses.replace(context, **changes)
 
-    @cached_property
-    def plan(self) -> Plan:
-        """The plan for the rows that core asks for, seed 0."""
-        return self.strategy.plan(self.context())
+    @property
+    def uses(self) -> frozenset[Need]:
+        """The needs that the strategy has access to."""
+        return uses_of([self.strategy])
 
     @cached_property
+    def planned(self) -> Planned:
+        """The plan for the rows that core asks for, seed 0, from its declared needs alone; everything is watched."""
+        tables = {role: table.clone() for role, table in self.fixture.tables.items()}
+        loaders = {need: loader for need, loader in self.fixture.loaders.items() if need in self.uses}
+        context = self.context(tables=FloatTables(tables), resources=Resources(self.uses, loaders))
+        arrays = WatchedArrays(self.fixture, self.strategy.required_needs(), tables, context.target_ids)
+        with global_randomness_kept():
+            set_global_state(1)
+            before = global_state()
+            plan = self.strategy.plan(context)
+            moved = global_state() != before
+        return Planned(plan, tuple(arrays.put_back()), moved)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan for the rows that core asks for, seed 0."""
+        return self.planned.plan
+
+    @cached_property
+    def built(self) -> Built:
+        """The finished tables, seed 0, from the live model's own tables, in another global random state."""
+        live = {role: table.detach() for role, table in self.fixture.model_tables.by_role.items()}
+        before = {role: table.clone() for role, table in live.items()}
+        used: set[Need] = set()
+        resources = Resources(self.uses, noted(self.fixture.loaders, used))
+        recorded = RecordedStrategy(self.strategy)
+        with global_randomness_kept():
+            set_global_state(2)
+            context = self.context(tables=FloatTables(live), resources=resources)
+            rows = build_rows([cast(Strategy, recorded)], context)
+        changed = tuple(role for role, table in live.items() if not table.equal(before[role]))
+        return Built(rows, recorded.last, frozenset(used), changed)
+
+    @property
     def rows(self) -> Rows:
         """The finished tables, seed 0."""
-        return build_rows([self.strategy], self.context())
+        return self.built.rows
+
+    @cached_property
+    def extension(self) -> Rows:
+        """The finished tables of the extended vocabulary; the fallback is the mean, so that it is convex too."""
+        return build_rows([self.strategy], self.on(self.fixture.extended).context(), fallback="mean")
 
     @cached_property
     def prepared(self) -> PreparedGraft:
@@ -113,7 +194,12 @@ class Trial:
         # The context's budget: blocks of another size may round sums, and then what is stored, another way.
         settings = GraftSettings(memory_budget=ByteSize(BUDGET))
         return prepare_graft(
-            folders.source, self.fixture.target, [self.strategy], self.fixture.loaders, poor=poor, settings=settings
+            folders.source_model,
+            self.fixture.target,
+            [self.strategy],
+            self.fixture.loaders,
+            poor=poor,
+            settings=settings,
         )
 
     @cached_property

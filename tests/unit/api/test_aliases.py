@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lexigraft.api.plugins.scaffold import new_strategy
+from lexigraft.api.plugins.scaffold import new_plugin
 from lexigraft.api.plugins.strategies import details, list_strategies
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import CompareSettings
@@ -130,4 +130,4 @@ def test_listing_shows_aliases_and_show_answers_to_them(plugin_folder: Path) -> 
     assert (shown.summary.name, shown.preset) == ("subword_mean", {"pieces": "bytes"})
     assert details("subword_mean").preset == {}
     with pytest.raises(LexigraftError, match="has this name already"):
-        new_strategy("zip_tie", plugin_folder)
+        new_plugin("strategy", "zip_tie", plugin_folder)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lexigraft.core.data.squad import Answer, Question
+from lexigraft.core.evaluation.frames import frame_of
 from lexigraft.core.evaluation.heads.question_windows import best_span, question_windows
-from lexigraft.core.evaluation.model_body import frame_of
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SOURCE_TEXT
 from lexigraft.testing.tiny_models import fixture

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lexigraft.core.evaluation.frames import Frame, frame_of
 from lexigraft.core.evaluation.heads.text_sequences import text_sequences
-from lexigraft.core.evaluation.model_body import Frame, frame_of, padded
+from lexigraft.core.evaluation.model_body import padded
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_models import fixture
 

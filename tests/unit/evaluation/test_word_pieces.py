@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lexigraft.core.evaluation.frames import frame_of
 from lexigraft.core.evaluation.heads.word_pieces import word_windows
-from lexigraft.core.evaluation.model_body import frame_of
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SOURCE_TEXT
 from lexigraft.testing.tiny_models import fixture

@@ -95,7 +95,7 @@ def test_entities_are_learned_and_broken_labels_repaired(tmp_path: Path) -> None
     assert scores.main == "f1"
     assert scores.figures["f1"] > 0.5
     with pytest.raises(LexigraftError, match=r"broken BIO labels \(data\): 12"):
-        read_data(Tagging("bio", broken="refuse"), {"data": [path]})
+        read_data(Tagging(labels="bio", broken="refuse"), {"data": [path]})
 
 
 def test_a_split_that_leaks_is_refused_with_its_count_or_mended(tmp_path: Path) -> None:

@@ -10,7 +10,10 @@ FIRST_SECONDS, LONGEST_SECONDS = 15.0, 600.0
 
 @dataclass
 class Backoff:
-    """When to try again: after each failure in a row the pause doubles, up to ``LONGEST_SECONDS``."""
+    """Pause before the next try.
+
+    It doubles after each failure in a row, up to ``LONGEST_SECONDS``.
+    """
 
     _failures: int = 0
     _until: float = 0.0

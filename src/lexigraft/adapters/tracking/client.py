@@ -1,4 +1,4 @@
-"""MLflow client: no telemetry, a bounded time for every call, artifacts beside a local database."""
+"""MLflow client whose calls end in bounded time."""
 
 from __future__ import annotations
 

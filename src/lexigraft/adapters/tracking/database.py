@@ -1,4 +1,4 @@
-"""The sqlite database of a tracking store: its file, its URI as MLflow reads it, and its making as a whole."""
+"""The sqlite database of a tracking store."""
 
 from __future__ import annotations
 

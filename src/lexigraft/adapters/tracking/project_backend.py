@@ -1,4 +1,4 @@
-"""MLflow project backends: `mlflow run --backend lexigraft-NAME` runs a project's command as a job of a launcher."""
+"""MLflow project backends, which run a project's command as a job of a launcher."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class LauncherRun(SubmittedRun):
 
 
 class LauncherBackend(AbstractBackend):
-    """Runs projects as jobs of one launcher; a subclass names it."""
+    """Runs projects as jobs of the launcher that a subclass names."""
 
     launcher_name: ClassVar[str]
 

@@ -1,4 +1,4 @@
-"""MLflow's model registry: a model folder logged in transformers' flavour under a run, and registered by name."""
+"""Models in MLflow's model registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contents of MLflow runs: parameters, metrics and tags, within the store's limits on names, lengths and batches."""
+"""Parameters, metrics and tags of MLflow runs."""
 
 from __future__ import annotations
 

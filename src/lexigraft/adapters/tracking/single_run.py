@@ -1,4 +1,4 @@
-"""MLflow tracking of one graft, adaptation or pretraining: a run of its own, in the store or else in the folder."""
+"""MLflow run of one graft, adaptation or pretraining."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One comparison in one store: a parent run and a run for each cell, each there once, whatever was cut off before.
+"""MLflow runs of one comparison, one for each cell.
 
 The comparison's folder is the outbox: a cell's ``result.json`` holds all that its run shows. The store itself says what
 it has taken: a cell's run is whole when it is FINISHED, which is the last thing that is sent.

@@ -1,4 +1,4 @@
-"""MLflow tracking of a comparison while it runs: a server that is away is tried again, and costs no cell."""
+"""MLflow tracking of a comparison while it runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ _LATER = "Every result is in {folder}; the same command logs them later and runs
 
 @dataclass
 class MlflowTracker:
-    """Logs a comparison while it runs. After ``open`` no method raises: ``finish`` returns what failed.
+    """Logs a comparison while it runs.
+
+    After ``open`` no method raises. ``finish`` returns what failed.
 
     Attributes:
         client: The connected client; None where neither the store that was asked for nor a local one could be opened.

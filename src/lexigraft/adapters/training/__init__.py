@@ -1,1 +1,1 @@
-"""Training with transformers' Trainer and PEFT: adaptation and pre-training from scratch."""
+"""Training with transformers' Trainer and PEFT."""

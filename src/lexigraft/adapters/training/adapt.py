@@ -1,4 +1,4 @@
-"""Adaptation: continued pretraining after a graft, through transformers.Trainer and PEFT."""
+"""Continued pretraining of a model after a graft."""
 
 from __future__ import annotations
 

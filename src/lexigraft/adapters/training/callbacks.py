@@ -1,4 +1,4 @@
-"""Trainer callbacks: evaluation that cannot change the run, a stop at a non-finite loss, a progress bar."""
+"""Callbacks of the Trainer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Evaluate(TrainerCallback):
-    """Calls ``on_step`` with the live model at chosen steps; its figures go into the log and thus into checkpoints."""
+    """Calls ``on_step`` with the live model at chosen steps.
+
+    Its figures go into the log and thus into checkpoints.
+    """
 
     def __init__(self, model: PreTrainedModel, on_step: OnStep | None, steps: frozenset[int], first_step: int) -> None:
         self.model, self.on_step, self.steps, self.first_step = model, on_step, steps, first_step
@@ -44,7 +47,9 @@ class Evaluate(TrainerCallback):
 
 
 class StopWhenTold(TrainerCallback):
-    """Ends a run with a checkpoint when the process is told to end: its time is up, or another job needs its place.
+    """Ends a run with a checkpoint when the process is told to end.
+
+    Then its time is up, or another job needs its place.
 
     ``SIGTERM`` and ``SIGUSR1`` count while training runs, in the main thread of a program; elsewhere nothing changes.
     Of several processes one that is told is enough, and all of them stop after the same step.
@@ -90,7 +95,7 @@ class StopAtBadLoss(TrainerCallback):
 
 
 class Progress(TrainerCallback):
-    """A progress bar on a terminal; no output elsewhere."""
+    """A progress bar, on terminals only."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps

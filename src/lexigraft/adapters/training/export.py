@@ -1,4 +1,4 @@
-"""Adapters in PEFT's own format: LoRA layers, and the model's own parameters that trained, in one file."""
+"""Adapters in PEFT's format, written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training loop: packed text and an objective through transformers.Trainer, in one process or in several."""
+"""The training loop."""
 
 from __future__ import annotations
 

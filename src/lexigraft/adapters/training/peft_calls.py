@@ -1,4 +1,4 @@
-"""Calls of PEFT: without two warnings about expected situations, and merging that leaves the configuration."""
+"""Calls of PEFT."""
 
 from __future__ import annotations
 

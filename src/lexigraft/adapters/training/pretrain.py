@@ -1,4 +1,4 @@
-"""Pre-training from scratch for a corpus and a tokenizer: preset or configuration file, unigram bias, all weights."""
+"""Pre-training of a model from scratch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resumable training: checkpoints of a run in a folder named by the hash of everything that decides the run."""
+"""Training that goes on from its checkpoints."""
 
 from __future__ import annotations
 

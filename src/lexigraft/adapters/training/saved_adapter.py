@@ -1,4 +1,4 @@
-"""Reading of adapters in PEFT's format: their base model, and merging into it."""
+"""Adapters in PEFT's format, read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trainable parts of a model: tables, head and body, selected by requires_grad, row masks or LoRA layers."""
+"""Choice of the parts of a model that train."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parts:
-    """The parameters of a plain model by what they are; together they are all of them, each in one part.
+    """The parameters of a plain model by what they are.
+
+    Together they are all of them, each in one part.
 
     Attributes:
         embeddings: Names of the input table (of a tied table too).

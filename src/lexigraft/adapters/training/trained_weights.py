@@ -1,4 +1,4 @@
-"""Gathering and loading of the parameters that train, also where each process holds a shard (FSDP2, DeepSpeed ZeRO)."""
+"""Parameters that train, also where each process holds a shard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""transformers.Trainer for packed text: each process gets its share of a batch; checkpoints are written atomically."""
+"""transformers.Trainer for packed text."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ class OneDevice(TrainingArguments):
 
 
 class TrainingModule(torch.nn.Module):
-    """The model with its objective: calling it gives the loss, so that a distributed wrapper sees one forward pass."""
+    """The model with its objective.
+
+    Calling it gives the loss, so that a distributed wrapper sees one forward pass.
+    """
 
     def __init__(self, model: PreTrainedModel, objective: Objective) -> None:
         super().__init__()
@@ -103,7 +106,10 @@ class Shares(Dataset[dict[str, Any]]):
 
 
 class PackedTrainer(Trainer):
-    """Trainer whose data are already divided among processes; its atomic checkpoints hold the trained parameters."""
+    """Trainer whose data are already divided among processes.
+
+    Its atomic checkpoints hold the trained parameters.
+    """
 
     def __init__(self, *args: Any, table_names: frozenset[str], **kwargs: Any) -> None:
         self.table_names = {_PREFIX + name for name in table_names}

@@ -1,1 +1,1 @@
-"""Static vectors: fastText models and vector files."""
+"""fastText models and files of vectors."""

@@ -1,4 +1,4 @@
-"""Reader of fastText's binary models: word vectors from the rows that they need; the matrix stays on disk."""
+"""Reader of fastText's binary models."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class FastTextFile:
 
 
 class _Reader:
-    """Sequential reader of a model's file; refuses to read beyond its end."""
+    """Sequential reader of a model's file, which never reads beyond its end."""
 
     def __init__(self, file: FileIO, path: Path) -> None:
         self._file, self._path, self._at = file, path, 0

@@ -1,4 +1,4 @@
-"""The input matrix of a fastText model on disk: rows read from the file, plain or product-quantized."""
+"""The input matrix of a fastText model on disk."""
 
 from __future__ import annotations
 

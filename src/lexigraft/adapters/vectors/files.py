@@ -1,4 +1,4 @@
-"""Readers of vector files: fastText .bin, text .vec, and Lexigraft's own .npz."""
+"""Readers of vector files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Static vectors of the target tokens: fastText on the tokenized corpus, cached by content, or read from a file."""
+"""Static vectors of the target tokens."""
 
 from __future__ import annotations
 

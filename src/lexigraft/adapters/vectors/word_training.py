@@ -1,4 +1,4 @@
-"""Word vectors trained on text: fastText CBOW with character n-grams, cached by content."""
+"""Word vectors trained with fastText."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Word vectors of both languages: read from files, or trained on text of both."""
+"""Word vectors of both languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cost estimate of a recipe: time, memory, block and batch sizes, and precision."""
+"""Estimated time and memory of a recipe."""
 
 from __future__ import annotations
 

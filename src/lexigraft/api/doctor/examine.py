@@ -1,4 +1,4 @@
-"""`lexigraft doctor` from Python: checks of this machine and of a recipe."""
+"""Checks of this machine and of a recipe, as `lexigraft doctor` prints them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings of a check: lines marked good, note or bad; errors become findings instead of being raised."""
+"""Findings of a check, each marked good, note or bad."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lexigraft.core.errors import LexigraftError
 
 
 class Mark(StrEnum):
-    """Severity of a finding: correct, worth knowing, or an error that would stop the comparison."""
+    """Severity of a finding."""
 
     GOOD = "✓"
     NOTE = "!"

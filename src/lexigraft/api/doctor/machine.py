@@ -1,4 +1,4 @@
-"""Checks of this machine: Python, packages, cores, memory, GPU, disk, plug-ins."""
+"""Checks of this machine and its packages."""
 
 from __future__ import annotations
 

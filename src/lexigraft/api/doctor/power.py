@@ -1,4 +1,4 @@
-"""Power of a comparison before it runs: the difference that it can tell, by the spread of an earlier one."""
+"""Power of a comparison before it runs, from the spread of an earlier one."""
 
 from __future__ import annotations
 

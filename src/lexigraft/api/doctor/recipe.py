@@ -1,4 +1,4 @@
-"""Checks of a recipe before any weights load: its files, tokenizers, needs and sizes."""
+"""Checks of a recipe before any weights load."""
 
 from __future__ import annotations
 

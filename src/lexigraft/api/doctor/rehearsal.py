@@ -1,4 +1,4 @@
-"""Rehearsal of a recipe: time and memory of a comparison, estimated from a few of its own steps on part of its text.
+"""Estimated time and memory of a comparison, from a few of its own steps.
 
 Steps are run, not modeled: the model is loaded, grafted, trained for a few steps and measured on a few lines,
 in a process of its own, so that time and peak memory are those of a comparison on this machine.
@@ -48,7 +48,9 @@ SAMPLE = 2_000_000
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """Estimated time and memory of a comparison, one cell after the other, without what strategies learn or search.
+    """Estimated time and memory of a comparison.
+
+    Cells are counted one after the other, without what strategies learn or search.
 
     Attributes:
         once: Seconds of each preparation that is done once, by its name.

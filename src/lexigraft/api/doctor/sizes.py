@@ -1,4 +1,4 @@
-"""Size estimates of a recipe: training tokens, tables, and memory of a cell."""
+"""Estimated training tokens, tables and memory of a recipe."""
 
 from __future__ import annotations
 

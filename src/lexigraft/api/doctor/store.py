@@ -1,4 +1,4 @@
-"""Check of a recipe's tracking store: whether it answers."""
+"""Check that a recipe's tracking store answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of a recipe's tasks: their files are there and are read, and the source model is of a kind they measure."""
+"""Checks of the files and the model of a recipe's tasks."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Model(NeedSpec):
-    """The source model; the graft gives it to a strategy that asks for it."""
+    """The source model, which the graft itself supplies."""
 
     name: ClassVar[str] = "model"
     recipe_key: ClassVar[str] = "source"

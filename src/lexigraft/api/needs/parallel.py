@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Parallel(NeedSpec):
-    """Parallel text with a word aligner; lines that models are measured on are left out."""
+    """Parallel text with a word aligner, without the lines that models are measured on."""
 
     name: ClassVar[str] = "parallel"
     recipe_key: ClassVar[str] = "parallel"

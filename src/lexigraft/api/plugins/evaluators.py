@@ -1,13 +1,12 @@
-"""Catalog of evaluators: listed, described, and checked against the contract."""
+"""Catalog of evaluators."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from lexigraft.api.plugins.fields import FieldRecord, fields_of
+from lexigraft.api.plugins.records import PluginDetails, PluginRecord, details_of
 from lexigraft.core.evaluation.evaluator import InputFile, TextEvaluator
 from lexigraft.core.registry import Plugin, discover, resolve
 
@@ -18,15 +17,10 @@ TEXT_HEADING, TASK_HEADING = "measure held-out text", "measure tasks"
 
 
 @dataclass(frozen=True)
-class EvaluatorRecord:
+class EvaluatorRecord(PluginRecord):
     """The entry of one evaluator in a list.
 
     Attributes:
-        name: Its name.
-        summary: The first line of its docstring.
-        file: Where it is.
-        broken: Why it cannot be loaded; ``None`` where it can. A broken evaluator has no further fields.
-        aliases: Other names, each with the options that it stands for.
         files: What it reads, by the names that recipes give the files.
         kinds: The kinds of models that it measures.
         text: Whether it measures running text, so that a comparison can run it on every held-out text.
@@ -34,53 +28,17 @@ class EvaluatorRecord:
         source: Where it was published.
     """
 
-    name: str
-    summary: str
-    file: str
-    broken: str | None = None
-    aliases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     files: Mapping[str, InputFile] = field(default_factory=dict)
     kinds: Sequence[str] = ()
     text: bool = False
     lower_is_better: bool = False
     source: str = ""
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values; of a broken evaluator only the known ones."""
-        values = asdict(self)
-        if self.broken is None:
-            del values["broken"]
-            return values
-        return {key: values[key] for key in ("name", "summary", "broken", "file")}
-
     @property
     def reads(self) -> str:
         """Its files and kinds of models as a phrase, such as ``test, [train]; causal models``."""
         files = ", ".join(name if file.required else f"[{name}]" for name, file in self.files.items())
         return f"{files or 'no files'}; {', '.join(self.kinds)} models"
-
-
-@dataclass(frozen=True)
-class EvaluatorDetails:
-    """One evaluator in full.
-
-    Attributes:
-        summary: Its entry in the list.
-        documentation: Its whole docstring.
-        fields: Its options.
-        preset: The options that the alias stands for; empty unless the evaluator was named by an alias.
-    """
-
-    summary: EvaluatorRecord
-    documentation: str
-    fields: Sequence[FieldRecord]
-    preset: Mapping[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        fields = [asdict(one) for one in self.fields]
-        shown = {"documentation": self.documentation, "fields": fields, "preset": dict(self.preset)}
-        return {**self.summary.as_json(), **shown}
 
 
 def list_evaluators() -> list[EvaluatorRecord]:
@@ -96,7 +54,7 @@ def by_data(records: Sequence[EvaluatorRecord]) -> dict[str, list[EvaluatorRecor
     return {heading: members for heading, members in headings.items() if members}
 
 
-def evaluator_details(name: str) -> EvaluatorDetails:
+def evaluator_details(name: str) -> PluginDetails[EvaluatorRecord]:
     """One evaluator in full.
 
     Args:
@@ -105,9 +63,7 @@ def evaluator_details(name: str) -> EvaluatorDetails:
     Raises:
         UnknownName: No evaluator has this name.
     """
-    plugin, preset = resolve("evaluator", name)
-    documentation = inspect.getdoc(plugin.cls) if plugin.cls else f"This evaluator is broken: {plugin.broken}"
-    return EvaluatorDetails(describe_evaluator(plugin), documentation or "", fields_of(plugin), preset)
+    return details_of("evaluator", name, describe_evaluator)
 
 
 def describe_evaluator(plugin: Plugin) -> EvaluatorRecord:

@@ -1,4 +1,4 @@
-"""New plug-ins: a file that keeps the whole contract, as a start."""
+"""Files of new plug-ins, which keep the whole contract."""
 
 from __future__ import annotations
 
@@ -10,16 +10,6 @@ from lexigraft.api.plugins.templates import EVALUATOR, STRATEGY
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import KINDS, by_any_name, with_article
 from lexigraft.core.utils.files import replacing
-
-
-def new_strategy(name: str, folder: Path) -> Path:
-    """Write a strategy that keeps the whole contract, as a start; as :func:`new_plugin`."""
-    return new_plugin("strategy", name, folder)
-
-
-def new_evaluator(name: str, folder: Path) -> Path:
-    """Write an evaluator that keeps the whole contract, as a start; as :func:`new_plugin`."""
-    return new_plugin("evaluator", name, folder)
 
 
 def new_plugin(kind: str, name: str, folder: Path) -> Path:

@@ -1,14 +1,13 @@
-"""Catalog of strategies: listed, described, filtered by the inputs a user has, and checked against the contract."""
+"""Catalog of strategies."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
-from lexigraft.api.plugins.fields import FieldRecord, fields_of
+from lexigraft.api.plugins.records import PluginDetails, PluginRecord, details_of
 from lexigraft.core.errors import UnknownName
 from lexigraft.core.grafting.needs import Need, need_specs
 from lexigraft.core.registry import Plugin, discover, resolve
@@ -18,15 +17,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class StrategyRecord:
+class StrategyRecord(PluginRecord):
     """The entry of one strategy in a list.
 
     Attributes:
-        name: Its name.
-        summary: The first line of its docstring.
-        file: Where it is.
-        broken: Why it cannot be loaded; ``None`` where it can. A broken strategy has no further fields.
-        aliases: Other names, each with the fields that it stands for.
         needs: What it may need beyond the two vocabularies.
         enough: Sets of inputs, words of :func:`input_words`, of which any one meets the needs of its defaults.
         scope: ``new`` or ``all``.
@@ -36,11 +30,7 @@ class StrategyRecord:
         usable: Whether the inputs a user has suffice; ``None`` where no inputs were named.
     """
 
-    name: str
-    summary: str
-    file: str
-    broken: str | None = None
-    aliases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    known_of_broken: ClassVar[tuple[str, ...]] = (*PluginRecord.known_of_broken, "usable")
     needs: Sequence[str] = ()
     enough: Sequence[Sequence[str]] = ()
     scope: str = ""
@@ -48,39 +38,6 @@ class StrategyRecord:
     convex: bool = False
     source: str = ""
     usable: bool | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values; of a broken strategy only the known ones."""
-        values = asdict(self)
-        if self.broken is None:
-            del values["broken"]
-            return values
-        return {key: values[key] for key in ("name", "summary", "broken", "file", "usable")}
-
-
-@dataclass(frozen=True)
-class StrategyDetails:
-    """One strategy in full.
-
-    Attributes:
-        summary: Its entry in the list.
-        documentation: Its whole docstring.
-        fields: Its hyper-parameters.
-        record: The parts of the docstring: ``Source``, ``Needs``, ``Relations``.
-        preset: The fields that the alias stands for; empty unless the strategy was named by an alias.
-    """
-
-    summary: StrategyRecord
-    documentation: str
-    fields: Sequence[FieldRecord]
-    record: Mapping[str, str]
-    preset: Mapping[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        values = asdict(self)
-        del values["summary"], values["documentation"]
-        return {**self.summary.as_json(), "documentation": self.documentation, **values}
 
 
 def check(name: str) -> list[Outcome]:
@@ -189,7 +146,7 @@ def missing(one: StrategyRecord, have: Collection[str]) -> str:
     return in_words([min(ways, key=len)])
 
 
-def details(name: str) -> StrategyDetails:
+def details(name: str) -> PluginDetails[StrategyRecord]:
     """One strategy in full.
 
     Args:
@@ -198,11 +155,7 @@ def details(name: str) -> StrategyDetails:
     Raises:
         UnknownName: No strategy has this name.
     """
-    plugin, preset = resolve("strategy", name)
-    documentation = inspect.getdoc(plugin.cls) if plugin.cls else f"This strategy is broken: {plugin.broken}"
-    return StrategyDetails(
-        describe_strategy(plugin), documentation or "", fields_of(plugin), plugin.record.fields, preset
-    )
+    return details_of("strategy", name, describe_strategy)
 
 
 def describe_strategy(plugin: Plugin, have: Collection[str] | None = None) -> StrategyRecord:

@@ -1,4 +1,4 @@
-"""Templates for the files of new plug-ins: complete, working, ready to edit."""
+"""Templates for the files of new plug-ins."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Recipes: their schema, their defaults, and reading and writing them."""
+"""Recipes and their files."""

@@ -1,4 +1,4 @@
-"""Base class of all settings: frozen, without unknown keys, and with all errors collected in one message."""
+"""Base class of all settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presets of models trained from scratch: configuration values by preset name, without vocabulary and special ids."""
+"""Configurations of models trained from scratch, by preset name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipe schema: settings of every stage, validated before anything loads; same names in YAML, CLI and Python."""
+"""Schema of a recipe."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ class AdaptSettings(Settings):
 
 
 class TaskSettings(Settings):
-    """A downstream task: an evaluator with its files and options.
+    """A downstream task, which is an evaluator with its files and options.
 
     `evaluator` is the task's own name where not given. `files` names what the evaluator reads, such as `train` and
     `test`. `at` says when the task is measured: before adaptation (`start`), at the probe, at the end.
@@ -273,7 +273,7 @@ class ExecutionSettings(Settings):
 
 
 class StrategySettings(Settings):
-    """One line of the comparison: a strategy (or a chain) with its fields, under a label.
+    """A strategy or a chain of a comparison, with its fields and its label.
 
     `norm_calibration` replaces the recipe's `graft.norm_calibration` for this line.
     """
@@ -329,7 +329,7 @@ StrategyEntry = Annotated[StrategySettings, BeforeValidator(_strategy)]
 
 
 class CompareSettings(Settings):
-    """A whole comparison: one recipe file."""
+    """A whole comparison, as in one recipe file."""
 
     name: str = "comparison"
     source: str

@@ -1,4 +1,4 @@
-"""Recipe files: YAML to settings and back, with paths and environment variables resolved."""
+"""Recipe files, read and written."""
 
 from __future__ import annotations
 

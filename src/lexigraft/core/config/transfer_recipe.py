@@ -1,4 +1,4 @@
-"""Schema of a transfer study's recipe: donor languages, target languages, one model, one budget."""
+"""Schema of a transfer study's recipe."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class TransferGraftSettings(Settings):
 
 
 class TransferSettings(Settings):
-    """A whole transfer study: one recipe file.
+    """A whole transfer study, as in one recipe file.
 
     `measure_at` are further steps of adaptation at which every target is measured; the end always is.
     `target_controls` also adapts the model on each target's own text.

@@ -1,4 +1,4 @@
-"""YAML text of users: read with bounds, so that a short text cannot fill the memory, and with one kind of error."""
+"""YAML text of users, read with bounds on its size."""
 
 from __future__ import annotations
 

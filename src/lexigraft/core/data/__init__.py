@@ -1,1 +1,1 @@
-"""Text: corpora, parallel text, dictionaries, and a synthetic language with known translations."""
+"""Corpora, parallel text, dictionaries and other text."""

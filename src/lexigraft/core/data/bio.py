@@ -1,4 +1,4 @@
-"""BIO labels (IOB2) of named entities: their spans, and labels that continue an entity which never began."""
+"""BIO labels (IOB2) of named entities."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ OUTSIDE = "O"
 
 
 class Entity(NamedTuple):
-    """A named entity: its type, and its words from ``start`` up to ``end`` (not included)."""
+    """A named entity with its type and words.
+
+    It goes from the word ``start`` up to ``end``, which is not included.
+    """
 
     type: str
     start: int

@@ -1,4 +1,4 @@
-"""Reader of multiple-choice questions: XCOPA, X-CSQA, X-CODAH, minimal pairs, and plain JSON lines."""
+"""Reader of multiple-choice questions in several formats."""
 
 from __future__ import annotations
 

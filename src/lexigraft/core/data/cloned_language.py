@@ -1,4 +1,4 @@
-"""Synthetic target language with known translations: real text whose every word is replaced, invertibly."""
+"""Synthetic target language, made of real text by replacing every word."""
 
 from __future__ import annotations
 

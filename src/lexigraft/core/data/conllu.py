@@ -1,4 +1,4 @@
-"""CoNLL-U, the format of Universal Dependencies: syntactic words with their universal part-of-speech tags."""
+"""Words and universal part-of-speech tags of CoNLL-U files."""
 
 from __future__ import annotations
 

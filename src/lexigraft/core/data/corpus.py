@@ -1,4 +1,4 @@
-"""Text corpora: empty and repeated lines dropped, hashed, split by line content into training and held-out text."""
+"""Text corpora, and their split into training and held-out text."""
 
 from __future__ import annotations
 

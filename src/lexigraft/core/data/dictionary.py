@@ -1,4 +1,4 @@
-"""Bilingual dictionaries: read from word lists, joined over a pivot language, reversed, counted."""
+"""Bilingual dictionaries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""13-gram check: word sequences of evaluation text that also occur in training text, counted and refused.
+"""Check for word 13-grams of evaluation text in training text.
 
 Words are compared without case and punctuation, after Brown et al. 2020 (GPT-3, appendix C). Lines there are documents;
 here they are often sentences, and a line of 5 to 12 words is one sequence of its own length.
@@ -133,7 +133,10 @@ def refuse_copied_text(
 
 
 class _WordHashes:
-    """64-bit hashes of words without case and punctuation; once frozen, zero for a word that was not met before."""
+    """64-bit hashes of words without case and punctuation.
+
+    Once frozen, it gives zero for a word that was not met before.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, int] = {}

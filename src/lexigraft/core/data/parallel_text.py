@@ -1,4 +1,4 @@
-"""Parallel text: two files whose lines are translations of each other, read and checked."""
+"""Parallel text of two files, line by line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers of text lines: plain text, JSON lines, CSV (these also as gzip), parquet, globs, folders, Hub data sets."""
+"""Readers of text lines from files, folders and Hub data sets."""
 
 from __future__ import annotations
 

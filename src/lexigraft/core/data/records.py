@@ -1,4 +1,4 @@
-"""Records with named fields: from TSV, CSV, JSON lines or parquet, each with the place it stands at."""
+"""Records with named fields from tables and JSON lines."""
 
 from __future__ import annotations
 

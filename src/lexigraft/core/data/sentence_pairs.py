@@ -1,4 +1,4 @@
-"""Pairs of a sentence and its translation to be measured on: aligned files, or one table of two columns."""
+"""Pairs of a sentence and its translation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines and arrays spilled to unnamed temporary files, deleted with their last reference; and line de-duplication."""
+"""Lines and arrays in temporary files, and removal of repeated lines."""
 
 from __future__ import annotations
 

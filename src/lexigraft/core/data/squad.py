@@ -1,4 +1,4 @@
-"""Extractive question answering in the format of SQuAD: its JSON, and its scores (exact match and F1)."""
+"""Questions in the format of SQuAD, and its scores."""
 
 from __future__ import annotations
 

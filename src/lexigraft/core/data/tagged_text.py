@@ -1,4 +1,4 @@
-"""Tagged text: sentences of words with a label each, from CoNLL-U or from one word and label a line."""
+"""Sentences of words with one label each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generator of invented words: seeded syllables, roots that are longer for rarer words, regular suffixes."""
+"""Generator of invented words."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TRIES = 40
 
 
 class WordGenerator:
-    """Draws new word forms; none repeats, and none is a taken word.
+    """Draws new word forms, never one twice or one that is taken.
 
     Args:
         rng: The only source of randomness.

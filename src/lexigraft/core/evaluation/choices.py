@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.frames import (
+    Bos,
+    Frame,
+    causal_prefix,
+    decoder_start,
+    frame_of,
+    mask_of,
+    one_or_none,
+    refuse_other_tokenizer,
+)
 from lexigraft.core.evaluation.line_tokens import tokenize_lines
 from lexigraft.core.evaluation.scores import Floats
 from lexigraft.core.evaluation.scoring import Ids, Item, item_bits
@@ -22,7 +31,6 @@ if TYPE_CHECKING:
 
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
-Bos = Literal["auto", "always", "never"]
 Decoder = Literal["auto", "sentinel", "plain"]
 
 _ESCAPED_BYTE = 8.0
@@ -90,7 +98,7 @@ def log_likelihoods(
     """
     texts = [question.context + continuation for question in questions for continuation in question.continuations]
     tokens = [(ids, spans) for _, ids, spans in token_characters(vocabulary, texts)]
-    _refuse_other_tokenizer(model, [ids for ids, _ in tokens])
+    refuse_other_tokenizer(model, [ids for ids, _ in tokens])
     counts = [len(question.continuations) for question in questions]
     ends = np.cumsum([0, *counts])
     first = [
@@ -102,13 +110,13 @@ def log_likelihoods(
     kind = model_kind(model.config)
     bits = _ESCAPED_BYTE * np.array(hidden_bytes(vocabulary, questions), np.float64)
     if kind == "causal":
-        prefix = _prefix(vocabulary, bos)
+        prefix = causal_prefix(vocabulary, bos)
         if prefix is None:
             unscored = [n == 0 and len(ids) > 0 for n, (ids, _) in zip(first, tokens, strict=True)]
             bits += math.log2(vocabulary.size) * np.array(unscored)
         items = [list(_causal_items(ids, n, prefix, limit)) for n, (ids, _) in zip(first, tokens, strict=True)]
     elif kind == "masked":
-        items = _all_masked(vocabulary, texts, first, limit)
+        items = _all_masked(model, vocabulary, texts, first, limit)
     else:
         items = _all_decoder(model, vocabulary, [ids for ids, _ in tokens], first, decoder, limit)
     owners = np.repeat(np.arange(len(texts)), [len(of_text) for of_text in items])
@@ -145,22 +153,6 @@ def first_scored(boundary: int, spans: Sequence[npt.NDArray[np.int64]]) -> list[
         boundary = earliest
 
 
-def _refuse_other_tokenizer(model: PreTrainedModel, ids: Sequence[Ids]) -> None:
-    rows = model.get_input_embeddings().weight.shape[0]
-    if (highest := max((int(of_text.max()) for of_text in ids if len(of_text)), default=0)) >= rows:
-        hint = f"The table has {rows} rows; the tokenizer does not belong to this model"
-        raise LexigraftError("a token id lies beyond the model's table", highest, hint)
-
-
-def _prefix(vocabulary: Vocabulary, bos: Bos) -> int | None:
-    special = vocabulary.specials
-    if bos == "never":
-        return None
-    if bos == "always" and "bos" not in special:
-        raise LexigraftError("the tokenizer has no bos token", hint="Use bos 'auto' or 'never'")
-    return special.get("bos", special.get("eos"))
-
-
 def _pieces(first: int, length: int, room: int) -> Iterator[tuple[int, int]]:
     """Where to cut what is scored so that a piece, with something before it if it is not the only one, fits."""
     if length - first <= room:
@@ -180,26 +172,23 @@ def _causal_items(ids: Ids, first: int, prefix: int | None, limit: int) -> Itera
         yield Item(inputs, np.arange(begin, end) - start - (prefix is None), ids[begin:end])
 
 
-def _all_masked(vocabulary: Vocabulary, texts: Sequence[str], first: Sequence[int], limit: int) -> list[list[Item]]:
-    special = vocabulary.specials
-    if "mask" not in special:
-        raise LexigraftError("the tokenizer has no mask token", hint="Masked models need one; add it to the tokenizer")
-    frame = (_one(special.get("cls", special.get("bos"))), _one(special.get("sep", special.get("eos"))))
+def _all_masked(
+    model: PreTrainedModel, vocabulary: Vocabulary, texts: Sequence[str], first: Sequence[int], limit: int
+) -> list[list[Item]]:
+    mask, frame = mask_of(vocabulary), frame_of(model, vocabulary)
     lines = tokenize_lines(vocabulary, texts)
     return [
-        list(_masked_items(line.ids, line.words, n, special["mask"], frame, limit))
-        for n, line in zip(first, lines, strict=True)
+        list(_masked_items(line.ids, line.words, n, mask, frame, limit)) for n, line in zip(first, lines, strict=True)
     ]
 
 
-def _masked_items(ids: Ids, words: Ids, first: int, mask: int, frame: tuple[Ids, Ids], limit: int) -> Iterator[Item]:
-    left, right = frame
-    room = limit - len(left) - len(right)
+def _masked_items(ids: Ids, words: Ids, first: int, mask: int, frame: Frame, limit: int) -> Iterator[Item]:
+    room = limit - frame.length
     word_ends = np.searchsorted(words, words, side="right")
     for begin, end in _pieces(first, len(ids), room):
         start = max(0, end - room)
-        framed = np.concatenate([left, ids[start:end], right])
-        offset = len(left) - start
+        framed = np.concatenate([frame.first, ids[start:end], frame.last])
+        offset = len(frame.first) - start
         for token in range(begin, end):
             inputs = framed.copy()
             inputs[token + offset : min(end, word_ends[token]) + offset] = mask
@@ -214,12 +203,9 @@ def _all_decoder(
     decoder: Decoder,
     limit: int,
 ) -> list[list[Item]]:
-    special = vocabulary.specials
     has_sentinels = decoder == "sentinel" or any(token == "<extra_id_0>" for token in vocabulary.tokens)
-    mark = _one(sentinel_ids(vocabulary)[0] if has_sentinels and decoder != "plain" else None)
-    start = model.config.decoder_start_token_id
-    start = special.get("pad", 0) if start is None else start
-    end = _one(special.get("eos", special.get("sep")))
+    mark = one_or_none(sentinel_ids(vocabulary)[0] if has_sentinels and decoder != "plain" else None)
+    start, end = decoder_start(model, vocabulary), frame_of(model, vocabulary).last
     return [list(_decoder_items(i, n, mark, start, end, limit)) for n, i in zip(first, ids, strict=True)]
 
 
@@ -233,7 +219,3 @@ def _decoder_items(ids: Ids, first: int, mark: Ids, start: int, end: Ids, limit:
         cut = max(0, stop - limit)
         shown = np.concatenate([[start], written[cut : stop - 1]])
         yield Item(inputs, np.arange(begin, stop) - cut, written[begin:stop], shown)
-
-
-def _one(token: int | None) -> Ids:
-    return np.array([] if token is None else [token], np.int64)

@@ -1,4 +1,4 @@
-"""The contract of evaluators: data that is read and checked first, then scores of a model on its items."""
+"""The contract of evaluators."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ class InputFile:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationData:
-    """What an evaluator has read and checked; evaluators extend it with their own items.
+    """What an evaluator has read and checked.
+
+    Evaluators extend it with their own items.
 
     Attributes:
         hash: Content of everything that was read.
@@ -94,7 +96,9 @@ class TextData(EvaluationData):
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """What is known about the model besides its weights; everything but the seed may be missing.
+    """What is known about the model besides its weights.
+
+    Everything but the seed may be missing.
 
     Attributes:
         seed: Decides everything random: few-shot examples, the start of a head that is trained.
@@ -114,7 +118,7 @@ class EvaluationContext:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """One way to measure a model: a frozen dataclass whose fields are its options.
+    """One way to measure a model, a frozen dataclass whose fields are its options.
 
     A subclass lives in its own file, named after it. Its docstring is its record: one line of summary, then
     ``Source:``. Reading is apart from measuring, so that bad data is refused before any weights load.
@@ -178,7 +182,10 @@ class Evaluator:
 
 @dataclass(frozen=True)
 class TextEvaluator(Evaluator):
-    """An evaluator of running text; a comparison runs it on every text that it holds out."""
+    """An evaluator of running text.
+
+    A comparison runs it on every text that it holds out.
+    """
 
     files: ClassVar[Mapping[str, InputFile]] = {"text": InputFile("lines of text")}
 

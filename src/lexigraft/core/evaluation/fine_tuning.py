@@ -1,4 +1,4 @@
-"""Fine-tuning for evaluators: a small head alone on frozen states, with LoRA layers, or with the whole body."""
+"""Training of a head on a model, on frozen states, with LoRA layers or with the whole body."""
 
 from __future__ import annotations
 

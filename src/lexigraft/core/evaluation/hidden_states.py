@@ -1,14 +1,15 @@
-"""Pooled hidden states of texts: one vector for each text at one layer or at every layer of a model."""
+"""Pooled hidden states, one vector for each text and layer."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.frames import refuse_other_tokenizer
 from lexigraft.core.models.architecture import context_length, model_kind
 from lexigraft.core.models.evaluation_mode import evaluation_mode
 
@@ -79,33 +80,67 @@ def pooled_states(
         LexigraftError: No such layer, no special token for this pooling, token ids beyond the model's table, or states
             that are not finite.
     """
-    import torch
-
     kind = model_kind(model.config)
     if pooling == "cls" and kind == "causal":
         hint = "Use mean, weighted_mean, last_token or eos"
         raise LexigraftError("a causal model's first token has seen nothing of the text", "pooling cls", hint)
     limit = min(context_length(model), LONGEST)
     ids = _token_ids(vocabulary, texts)
-    _refuse_other_tokenizer(model, ids)
+    refuse_other_tokenizer(model, ids)
     before, after = _frame(vocabulary, pooling)
     room = limit - len(before) - len(after)
     cut = sum(len(text) > room for text in ids)
     ids = [text[:room] for text in ids]
+    framed = [(*before, *text, *after) if text else () for text in ids]
+
+    def weights(length: int) -> torch.Tensor:
+        return _weights(len(before), length - len(before) - len(after), len(after), pooling)
+
+    vectors = weighted_states(model, framed, weights, layer=layer, batch_tokens=batch_tokens)
+    return PooledStates(vectors, cut, sum(not text for text in ids))
+
+
+def weighted_states(
+    model: PreTrainedModel,
+    sequences: Sequence[Sequence[int]],
+    weights: Callable[[int], torch.Tensor],
+    *,
+    layer: Layer = "all",
+    batch_tokens: int = BATCH_TOKENS,
+) -> torch.Tensor:
+    """A weighted sum of the hidden states of each sequence.
+
+    A batch holds sequences of one length: there is no padding that could change a state.
+
+    Args:
+        model: The model; it is run in evaluation mode without gradients and left as it was.
+        sequences: Token ids, special tokens included.
+        weights: The weights of the tokens of a sequence of so many.
+        layer: A layer (negative ones count from the last), the one at two thirds of the depth, or all.
+        batch_tokens: Most tokens in one batch (a longer single sequence goes alone).
+
+    Returns:
+        float32 on the CPU, ``(layers, sequences, hidden)``; zero for a sequence without tokens.
+
+    Raises:
+        LexigraftError: No such layer, no sequence with tokens, or states that are not finite.
+    """
+    import torch
+
     vectors: torch.Tensor | None = None
     with evaluation_mode(model), _hooks_kept(model), torch.no_grad():
-        for group in _batches(ids, batch_tokens):
-            states = _states(model, [(*before, *ids[n], *after) for n in group])
-            chosen = _chosen(len(states), layer)
+        for group in _batches(sequences, batch_tokens):
+            states = _states(model, [sequences[n] for n in group])
+            chosen = chosen_layers(len(states), layer)
             if vectors is None:
-                vectors = torch.zeros(len(chosen), len(ids), states[0].shape[-1])
-            weights = _weights(len(before), len(ids[group[0]]), len(after), pooling).to(model.device)
+                vectors = torch.zeros(len(chosen), len(sequences), states[0].shape[-1])
+            of_tokens = weights(len(sequences[group[0]])).to(model.device)
             for place, number in enumerate(chosen):
-                vectors[place, group] = (states[number].float() * weights[:, None]).sum(1).cpu()
+                vectors[place, group] = (states[number].float() * of_tokens[:, None]).sum(1).cpu()
     if vectors is None:
-        raise LexigraftError("no text has a token in this vocabulary", f"{len(ids)} texts", "Give other texts")
+        raise LexigraftError("no text has a token in this vocabulary", f"{len(sequences)} texts", "Give other texts")
     _refuse_not_finite(model, vectors)
-    return PooledStates(vectors, cut, sum(not text for text in ids))
+    return vectors
 
 
 def mean_input_rows(model: PreTrainedModel, texts: Sequence[Sequence[int]]) -> torch.Tensor:
@@ -123,7 +158,7 @@ def mean_input_rows(model: PreTrainedModel, texts: Sequence[Sequence[int]]) -> t
     """
     import torch
 
-    _refuse_other_tokenizer(model, texts)
+    refuse_other_tokenizer(model, texts)
     found = []
     with evaluation_mode(model), torch.no_grad():
         for start in range(0, len(texts), BATCH_TOKENS):
@@ -149,13 +184,6 @@ def _refuse_not_finite(model: PreTrainedModel, vectors: torch.Tensor) -> None:
     if not bool(vectors.isfinite().all()):
         hint = "Its weights are damaged, or its training diverged"
         raise LexigraftError("the model's hidden states are not finite", type(model).__name__, hint)
-
-
-def _refuse_other_tokenizer(model: PreTrainedModel, ids: Sequence[Sequence[int]]) -> None:
-    rows = model.get_input_embeddings().weight.shape[0]
-    if (highest := max((max(text) for text in ids if text), default=0)) >= rows:
-        hint = f"The table has {rows} rows; the tokenizer does not belong to this model"
-        raise LexigraftError("a token id lies beyond the model's table", highest, hint)
 
 
 def _frame(vocabulary: Vocabulary, pooling: Pooling) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -214,7 +242,16 @@ def _hooks_kept(model: PreTrainedModel) -> Iterator[None]:
                 delattr(module, _CAPTURING)
 
 
-def _chosen(count: int, layer: Layer) -> list[int]:
+def chosen_layers(count: int, layer: Layer) -> list[int]:
+    """The numbers of the layers that are meant.
+
+    Args:
+        count: How many hidden states the model gives: its layers, and what the first one reads.
+        layer: A layer (negative ones count from the last), the one at two thirds of the depth, or all.
+
+    Raises:
+        LexigraftError: No such layer.
+    """
     if layer == "all":
         return list(range(count))
     number = round(2 * (count - 1) / 3) if layer == "two_thirds" else layer

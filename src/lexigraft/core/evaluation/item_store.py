@@ -1,4 +1,4 @@
-"""Outcomes of single items on disk: a parquet file for each step, with a row for each item and figure."""
+"""Parquet files with the outcome of every item."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of predicted labels: accuracy and macro-F1 of single labels, micro-F1 of the entities of BIO labels."""
+"""Accuracy and F1 of predicted labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lexicon induction: how often the most similar word of the other language is a translation in a dictionary."""
+"""Lexicon induction by the most similar word of another language."""
 
 from __future__ import annotations
 

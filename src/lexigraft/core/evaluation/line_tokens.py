@@ -1,4 +1,4 @@
-"""Tokens of a line with the whitespace-separated word that each belongs to, and the bytes that no token stands for."""
+"""Tokens of a line, with the word that each belongs to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mean logit of every token over the scored positions of some sequences: which tokens a model likes everywhere."""
+"""Mean logit of every token over some text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Body of a model without its language-model head: the states that it gives, and a plain copy of it to train."""
+"""Body of a model, without its language-model head."""
 
 from __future__ import annotations
 
@@ -8,61 +8,22 @@ import inspect
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.scoring import Ids
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from lexigraft.core.tokenization.vocabulary import Vocabulary
-
-Ids = npt.NDArray[np.int64]
 LAST = -1
 """The layer whose states the body returns, after its last norm."""
 
 
-class Frame(NamedTuple):
-    """Special tokens around a text: those of the roles that the tokenizer fills, empty where it fills none.
-
-    Attributes:
-        first: What stands before the text.
-        between: What stands between two texts.
-        last: What stands after the text.
-    """
-
-    first: Ids
-    between: Ids
-    last: Ids
-
-    @property
-    def length(self) -> int:
-        """How many tokens the frame of one text has."""
-        return len(self.first) + len(self.last)
-
-
-def frame_of(model: PreTrainedModel, vocabulary: Vocabulary) -> Frame:
-    """The frame of a model's inputs: ``cls … sep``, for encoder-decoder models ``… eos``, for causal ones ``bos …``."""
-    from lexigraft.core.models.architecture import model_kind
-
-    special, kind = vocabulary.specials, model_kind(model.config)
-    end = _one(special.get("eos", special.get("sep")))
-    if kind == "causal":
-        return Frame(_one(special.get("bos")), end, _one(None))
-    if kind == "seq2seq":
-        return Frame(_one(None), end, end)
-    sep = _one(special.get("sep", special.get("eos")))
-    return Frame(_one(special.get("cls", special.get("bos"))), sep, sep)
-
-
-def _one(token: int | None) -> Ids:
-    return np.array([] if token is None else [token], np.int64)
-
-
 class Batch(NamedTuple):
-    """Padded inputs, each ``(batch, length)``; the segments are those of BERT's sentence pairs."""
+    """Padded inputs, each ``(batch, length)``.
+
+    The segments are those of BERT's sentence pairs.
+    """
 
     ids: torch.Tensor
     mask: torch.Tensor

@@ -1,4 +1,4 @@
-"""Scores of an evaluation: figures by name, and the outcome of every item that a figure is the ratio of."""
+"""Figures of an evaluation and the outcomes of its items."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ Floats = npt.NDArray[np.float64]
 
 
 class ItemScores(NamedTuple):
-    """What each item adds to a figure: the figure is the sum of the numerators over the sum of the denominators.
+    """What each item adds to a figure.
+
+    The figure is the sum of the numerators over the sum of the denominators.
 
     An accuracy has 0 or 1 over 1; a micro-F1 has 2 TP over 2 TP + FP + FN; bits per byte have bits over bytes.
 

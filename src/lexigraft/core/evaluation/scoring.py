@@ -1,4 +1,4 @@
-"""Bits (−log2 p) of chosen tokens under a model, in padded batches of similar length, head on scored positions only."""
+"""Bits (−log2 p) of chosen tokens under a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bits per byte of groups of tokens: by their frequency in the training text, and those whose rows a strategy made."""
+"""Bits per byte of groups of tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ FREQUENCIES = {"0-4": (0, 4), "5-14": (5, 14), "15-99": (15, 99), "100-up": (100
 
 
 class TokenBits(NamedTuple):
-    """Tokens with the bits that a model needs for them; every token of every line once.
+    """Bits that a model needs for each token.
+
+    Every token of every line is there once.
 
     Attributes:
         lines: The index of each token's line, ``(tokens,)``.

@@ -1,17 +1,60 @@
-"""Sequences to score: strided windows (causal), striped masks (masked), sentinel spans (seq2seq); each token once."""
+"""Sequences to score, which predict each token of a line once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from lexigraft.core.evaluation.frames import Bos, causal_prefix, decoder_start, frame_of, mask_of
 from lexigraft.core.evaluation.line_tokens import LineTokens
 from lexigraft.core.evaluation.scoring import Ids, Item
+from lexigraft.core.models.architecture import model_kind
+from lexigraft.core.tokenization.sentinel_tokens import sentinel_ids
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 WithinWord = Literal["left_to_right", "whole"]
 """How the pieces of a hidden word are scored: by the chain rule, or each as if it did not know the others."""
+
+
+def line_items(
+    model: PreTrainedModel,
+    vocabulary: Vocabulary,
+    *,
+    context: int,
+    stride: int,
+    stripes: int,
+    within_word: WithinWord,
+    bos: Bos = "auto",
+) -> Callable[[LineTokens], Iterator[Item]]:
+    """What makes the sequences to score of a line, for every kind of model.
+
+    Args:
+        model: The model.
+        vocabulary: Its vocabulary.
+        context: Most tokens in a sequence.
+        stride: How far a causal window moves.
+        stripes: How many stripes the words are hidden in, for masked and encoder-decoder models.
+        within_word: How masked models predict the pieces of a word.
+        bos: The causal prefix.
+
+    Raises:
+        LexigraftError: The tokenizer lacks the bos token, the mask token or the sentinels that the kind of model needs.
+    """
+    kind, frame = model_kind(model.config), frame_of(model, vocabulary)
+    if kind == "causal":
+        prefix = causal_prefix(vocabulary, bos)
+        return lambda line: causal_items(line, prefix, context, stride)
+    if kind == "seq2seq":
+        sentinels, start = np.array(sentinel_ids(vocabulary), np.int64), decoder_start(model, vocabulary)
+        return lambda line: span_items(line, stripes, sentinels, start, frame.last, context)
+    mask, around = mask_of(vocabulary), (frame.first, frame.last)
+    return lambda line: masked_items(line, stripes, mask, around, context, within_word)
 
 
 def causal_items(line: LineTokens, prefix: int | None, context: int, stride: int) -> Iterator[Item]:

@@ -1,1 +1,1 @@
-"""Grafting: the strategy contract, needs, plans, finished rows, the pipeline, and the writer of grafted models."""
+"""Grafting, from the strategy contract to the written model."""

@@ -1,4 +1,4 @@
-"""Chains of strategies: parsed from names, and merged into one plan for a strategy that delegates to others."""
+"""Chains of strategies."""
 
 from __future__ import annotations
 

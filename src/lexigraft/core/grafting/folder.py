@@ -1,4 +1,4 @@
-"""The folder of a grafted model: model, tokenizer, facts, provenance and model card."""
+"""The folder of a grafted model."""
 
 from __future__ import annotations
 

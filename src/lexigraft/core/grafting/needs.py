@@ -1,4 +1,4 @@
-"""Needs: the inputs that strategies declare beyond the two vocabularies, and how each is supplied and loaded."""
+"""Needs, the inputs that strategies declare beyond the two vocabularies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Need(str):
-    """The name of a need. The built-in ones are attributes; another package's is ``Need("its_name")``."""
+    """The name of a need.
+
+    The built-in ones are attributes. Another package's is ``Need("its_name")``.
+    """
 
     __slots__ = ()
 

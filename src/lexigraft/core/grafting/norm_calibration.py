@@ -1,4 +1,4 @@
-"""Norm calibration: rescaling of new rows to the L2 norms of source rows."""
+"""Rescaling of new rows to the L2 norms of source rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graft pipeline: vocabularies, alignment, plan, rows and surgery, one stage after the other."""
+"""The graft pipeline, one stage after the other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreparedGraft:
-    """A graft before surgery: the finished rows, and the model on disk whose body they go into.
+    """A graft before surgery, with the finished rows and the model on disk that they go into.
 
     Attributes:
         body: The model whose body is kept.

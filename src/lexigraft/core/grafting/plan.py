@@ -1,4 +1,4 @@
-"""Plans that strategies return: sparse mixtures of source rows (Mix) or finished rows (Dense); rows of a mixture."""
+"""Plans that strategies return, as mixtures of source rows (Mix) or finished rows (Dense)."""
 
 from __future__ import annotations
 

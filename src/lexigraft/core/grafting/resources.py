@@ -1,4 +1,4 @@
-"""Resources of a strategy: inputs behind its declared needs, loaded on first use; undeclared access is refused."""
+"""Inputs behind the declared needs of a strategy, loaded on first use."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class StaticVectors:
 
 @dataclass(frozen=True)
 class PoorModel:
-    """TEMA's L2: a model that was pre-trained on target text with the target tokenizer.
+    """Model that was pre-trained on target text with the target tokenizer (TEMA's L2).
 
     Attributes:
         tables: Its tables by role, float32, ``(target, hidden)``.
@@ -154,7 +154,7 @@ class ProbeRun:
 
 
 class Probe(Protocol):
-    """Tries a chain of strategies: grafts the source model with it, adapts it for some steps, and measures it."""
+    """Grafts the source model with a chain, adapts it for some steps, and measures it."""
 
     def __call__(self, chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
         """Try a chain.

@@ -1,4 +1,4 @@
-"""Finished target tables: matched rows copied, plans of a chain applied, fallback, norm calibration, provenance."""
+"""Finished target tables, with the source of each row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The strategy contract: what an initialization strategy declares, and the context that it plans from."""
+"""The strategy contract, and the context that a strategy plans from."""
 
 from __future__ import annotations
 
@@ -26,14 +26,20 @@ if TYPE_CHECKING:
 
 
 class Scope(StrEnum):
-    """NEW: core copies the matched rows and asks for the others. ALL: the strategy re-estimates matched rows too."""
+    """The rows that a strategy is asked for.
+
+    NEW: those of new tokens, for core copies the matched rows. ALL: the matched rows too.
+    """
 
     NEW = "new"
     ALL = "all"
 
 
 class Body(StrEnum):
-    """Whose transformer body the rows belong to: the source model's, or the poor target-language model's."""
+    """The model whose transformer body the rows belong to.
+
+    SOURCE: the source model. TARGET: the poor target-language model.
+    """
 
     SOURCE = "source"
     TARGET = "target"
@@ -41,7 +47,9 @@ class Body(StrEnum):
 
 @dataclass
 class Journal:
-    """Log of what strategies learned on and of notes for the user; the one mutable part of a context.
+    """Log of what strategies learned on, with notes for the user.
+
+    It is the one mutable part of a context.
 
     Attributes:
         tokens: Tokens of text that strategies learned on, repetitions included (what a comparison counts as cost).
@@ -63,7 +71,9 @@ class Journal:
 
 @dataclass(frozen=True)
 class InitContext:
-    """Everything a strategy may look at. Frozen; no paths, no globals, no model unless ``Need.MODEL`` is declared.
+    """Everything that a strategy may look at.
+
+    It is frozen, and holds no paths, no globals, and no model unless ``Need.MODEL`` is declared.
 
     Attributes:
         source: The source vocabulary.
@@ -120,7 +130,7 @@ class InitContext:
 
 @dataclass(frozen=True)
 class Strategy:
-    """One embedding-initialization method: a frozen dataclass whose fields are its hyper-parameters.
+    """One embedding-initialization method, a frozen dataclass whose fields are its hyper-parameters.
 
     A subclass lives in its own file, named after the method, and declares the class attributes below. Its docstring is
     its record: one line of summary, then ``Source:``, ``Needs:`` and ``Relations:``.

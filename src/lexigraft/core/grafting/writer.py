@@ -1,4 +1,4 @@
-"""Writer of grafted checkpoints: shards are copied with the new tables in them, the model is never in memory."""
+"""Writer of grafted checkpoints, which never holds the whole model in memory."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Linear algebra by blocks: nearest neighbors, sparsemax, OMP, linear maps, moments."""
+"""Linear algebra by blocks."""

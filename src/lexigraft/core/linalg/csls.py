@@ -1,4 +1,4 @@
-"""Similarity of two sets of vectors by cosine, or corrected for hubs: CSLS and the margin of nearest neighbors."""
+"""Cosine similarity of two sets of vectors, also corrected for hubs (CSLS)."""
 
 from __future__ import annotations
 

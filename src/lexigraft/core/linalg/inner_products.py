@@ -1,4 +1,4 @@
-"""Inner products of queries with anchors, in tiles: upper bounds of all, exact values of the largest ones."""
+"""Inner products of queries with anchors, in tiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Isotropy of a table's rows, exactly and by blocks: mean cosine of two rows, and ratio of partition functions."""
+"""Isotropy of the rows of a table."""
 
 from __future__ import annotations
 

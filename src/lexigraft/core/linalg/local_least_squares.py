@@ -1,4 +1,4 @@
-"""Batched small least-squares problems: each vector as a linear combination of a few rows of its own."""
+"""Vectors as linear combinations of a few rows each, by least squares."""
 
 from __future__ import annotations
 

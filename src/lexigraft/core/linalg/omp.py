@@ -1,4 +1,4 @@
-"""Batched orthogonal matching pursuit (OMP): each vector as a least-squares combination of a few atoms."""
+"""Batched orthogonal matching pursuit (OMP)."""
 
 from __future__ import annotations
 

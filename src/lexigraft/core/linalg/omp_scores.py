@@ -1,4 +1,4 @@
-"""Atom selection in matching pursuit: the largest inner product with each residual, exactly, in two ways."""
+"""Choice of the next atom in matching pursuit."""
 
 from __future__ import annotations
 
@@ -69,7 +69,10 @@ def _block(atoms: int, dim: int, k: int) -> int:
 
 
 class ExactScores:
-    """Multiplies every residual with every atom; double precision where late, small residuals matter."""
+    """Multiplies every residual with every atom.
+
+    It takes double precision where late, small residuals matter.
+    """
 
     def __init__(self, atoms: torch.Tensor, k: int) -> None:
         import torch

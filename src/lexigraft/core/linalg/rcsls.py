@@ -1,4 +1,4 @@
-"""RCSLS: a linear map between two vector spaces, learned for retrieval by CSLS."""
+"""Linear map between two vector spaces, learned for retrieval by CSLS (RCSLS)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random rows from a normal distribution fitted to the source table, for the fallback and the random strategies."""
+"""Random rows from a normal distribution fitted to the source table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Context-vector space ("compass"): PPMI vectors of two vocabularies' tokens over the same context words."""
+"""PPMI vectors of the tokens of two vocabularies over the same context words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Word alignment of parallel sentences (fast_align): a diagonal IBM Model 2 in both directions, symmetrized."""
+"""Word alignment of parallel sentences by fast_align."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class _Expected(NamedTuple):
 
 
 class _Direction:
-    """One direction's model: words of one side generate the other side's."""
+    """Model of one direction, in which words of one side generate the other side's."""
 
     def __init__(self, cells: Cells, back: bool) -> None:
         self.cells, self.back = cells, back

@@ -1,4 +1,4 @@
-"""Word pair cells of parallel sentences: every source word with every target word, as flat arrays in blocks."""
+"""Pairs of words of parallel sentences, as flat arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ Words = Sequence[Sequence[str]]
 
 
 class Block(NamedTuple):
-    """The cells of some sentences, target word by target word; about 16 bytes a cell.
+    """The cells of some sentences, target word by target word.
+
+    A cell takes about 16 bytes.
 
     Attributes:
         sentences: The number of each sentence in the text, ``(sentences,)``.

@@ -1,4 +1,4 @@
-"""Learnable mixture weights over source rows: unconstrained, or convex over a few rows or over all."""
+"""Learnable mixture weights over source rows."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class FreeWeights(SparseWeights):
 
 
 class SparseHull(SparseWeights):
-    """Weights that stay convex: the softmax of the values within each row."""
+    """Convex weights, the softmax of the values within each row."""
 
     @classmethod
     def of(cls, table: torch.Tensor, support: Mix) -> SparseHull:

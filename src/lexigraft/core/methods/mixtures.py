@@ -1,4 +1,4 @@
-"""Mixtures of source rows by similarity: sparsemax, entmax, softmax, nearest neighbors."""
+"""Mixtures of source rows by similarity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prediction loss (cross-entropy) over source and new tokens, for causal, masked and encoder-decoder models."""
+"""Cross-entropy over source and new tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gradient descent on a few embedding rows: AdamW with warm-up and linear decay, and batches of items."""
+"""Gradient descent on a few embedding rows."""
 
 from __future__ import annotations
 

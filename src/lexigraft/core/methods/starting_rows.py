@@ -1,4 +1,4 @@
-"""Initial rows for strategies that learn, made by other strategies; fallback rows are marked."""
+"""Initial rows for strategies that learn, made by other strategies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TEMA geometry: dictionary links between tokens, and placement of rows relative to well-trained neighbors."""
+"""Geometry of TEMA, which places a row relative to well-trained neighbors."""
 
 from __future__ import annotations
 

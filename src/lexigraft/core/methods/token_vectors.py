@@ -1,4 +1,4 @@
-"""Token vectors from word vectors: spelled from character n-grams, or averaged over words."""
+"""Token vectors made from word vectors."""
 
 from __future__ import annotations
 

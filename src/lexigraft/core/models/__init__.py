@@ -1,1 +1,1 @@
-"""Models and checkpoints: their tables and heads, surgery, and files written by streaming."""
+"""Models and checkpoints."""

@@ -1,4 +1,4 @@
-"""Checkpoint layout: the place of each tensor, from the safetensors headers alone."""
+"""Place of each tensor in a checkpoint, from the safetensors headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoint rewriting: files with some tensors replaced and all other tensors unchanged byte for byte."""
+"""Checkpoint files with some tensors replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``config.json`` of a written model: the source's, but for what has changed, with the keys that older readers know."""
+"""``config.json`` of a written model."""
 
 from __future__ import annotations
 

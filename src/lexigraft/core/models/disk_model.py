@@ -1,4 +1,4 @@
-"""Model on disk: configuration, vocabulary and tables, read without its other weights."""
+"""Model on disk, of which only what is needed is read."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ class Layout:
 
 
 class DiskModel:
-    """A model that is opened once; configuration, vocabulary, checkpoint and weights are read when they are first used.
+    """A model on disk that is opened once.
+
+    Configuration, vocabulary, checkpoint and weights are read when they are first used.
 
     Args:
         path: Folder or Hub name; for a Hub name, the weights are downloaded when the checkpoint is first used.

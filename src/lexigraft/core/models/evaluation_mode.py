@@ -1,4 +1,4 @@
-"""Evaluation mode of a model for the length of a block: no dropout; modules in training go back to it afterwards."""
+"""Evaluation mode of a model for the length of a block."""
 
 from __future__ import annotations
 

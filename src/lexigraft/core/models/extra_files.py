@@ -1,4 +1,4 @@
-"""Files beside a model that do not depend on its vocabulary: sentence encoders' modules, processors' settings."""
+"""Files beside a model that do not depend on its vocabulary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frozen source model, called on token ids of a combined table: its own rows, then new rows."""
+"""Frozen source model with further input rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ Rows = Mapping[Role, "torch.Tensor"]
 
 @dataclass(frozen=True, eq=False)
 class FrozenModel:
-    """A model whose weights are constants in float32; gradients reach only the new rows that are passed in.
+    """A model whose weights are constants in float32.
+
+    Gradients reach only the new rows that are passed in.
 
     Ids below ``size`` are the source tokenizer's; id ``size + n`` is row ``n`` of the new rows. Rows that the model's
     table has beyond the tokenizer's ids are not used. The model itself is never changed.

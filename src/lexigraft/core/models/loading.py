@@ -1,4 +1,4 @@
-"""Loading of models from disk or the Hub; unusable checkpoints are refused before any weights load."""
+"""Loading of models from disk or the Hub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Missing tensors: what a model's class needs and a checkpoint lacks, so that nothing gets random weights unasked."""
+"""Tensors that a model's class needs and its checkpoint lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's class does, whatever its weights: the attributes that it reads, and a new model of it."""
+"""What a model's class reads of its configuration, and new models of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Positions that depend on the padding id: RoBERTa-like bodies count them from ``padding id + 1``."""
+"""Positions of RoBERTa-like models, which are counted from the padding id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streaming writes of checkpoint files from pieces: byte ranges of other files, and tensors."""
+"""Checkpoint files written from byte ranges of other files and from tensors."""
 
 from __future__ import annotations
 

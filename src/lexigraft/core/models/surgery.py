@@ -1,4 +1,4 @@
-"""Model surgery: embedding tables of another size, with new rows, ties, head bias and token ids."""
+"""Replacement of a model's embedding tables by tables of another size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embedding tables of a model by role: input, output, bias; found, checked, and read in float32."""
+"""Embedding tables of a model by role."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class FloatTables(Mapping["Role", "torch.Tensor"]):
 
 @dataclass(frozen=True)
 class Tables:
-    """A model's embedding tables: the live parameters, or tensors read from a checkpoint.
+    """Embedding tables of a model, live or read from a checkpoint.
 
     Attributes:
         by_role: Tables by role; no OUTPUT when the tables are tied or there is no head.

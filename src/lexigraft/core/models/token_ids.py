@@ -1,4 +1,4 @@
-"""Token ids in configurations: found by the names of their fields, and mapped to another vocabulary."""
+"""Token ids in configurations, mapped to another vocabulary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patience with jobs that are over for their system and have left no last word: files of another machine come late."""
+"""Patience with the files of jobs on other machines, which come late."""
 
 from __future__ import annotations
 

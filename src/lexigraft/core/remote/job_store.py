@@ -1,4 +1,4 @@
-"""Store of a comparison's jobs in ``DIR/remote/JOB/ATTEMPT/``, with handles by which any shell finds them again."""
+"""Store of a comparison's jobs."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ Number = Annotated[int, Field(ge=0, le=2**16)]
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job asks for; None where the launcher's system decides.
+    """What a job asks for, ``None`` where the launcher's system decides.
 
     Attributes:
         cpus: Processor cores.

@@ -1,4 +1,4 @@
-"""Byte tokens of a vocabulary: the token of each single byte."""
+"""Tokens of single bytes."""
 
 from __future__ import annotations
 

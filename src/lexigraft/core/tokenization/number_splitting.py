@@ -1,4 +1,4 @@
-"""Digit schemes: how vocabularies split numbers, and a warning when source and target differ."""
+"""Ways in which vocabularies split numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normalizer and pre-tokenizer of a tokenizer as they act inside a line, without the space added at its start."""
+"""Normalizer and pre-tokenizer of a tokenizer as they act inside a line."""
 
 from __future__ import annotations
 

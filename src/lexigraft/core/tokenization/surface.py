@@ -1,4 +1,4 @@
-"""Token surfaces: bytes, word-start flag and kind of each token, for every family of tokenizers."""
+"""Bytes, word start and kind of each token."""
 
 from __future__ import annotations
 

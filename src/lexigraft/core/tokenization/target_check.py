@@ -1,4 +1,4 @@
-"""Check of a target tokenizer: whether a model can work with it."""
+"""Check that a model can work with a target tokenizer."""
 
 from __future__ import annotations
 

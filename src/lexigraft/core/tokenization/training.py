@@ -1,4 +1,4 @@
-"""Tokenizer training: BPE, Unigram and WordPiece with byte fallback, deterministic for a given text."""
+"""Training of BPE, Unigram and WordPiece tokenizers."""
 
 from __future__ import annotations
 

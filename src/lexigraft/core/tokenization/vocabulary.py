@@ -1,4 +1,4 @@
-"""Vocabulary of a tokenizer: surfaces by id, specials by role, encoding, decomposition into pieces."""
+"""Vocabulary of a tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Word cache for tokenizers: text is tokenized word by word, and each word only once.
+"""Tokenization of text word by word, each word once.
 
 The cache serves only tokenizers whose parts are known to tokenize each word by itself; lines with other white space
 than single spaces are tokenized whole.

@@ -1,4 +1,4 @@
-"""Chunked cross-entropy over a large vocabulary: logits of one block of positions at a time, gradients along with them.
+"""Cross-entropy over a large vocabulary, a few positions at a time.
 
 No logit is computed twice: gradients are taken in the forward pass, block by block, and scaled in the backward pass.
 """

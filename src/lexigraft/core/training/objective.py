@@ -1,4 +1,4 @@
-"""Training objectives: the base class, which makes inputs with labels and computes a model's mean loss on them."""
+"""Base class of training objectives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEFAULT_OBJECTIVE: dict[ModelKind, str] = {
 
 @dataclass(frozen=True)
 class Objective:
-    """A training objective: a frozen dataclass whose fields are its options.
+    """A training objective, a frozen dataclass whose fields are its options.
 
     A subclass lives in its own file, named after the objective. Its docstring is its record: one line of summary, then
     ``Source:``.

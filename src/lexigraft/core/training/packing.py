@@ -1,4 +1,4 @@
-"""Sequence packing: text as rows of one length without padding, in an endless, restartable shuffled order."""
+"""Text packed into rows of one length, in random order."""
 
 from __future__ import annotations
 

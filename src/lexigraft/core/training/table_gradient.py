@@ -1,4 +1,4 @@
-"""Gradient of a tied vocabulary table: that of its lookups is added in place to that of the output layer."""
+"""Gradient of an embedding table that is also the output layer."""
 
 from __future__ import annotations
 

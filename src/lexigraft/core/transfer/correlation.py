@@ -1,4 +1,4 @@
-"""Correlations of features with the outcome of language pairs, with intervals for pairs that share languages."""
+"""Correlations of features with the outcome of language pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mixed model of a gain: crossed random effects of donor and target beside fixed effects of features."""
+"""Mixed model with crossed random effects of donor and target."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lexigraft.core.transfer.pairs import Floats, PairTable
 
 
 class FixedEffect(NamedTuple):
-    """A coefficient: how much the gain changes when the feature rises by one standard deviation."""
+    """Change of the gain when a feature rises by one standard deviation."""
 
     value: float
     interval: Interval

@@ -1,4 +1,4 @@
-"""Ranking of donor languages for a target by mean rank over kinds of evidence, with what the evidence cannot show."""
+"""Ranking of donor languages for a target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Super donors and super recipients: mean gains by language with intervals, and the share of pairs that gain."""
+"""Mean gains of donors and of targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table of donor and target pairs: an outcome, and features that may explain it, read from CSV and checked."""
+"""Table of donor and target pairs."""
 
 from __future__ import annotations
 

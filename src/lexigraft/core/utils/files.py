@@ -1,4 +1,4 @@
-"""Atomic writes of files and folders: temporary sibling, flush, rename."""
+"""Atomic writes of files and folders."""
 
 from __future__ import annotations
 

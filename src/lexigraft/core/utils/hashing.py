@@ -1,4 +1,4 @@
-"""Content hashes of the inputs of a result: files, folders and settings, never paths or dates."""
+"""Content hashes of files, folders and settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Git LFS pointers: the few lines that a clone without Git LFS leaves in place of a large file."""
+"""Git LFS pointers in place of files."""
 
 from __future__ import annotations
 

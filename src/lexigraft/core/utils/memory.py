@@ -1,4 +1,4 @@
-"""Memory of this process: peak resident memory, the default budget, and freed heap returned to the system."""
+"""Memory of this process."""
 
 from __future__ import annotations
 

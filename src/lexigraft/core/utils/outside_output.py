@@ -1,4 +1,4 @@
-"""What outside libraries say while they run: errors always, progress to a terminal only, everything else never."""
+"""Output of other libraries, of which only errors and progress are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parallel map: a function applied to work items in a thread pool, with one torch thread each."""
+"""Function applied to many items in a thread pool."""
 
 from __future__ import annotations
 

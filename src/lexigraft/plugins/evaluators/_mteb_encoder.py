@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from lexigraft.core.models.architecture import context_length, model_kind
-from lexigraft.core.models.evaluation_mode import evaluation_mode
+from lexigraft.core.evaluation.hidden_states import weighted_states
+from lexigraft.core.models.architecture import context_length
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,6 @@ class Encoder:
         self._model, self._vocabulary = model, vocabulary
         self._pooling, self._layer = pooling, layer
         self._most = min(context_length(model), max_length)
-        self._body: Any = model.get_encoder() if model_kind(model.config) == "seq2seq" else model.base_model
         self.cut = 0
 
     @property
@@ -62,8 +61,7 @@ class Encoder:
         """
         import torch
 
-        with evaluation_mode(self._model), torch.no_grad():
-            return torch.cat([self._vectors(batch["text"]) for batch in inputs])
+        return torch.cat([self._vectors(batch["text"]) for batch in inputs])
 
     def similarity(self, one: Any, two: Any) -> torch.Tensor:
         """Cosines of all pairs."""
@@ -74,26 +72,19 @@ class Encoder:
         return (_units(one) * _units(two)).sum(-1)
 
     def _vectors(self, texts: list[str]) -> torch.Tensor:
-        import torch
-        from torch.nn.utils.rnn import pad_sequence
-
         encodings = self._vocabulary.tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=True)
+        self.cut += sum(len(encoding.ids) > self._most for encoding in encodings)
         # A sentence without tokens is one padding token: mteb wants a vector for it.
         pad = getattr(self._model.config, "pad_token_id", None) or 0
-        ids = [torch.tensor(encoding.ids[: self._most] or [pad]) for encoding in encodings]
-        self.cut += sum(len(encoding.ids) > self._most for encoding in encodings)
-        mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True).to(self._model.device)
-        padded = pad_sequence(ids, batch_first=True, padding_value=pad).to(self._model.device)
-        output = self._body(input_ids=padded, attention_mask=mask, output_hidden_states=True)
-        states = output.hidden_states[self._layer].float()
-        if self._pooling == "first":
-            chosen = states[:, 0]
-        elif self._pooling == "last":
-            chosen = states[torch.arange(len(states), device=states.device), mask.sum(1) - 1]
-        else:
-            chosen = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        vectors: torch.Tensor = chosen.cpu()
-        return vectors
+        sequences = [encoding.ids[: self._most] or [pad] for encoding in encodings]
+        return weighted_states(self._model, sequences, self._weights, layer=self._layer)[0]
+
+    def _weights(self, length: int) -> torch.Tensor:
+        import torch
+
+        if self._pooling == "mean":
+            return torch.full((length,), 1 / length)
+        return torch.eye(length)[0 if self._pooling == "first" else -1]
 
 
 def _units(vectors: Any) -> torch.Tensor:

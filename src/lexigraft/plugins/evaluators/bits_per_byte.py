@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationContext, TextData, TextEvaluator
+from lexigraft.core.evaluation.frames import causal_prefix, refuse_other_tokenizer
 from lexigraft.core.evaluation.line_tokens import LineTokens, tokenize_lines
 from lexigraft.core.evaluation.scores import ItemScores, Scores
-from lexigraft.core.evaluation.scoring import Ids, Item, target_bits
+from lexigraft.core.evaluation.scoring import Item, target_bits
 from lexigraft.core.evaluation.token_groups import TokenBits, group_scores, token_groups
-from lexigraft.core.evaluation.windows import WithinWord, causal_items, masked_items, span_items
+from lexigraft.core.evaluation.windows import WithinWord, line_items
 from lexigraft.core.models.architecture import context_length, model_kind
-from lexigraft.core.tokenization.sentinel_tokens import sentinel_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -142,11 +142,17 @@ class BitsPerByte(TextEvaluator):
         return _line_bits(self._scored(model, vocabulary, read), read)
 
     def _scored(self, model: PreTrainedModel, vocabulary: Vocabulary, lines: list[LineTokens]) -> TokenBits:
-        rows = model.get_input_embeddings().weight.shape[0]
-        if (highest := max((int(line.ids.max()) for line in lines if len(line.ids)), default=0)) >= rows:
-            hint = f"The table has {rows} rows; the tokenizer does not belong to this model"
-            raise LexigraftError("a token id lies beyond the model's table", highest, hint)
-        items_of, unscored = self._items(model, vocabulary)
+        refuse_other_tokenizer(model, (line.ids for line in lines))
+        context = min(context_length(model), self.max_length)
+        items_of = line_items(
+            model,
+            vocabulary,
+            context=context,
+            stride=min(self.stride or max(1, context // 2), context),
+            stripes=self.stripes,
+            within_word=self.within_word,
+            bos=self.bos,
+        )
         parts = [
             TokenBits(
                 np.repeat(np.array(owners, np.int64), [len(item.targets) for item in items]),
@@ -155,49 +161,13 @@ class BitsPerByte(TextEvaluator):
             )
             for owners, items in _at_once(lines, items_of)
         ]
-        if unscored:
+        if model_kind(model.config) == "causal" and causal_prefix(vocabulary, self.bos) is None:
+            # Nothing predicts the first token of a line.
             first = [n for n, line in enumerate(lines) if len(line.ids)]
             ids = np.array([lines[n].ids[0] for n in first], np.int64)
-            parts.append(TokenBits(np.array(first, np.int64), ids, np.full(len(first), unscored)))
+            parts.append(TokenBits(np.array(first, np.int64), ids, np.full(len(first), math.log2(vocabulary.size))))
         empty = TokenBits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
         return TokenBits(*(np.concatenate(arrays) for arrays in zip(empty, *parts, strict=True)))
-
-    def _items(
-        self, model: PreTrainedModel, vocabulary: Vocabulary
-    ) -> tuple[Callable[[LineTokens], Iterator[Item]], float]:
-        """What makes the sequences to score of a line, and the bits of its first token where nothing predicts it."""
-        special = vocabulary.specials
-        context = min(context_length(model), self.max_length)
-        kind = model_kind(model.config)
-        if kind == "causal":
-            prefix = self._prefix(special.get("bos"), special.get("eos"))
-            stride = min(self.stride or max(1, context // 2), context)
-            unscored = 0.0 if prefix is not None else math.log2(vocabulary.size)
-            return (lambda line: causal_items(line, prefix, context, stride)), unscored
-        end = _one(special.get("eos", special.get("sep")))
-        if kind == "seq2seq":
-            sentinels = np.array(sentinel_ids(vocabulary), np.int64)
-            start = model.config.decoder_start_token_id
-            start = special.get("pad", 0) if start is None else start
-            return (lambda line: span_items(line, self.stripes, sentinels, start, end, context)), 0.0
-        if "mask" not in special:
-            raise LexigraftError(
-                "the tokenizer has no mask token", hint="Masked models need one; add it to the tokenizer"
-            )
-        mask = special["mask"]
-        frame = (_one(special.get("cls", special.get("bos"))), _one(special.get("sep", special.get("eos"))))
-        return (lambda line: masked_items(line, self.stripes, mask, frame, context, self.within_word)), 0.0
-
-    def _prefix(self, bos: int | None, eos: int | None) -> int | None:
-        if self.bos == "never":
-            return None
-        if self.bos == "always" and bos is None:
-            raise LexigraftError("the tokenizer has no bos token", hint="Use bos 'auto' or 'never'")
-        return bos if bos is not None else eos
-
-
-def _one(token: int | None) -> Ids:
-    return np.array([] if token is None else [token], np.int64)
 
 
 def _line_bits(scored: TokenBits, lines: Sequence[LineTokens]) -> npt.NDArray[np.float64]:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from lexigraft.core.data.item_splits import OnLeak, without_leaks
+from lexigraft.core.data.item_splits import without_leaks
 from lexigraft.core.data.records import read_text_records
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
-from lexigraft.core.evaluation.fine_tuning import FineTuning, How, fine_tune
+from lexigraft.core.evaluation.evaluator import EvaluationContext, Files, InputFile, Sample
+from lexigraft.core.evaluation.frames import frame_of
+from lexigraft.core.evaluation.heads.head_evaluator import HeadEvaluator, LabeledData
 from lexigraft.core.evaluation.heads.text_sequences import TextSequence, text_sequences
 from lexigraft.core.evaluation.heads.trained_head import Example, Head, Logits
 from lexigraft.core.evaluation.label_scores import label_scores
-from lexigraft.core.evaluation.model_body import LAST, frame_of
 from lexigraft.core.evaluation.scores import Scores
-from lexigraft.core.models.architecture import context_length
 from lexigraft.core.utils.hashing import hash_of
 
 if TYPE_CHECKING:
@@ -41,25 +41,8 @@ class LabeledText(NamedTuple):
         return "\n".join(self.texts)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClassificationData(EvaluationData):
-    """Labeled texts.
-
-    Attributes:
-        train: Texts to train on.
-        dev: Texts that choose the epoch, or the probe's penalty; there may be none.
-        test: Texts that are scored; each is an item.
-        labels: The classes.
-    """
-
-    train: Sequence[LabeledText]
-    dev: Sequence[LabeledText]
-    test: Sequence[LabeledText]
-    labels: tuple[str, ...]
-
-
 @dataclass(frozen=True)
-class Classification(Evaluator):
+class Classification(HeadEvaluator):
     """The class of a text, or of a pair of texts, predicted by a head that is trained; accuracy is the main figure.
 
     The head reads one state of the whole text: the mean over its tokens, the first token's (``cls``), or the last
@@ -95,26 +78,10 @@ class Classification(Evaluator):
     text: str = "text"
     second_text: str | None = None
     label: str = "label"
-    how: How = "full"
-    epochs: int = 5
-    learning_rate: float | None = None
-    batch_size: int = 16
-    layer: int = LAST
     pooling: Literal["mean", "first", "last"] = "mean"
     uneven_labels: Literal["refuse", "count"] = "refuse"
-    on_leak: OnLeak = "refuse"
-    max_length: int = 512
 
-    def __post_init__(self) -> None:
-        """Refuse settings with which nothing can be trained or scored."""
-        self._fine_tuning()
-        if self.max_length < 8:
-            raise ValueError("max_length must be at least 8")
-
-    def _fine_tuning(self) -> FineTuning:
-        return FineTuning(self.how, self.epochs, self.learning_rate, self.batch_size, self.layer)
-
-    def read(self, files: Files) -> ClassificationData:
+    def read(self, files: Files) -> LabeledData[LabeledText]:
         """Read texts with their classes, and keep training and test texts apart.
 
         Raises:
@@ -130,7 +97,7 @@ class Classification(Evaluator):
         if len(labels) < 2:
             raise LexigraftError("the training texts have one class only", ", ".join(labels))
         notes += self._compared_labels(labels, {"dev": dev, "test": test})
-        return ClassificationData(
+        return LabeledData(
             hash=hash_of([train, dev, test]),
             size=len(test),
             unseen=tuple(dict.fromkeys(text for item in test for text in item.texts)),
@@ -187,7 +154,11 @@ class Classification(Evaluator):
         return Sample({name: [str(folder / f"{name}.tsv")] for name in parts}, {"how": "probe"})
 
     def evaluate(
-        self, model: PreTrainedModel, vocabulary: Vocabulary, data: ClassificationData, context: EvaluationContext
+        self,
+        model: PreTrainedModel,
+        vocabulary: Vocabulary,
+        data: LabeledData[LabeledText],
+        context: EvaluationContext,
     ) -> Scores:
         """Train a classifier on the training texts and score it on the test texts.
 
@@ -204,7 +175,7 @@ class Classification(Evaluator):
         Raises:
             LexigraftError: As :func:`fine_tune`.
         """
-        frame, longest = frame_of(model, vocabulary), min(context_length(model), self.max_length)
+        frame, longest = frame_of(model, vocabulary), self.longest_input(model)
         train, dev, test = (
             text_sequences(vocabulary, [item.texts for item in side], frame, longest)
             for side in (data.train, data.dev, data.test)
@@ -222,17 +193,16 @@ class Classification(Evaluator):
             predicted = [[data.labels[int(found.argmax())]] for found in logits]
             return label_scores([[item.label] for item in side], predicted)
 
-        classifier = fine_tune(
-            model,
-            head,
-            self._fine_tuning(),
+        def of_test(logits: list[Logits]) -> Scores:
+            scores = scores_of(data.test, logits)
+            named = {"training": train, "dev": dev, "test": test}
+            cut = [f"{s.cut} {name} texts were cut to {longest} tokens" for name, s in named.items() if s.cut]
+            return replace(scores, figures={**scores.figures, "unknown_share": test.unknown_share}, notes=tuple(cut))
+
+        splits = [
             examples(data.train, train.sequences),
-            context.seed,
             examples(data.dev, dev.sequences),
-            lambda logits: scores_of(data.dev, logits).figures["accuracy"],
-        )
-        scores = scores_of(data.test, classifier.logits(examples(data.test, test.sequences)))
-        more = {"unknown_share": test.unknown_share, "tokens_trained": float(classifier.tokens_trained)}
-        named = {"training": train, "dev": dev, "test": test}
-        cut = [f"{s.cut} {name} texts were cut to {longest} tokens" for name, s in named.items() if s.cut]
-        return replace(scores, figures={**scores.figures, **more}, notes=tuple(cut))
+            examples(data.test, test.sequences),
+        ]
+        of_dev = partial(scores_of, data.dev)
+        return self.train_and_score(model, head, splits, context.seed, of_dev, of_test)

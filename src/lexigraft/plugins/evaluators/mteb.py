@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
+from lexigraft.core.evaluation.hidden_states import chosen_layers
+from lexigraft.core.evaluation.model_body import layers_of
 from lexigraft.core.evaluation.scores import Scores
 from lexigraft.core.utils.hashing import hash_of
 from lexigraft.core.utils.outside_output import only_errors_shown
@@ -127,9 +129,7 @@ class Mteb(Evaluator):
         """
         import mteb
 
-        layers = model.config.get_text_config().num_hidden_layers
-        if not -layers - 1 <= self.layer <= layers:
-            raise LexigraftError("the model has no such layer", self.layer, f"It has {layers}, and 0 is the embeddings")
+        chosen_layers(layers_of(model) + 1, self.layer)
         encoder = Encoder(model, vocabulary, pooling=self.pooling, layer=self.layer, max_length=self.max_length)
         with global_randomness_kept(), only_errors_shown("mteb", "datasets"):
             results = mteb.evaluate(

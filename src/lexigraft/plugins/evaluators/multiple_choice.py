@@ -13,8 +13,9 @@ import numpy as np
 from lexigraft.core.data.choice_questions import CONNECTORS, ChoiceFormat, ChoiceQuestion, read_questions, texts_of
 from lexigraft.core.data.sentence_pairs import evenly_chosen_items
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.choices import Bos, Decoder, Question, hidden_bytes, log_likelihoods
+from lexigraft.core.evaluation.choices import Decoder, Question, hidden_bytes, log_likelihoods
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
+from lexigraft.core.evaluation.frames import Bos
 from lexigraft.core.evaluation.scores import Floats, ItemScores, Scores
 from lexigraft.core.utils.hashing import hash_of
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from lexigraft.core.data.item_splits import OnLeak, without_leaks
+from lexigraft.core.data.item_splits import without_leaks
 from lexigraft.core.data.squad import Question, exact_match, read_squad, word_f1
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
-from lexigraft.core.evaluation.fine_tuning import FineTuning, fine_tune
+from lexigraft.core.evaluation.evaluator import EvaluationContext, Files, InputFile, Sample
+from lexigraft.core.evaluation.frames import frame_of
+from lexigraft.core.evaluation.heads.head_evaluator import HeadEvaluator, SplitData
 from lexigraft.core.evaluation.heads.question_windows import QuestionWindow, best_span, question_windows
 from lexigraft.core.evaluation.heads.trained_head import Example, Head, Logits
-from lexigraft.core.evaluation.model_body import LAST, frame_of
 from lexigraft.core.evaluation.scores import ItemScores, Scores
-from lexigraft.core.models.architecture import context_length
 from lexigraft.core.utils.hashing import hash_of
 
 if TYPE_CHECKING:
@@ -27,23 +27,8 @@ if TYPE_CHECKING:
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
-@dataclass(frozen=True, kw_only=True)
-class QuestionData(EvaluationData):
-    """Questions with contexts.
-
-    Attributes:
-        train: Questions to train on.
-        dev: Questions that choose the epoch; there may be none.
-        test: Questions that are scored; each is an item.
-    """
-
-    train: Sequence[Question]
-    dev: Sequence[Question]
-    test: Sequence[Question]
-
-
 @dataclass(frozen=True)
-class QuestionAnswering(Evaluator):
+class QuestionAnswering(HeadEvaluator):
     """The answer to a question as a span of its context: F1 over words, and exact match, as SQuAD defines them.
 
     A head that is trained with the model scores each token of the context as the first and as the last one of the
@@ -70,26 +55,20 @@ class QuestionAnswering(Evaluator):
         "dev": InputFile("questions that choose the epoch", required=False),
         "test": InputFile("questions to score"),
     }
+    shortest: ClassVar[int] = 16
     how: Literal["lora", "full"] = "full"
     epochs: int = 2
-    learning_rate: float | None = None
-    batch_size: int = 16
-    layer: int = LAST
     max_length: int = 384
     stride: int = 128
     longest_answer: int = 30
-    on_leak: OnLeak = "refuse"
 
     def __post_init__(self) -> None:
         """Refuse settings with which nothing can be trained or scored."""
-        self._fine_tuning()
-        if self.max_length < 16 or self.longest_answer < 1 or not 0 <= self.stride < self.max_length:
-            raise ValueError("max_length must be at least 16, longest_answer at least 1, stride from 0 to max_length")
+        super().__post_init__()
+        if self.longest_answer < 1 or not 0 <= self.stride < self.max_length:
+            raise ValueError("longest_answer must be at least 1, stride from 0 to max_length")
 
-    def _fine_tuning(self) -> FineTuning:
-        return FineTuning(self.how, self.epochs, self.learning_rate, self.batch_size, self.layer)
-
-    def read(self, files: Files) -> QuestionData:
+    def read(self, files: Files) -> SplitData[Question]:
         """Read questions, and keep training and test questions apart.
 
         Raises:
@@ -98,7 +77,7 @@ class QuestionAnswering(Evaluator):
         sides = {name: read_squad(files[name]) for name in self.files if files.get(name)}
         train, test, dev = sides["train"], sides["test"], sides.get("dev", [])
         train, dev, notes = without_leaks(train, dev, test, lambda q: f"{q.question}\n{q.context}", self.on_leak)
-        return QuestionData(
+        return SplitData(
             hash=hash_of([train, dev, test]),
             size=len(test),
             unseen=tuple(dict.fromkeys(text for q in test for text in (*q.context.splitlines(), q.question))),
@@ -126,7 +105,7 @@ class QuestionAnswering(Evaluator):
         return Sample(given, {"epochs": 1, "max_length": 48, "stride": 8})
 
     def evaluate(
-        self, model: PreTrainedModel, vocabulary: Vocabulary, data: QuestionData, context: EvaluationContext
+        self, model: PreTrainedModel, vocabulary: Vocabulary, data: SplitData[Question], context: EvaluationContext
     ) -> Scores:
         """Train on the training questions and answer the test questions.
 
@@ -142,7 +121,7 @@ class QuestionAnswering(Evaluator):
         Raises:
             LexigraftError: As :func:`fine_tune`, or no training answer that can be read in a window.
         """
-        frame, longest = frame_of(model, vocabulary), min(context_length(model), self.max_length)
+        frame, longest = frame_of(model, vocabulary), self.longest_input(model)
         train, dev, test = (
             question_windows(vocabulary, side, frame, longest, self.stride)
             for side in (data.train, data.dev, data.test)
@@ -161,17 +140,9 @@ class QuestionAnswering(Evaluator):
                 }
             )
 
-        reader = fine_tune(
-            model,
-            Head(2, "positions", spans=True),
-            self._fine_tuning(),
-            [_example(window) for window in answered],
-            context.seed,
-            [_example(window) for window in dev],
-            lambda logits: scores_of(data.dev, dev, logits).figures["f1"],
-        )
-        scores = scores_of(data.test, test, reader.logits([_example(window) for window in test]))
-        return replace(scores, figures={**scores.figures, "tokens_trained": float(reader.tokens_trained)})
+        splits = [[_example(window) for window in side] for side in (answered, dev, test)]
+        of_dev, of_test = partial(scores_of, data.dev, dev), partial(scores_of, data.test, test)
+        return self.train_and_score(model, Head(2, "positions", spans=True), splits, context.seed, of_dev, of_test)
 
     def _answers(self, side: Sequence[Question], windows: Sequence[QuestionWindow], logits: list[Logits]) -> list[str]:
         """For each question the span with the highest score of all its windows."""

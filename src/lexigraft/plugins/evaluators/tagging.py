@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from lexigraft.core.data.bio import OUTSIDE, entities, is_bio, repaired
-from lexigraft.core.data.item_splits import OnLeak, distinct, split_by_content, without_leaks
+from lexigraft.core.data.item_splits import distinct, split_by_content, without_leaks
 from lexigraft.core.data.tagged_text import TaggedSentence, read_tagged
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
-from lexigraft.core.evaluation.fine_tuning import FineTuning, How, fine_tune
-from lexigraft.core.evaluation.heads.trained_head import Example, Head, HeadOnBody, Logits
+from lexigraft.core.evaluation.evaluator import EvaluationContext, Files, InputFile, Sample
+from lexigraft.core.evaluation.frames import frame_of
+from lexigraft.core.evaluation.heads.head_evaluator import HeadEvaluator, LabeledData
+from lexigraft.core.evaluation.heads.trained_head import Example, Head, Logits
 from lexigraft.core.evaluation.heads.word_pieces import Piece, WordWindow, word_windows
 from lexigraft.core.evaluation.label_scores import entity_scores, label_scores
-from lexigraft.core.evaluation.model_body import LAST, frame_of
 from lexigraft.core.evaluation.scores import Scores
-from lexigraft.core.models.architecture import context_length
 from lexigraft.core.utils.hashing import hash_of
 
 if TYPE_CHECKING:
@@ -30,25 +30,8 @@ if TYPE_CHECKING:
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaggingData(EvaluationData):
-    """Tagged sentences.
-
-    Attributes:
-        train: Sentences to train on.
-        dev: Sentences that choose the epoch, or the probe's penalty; there may be none.
-        test: Sentences that are scored; each is an item.
-        labels: The labels of the training sentences.
-    """
-
-    train: Sequence[TaggedSentence]
-    dev: Sequence[TaggedSentence]
-    test: Sequence[TaggedSentence]
-    labels: tuple[str, ...]
-
-
 @dataclass(frozen=True)
-class Tagging(Evaluator):
+class Tagging(HeadEvaluator):
     """Part-of-speech tags (accuracy) or named entities (micro-F1), predicted for each word by a head that is trained.
 
     A word's label is predicted at its first or its last piece. Causal models see nothing that follows a piece, so for
@@ -81,30 +64,18 @@ class Tagging(Evaluator):
     }
     aliases: ClassVar[Mapping[str, Mapping[str, Any]]] = {"pos": {"labels": "plain"}, "ner": {"labels": "bio"}}
     labels: Literal["plain", "bio"] = "plain"
-    how: How = "full"
-    epochs: int = 5
-    learning_rate: float | None = None
-    batch_size: int = 16
-    layer: int = LAST
     piece: Piece = "first"
     broken: Literal["repair", "refuse"] = "repair"
     unseen_labels: Literal["refuse", "count"] = "refuse"
-    on_leak: OnLeak = "refuse"
     test_share: float = 0.2
-    max_length: int = 512
 
     def __post_init__(self) -> None:
         """Refuse settings with which nothing can be trained or scored."""
-        self._fine_tuning()
+        super().__post_init__()
         if not 0 < self.test_share < 1:
             raise ValueError("test_share must lie between 0 and 1")
-        if self.max_length < 8:
-            raise ValueError("max_length must be at least 8")
 
-    def _fine_tuning(self) -> FineTuning:
-        return FineTuning(self.how, self.epochs, self.learning_rate, self.batch_size, self.layer)
-
-    def read(self, files: Files) -> TaggingData:
+    def read(self, files: Files) -> LabeledData[TaggedSentence]:
         """Read sentences, repair or refuse their labels, and keep training and test sentences apart.
 
         Raises:
@@ -124,7 +95,7 @@ class Tagging(Evaluator):
                 raise LexigraftError("labels occur in the test sentences only", ", ".join(unseen), hint)
             words = sum(counts[label] for label in unseen)
             notes.append(f"{words} test words have labels that no training word has: {', '.join(unseen)}")
-        return TaggingData(
+        return LabeledData(
             hash=hash_of([[[s.words, s.labels] for s in side] for side in (train, dev, test)]),
             size=len(test),
             unseen=tuple(dict.fromkeys(text for s in test for text in (s.text, " ".join(s.words)))),
@@ -182,7 +153,11 @@ class Tagging(Evaluator):
         return Sample({name: [str(folder / f"{name}.tsv")] for name in parts}, {"how": "probe"})
 
     def evaluate(
-        self, model: PreTrainedModel, vocabulary: Vocabulary, data: TaggingData, context: EvaluationContext
+        self,
+        model: PreTrainedModel,
+        vocabulary: Vocabulary,
+        data: LabeledData[TaggedSentence],
+        context: EvaluationContext,
     ) -> Scores:
         """Train a tagger on the training sentences and score it on the test sentences.
 
@@ -199,7 +174,7 @@ class Tagging(Evaluator):
         Raises:
             LexigraftError: As :func:`fine_tune`, or no training word that the tokenizer can express.
         """
-        frame, longest = frame_of(model, vocabulary), min(context_length(model), self.max_length)
+        frame, longest = frame_of(model, vocabulary), self.longest_input(model)
         index = {label: n for n, label in enumerate(data.labels)}
         windows: list[list[WordWindow]] = []
         examples: list[list[Example]] = []
@@ -215,16 +190,14 @@ class Tagging(Evaluator):
             predicted = self._predicted(side, of_side, logits, data.labels)
             return score([s.labels for s in side], predicted)
 
-        def of_dev(logits: list[Logits]) -> float:
-            found = scores_of(data.dev, windows[1], logits)
-            return found.figures[found.main]
+        def of_test(logits: list[Logits]) -> Scores:
+            scores = scores_of(data.test, windows[2], logits)
+            unknown = sum(map(len, lost)) / sum(len(s.words) for s in data.test)
+            return replace(scores, figures={**scores.figures, "unknown_words": unknown})
 
         head = Head(len(data.labels), "positions")
-        tagger: HeadOnBody = fine_tune(model, head, self._fine_tuning(), examples[0], context.seed, examples[1], of_dev)
-        scores = scores_of(data.test, windows[2], tagger.logits(examples[2]))
-        unknown = sum(map(len, lost)) / sum(len(s.words) for s in data.test)
-        counts = {"unknown_words": unknown, "tokens_trained": float(tagger.tokens_trained)}
-        return replace(scores, figures={**scores.figures, **counts})
+        of_dev = partial(scores_of, data.dev, windows[1])
+        return self.train_and_score(model, head, examples, context.seed, of_dev, of_test)
 
     def _predicted(
         self, side: Sequence[TaggedSentence], windows: Sequence[WordWindow], logits: list[Logits], names: Sequence[str]

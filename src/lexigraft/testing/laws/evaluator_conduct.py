@@ -1,4 +1,4 @@
-"""Laws of an evaluator's conduct: reproducible scores, and a model and random state that are left as they were."""
+"""Laws of how an evaluator leaves the model and random state."""
 
 from __future__ import annotations
 

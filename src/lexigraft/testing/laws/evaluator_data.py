@@ -1,4 +1,4 @@
-"""Laws of an evaluator's data: honest files, clear refusals, and a hash of the content alone."""
+"""Laws of an evaluator's data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of form for evaluators: the docstring record, the declared files and kinds of models."""
+"""Laws of an evaluator's file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of an evaluator's scores: finite figures with legal names, and items that they are the ratios of."""
+"""Laws of an evaluator's scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The law of greedy decoding: an added token with a convex row never outscores every old token."""
+"""Law that an added token with a convex row never outscores every old token."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.models.surgery import install
 from lexigraft.testing.law import Law, require, skip_unless
 from lexigraft.testing.sample_text import SOURCE_TEXT
@@ -43,12 +42,10 @@ def _greedy_choices_stay(trial: Trial) -> None:
     """
     skip_unless(trial.strategy.convex, "the strategy does not claim convex rows")
     skip_unless(trial.copies_matched, "the strategy re-estimates matched rows, or keeps another body")
-    extended = trial.on(trial.fixture.extended)
-    rows = build_rows([trial.strategy], extended.context(), fallback="mean")
     model = copy.deepcopy(trial.fixture.model).float()
     source, size = trial.fixture.source, trial.fixture.source.size
     before = [logits[:, :size] for logits in _logits(model, source)]
-    install(model, rows.tables, source, extended.fixture.target)
+    install(model, trial.extension.tables, source, trial.fixture.extended.target)
     overtaken = positions = 0
     for old, logits in zip(before, _logits(model, source), strict=True):
         require(float((logits[:, :size] - old).abs().max()) < TIE, "the logits of old tokens changed")

@@ -1,40 +1,30 @@
-"""Laws of needs: a strategy asks for what it declares, for nothing else, and a missing need is refused early."""
+"""Laws of a strategy's needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.grafting.needs import Need, need_specs
+from lexigraft.core.grafting.needs import need_specs
 from lexigraft.core.grafting.pipeline import graft_model
-from lexigraft.core.grafting.resources import Loader, Resources
+from lexigraft.core.grafting.resources import Resources
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.testing.law import Law, LawBroken, require, skip_unless
 from lexigraft.testing.trial import Trial
 
 
 def _declared_needs_suffice(trial: Trial) -> None:
-    only_declared = {n: trial.fixture.loaders[n] for n in trial.strategy.required_needs()}
-    resources = Resources(trial.strategy.required_needs(), only_declared)
-    trial.strategy.plan(trial.context(resources=resources))
+    required = trial.strategy.required_needs()
+    if trial.uses == required:
+        _ = trial.plan  # it is made from these needs alone
+        return
+    loaders = {need: trial.fixture.loaders[need] for need in required}
+    trial.strategy.plan(trial.context(resources=Resources(required, loaders)))
 
 
 def _every_need_is_used(trial: Trial) -> None:
-    skip_unless(bool(trial.strategy.required_needs()), "the strategy needs nothing")
-    used: set[Need] = set()
-    watched = {need: _watched(need, loader, used) for need, loader in trial.fixture.loaders.items()}
-    build_rows([trial.strategy], trial.context(resources=Resources(trial.strategy.required_needs(), watched)))
-    unused = sorted(trial.strategy.required_needs() - used)
+    needs = trial.strategy.required_needs()
+    skip_unless(bool(needs), "the strategy needs nothing")
+    unused = sorted(needs - trial.built.used)
     require(not unused, f"declared and never asked for: {', '.join(unused)}")
-
-
-def _watched(need: Need, loader: Loader, used: set[Need]) -> Callable[[], Any]:
-    def load() -> Any:
-        used.add(need)
-        return loader()
-
-    return load
 
 
 def _missing_need_is_refused_before_weights_load(trial: Trial) -> None:

@@ -1,4 +1,4 @@
-"""Laws of the plan: rows asked are rows returned, in range, finite, never zero, convex where claimed."""
+"""Laws of the plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of form for every kind of plug-in: its file, class and fields, checked before anything runs."""
+"""Laws of the file, class and fields of every plug-in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the finished rows: exact copies, unchanged logits for the same tokenizer, and edge cases."""
+"""Laws of the finished rows."""
 
 from __future__ import annotations
 
@@ -64,10 +64,9 @@ def _matched_rows_are_copies(trial: Trial) -> None:
 
 def _extension_keeps_old_rows(trial: Trial) -> None:
     skip_unless(trial.copies_matched, _RE_ESTIMATES)
-    extended = trial.on(trial.fixture.extended)
     old = trial.fixture.source.size
-    require(len(extended.asked) > 0, "the extension asks for nothing")
-    for role, table in extended.rows.tables.items():
+    require(trial.extension.counts["new"] > 0, "the extension asks for nothing")
+    for role, table in trial.extension.tables.items():
         same = table[:old] == trial.fixture.tables[role][:old]
         require(bool(same.all()), f"{role}: an old row changed")
 
@@ -76,16 +75,15 @@ def _same_tokenizer_same_logits(trial: Trial) -> None:
     import torch
 
     skip_unless(trial.copies_matched, _RE_ESTIMATES)
-    unchanged = trial.on(trial.fixture.same_tokenizer)
     model = copy.deepcopy(trial.fixture.model)
     size = trial.fixture.source.size
     before = logits(model, size)[..., :size]
-    install(model, unchanged.rows.tables, trial.fixture.source, trial.fixture.source)
+    install(model, trial.unchanged.rows.tables, trial.fixture.source, trial.fixture.source)
     require(torch.equal(before, logits(model, size)), "grafting the model's own tokenizer changes its logits")
 
 
 def _nothing_new_works(trial: Trial) -> None:
-    unchanged = trial.on(trial.fixture.same_tokenizer)
+    unchanged = trial.unchanged
     _check_tables(unchanged, unchanged.rows)
     if trial.copies_matched:
         require(

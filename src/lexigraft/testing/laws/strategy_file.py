@@ -1,4 +1,4 @@
-"""Laws of form for strategies: the docstring record and the declared needs."""
+"""Laws of a strategy's file."""
 
 from __future__ import annotations
 

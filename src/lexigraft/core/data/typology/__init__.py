@@ -1,1 +1,1 @@
-"""Typological databases of languages: lookup of a language, and distances between two."""
+"""Typological databases of languages."""

@@ -1,4 +1,4 @@
-"""A folder of typological data: URIEL, WALS, Glottolog, whichever of them it holds."""
+"""A folder of URIEL, WALS or Glottolog data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Distances between two languages, each with how many features both are known in; what is unknown counts nowhere."""
+"""Distances between two languages by their known features."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class FeatureTable:
 
 @dataclass(frozen=True, eq=False)
 class Uriel:
-    """What a folder holds of URIEL; a table that is not there is ``None``.
+    """What a folder holds of URIEL, ``None`` for a table that is not there.
 
     Attributes:
         observed: Means over sources; -1 where no source knows.

@@ -1,4 +1,4 @@
-"""Tables of languages and values of features: WALS, also by CLDF's names of columns, and Glottolog's languages."""
+"""Tables of WALS and Glottolog."""
 
 from __future__ import annotations
 

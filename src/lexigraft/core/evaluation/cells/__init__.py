@@ -1,1 +1,1 @@
-"""Cells of a comparison: their results on disk, and their execution."""
+"""Cells of a comparison."""

@@ -1,4 +1,4 @@
-"""Cells of a comparison (one strategy with one seed each), their results, and the comparison, as values and as JSON."""
+"""Cells of a comparison, one strategy with one seed each, and their results."""
 
 from __future__ import annotations
 

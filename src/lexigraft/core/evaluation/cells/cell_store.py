@@ -1,4 +1,4 @@
-"""Storage of a comparison on disk: its lock, its cells' results and failures; files are written atomically."""
+"""Folder of a comparison with the results of its cells."""
 
 from __future__ import annotations
 

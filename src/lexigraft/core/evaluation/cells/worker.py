@@ -1,4 +1,4 @@
-"""Execution of one cell, in this process or a spawned one: its result is stored at once, its error is returned."""
+"""Execution of one cell, in this process or another."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lexigraft.core.evaluation.cells.cell_store import cell_lock, load_result, s
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a cell failed: one line for the list of failures, and the full text for ``error.txt``."""
+    """Why a cell failed, as one line and as the full text of ``error.txt``."""
 
     message: str
     detail: str

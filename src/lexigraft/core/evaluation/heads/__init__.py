@@ -1,1 +1,1 @@
-"""Linear heads of evaluators: the sequences of words, texts and questions that they read, their loss, and a probe."""
+"""Linear heads of evaluators and the sequences that they read."""

@@ -1,4 +1,4 @@
-"""Linear probe: logistic regression on the states of a frozen model."""
+"""Logistic regression on the states of a frozen model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.heads.trained_head import Example, Head, Logits, by_example
-from lexigraft.core.evaluation.model_body import Ids, body_of
+from lexigraft.core.evaluation.model_body import body_of
+from lexigraft.core.evaluation.scoring import Ids
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.data.squad import Question
-from lexigraft.core.evaluation.model_body import Frame, Ids
+from lexigraft.core.evaluation.frames import Frame
+from lexigraft.core.evaluation.scoring import Ids
 
 if TYPE_CHECKING:
     from lexigraft.core.tokenization.vocabulary import Vocabulary

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.frames import Frame
 from lexigraft.core.evaluation.line_tokens import tokenize_lines
-from lexigraft.core.evaluation.model_body import Frame, Ids
+from lexigraft.core.evaluation.scoring import Ids
 
 if TYPE_CHECKING:
     from lexigraft.core.tokenization.vocabulary import Vocabulary

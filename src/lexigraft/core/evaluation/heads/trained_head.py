@@ -1,4 +1,4 @@
-"""Linear head on a body's hidden states: what it reads of a sequence, what it gives, and its loss."""
+"""Linear head on the hidden states of a body."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.evaluation.model_body import Ids, evaluating, padded, states
+from lexigraft.core.evaluation.model_body import evaluating, padded, states
+from lexigraft.core.evaluation.scoring import Ids
 
 if TYPE_CHECKING:
     import torch
@@ -126,7 +127,7 @@ def by_example(
 
 @dataclass(frozen=True)
 class HeadOnBody:
-    """A head on a body: on the model's own, or on a copy of it that was trained.
+    """A head on the model's own body, or on a trained copy of it.
 
     Attributes:
         model: The model that is measured.

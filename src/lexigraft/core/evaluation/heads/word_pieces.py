@@ -1,4 +1,4 @@
-"""Sequences of a tagger: words as pieces of running text, with the piece that each word is read at."""
+"""Sequences of a tagger, with the piece that each word is read at."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from lexigraft.core.evaluation.model_body import Frame, Ids
+from lexigraft.core.evaluation.frames import Frame
+from lexigraft.core.evaluation.scoring import Ids
 
 if TYPE_CHECKING:
     from lexigraft.core.tokenization.vocabulary import Vocabulary

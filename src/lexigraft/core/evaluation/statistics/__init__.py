@@ -1,1 +1,1 @@
-"""Statistics of scores: intervals, paired differences, ranks, power."""
+"""Statistics of scores."""

@@ -1,4 +1,4 @@
-"""Paired difference between two models in a figure, with its interval over items and seeds and what it could show."""
+"""Paired difference between two models in a figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranks of methods: within one comparison without ranking inside intervals, and over many with their uncertainty."""
+"""Ranks of methods in one comparison and over many."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tokenizers as files: loading from any family's format, and saving."""
+"""Tokenizers as files."""

@@ -1,4 +1,4 @@
-"""Token matching: for each target token the source token with the same bytes, by the first rule that applies."""
+"""Matches of target tokens with source tokens of the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Overlap of the tokens of two tokenizers over the same text: overlapping runs and common segments."""
+"""Overlap of the tokens of two tokenizers in the same text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parity: how many tokens the same content takes in several languages."""
+"""Number of tokens that the same content takes in several languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pre-token floor: text can never take fewer tokens than the pre-tokenizer makes words of it."""
+"""Lowest number of tokens that a pre-tokenizer leaves possible for a text."""
 
 from __future__ import annotations
 

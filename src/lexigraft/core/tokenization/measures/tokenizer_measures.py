@@ -1,4 +1,4 @@
-"""The figures of a tokenizer on a text: how many tokens it takes, and what they are."""
+"""Figures of a tokenizer on a text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words as tokens: which are one token, which are continued, and in which scripts the question makes no sense."""
+"""Words that are one token, and words that are continued."""
 
 from __future__ import annotations
 
