@@ -120,7 +120,7 @@ def _needed(recipe: CompareSettings) -> int:
     """Bytes on disk: kept models, or the checkpoints of one cell."""
     source = Path(recipe.source)
     model = sum(path.stat().st_size for path in source.glob("*.safetensors")) if source.is_dir() else 0
-    cells = len(recipe.strategies) * len(recipe.seeds)
+    cells = len(recipe.lines) * len(recipe.seeds)
     kept = cells if recipe.keep_models else 0
     return _SPARE_BYTES + model * (kept + (3 if recipe.adaptation.checkpoint_every else 0))
 

@@ -209,7 +209,7 @@ class _Remote:
         if task.title == COMPARISON and not kept.exists():
             self.launcher.fetch(handle, self.folder)
             comparison = load_comparison(self.folder)
-            mine = [(entry.label, seed) for entry in self.recipe.strategies for seed in self.recipe.seeds]
+            mine = [(line.label, seed) for line in self.recipe.lines for seed in self.recipe.seeds]
             if [(cell.label, cell.seed) for cell in comparison.cells] != mine:
                 return False
             write_json(kept, comparison.as_json())

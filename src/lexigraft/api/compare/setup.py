@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from lexigraft.api.adapt import refuse_untrainable
+from lexigraft.api.augment import check_augmenters
 from lexigraft.api.compare.cell import CellRunner, cells_of
 from lexigraft.api.compare.inputs import Prepared, Shared, Texts, load_texts, prepare, strategy_inputs
 from lexigraft.api.evaluate import text_evaluators
@@ -120,7 +121,7 @@ def check_recipe(recipe: CompareSettings) -> dict[str, list[Strategy]]:
         LexigraftError: Unknown strategies, fields or match rules, missing needs, evaluators or objectives, or a device
             that is not here.
     """
-    chains = {s.label: make_chain(s.chain) for s in recipe.strategies}
+    chains = {line.label: make_chain(line.chain) for line in recipe.lines}
     for check in checks_of(recipe, chains):
         check()
     return chains
@@ -146,6 +147,8 @@ def checks_of(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]])
         yield partial(make_evaluator, name, task)
     if (objective := adaptation.objective) is not None:
         yield lambda: make("objective", objective, adaptation.objective_options)
+    for line in recipe.lines:
+        yield partial(check_augmenters, line.adaptation)
 
 
 def refuse_untrainable_source(recipe: CompareSettings, source: DiskModel, chains: Iterable[Sequence[Strategy]]) -> None:
@@ -156,7 +159,8 @@ def refuse_untrainable_source(recipe: CompareSettings, source: DiskModel, chains
             sequences that are too long.
     """
     if recipe.adaptation.steps and any(chain[0].body is Body.SOURCE for chain in chains):
-        refuse_untrainable(source.skeleton, recipe.adaptation)
+        for line in recipe.lines:
+            refuse_untrainable(source.skeleton, line.adaptation)
 
 
 def refuse_unmet(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]]) -> None:
@@ -199,7 +203,7 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
         "device": _device(),
         "versions": versions(),
     }
-    return Comparison(recipe.name, cells, recipe.reference, facts)
+    return Comparison(recipe.name, cells, recipe.reference_label, facts)
 
 
 def _device() -> str:

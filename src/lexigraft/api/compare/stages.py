@@ -92,7 +92,7 @@ class Plan:
 def cell_ids(recipe: CompareSettings) -> dict[tuple[str, int], str]:
     """The id of each cell by label and seed; labels that differ only in unsafe characters are told apart by a hash."""
     ids: dict[tuple[str, int], str] = {}
-    for label in (entry.label for entry in recipe.strategies):
+    for label in (line.label for line in recipe.lines):
         for seed in recipe.seeds:
             name = cell_name(label, seed)
             taken = name in ids.values()

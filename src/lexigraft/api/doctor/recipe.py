@@ -36,10 +36,8 @@ def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
     recipe: CompareSettings | None = findings.try_(lambda: read_recipe(path))
     if recipe is None:
         return None
-    cells = len(recipe.strategies) * len(recipe.seeds)
-    findings.good(
-        f"recipe '{recipe.name}': {len(recipe.strategies)} strategies × {len(recipe.seeds)} seeds = {cells} cells"
-    )
+    cells = len(recipe.lines) * len(recipe.seeds)
+    findings.good(f"recipe '{recipe.name}': {len(recipe.lines)} strategies × {len(recipe.seeds)} seeds = {cells} cells")
     chains = _plugins(findings, recipe)
     _texts(findings, recipe)
     source, header = _source(findings, recipe.source)
@@ -57,7 +55,7 @@ def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
 
 def _plugins(findings: Findings, recipe: CompareSettings) -> dict[str, list[Strategy]]:
     chains: dict[str, list[Strategy]] = {}
-    for strategy in recipe.strategies:
+    for strategy in recipe.lines:
         with findings.collect_errors():
             chains[strategy.label] = make_chain(strategy.chain)
     for check in checks_of(recipe, chains):
