@@ -24,7 +24,8 @@ COMMANDS = (
     ["demo"], ["graft"], ["adapt"], ["pretrain"], ["evaluate"], ["compare"], ["report"], ["explain"],
     ["doctor"], ["strategies"], ["strategies", "list"], ["strategies", "show"], ["strategies", "check"],
     ["strategies", "new"], ["evaluators"], ["evaluators", "list"], ["evaluators", "show"], ["evaluators", "check"],
-    ["evaluators", "new"],
+    ["evaluators", "new"], ["augmenters"], ["augmenters", "list"], ["augmenters", "show"], ["augmenters", "check"],
+    ["augmenters", "new"],
     ["align"],
     ["overlap"], ["donors"], ["analyze"], ["transfer"],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What `lexigraft strategies` and `lexigraft evaluators` print alike: groups, records in full, outcomes of laws."""
+"""What `lexigraft strategies`, `evaluators` and `augmenters` print alike: groups, records in full, outcomes of laws."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import typer
 from lexigraft.cli.output import pairs, print_json, table
 
 if TYPE_CHECKING:
+    from lexigraft.api.plugins.augmenters import AugmenterDetails, AugmenterRecord
     from lexigraft.api.plugins.evaluators import EvaluatorDetails, EvaluatorRecord
     from lexigraft.api.plugins.strategies import StrategyDetails, StrategyRecord
     from lexigraft.testing.law import Outcome
 
 
-def names(one: StrategyRecord | EvaluatorRecord) -> str:
+def names(one: StrategyRecord | EvaluatorRecord | AugmenterRecord) -> str:
     """A plug-in's name with its other names."""
     also = ", ".join(one.aliases)
     return f"{one.name} ({also})" if also else one.name
@@ -33,7 +34,7 @@ def group(heading: str, members: Mapping[str, str]) -> None:
 
 
 def print_details(
-    shown: StrategyDetails | EvaluatorDetails, json: bool, facts: Mapping[str, str] | None = None
+    shown: StrategyDetails | EvaluatorDetails | AugmenterDetails, json: bool, facts: Mapping[str, str] | None = None
 ) -> None:
     """Print one plug-in: its docstring, further facts, its other names, its fields."""
     if json:

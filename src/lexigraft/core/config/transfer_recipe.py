@@ -100,6 +100,8 @@ class TransferSettings(Settings):
             raise ValueError("seeds repeat")
         if self.evaluation.tasks:
             raise ValueError("tasks belong to a target: targets.NAME.tasks")
+        if self.adaptation.augment:
+            raise ValueError("adaptation.augment belongs to a comparison or to adapt; a study's text is not augmented")
         if self.adaptation.steps == 0:
             raise ValueError("adaptation.steps must be at least 1: transfer comes from training on a donor")
         return self

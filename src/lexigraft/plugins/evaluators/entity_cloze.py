@@ -76,10 +76,12 @@ class EntityCloze(Evaluator):
 
     def __post_init__(self) -> None:
         """Refuse options that belong to no question."""
-        if min(self.distractors, self.questions, self.context_characters, self.batch_tokens) < 1:
-            raise ValueError("distractors, questions, context_characters and batch_tokens must be at least 1")
+        if min(self.distractors, self.questions, self.batch_tokens) < 1:
+            raise ValueError("distractors, questions and batch_tokens must be at least 1")
         if self.least_context < 1 or self.max_length < 8:
             raise ValueError("least_context must be at least 1, max_length at least 8")
+        if self.context_characters < self.least_context:
+            raise ValueError("context_characters must be at least least_context")
 
     def read(self, files: Files) -> ClozeData:
         """Read the documents and ask about their entities.
