@@ -178,6 +178,7 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
     texts, vocabulary = shared.texts, shared.target
     cells = cells_of(recipe, prepared, texts, vocabulary.hash, shared.chains)
     adaptation = recipe.adaptation
+    controls = {line.label: line.control for line in recipe.lines if line.control is not None}
     facts = {
         "source": Path(recipe.source).name,
         "target_tokenizer": f"{vocabulary.family.value}, {vocabulary.size:,} tokens",
@@ -202,6 +203,7 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
         "probe_step": adaptation.probe_step,
         "device": _device(),
         "versions": versions(),
+        **({"controls": controls} if controls else {}),
     }
     return Comparison(recipe.name, cells, recipe.reference_label, facts)
 
