@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lexigraft.api.plugins.augmenters import AugmenterRecord, augmenter_details, list_augmenters
 from lexigraft.api.plugins.evaluators import EvaluatorRecord, by_data, evaluator_details, list_evaluators
 from lexigraft.api.plugins.records import FieldRecord, PluginDetails
 from lexigraft.api.plugins.strategies import StrategyRecord, by_needs, details, list_strategies
@@ -15,10 +16,11 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.files import replacing
 
 START, END = "<!-- generated -->", "<!-- /generated -->"
-README, STRATEGIES, EVALUATORS = (
+README, STRATEGIES, EVALUATORS, AUGMENTERS = (
     Path("README.md"),
     Path("docs/reference/strategies.md"),
     Path("docs/reference/evaluators.md"),
+    Path("docs/reference/augmenters.md"),
 )
 
 
@@ -53,10 +55,25 @@ def _evaluator_page(found: PluginDetails[EvaluatorRecord]) -> str:
         f"| `{name}` | {_cell(file.holds)} | {'yes' if file.required else 'no'} |" for name, file in one.files.items()
     ]
     files = ["| file | what it holds | required |", "|---|---|---|", *rows] if rows else ["No files."]
-    summary, _, rest = found.documentation.strip().partition("\nAttributes:\n")
-    text = summary.strip().replace("\nSource:", "\n**Source:**")
-    options = _options(rest, found.fields)
+    text, options = _described(found)
     return "\n\n".join([f"## {one.name}", facts, text, *_presets(one.name, one.aliases), "\n".join(files), options])
+
+
+def augmenter_reference() -> str:
+    """Every working augmenter in full: its record and its options."""
+    return "\n\n".join(_augmenter_page(augmenter_details(one.name)) for one in list_augmenters() if one.broken is None)
+
+
+def _augmenter_page(found: PluginDetails[AugmenterRecord]) -> str:
+    one = found.summary
+    facts = f"*Changes text at {one.edits_at}.*"
+    return "\n\n".join([f"## {one.name}", facts, *_presets(one.name, one.aliases), *_described(found)])
+
+
+def _described(found: PluginDetails[Any]) -> tuple[str, str]:
+    """The text of a docstring, and its options as a table."""
+    summary, _, rest = found.documentation.strip().partition("\nAttributes:\n")
+    return summary.strip().replace("\nSource:", "\n**Source:**"), _options(rest, found.fields)
 
 
 def _options(documented: str, fields: Sequence[FieldRecord]) -> str:
@@ -147,6 +164,7 @@ GENERATED: Mapping[Path, Callable[[], str]] = {
     README: strategy_table,
     STRATEGIES: strategy_reference,
     EVALUATORS: evaluator_reference,
+    AUGMENTERS: augmenter_reference,
 }
 """The documents with a generated part, from the repository's root."""
 

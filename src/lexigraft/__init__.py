@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lexigraft import augmenters as augmenters
     from lexigraft import evaluators as evaluators
     from lexigraft import settings as settings
     from lexigraft import strategies as strategies
@@ -42,13 +43,14 @@ _WHERE = {
     "analyze_pairs": "lexigraft.api.transfer.analysis",
     "LexigraftError": "lexigraft.core.errors",
 }
-_MODULES = ("evaluators", "settings", "strategies", "testing")
+_MODULES = ("augmenters", "evaluators", "settings", "strategies", "testing")
 
 __all__ = [
     "LexigraftError",
     "adapt",
     "align_vectors",
     "analyze_pairs",
+    "augmenters",
     "compare",
     "donors",
     "evaluate",

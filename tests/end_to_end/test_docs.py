@@ -211,7 +211,7 @@ def test_commands_and_options_exist(command: str) -> None:
     from lexigraft.cli.main import app
 
     words = shlex.split(command)
-    group = 2 if words[0] in ("strategies", "evaluators", "cell", "tokenizer") else 1
+    group = 2 if words[0] in ("strategies", "evaluators", "augmenters", "cell", "tokenizer") else 1
     shown = CliRunner().invoke(app, [*words[:group], "--help"])
     assert shown.exit_code == 0, shown.output
     for option in (w for w in words if w.startswith("--")):

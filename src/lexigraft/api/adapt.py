@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lexigraft.api.augment import annotations_for, augmentation_of, check_augmenters, extend_for
 from lexigraft.api.evaluate import measure
 from lexigraft.api.objectives import objective_for
 from lexigraft.core.config.recipe import AdaptSettings, EvaluationSettings, Phase
+from lexigraft.core.data.annotations import Annotations
 from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.folder import FACTS, write_model
@@ -76,6 +78,7 @@ def adapt_model(
     corpus: Corpus,
     settings: AdaptSettings,
     *,
+    annotations: Annotations | None = None,
     new_ids: Sequence[int] | None = None,
     on_step: Callable[[int, PreTrainedModel], Mapping[str, float]] | None = None,
     eval_steps: Collection[int] = (),
@@ -91,6 +94,7 @@ def adapt_model(
         corpus,
         settings,
         objective=objective,
+        augmentation=augmentation_of(settings, annotations),
         new_ids=new_ids,
         on_step=on_step,
         eval_steps=eval_steps,
@@ -129,7 +133,7 @@ def adapt(
 
     Args:
         model: Folder or Hub name, usually what ``graft`` wrote.
-        corpus: Files of target text.
+        corpus: Files of target text; annotated text where augmenters work on anchors.
         out: The folder to write.
         settings: What trains, number of steps, rates.
         heldout: Files measured before and after.
@@ -152,7 +156,9 @@ def adapt(
     if export not in ("merged", "adapter", "both"):
         raise LexigraftError("unknown export", export, "Known: merged, adapter, both")
     settings = settings or AdaptSettings()
+    check_augmenters(settings)
     text = load_corpus(list(corpus))
+    annotations = annotations_for([settings], text, list(corpus))
     config = load_config(model)
     vocabulary = load_vocabulary(model)
     check_post_processor(vocabulary)
@@ -162,7 +168,11 @@ def adapt(
     texts = {"heldout": load_corpus(list(heldout)).lines} if heldout and first else {}
     before = measure(loaded, vocabulary, texts, EvaluationSettings()).figures
     say(f"adapting on {len(text):,} lines for {settings.steps:,} steps")
-    adapted = adapt_model(loaded, vocabulary, text, settings, new_ids=_new_rows(model, settings), work=work)
+    extended = extend_for(loaded, vocabulary, settings)
+    vocabulary, new_ids = extended.vocabulary, _new_rows(model, settings)
+    if new_ids is not None:
+        new_ids += extended.added.tolist()
+    adapted = adapt_model(loaded, vocabulary, text, settings, annotations=annotations, new_ids=new_ids, work=work)
     after = measure(adapted.model, vocabulary, texts, EvaluationSettings()).figures
     result = AdaptResult(
         model=model,

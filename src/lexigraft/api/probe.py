@@ -103,6 +103,8 @@ class ModelProbe:
 def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedModel) -> AdaptSettings:
     """An adaptation with another number of steps: the same rates and schedule, phases cut or the last one extended.
 
+    The text is not augmented.
+
     Args:
         settings: The adaptation as it would be.
         steps: How many steps the short one has.
@@ -118,4 +120,5 @@ def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedM
         left -= taken
     longest = min(settings.sequence_length, context_length(model))
     changes = {"steps": steps, "seed": seed, "phases": phases, "sequence_length": longest, "checkpoint_every": 0}
+    changes["augment"] = []
     return settings.model_copy(update=changes)

@@ -13,6 +13,7 @@ import typer
 from lexigraft.cli import (
     align,
     analyze,
+    augmenters,
     cell,
     compare,
     corpus,
@@ -64,6 +65,7 @@ app.add_typer(cell.app, name="cell")
 app.add_typer(remote.app, name="remote")
 app.add_typer(strategies.app, name="strategies")
 app.add_typer(evaluators.app, name="evaluators")
+app.add_typer(augmenters.app, name="augmenters")
 
 
 def _version(value: bool) -> None:

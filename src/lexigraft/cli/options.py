@@ -46,6 +46,23 @@ def sections(pairs: Sequence[str] | None) -> dict[str, dict[str, Any]]:
     return parsed
 
 
+def plugin_entries(specs: Sequence[str] | None, option: str) -> list[dict[str, dict[str, Any]]]:
+    """Plug-ins with their options, given as ``name`` or ``name:key=value,key=value``.
+
+    Args:
+        specs: The values of the option; those of a plug-in's options are read as by :func:`assignments`.
+        option: Its name, for messages.
+
+    Raises:
+        LexigraftError: An option of a plug-in without ``=``.
+    """
+    entries = []
+    for spec in specs or []:
+        name, _, options = spec.partition(":")
+        entries.append({name: assignments(options.split(","), option) if options else {}})
+    return entries
+
+
 def assignments(pairs: Sequence[str] | None, option: str = "--set") -> dict[str, Any]:
     """``key=value`` pairs; values are read as YAML scalars or lists.
 

@@ -1,4 +1,4 @@
-"""What the commands `strategies` and `evaluators` share."""
+"""What the commands `strategies`, `evaluators` and `augmenters` share."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lexigraft.cli.options import AllowMissing, Corpus, Force, Json, Out, Sets, assignments
+from lexigraft.cli.options import AllowMissing, Corpus, Force, Json, Out, Sets, assignments, plugin_entries
 from lexigraft.cli.output import pairs, print_json, say
 from lexigraft.core.utils.distributed import processes
 
@@ -90,6 +90,10 @@ def adapt(
     head: Annotated[str | None, typer.Option(help="full, new_rows, lora or frozen.")] = None,
     body: Annotated[str | None, typer.Option(help="lora, frozen, full or top_bottom:N.")] = None,
     lora_rank: Annotated[int | None, typer.Option(help="Rank of LoRA.")] = None,
+    augment: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:KEY=VALUE,…]", help="Change the training text by an augmenter; repeatable."),
+    ] = None,
     heldout: Annotated[list[str] | None, typer.Option(help="Held-out text, measured before and after.")] = None,
     export: Annotated[str, typer.Option(help="merged, adapter or both.")] = "merged",
     seed: Annotated[int, typer.Option(help="Decides everything random.", min=0, max=2**32 - 1)] = 0,
@@ -109,7 +113,7 @@ def adapt(
     options = _set_options(
         objective=objective, steps=steps, batch_tokens=batch_tokens, sequence_length=sequence_length,
         learning_rate=learning_rate, embeddings=embeddings, head=head, body=body, lora_rank=lora_rank, seed=seed,
-        checkpoint_every=checkpoint_every,
+        checkpoint_every=checkpoint_every, augment=plugin_entries(augment, "--augment") or None,
     )  # fmt: skip
     settings = validate(AdaptSettings, options | assignments(set_), "adapt")
     result = run(

@@ -46,6 +46,7 @@ KINDS = {
     "strategy": Kind("strategies", "plugins.strategies", "core.grafting.strategy", "Strategy"),
     "objective": Kind("objectives", "plugins.objectives", "core.training.objective", "Objective"),
     "evaluator": Kind("evaluators", "plugins.evaluators", "core.evaluation.evaluator", "Evaluator"),
+    "augmenter": Kind("augmenters", "plugins.augmenters", "core.data.augmenter", "Augmenter"),
     "need": Kind("needs", "api.needs", "core.grafting.needs", "NeedSpec"),
     "launcher": Kind("launchers", "plugins.launchers", "core.remote.launcher", "Launcher"),
 }

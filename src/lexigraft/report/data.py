@@ -129,6 +129,11 @@ class Report:
     results: tuple[CellResult, ...]
 
     @property
+    def controls(self) -> dict[str, str]:
+        """The label of each arm's control, without augmentation at equal tokens, by the arm's label."""
+        return dict(self.comparison.facts.get("controls") or {})
+
+    @property
     def probe_step(self) -> int:
         """The step of the early measurement."""
         return _probe_step(self.comparison)

@@ -87,6 +87,21 @@ class Metric:
         """P-values against the reference, Holm-corrected."""
         return holm({label: one.p for label, one in self.against.items()})
 
+    def against_controls(self, controls: Mapping[str, str]) -> dict[str, tuple[Difference, float]]:
+        """Each arm less its own control, where there is a test, with the Holm-corrected p-value.
+
+        Args:
+            controls: The label of each arm's control by the arm's label.
+        """
+        pairs = {
+            label: self.measured[label].minus(self.measured[control])
+            for label, control in controls.items()
+            if label in self.measured and control in self.measured
+        }
+        found = {label: one for label, one in pairs.items() if one is not None}
+        corrected = holm({label: one.p for label, one in found.items()})
+        return {label: (one, corrected[label]) for label, one in found.items()}
+
     def ranks(self, labels: Sequence[str]) -> dict[str, int]:
         """Ranks among some strategies; those that are not told apart share one.
 
@@ -101,21 +116,24 @@ class Metric:
 
         return ranks_within_error(list(means), means, p_value, lower=self.lower_is_better)
 
-    def lines(self, *, resample: bool = False) -> Iterator[dict[str, object]]:
-        """Each difference against the reference as a line of ``differences.csv``.
+    def lines(self, controls: Mapping[str, str], *, resample: bool = False) -> Iterator[dict[str, object]]:
+        """Each difference against the reference, then each arm's against its own control, as a line of a table.
 
         Args:
+            controls: The label of each arm's control by the arm's label.
             resample: Whether bootstrap and permutation are computed too, which takes seconds for each difference.
         """
-        for label, found in self.against.items():
+        pairs_of = [(label, self.reference or "", one, self.p_values[label]) for label, one in self.against.items()]
+        of_arms = self.against_controls(controls).items()
+        pairs_of += [(arm, controls[arm], *found) for arm, found in of_arms if controls[arm] != self.reference]
+        for label, reference, found, p_holm in pairs_of:
             line: dict[str, object] = {
-                "metric": self.name, "strategy": label, "reference": self.reference, "difference": found.mean,
+                "metric": self.name, "strategy": label, "reference": reference, "difference": found.mean,
                 "low": found.mean - found.half_width, "high": found.mean + found.half_width, "p": found.p,
-                "p_holm": self.p_values[label], "effect": found.effect, "detectable": found.detectable,
+                "p_holm": p_holm, "effect": found.effect, "detectable": found.detectable,
                 "items": found.items, "seeds": found.seeds,
             }  # fmt: skip
-            assert self.reference is not None
-            pairs = self.measured[label].paired_items(self.measured[self.reference]) if resample else None
+            pairs = self.measured[label].paired_items(self.measured[reference]) if resample else None
             if pairs is not None and len(pairs[0][0].numerators) > 1:
                 low, high = bootstrap_interval(*pairs)
                 line |= {"bootstrap_low": low, "bootstrap_high": high, "p_permutation": permutation_p(*pairs)}

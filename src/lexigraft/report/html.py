@@ -8,10 +8,12 @@ from lexigraft.report.data import Report
 from lexigraft.report.figures import curves_figure, interval_figures, line_styles, small_figures
 from lexigraft.report.page_template import render
 from lexigraft.report.tables import (
+    ARMS,
     COST_COLUMNS,
     DETECTABLE,
     DIFFERENCE,
     P_VALUE,
+    arms,
     cost,
     coverage,
     facts,
@@ -71,6 +73,7 @@ def page(report: Report) -> str:
                     "What the graft matched by which rule, made new, and left to the fallback.",
                     coverage(report),
                 ),
+                (ARMS, "Each arm less its own control at equal tokens; p: Holm-corrected.", arms(report)),
                 ("Downstream tasks", how_to_read_tasks(report), tasks(report)),
                 ("Cost", "One cell of each strategy, mean over seeds.", cost(report)),
                 (

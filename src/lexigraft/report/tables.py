@@ -13,6 +13,7 @@ from lexigraft.core.evaluation.token_groups import FREQUENCIES
 from lexigraft.report.data import FERTILITY, UNKNOWN, Report, Row
 
 NOTHING = "–"
+ARMS = "Arms against their control"
 DIFFERENCE, P_VALUE, DETECTABLE = "vs reference", "p vs reference", "detectable"
 PLAN, TOKENS = "plan", "tokens"
 COST_COLUMNS = {
@@ -128,6 +129,23 @@ def cost(report: Report) -> TextTable:
     )
 
 
+def arms(report: Report) -> TextTable:
+    """Each arm against its own control, in the main figure and in that of each task."""
+    columns = ["arm", "control"]
+    metrics = (report.target, *report.tasks)
+    found = [metric.against_controls(report.controls) for metric in metrics]
+    for metric in metrics:
+        columns += [f"difference: {metric.name}", f"p: {metric.name}"]
+    rows = []
+    for label, control in report.controls.items():
+        cells = [label, control]
+        for of_metric in found:
+            one, p = of_metric.get(label, (None, None))
+            cells += [signed(one), p_value(p)]
+        rows.append(tuple(cells))
+    return _filled(columns, rows) if rows else TextTable(("arm",), ())
+
+
 def tasks(report: Report) -> TextTable:
     """The main figure of each downstream task at the end, and how it differs from the reference's."""
     columns = ["strategy"]
@@ -176,6 +194,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     """What was compared on what, as name and value."""
     known = dict(report.comparison.facts)
     versions = known.pop("versions", None)
+    known.pop("controls", None)
     pairs = [("strategies", str(len(report.comparison.labels)))]
     pairs.append(("seeds", ", ".join(map(str, report.comparison.seeds))))
     pairs += [(name.replace("_", " "), _fact(name, value)) for name, value in known.items() if value not in (None, {})]

@@ -13,9 +13,11 @@ from lexigraft.core.utils.files import write_whole
 from lexigraft.report.data import Report, read_report
 from lexigraft.report.html import page
 from lexigraft.report.tables import (
+    ARMS,
     COST_COLUMNS,
     NOTHING,
     TextTable,
+    arms,
     cost,
     coverage,
     facts,
@@ -89,12 +91,12 @@ def results_csv(results: Iterable[CellResult]) -> str:
 
 
 def differences_csv(report: Report, *, resample: bool = False) -> str:
-    """Each strategy's difference to the reference in each main metric, one a line, for a closer look."""
+    """Each strategy's difference to the reference, and to its control, in each main metric, for a closer look."""
     file = io.StringIO()
     writer = csv.DictWriter(file, DIFFERENCE_COLUMNS, lineterminator="\n")
     writer.writeheader()
     for metric in (report.target, *report.tasks):
-        writer.writerows(metric.lines(resample=resample))
+        writer.writerows(metric.lines(report.controls, resample=resample))
     return file.getvalue()
 
 
@@ -123,6 +125,7 @@ def _markdown(report: Report) -> Iterator[str]:
         yield ""
         yield from (f"- {note}" for note in report.notes)
     parts = {
+        ARMS: arms(report),
         TASKS: tasks(report),
         "Coverage": coverage(report),
         "Cost": cost(report),

@@ -1,7 +1,8 @@
-"""The contracts of strategies and evaluators, checked in one's own tests.
+"""The contracts of strategies, evaluators and augmenters, checked in one's own tests.
 
-``check_strategy(MyMethod)`` and ``check_evaluator(MyMeasure)`` raise an ``AssertionError`` that lists every broken law;
-an evaluator is checked on the tiny data that its ``sample`` writes. ``FIXTURE_NAMES`` names the tiny
+``check_strategy(MyMethod)``, ``check_evaluator(MyMeasure)`` and ``check_augmenter(MyChange)`` raise an
+``AssertionError`` that lists every broken law; an evaluator is checked on the tiny data that its ``sample`` writes, an
+augmenter on annotated documents in several scripts. ``FIXTURE_NAMES`` names the tiny
 models; ``fixture(name)`` makes one of them, with a source and a target tokenizer; ``tiny_tokenizer(family, variant)``
 makes a tokenizer of one family. All are built in code, offline, and the same every time. ``Fixture`` is what the
 ``sample`` method of a need gets: a tiny model with both vocabularies and their alignment.
@@ -13,19 +14,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lexigraft.testing.check import check_evaluator, check_strategy
+    from lexigraft.testing.check import check_augmenter, check_evaluator, check_strategy
     from lexigraft.testing.contract import FIXTURE_NAMES
     from lexigraft.testing.inputs import Fixture
     from lexigraft.testing.law import Outcome
     from lexigraft.testing.tiny_models import fixture
     from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
-__all__ = ["FIXTURE_NAMES", "Fixture", "Outcome", "check_evaluator", "check_strategy", "fixture", "tiny_tokenizer"]
+__all__ = [
+    "FIXTURE_NAMES",
+    "Fixture",
+    "Outcome",
+    "check_augmenter",
+    "check_evaluator",
+    "check_strategy",
+    "fixture",
+    "tiny_tokenizer",
+]
 
 _WHERE = {
     "FIXTURE_NAMES": "contract",
     "Fixture": "inputs",
     "Outcome": "law",
+    "check_augmenter": "check",
     "check_evaluator": "check",
     "check_strategy": "check",
     "fixture": "tiny_models",

@@ -1,4 +1,4 @@
-"""The contract checks of a strategy and of an evaluator, for the tests of their authors."""
+"""The contract checks of a strategy, an evaluator and an augmenter, for the tests of their authors."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lexigraft.core.data.augmenter import Augmenter
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import Evaluator
 from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.registry import Plugin, base_of, with_article
+from lexigraft.testing.augmenter_contract import run_augmenter_checks
 from lexigraft.testing.contract import FIXTURE_NAMES, run_checks
 from lexigraft.testing.evaluator_contract import EVALUATOR_FIXTURES, run_evaluator_checks
 from lexigraft.testing.law import Outcome, plugin_of, raise_broken
@@ -65,6 +67,26 @@ def check_evaluator(
     """
     plugin, own = _plugin_with_fields("evaluator", evaluator)
     outcomes = run_evaluator_checks(plugin, _names(fixtures), {**own, **(options or {})})
+    raise_broken(plugin, outcomes)
+    return outcomes
+
+
+def check_augmenter(augmenter: type[Augmenter] | Augmenter, options: Mapping[str, Any] | None = None) -> list[Outcome]:
+    """Check every law of the contract on an augmenter, on annotated documents in several scripts.
+
+    Args:
+        augmenter: The class, wherever it is defined, or an instance, which is checked with its own options.
+        options: Options that differ from the defaults (or from the instance's).
+
+    Returns:
+        One outcome for each law, none of them failed.
+
+    Raises:
+        AssertionError: The augmenter breaks laws: the message lists each with the reason.
+        LexigraftError: This is no augmenter, or one without a name.
+    """
+    plugin, own = _plugin_with_fields("augmenter", augmenter)
+    outcomes = run_augmenter_checks(plugin, {**own, **(options or {})})
     raise_broken(plugin, outcomes)
     return outcomes
 

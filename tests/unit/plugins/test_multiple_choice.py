@@ -15,11 +15,12 @@ from transformers import PreTrainedModel
 
 from lexigraft.core.data.choice_questions import ChoiceQuestion
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.choices import choice_share
 from lexigraft.core.evaluation.evaluator import EvaluationContext, read_data
 from lexigraft.core.evaluation.scores import Scores
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.plugins.evaluators.multiple_choice import ChoiceData, MultipleChoice, share
+from lexigraft.plugins.evaluators.multiple_choice import ChoiceData, MultipleChoice
 from lexigraft.testing.sample_text import SOURCE_TEXT
 from lexigraft.testing.tiny_models import fixture
 
@@ -99,9 +100,9 @@ def test_a_model_that_knows_is_right() -> None:
 
 
 def test_equally_likely_choices_share_the_point() -> None:
-    assert share(np.array([-2.0, -1.0, -1.0]), 1) == 0.5
-    assert share(np.array([-2.0, -1.0, -1.0]), 0) == 0.0
-    assert share(np.array([-2.0, -1.0, -1.1]), 1) == 1.0
+    assert choice_share(np.array([-2.0, -1.0, -1.0]), 1) == 0.5
+    assert choice_share(np.array([-2.0, -1.0, -1.0]), 0) == 0.0
+    assert choice_share(np.array([-2.0, -1.0, -1.1]), 1) == 1.0
     same = ChoiceQuestion("", ("The river", "The river"), 0)
     assert scores(MultipleChoice(), load("gpt2-tied"), same).figures["accuracy"] == 0.5
 

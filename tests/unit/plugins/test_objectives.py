@@ -26,7 +26,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.models.heads import separable
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.training.objective import Objective, refuse_unsuitable
+from lexigraft.core.training.objective import Objective, refuse_unsuitable, refuse_without_mask
 from lexigraft.core.training.packing import pack
 from lexigraft.plugins.objectives.causal import Causal
 from lexigraft.plugins.objectives.masked import Masked
@@ -216,6 +216,86 @@ def test_spans_put_back_into_the_input_give_the_text_again() -> None:
         restored = [t for token in inputs[:-1] for t in (spans[token] if token in marks else [token])]
         assert restored == row.tolist()
         assert sum(map(len, spans.values())) == 18
+
+
+def _half_learned(sequences: torch.Tensor) -> torch.Tensor:
+    return torch.rand(sequences.shape, generator=torch.Generator().manual_seed(4)) < 0.5
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_causal_leaves_tokens_out_as_the_models_own_loss_does(tied: bool) -> None:
+    model, vocabulary = load("llama-tied" if tied else "llama-untied")
+    sequences = _sequences(vocabulary, "causal")
+    predictable = _half_learned(sequences)
+    batch = Causal(logits_per_block=5000).batch(sequences, vocabulary, torch.Generator(), predictable)
+    assert torch.equal(batch["labels"] == -100, ~predictable)
+    assert torch.equal(batch["input_ids"], sequences)
+    assert Causal().predicted(batch) == predictable[:, 1:].sum()
+    _assert_the_models_own(model, Causal(logits_per_block=5000), batch)
+
+
+def test_causal_without_a_token_to_learn_has_a_loss_of_zero() -> None:
+    model, vocabulary = load("llama-untied")
+    sequences = _sequences(vocabulary, "causal")
+    batch = Causal().batch(sequences, vocabulary, torch.Generator(), torch.zeros_like(sequences, dtype=torch.bool))
+    loss = Causal().loss(model, batch)
+    loss.backward()
+    assert loss.item() == 0
+
+
+def test_masked_never_chooses_what_is_not_learned() -> None:
+    model, vocabulary = load("bert-tied-bias")
+    sequences = _sequences(vocabulary, "masked").repeat(100, 1)
+    predictable = _half_learned(sequences)
+    objective = Masked(mask_share=0.3)
+    batch = objective.batch(sequences, vocabulary, torch.Generator().manual_seed(0), predictable)
+    chosen = batch["labels"] != -100
+    special = torch.isin(sequences, torch.tensor(sorted(vocabulary.special_ids)))
+    assert not (chosen & ~predictable).any()
+    assert torch.equal(batch["input_ids"][~chosen], sequences[~chosen])
+    assert chosen.sum() / (predictable & ~special).sum() == pytest.approx(0.3, abs=0.02)
+    few = {name: tensor[:4] for name, tensor in batch.items()}
+    _assert_the_models_own(model, objective, few)
+
+
+def test_spans_that_are_not_learned_are_read_and_not_predicted() -> None:
+    model, vocabulary = load("t5-tied")
+    sequences = _sequences(vocabulary, "seq2seq", rows=4, length=60)
+    predictable = _half_learned(sequences)
+    objective = SpanCorruption(density=0.3)
+    plain = objective.batch(sequences, vocabulary, torch.Generator().manual_seed(3))
+    batch = objective.batch(sequences, vocabulary, torch.Generator().manual_seed(3), predictable)
+    assert torch.equal(batch["targets"], plain["labels"])
+    assert torch.equal(batch["input_ids"], plain["input_ids"])
+    hidden = batch["labels"] == -100
+    assert torch.equal(batch["labels"][~hidden], plain["labels"][~hidden])
+    # Rows of one text each: a target is hidden where its token is not learned; sentinels and the end always are.
+    marks = torch.tensor([i for i, t in enumerate(vocabulary.tokens) if t.startswith("<extra_id_")])
+    framing = torch.isin(plain["labels"], marks)
+    framing[:, -1] = True
+    assert not (hidden & framing).any()
+    assert objective.predicted(batch) == (~hidden).sum() < objective.predicted(plain)
+    everything = torch.ones_like(predictable)
+    whole = objective.batch(sequences, vocabulary, torch.Generator().manual_seed(3), everything)
+    assert objective.loss(model, whole).item() == pytest.approx(objective.loss(model, plain).item(), abs=1e-5)
+    shown = model.prepare_decoder_input_ids_from_labels(labels=plain["labels"])
+    logits = model(input_ids=plain["input_ids"], decoder_input_ids=shown).logits
+    nats = torch.nn.functional.cross_entropy(logits[~hidden], plain["labels"][~hidden])
+    assert objective.loss(model, batch).item() == pytest.approx(nats.item(), abs=1e-5)
+
+
+class _Old(Causal):
+    """An objective from before there were masks."""
+
+    def batch(self, sequences, vocabulary, generator):  # type: ignore[no-untyped-def, override]
+        """All tokens."""
+        return {"input_ids": sequences, "labels": sequences}
+
+
+def test_an_objective_that_takes_no_mask_is_refused_where_one_is_needed() -> None:
+    refuse_without_mask(Causal())
+    with pytest.raises(LexigraftError, match="cannot leave tokens out of the loss"):
+        refuse_without_mask(_Old())
 
 
 @pytest.mark.parametrize("name", ["roberta-tied-bias", "t5-tied"])

@@ -11,11 +11,11 @@ import pytest
 
 from fixtures.comparisons import RECIPE, made_cells, made_comparison, made_result, write_made
 from lexigraft.core.evaluation.cells.cell import Score
-from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_comparison, save_result
+from lexigraft.core.evaluation.cells.cell_store import cell_folder, load_comparison, save_comparison, save_result
 from lexigraft.core.evaluation.item_store import items_file, save_items
 from lexigraft.core.evaluation.scores import ItemScores
 from lexigraft.core.evaluation.statistics.paired_comparison import difference
-from lexigraft.report.tables import detectable, tasks
+from lexigraft.report.tables import arms, detectable, signed, tasks
 from lexigraft.report.writer import read_report, write_report
 
 MEANS = {"random": 2.50, "mean": 2.30, "focus": 2.000, "tema": 2.001}
@@ -138,3 +138,31 @@ def test_few_lines_are_told_how_many_more_it_takes(tmp_path: Path) -> None:
     (sentence,) = [remark for remark in read_report(tmp_path).remarks if "not told apart" in remark]
     assert "A difference of 0.02" in sentence
     assert "held-out lines" in sentence
+
+
+def test_arms_are_set_against_their_own_control(folder: Path) -> None:
+    comparison = load_comparison(folder)
+    controls = {"focus": "mean", "tema": "random"}
+    facts = {**comparison.facts, "controls": controls}
+    save_comparison(folder, dataclasses.replace(comparison, facts=facts), RECIPE)
+    report = read_report(folder)
+    shown = {row[0]: dict(zip(arms(report).columns[1:], row[1:], strict=True)) for row in arms(report).rows}
+    for arm, control in controls.items():
+        of_both = ([outcomes(n, seed)["bits_per_byte/heldout"] for seed in range(3)] for n in (arm, control))
+        assert shown[arm]["control"] == control
+        assert shown[arm]["difference: bits_per_byte/heldout"] == signed(difference(*of_both))
+        # 7 of 10 right against 3 of 10 or 2 of 10.
+        assert shown[arm]["difference: accuracy/topics"].startswith({"mean": "+0.400", "random": "+0.500"}[control])
+    paths = write_report(folder)
+    with paths.differences.open(newline="") as file:
+        lines = [(line["metric"], line["strategy"], line["reference"]) for line in csv.DictReader(file)]
+    assert ("accuracy/topics", "focus", "mean") in lines
+    assert ("accuracy/topics", "focus", "random") in lines
+    assert lines.count(("accuracy/topics", "tema", "random")) == 1
+    assert "## Arms against their control" in paths.markdown.read_text()
+    assert "Arms against their control" in paths.html.read_text()
+
+
+def test_without_arms_no_table_of_them_is_shown(folder: Path) -> None:
+    paths = write_report(folder)
+    assert "Arms against" not in paths.markdown.read_text() + paths.html.read_text()

@@ -27,8 +27,10 @@ from lexigraft.adapters.training.trainable import (
 from lexigraft.core.config.recipe import AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind, refuse_long_sequences
-from lexigraft.core.training.objective import refuse_unsuitable
-from lexigraft.core.training.packing import pack
+from lexigraft.core.models.document_attention import refuse_mixing
+from lexigraft.core.training.augmented_text import pack_augmented
+from lexigraft.core.training.objective import refuse_unsuitable, refuse_without_mask
+from lexigraft.core.training.packing import TrainingText, pack
 from lexigraft.core.utils.distributed import processes
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from lexigraft.core.data.corpus import Corpus
     from lexigraft.core.tokenization.vocabulary import Vocabulary
+    from lexigraft.core.training.augmented_text import Augmentation
     from lexigraft.core.training.objective import Objective
 
 
@@ -74,6 +77,7 @@ def adapt(
     settings: AdaptSettings,
     *,
     objective: Objective,
+    augmentation: Augmentation | None = None,
     new_ids: Sequence[int] | None = None,
     on_step: OnStep | None = None,
     eval_steps: Collection[int] = (),
@@ -92,6 +96,7 @@ def adapt(
         corpus: Target text.
         settings: What trains, how long, how.
         objective: The training objective.
+        augmentation: How the text is augmented, where it is; the vocabulary holds the tokens that this adds.
         new_ids: Rows that ``new_rows`` trains.
         on_step: Called with the step and the live model in evaluation mode at each of ``eval_steps``; it cannot change
             the run. What it returns is in ``Adapted.evaluations``, also for steps before an interruption.
@@ -108,12 +113,15 @@ def adapt(
     """
     started = time.perf_counter()
     phases = checked_phases(model, settings, objective, new_ids)
+    if settings.documents == "reset":
+        refuse_mixing(model, settings.sequence_length)
     model_parts = parts(model)
-    packed = pack(vocabulary, corpus.lines, settings.sequence_length, kind=model_kind(model.config))
+    packed = _training_text(model, vocabulary, corpus, settings, augmentation)
     run = None
     if work is not None and settings.checkpoint_every:
         key_parts = [settings.model_dump_json(), objective.name, json.dumps(objective.parameters(), sort_keys=True)]
         key_parts += [vocabulary.hash, corpus.hash, str(list(new_ids) if new_ids is not None else None)]
+        key_parts += augmentation.key() if augmentation is not None else []
         run = run_folder(work, "adapt", key_parts, model)
     if run is not None and not resume:
         shutil.rmtree(run, ignore_errors=True)
@@ -180,6 +188,23 @@ def adapt(
     )
 
 
+def _training_text(
+    model: PreTrainedModel,
+    vocabulary: Vocabulary,
+    corpus: Corpus,
+    settings: AdaptSettings,
+    augmentation: Augmentation | None,
+) -> TrainingText:
+    length, kind, documents = settings.sequence_length, model_kind(model.config), settings.documents
+    if augmentation is None:
+        return pack(vocabulary, corpus.lines, length, kind=kind, documents=documents)
+    text = pack_augmented(
+        vocabulary, corpus.lines, length, augmentation, seed=settings.seed, kind=kind, documents=documents
+    )
+    text.at(0, settings.seed)  # text that fills no row is refused before anything trains
+    return text
+
+
 def checked_phases(
     model: PreTrainedModel, settings: AdaptSettings, objective: Objective, new_ids: Sequence[int] | None
 ) -> list[Phase]:
@@ -195,6 +220,11 @@ def checked_phases(
         LexigraftError: The objective does not suit the model, or the settings ask for what it cannot do.
     """
     refuse_unsuitable(objective, model.config)
+    if settings.augment or settings.documents == "reset":
+        refuse_without_mask(objective)
+    if settings.documents == "reset" and not objective.resets:
+        hint = "Leave adaptation.documents at 'separated'"
+        raise LexigraftError("objective cannot keep documents apart", objective.name, hint)
     phases = settings.phases or (
         [Phase(steps=settings.steps, embeddings=settings.embeddings, head=settings.head, body=settings.body)]
         if settings.steps

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lexigraft.adapters.training.trainer import TrainingModule
     from lexigraft.core.tokenization.vocabulary import Vocabulary
     from lexigraft.core.training.objective import Objective
-    from lexigraft.core.training.packing import PackedText
+    from lexigraft.core.training.packing import TrainingText
 
 
 _LOG = logging.getLogger("lexigraft")
@@ -53,7 +53,7 @@ def train(
     model: PreTrainedModel,
     objective: Objective,
     vocabulary: Vocabulary,
-    packed: PackedText,
+    packed: TrainingText,
     loop: Loop,
     *,
     on_step: OnStep | None = None,

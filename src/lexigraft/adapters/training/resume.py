@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lexigraft.core.tokenization.vocabulary import Vocabulary
     from lexigraft.core.training.objective import Objective
-    from lexigraft.core.training.packing import PackedText
+    from lexigraft.core.training.packing import TrainingText
 
 
 def run_folder(work: Path, stage: str, key_parts: Iterable[str], model: PreTrainedModel) -> Path:
@@ -46,7 +46,7 @@ def train_phase(
     model: PreTrainedModel,
     objective: Objective,
     vocabulary: Vocabulary,
-    packed: PackedText,
+    packed: TrainingText,
     loop: Loop,
     *,
     on_step: OnStep | None,

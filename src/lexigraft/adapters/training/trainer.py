@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, SequentialSampler
 from transformers import Trainer, TrainingArguments
 
 from lexigraft.adapters.training.trained_weights import WEIGHTS, load_trained, trained_state
+from lexigraft.core.training.packing import Unmarked
 from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.files import sync_tree
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from lexigraft.adapters.training.run_settings import Loop
     from lexigraft.core.tokenization.vocabulary import Vocabulary
     from lexigraft.core.training.objective import Objective
-    from lexigraft.core.training.packing import PackedText
+    from lexigraft.core.training.packing import TrainingText
 
 _PREFIX = "model."
 
@@ -78,7 +79,7 @@ class Shares(Dataset[dict[str, Any]]):
     the rows are divided afterwards. So a batch is the same however many processes share it, and when it is repeated.
     """
 
-    def __init__(self, packed: PackedText, loop: Loop, objective: Objective, vocabulary: Vocabulary) -> None:
+    def __init__(self, packed: TrainingText, loop: Loop, objective: Objective, vocabulary: Vocabulary) -> None:
         self.packed, self.loop, self.objective, self.vocabulary = packed, loop, objective, vocabulary
         self.processes = processes()
         self.rows = self.processes.share(loop.rows_per_batch)
@@ -96,12 +97,18 @@ class Shares(Dataset[dict[str, Any]]):
 
         rows, seed = self.loop.rows_per_batch, self.loop.seed
         position = (self.loop.first_step + step) * rows
-        text = torch.from_numpy(np.stack([self.packed.at(position + i, seed) for i in range(rows)])).long()
+        text = Unmarked.of(np.stack([self.packed.at(position + i, seed) for i in range(rows)]))
         state = np.random.SeedSequence([seed, position]).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
-        whole = self.objective.batch(text, self.vocabulary, generator)
+        ids, predictable = torch.from_numpy(text.ids), text.loss
+        if "causal" in self.objective.kinds:  # nothing of another document says what a document begins with
+            predictable = predictable & ~text.starts
+        hidden = {} if predictable.all() else {"predictable": torch.from_numpy(predictable)}
+        whole = self.objective.batch(ids, self.vocabulary, generator, **hidden)
+        if text.starts.any():
+            whole["document_starts"] = torch.from_numpy(text.starts)
         share = {name: tensor[self.rows] for name, tensor in whole.items()}
-        weight = self.processes.count * self.objective.predicted(share) / self.objective.predicted(whole)
+        weight = self.processes.count * self.objective.predicted(share) / max(1, self.objective.predicted(whole))
         return {"batch": share, "weight": weight}
 
 

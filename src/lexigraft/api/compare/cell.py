@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.api.adapt import adapt_model
+from lexigraft.api.augment import extend_for
 from lexigraft.api.compare.cell_evaluation import Measurements
 from lexigraft.api.compare.inputs import Prepared, Shared, Texts, open_shared, strategy_inputs
 from lexigraft.api.evaluate import text_evaluators
-from lexigraft.core.config.recipe import CompareSettings, StrategySettings
+from lexigraft.core.config.arms import Line
+from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.evaluation.cells.cell import Cell, CellResult, Score
 from lexigraft.core.grafting.folder import write_model, write_provenance
 from lexigraft.core.grafting.needs import Need
@@ -54,19 +56,33 @@ def cells_of(
         "tasks": {task.name: task.described() for task in texts.tasks},
         "versions": {name: versions()[name] for name in _CODE},
     }
-    entries = [(entry, chains[entry.label]) for entry in recipe.strategies]
+    entries = [(line, chains[line.label]) for line in recipe.lines]
     needs = frozenset[Need]().union(*(uses_of(chain) for _, chain in entries))
     inputs = strategy_inputs(recipe, prepared.poor_model, texts).contents(needs)
-    return tuple(_cell(entry, chain, seed, common, inputs) for entry, chain in entries for seed in recipe.seeds)
+    anchors = texts.annotations.hash if texts.annotations is not None else None
+    return tuple(
+        _cell(line, chain, seed, common | _arm(line, anchors), inputs)
+        for line, chain in entries
+        for seed in recipe.seeds
+    )
+
+
+def _arm(line: Line, anchors: str | None) -> dict[str, Any]:
+    """What is another in an arm than in the recipe."""
+    if line.arm is None:
+        return {}
+    adaptation = line.adaptation.model_dump(mode="json", exclude={"seed", "checkpoint_every"})
+    augmented = {"anchors": anchors} if line.adaptation.augment else {}
+    return {"arm": line.arm, "adaptation": adaptation, **augmented}
 
 
 def _cell(
-    entry: StrategySettings, chain: Sequence[Strategy], seed: int, common: Mapping[str, Any], inputs: Mapping[Need, Any]
+    line: Line, chain: Sequence[Strategy], seed: int, common: Mapping[str, Any], inputs: Mapping[Need, Any]
 ) -> Cell:
     needs = uses_of(chain)
     own = {str(need): content for need, content in inputs.items() if need in needs}
-    if entry.norm_calibration is not None:
-        own["norm_calibration"] = entry.norm_calibration
+    if line.norm_calibration is not None:
+        own["norm_calibration"] = line.norm_calibration
     made_by = {"chain": [[s.name, s.parameters()] for s in chain], "seed": seed, **own}
     described = {
         **common,
@@ -76,7 +92,7 @@ def _cell(
         "keeps_tokenizer": any(s.keeps_tokenizer for s in chain),
         "fields": {s.name: s.parameters() for s in chain},
     }
-    return Cell(entry.label, seed, chain[0].body.value, hash_of([common, made_by]), flat(described))
+    return Cell(line.label, seed, chain[0].body.value, hash_of([common, made_by]), flat(described))
 
 
 class CellRunner:
@@ -109,13 +125,15 @@ class CellRunner:
         Of several processes all make the same graft and train; only the first one measures and writes.
         """
         started = time.perf_counter()
-        strategy = next(s for s in self.recipe.strategies if s.label == cell.label)
+        line = next(line for line in self.recipe.lines if line.label == cell.label)
         texts = self.shared.texts
-        grafted = self._graft(strategy, cell.seed)
+        grafted = self._graft(line, cell.seed)
         grafted_at = time.perf_counter()
-        settings = self.recipe.adaptation.model_copy(update={"seed": cell.seed})
+        settings = line.adaptation.model_copy(update={"seed": cell.seed})
+        extended = extend_for(grafted.model, grafted.vocabulary, settings)
+        vocabulary = extended.vocabulary
         counts = self.out / "prepared" / "counts"
-        measurements = Measurements(self.recipe, texts, grafted, cell.seed, self._folder(cell), counts)
+        measurements = Measurements(self.recipe, texts, grafted, cell.seed, self._folder(cell), counts, vocabulary)
         scores = _scores(0, measurements.take(0, grafted.model))
         losses: tuple[tuple[int, float], ...] = ()
         cost: dict[str, float] = {"tokens_trained": 0, "trainable_parameters": 0, "adapt_seconds": 0}
@@ -123,10 +141,11 @@ class CellRunner:
             stops = {settings.probe_step, settings.steps} - {0}
             adapted = adapt_model(
                 grafted.model,
-                grafted.vocabulary,
+                vocabulary,
                 texts.train,
                 settings,
-                new_ids=grafted.alignment.new.tolist(),
+                annotations=texts.annotations,
+                new_ids=[*grafted.alignment.new.tolist(), *extended.added.tolist()],
                 eval_steps={s for s in stops if s <= settings.steps},
                 on_step=measurements.take,
                 work=self._folder(cell) / "work" if settings.checkpoint_every else None,
@@ -140,7 +159,7 @@ class CellRunner:
                 "adapt_seconds": adapted.seconds,
             }
             if self.recipe.keep_models and processes().first:
-                write_model(self._folder(cell) / "model", adapted.model, grafted.vocabulary)
+                write_model(self._folder(cell) / "model", adapted.model, vocabulary)
         cost |= {
             "seconds": time.perf_counter() - started,
             "graft_seconds": grafted_at - started,
@@ -158,15 +177,15 @@ class CellRunner:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _graft(self, strategy: StrategySettings, seed: int) -> Grafted:
+    def _graft(self, line: Line, seed: int) -> Grafted:
         shared, settings = self.shared, self.recipe.graft
-        if strategy.norm_calibration is not None:
-            settings = settings.model_copy(update={"norm_calibration": strategy.norm_calibration})
+        if line.norm_calibration is not None:
+            settings = settings.model_copy(update={"norm_calibration": line.norm_calibration})
         inputs = strategy_inputs(self.recipe, self.prepared.poor_model, shared.texts, settings)
         return graft_model(
             shared.source,
             shared.target,
-            shared.chains[strategy.label],
+            shared.chains[line.label],
             inputs.loaders(shared.target, self.out / "prepared" / "vectors"),
             poor=self.prepared.poor_model,
             seed=seed,

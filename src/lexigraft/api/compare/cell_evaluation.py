@@ -15,6 +15,7 @@ from lexigraft.core.evaluation.evaluator import EvaluationContext
 from lexigraft.core.evaluation.item_store import items_file, load_items, save_items
 from lexigraft.core.grafting.pipeline import Grafted
 from lexigraft.core.tokenization.token_counts import stored_counts
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.distributed import processes
 
 if TYPE_CHECKING:
@@ -31,13 +32,21 @@ class Measurements:
         seed: The cell's seed.
         folder: The cell's folder.
         shared: Where the token counts of the training text are kept, for all cells.
+        vocabulary: The grafted vocabulary with the tokens that augmentation needs.
     """
 
     def __init__(
-        self, recipe: CompareSettings, texts: Texts, grafted: Grafted, seed: int, folder: Path, shared: Path
+        self,
+        recipe: CompareSettings,
+        texts: Texts,
+        grafted: Grafted,
+        seed: int,
+        folder: Path,
+        shared: Path,
+        vocabulary: Vocabulary,
     ) -> None:
         self.recipe, self.texts, self.grafted, self.seed = recipe, texts, grafted, seed
-        self.folder, self.shared = folder, shared
+        self.folder, self.shared, self.vocabulary = folder, shared, vocabulary
         self.notes: tuple[str, ...] = ()
         self._start_rows = start_rows(texts.tasks, grafted.model)
 
@@ -63,7 +72,7 @@ class Measurements:
         if not processes().first or not (texts or tasks):
             return {}
         lines = {name: list(text) for name, text in texts.items()}
-        found: Evaluation = measure(model, self.grafted.vocabulary, lines, self.recipe.evaluation, tasks, self._context)
+        found: Evaluation = measure(model, self.vocabulary, lines, self.recipe.evaluation, tasks, self._context)
         path = items_file(self.folder, step)
         save_items(path, {**load_items(path), **found.items})
         self.notes = tuple(dict.fromkeys((*self.notes, *found.notes)))
@@ -72,5 +81,5 @@ class Measurements:
     @cached_property
     def _context(self) -> EvaluationContext:
         grafted = self.grafted
-        counts = stored_counts(grafted.vocabulary, self.texts.train, self.shared)
+        counts = stored_counts(self.vocabulary, self.texts.train, self.shared)
         return EvaluationContext(self.seed, counts, grafted.alignment.new, grafted.rows.moved, self._start_rows)

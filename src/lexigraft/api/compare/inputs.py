@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from lexigraft.api.augment import annotations_for
 from lexigraft.api.inputs import StrategyInputs, read_sections
 from lexigraft.api.pretrain import pretrain_model
 from lexigraft.api.probe import ProbeSettings
@@ -20,6 +21,7 @@ from lexigraft.core.config.recipe import (
     TokenizerSettings,
 )
 from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
+from lexigraft.core.data.annotations import Annotations
 from lexigraft.core.data.corpus import Corpus, evenly_chosen, load_corpus, split, without
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.folder import write_model
@@ -51,6 +53,7 @@ class Texts:
         also: Further texts to measure, by name; ``source`` is the source text whose retention is measured.
         source_train: Source-language text for word vectors of both languages.
         tasks: Downstream tasks with their data; no line of the training text is one that they test on.
+        annotations: The anchors of the training text, where an arm augments by them.
     """
 
     train: Corpus
@@ -58,6 +61,7 @@ class Texts:
     also: Mapping[str, Corpus]
     source_train: Corpus | None = None
     tasks: tuple[Task, ...] = ()
+    annotations: Annotations | None = None
 
     @property
     def measured(self) -> dict[str, Corpus]:
@@ -125,7 +129,9 @@ def load_texts(recipe: CompareSettings) -> Texts:
         raise LexigraftError("corpus is too small to split", f"{len(train)} training and {len(heldout)} held-out lines")
     limit = corpus.heldout_lines
     measured = {name: evenly_chosen(text, limit) for name, text in also.items()}
-    return Texts(train, evenly_chosen(heldout, limit), measured, _source_text(corpus, also.values()), tasks)
+    arms = [line.adaptation for line in recipe.lines]
+    anchors = annotations_for(arms, train, corpus.train, corpus.text_field)
+    return Texts(train, evenly_chosen(heldout, limit), measured, _source_text(corpus, also.values()), tasks, anchors)
 
 
 def _source_text(corpus: CorpusSettings, heldout: Iterable[Corpus]) -> Corpus | None:
@@ -177,7 +183,7 @@ def open_shared(recipe: CompareSettings, prepared: Prepared) -> Shared:
         load_texts(recipe),
         DiskModel(recipe.source),
         load_vocabulary(prepared.target_tokenizer),
-        {entry.label: make_chain(entry.chain) for entry in recipe.strategies},
+        {line.label: make_chain(line.chain) for line in recipe.lines},
     )
 
 

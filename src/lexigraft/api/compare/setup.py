@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lexigraft.api.adapt import refuse_untrainable
+from lexigraft.api.augment import check_augmenters
 from lexigraft.api.compare.cell import CellRunner, cells_of
 from lexigraft.api.compare.inputs import Prepared, Shared, Texts, load_texts, prepare, strategy_inputs
 from lexigraft.api.compare.register import register_winner
@@ -138,7 +139,7 @@ def check_recipe(recipe: CompareSettings) -> dict[str, list[Strategy]]:
         LexigraftError: Unknown strategies, fields or match rules, missing needs, evaluators or objectives, or a device
             that is not here.
     """
-    chains = {s.label: make_chain(s.chain) for s in recipe.strategies}
+    chains = {line.label: make_chain(line.chain) for line in recipe.lines}
     for check in checks_of(recipe, chains):
         check()
     return chains
@@ -164,6 +165,8 @@ def checks_of(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]])
         yield partial(make_evaluator, name, task)
     if (objective := adaptation.objective) is not None:
         yield lambda: make("objective", objective, adaptation.objective_options)
+    for line in recipe.lines:
+        yield partial(check_augmenters, line.adaptation)
 
 
 def refuse_untrainable_source(recipe: CompareSettings, source: DiskModel, chains: Iterable[Sequence[Strategy]]) -> None:
@@ -174,7 +177,8 @@ def refuse_untrainable_source(recipe: CompareSettings, source: DiskModel, chains
             sequences that are too long.
     """
     if recipe.adaptation.steps and any(chain[0].body is Body.SOURCE for chain in chains):
-        refuse_untrainable(source.skeleton, recipe.adaptation)
+        for line in recipe.lines:
+            refuse_untrainable(source.skeleton, line.adaptation)
 
 
 def refuse_unmet(recipe: CompareSettings, chains: Mapping[str, Sequence[Strategy]]) -> None:
@@ -192,6 +196,7 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
     texts, vocabulary = shared.texts, shared.target
     cells = cells_of(recipe, prepared, texts, vocabulary.hash, shared.chains)
     adaptation = recipe.adaptation
+    controls = {line.label: line.control for line in recipe.lines if line.control is not None}
     facts = {
         "source": Path(recipe.source).name,
         "target_tokenizer": f"{vocabulary.family.value}, {vocabulary.size:,} tokens",
@@ -216,8 +221,9 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
         "probe_step": adaptation.probe_step,
         "device": _device(),
         "versions": versions(),
+        **({"controls": controls} if controls else {}),
     }
-    return Comparison(recipe.name, cells, recipe.reference, facts)
+    return Comparison(recipe.name, cells, recipe.reference_label, facts)
 
 
 def _device() -> str:

@@ -83,8 +83,8 @@ class ComparisonStudy(Study[ReportPaths]):
 
     @property
     def cell_names(self) -> tuple[tuple[str, int], ...]:
-        """Each strategy with every seed."""
-        return tuple((entry.label, seed) for entry in self.recipe.strategies for seed in self.recipe.seeds)
+        """Each strategy, in each arm where there are arms, with every seed."""
+        return tuple((line.label, seed) for line in self.recipe.lines for seed in self.recipe.seeds)
 
     @cached_property
     def trained_needs(self) -> tuple[Need, ...]:

@@ -42,10 +42,8 @@ def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
         report_transfer(findings, recipe)
     if not isinstance(recipe, CompareSettings):
         return None
-    cells = len(recipe.strategies) * len(recipe.seeds)
-    findings.good(
-        f"recipe '{recipe.name}': {len(recipe.strategies)} strategies × {len(recipe.seeds)} seeds = {cells} cells"
-    )
+    cells = len(recipe.lines) * len(recipe.seeds)
+    findings.good(f"recipe '{recipe.name}': {len(recipe.lines)} strategies × {len(recipe.seeds)} seeds = {cells} cells")
     chains = _plugins(findings, recipe)
     _texts(findings, recipe)
     source, header = _source(findings, recipe.source)
@@ -63,7 +61,7 @@ def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
 
 def _plugins(findings: Findings, recipe: CompareSettings) -> dict[str, list[Strategy]]:
     chains: dict[str, list[Strategy]] = {}
-    for strategy in recipe.strategies:
+    for strategy in recipe.lines:
         with findings.collect_errors():
             chains[strategy.label] = make_chain(strategy.chain)
     for check in checks_of(recipe, chains):

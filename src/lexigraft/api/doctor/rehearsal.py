@@ -142,7 +142,7 @@ def _rehearse(recipe: CompareSettings) -> Rehearsal:
         peak_bytes=peak_rss_bytes(),
         steps=steps,
         measurements=1 + len({settings.probe_step, steps} - {0}) if steps else 1,
-        cells=len(recipe.strategies) * len(recipe.seeds),
+        cells=len(recipe.lines) * len(recipe.seeds),
         task_seconds=tasks,
         task_times={task.name: times_measured(task, settings) for task in texts.tasks},
     )

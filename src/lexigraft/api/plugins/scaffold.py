@@ -6,7 +6,7 @@ import keyword
 import re
 from pathlib import Path
 
-from lexigraft.api.plugins.templates import EVALUATOR, STRATEGY
+from lexigraft.api.plugins.templates import AUGMENTER, EVALUATOR, STRATEGY
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import KINDS, by_any_name, with_article
 from lexigraft.core.utils.files import replacing
@@ -16,10 +16,10 @@ def new_plugin(kind: str, name: str, folder: Path) -> Path:
     """Write a plug-in that keeps the whole contract, as a start.
 
     Args:
-        kind: ``strategy`` or ``evaluator``.
+        kind: ``strategy``, ``evaluator`` or ``augmenter``.
         name: Its name: a lower-case identifier that no plug-in of the kind has yet.
-        folder: The plug-in folder (what ``LEXIGRAFT_PLUGINS`` names); the file goes to ``strategies/NAME.py`` or
-            ``evaluators/NAME.py`` in it.
+        folder: The plug-in folder (what ``LEXIGRAFT_PLUGINS`` names); the file goes to ``strategies/NAME.py``
+            in it, or likewise for the other kinds.
 
     Returns:
         The file.
@@ -38,7 +38,7 @@ def new_plugin(kind: str, name: str, folder: Path) -> Path:
     if path.exists():
         raise LexigraftError("file exists", path, "Choose another name or folder")
     words = name.split("_")
-    template = {"strategy": STRATEGY, "evaluator": EVALUATOR}[kind]
+    template = {"strategy": STRATEGY, "evaluator": EVALUATOR, "augmenter": AUGMENTER}[kind]
     title = " ".join(words).strip().capitalize()
     text = template.format(name=name, title=title, cls=_class_name(words, template))
     with replacing(path) as temporary:

@@ -126,3 +126,48 @@ class {cls}(Evaluator):
         path.write_text("river\\twater\\nhouse\\tschool\\nmoon\\tsun\\n", encoding="utf-8")
         return Sample({{"test": [str(path)]}})
 '''
+
+AUGMENTER = '''"""{title}: an entity's title beside its mention, in parentheses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from lexigraft.augmenters import AnnotatedText, Augmenter, Edit, Piece
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class {cls}(Augmenter):
+    """Put the name of an entity in another language in parentheses behind its mention, with probability p.
+
+    Source: name the paper and section, or say where the idea comes from.
+
+    Attributes:
+        p: The probability with which a mention gets a name.
+        language: The language of the names, as the anchors' ``surface`` has it.
+        learned: Whether the model learns to predict what is added.
+    """
+
+    name: ClassVar[str] = "{name}"
+    loss_options: ClassVar[Mapping[str, str]] = {{"name": "learned"}}
+    language: str = "en"
+    learned: bool = True
+
+    def opportunities(self, document: AnnotatedText) -> int:
+        """How many anchors have a name."""
+        return sum(bool(anchor.surface.get(self.language)) for anchor in document.anchors)
+
+    def edits(self, document: AnnotatedText, generator: np.random.Generator) -> Sequence[Edit]:
+        """One edit for each anchor that is drawn; draw from the generator alone."""
+        draws = generator.random(len(document.anchors)).tolist()
+        return [
+            Edit(anchor.end, anchor.end, (Piece(f" ({{name}})", "name", self.learned),))
+            for anchor, draw in zip(document.anchors, draws, strict=True)
+            if draw < self.p and (name := anchor.surface.get(self.language))
+        ]
+'''

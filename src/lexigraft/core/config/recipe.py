@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ByteSize, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ByteSize,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from lexigraft.core.config.arms import Line, lines_of, refuse_unequal
 from lexigraft.core.config.base import BatchTokens, Count, Paths, Seed, Settings, Width
 from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings, kind_of, unwrapped
 
@@ -170,8 +182,27 @@ class Phase(Settings):
     body: Body = "lora"
 
 
+def _augmenter(value: object) -> object:
+    if isinstance(value, str):
+        return {value: {}}
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise ValueError(
+            f"an augmenter is a name, or a name with its options ({{leia: {{p: 0.5}}}}), not {value!r:.80}"
+        )
+    return {str(name): dict(options or {}) for name, options in value.items()}
+
+
+AugmenterEntry = Annotated[dict[str, dict[str, Any]], BeforeValidator(_augmenter)]
+"""One augmenter as a recipe writes it: a name, or a name with its options."""
+
+
 class AdaptSettings(Settings):
-    """Continued pretraining after the graft."""
+    """Continued pretraining after the graft.
+
+    `augment` lists augmenters, which change the training documents one after the other. `documents` says how documents
+    meet in a training sequence: with special tokens between them (`separated`), with nothing between them (`joined`),
+    or separated and each attending to itself alone, with positions of its own (`reset`).
+    """
 
     objective: str | None = None
     objective_options: dict[str, Any] = {}
@@ -194,7 +225,16 @@ class AdaptSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     checkpoint_every: Count = Field(0, ge=0)
     probe_step: Count = Field(50, ge=0)
+    augment: list[AugmenterEntry] = []
+    documents: Literal["separated", "joined", "reset"] = "separated"
     seed: Seed = 0
+
+    @model_serializer(mode="wrap")
+    def _unused_left_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Keys of results are made of these values: what is not used stays out of them."""
+        values: dict[str, Any] = handler(self)
+        unused = {"augment": [], "documents": "separated"}
+        return {key: value for key, value in values.items() if key not in unused or value != unused[key]}
 
     @model_validator(mode="after")
     def _phases_add_up(self) -> Self:
@@ -328,8 +368,15 @@ StrategyEntry = Annotated[StrategySettings, BeforeValidator(_strategy)]
 """One strategy, or a chain, as a recipe writes it: a name, or a mapping with its fields."""
 
 
+ArmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_ -]*$")]
+
+
 class CompareSettings(Settings):
-    """A whole comparison, as in one recipe file."""
+    """A whole comparison, as in one recipe file.
+
+    `arms` run every strategy under several settings: each arm has a name and keys of `adaptation` that replace the
+    recipe's. Where an arm, or the recipe, augments, a control without augmentation at equal tokens is added.
+    """
 
     name: str = "comparison"
     source: str
@@ -348,6 +395,7 @@ class CompareSettings(Settings):
     inputs: dict[str, dict[str, Any]] = {}
     graft: GraftSettings = GraftSettings()
     adaptation: AdaptSettings = AdaptSettings()
+    arms: dict[ArmName, dict[str, Any]] = {}
     evaluation: EvaluationSettings = EvaluationSettings()
     tracking: TrackingSettings = TrackingSettings()
     execution: ExecutionSettings = ExecutionSettings()
@@ -361,11 +409,48 @@ class CompareSettings(Settings):
 
     @model_validator(mode="after")
     def _labels_and_seeds(self) -> Self:
-        labels = [s.label for s in self.strategies]
+        labels = [line.label for line in self.lines]
         if twice := {label for label in labels if labels.count(label) > 1}:
             raise ValueError(f"two strategies share the label '{twice.pop()}'; give one a label of its own")
-        if self.reference is not None and self.reference not in labels:
+        known = {*labels, *(line.strategy.label for line in self.lines)}
+        if self.reference is not None and self.reference not in known:
             raise ValueError(f"reference '{self.reference}' is not among the strategies")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds repeat")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _arms_differ_in_adaptation(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and isinstance(arms := values.get("arms"), Mapping):
+            return {**values, "arms": {name: {} if changes is None else changes for name, changes in arms.items()}}
+        return values
+
+    @model_serializer(mode="wrap")
+    def _unused_left_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Keys of results are made of these values: what is not used stays out of them."""
+        values: dict[str, Any] = handler(self)
+        return values if self.arms else {key: value for key, value in values.items() if key != "arms"}
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Every line of the comparison: the strategies, or each strategy in each arm."""
+        return lines_of(self.strategies, self.adaptation, {name: self._arm(name) for name in self.arms})
+
+    @property
+    def reference_label(self) -> str | None:
+        """The label that others are tested against; of a strategy with arms it is the control's."""
+        if self.reference is None or self.reference in [line.label for line in self.lines]:
+            return self.reference
+        own = [line for line in self.lines if line.strategy.label == self.reference]
+        return next((line.control for line in own if line.control is not None), own[0].label)
+
+    def _arm(self, name: str) -> AdaptSettings:
+        changes = self.arms[name]
+        refuse_unequal(name, changes)
+        try:
+            return AdaptSettings.model_validate({**self.adaptation.model_dump(), **changes})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ValueError(f"arm '{name}': {where}: {first['msg'].removeprefix('Value error, ')}") from None

@@ -104,6 +104,8 @@ class TransferSettings(Settings):
             raise ValueError("tasks belong to a target: targets.NAME.tasks")
         if self.tracking.registered_model is not None:
             raise ValueError("a transfer study has no winner to register; leave tracking.registered_model out")
+        if self.adaptation.augment:
+            raise ValueError("adaptation.augment belongs to a comparison or to adapt; a study's text is not augmented")
         if self.adaptation.steps == 0:
             raise ValueError("adaptation.steps must be at least 1: transfer comes from training on a donor")
         return self

@@ -35,6 +35,8 @@ Decoder = Literal["auto", "sentinel", "plain"]
 
 _ESCAPED_BYTE = 8.0
 """Bits of a byte that no token stands for, as in bits per byte."""
+_TIE = 1e-6
+"""Share of a score within which two choices are equally likely: padding in batches moves the last digits."""
 
 
 class Question(NamedTuple):
@@ -122,6 +124,17 @@ def log_likelihoods(
     owners = np.repeat(np.arange(len(texts)), [len(of_text) for of_text in items])
     np.add.at(bits, owners, item_bits(model, [item for of_text in items for item in of_text], batch_tokens))
     return np.split(-math.log(2) * bits, ends[1:-1]) if questions else []
+
+
+def choice_share(scores: Floats, label: int) -> float:
+    """What guessing among the best choices gives: 1 where the right one alone is best, 0 where it is not among them.
+
+    Args:
+        scores: The score of each choice, ``(choices,)``.
+        label: The index of the right one.
+    """
+    best = scores >= scores.max() - _TIE * abs(scores.max())
+    return float(best[label] / best.sum())
 
 
 def hidden_bytes(vocabulary: Vocabulary, questions: Sequence[Question]) -> list[int]:

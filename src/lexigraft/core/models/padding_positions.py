@@ -121,6 +121,11 @@ def refuse_shared_padding(model: PreTrainedModel, before: Vocabulary, after: Voc
         )
 
 
+def padding_of_positions(model: PreTrainedModel) -> int | None:
+    """The padding id that a model's body counts positions from; ``None`` where they count from 0."""
+    return next((int(m.padding_idx) for m in model.modules() if _reads_padding(m) and m.padding_idx is not None), None)
+
+
 def _roles_of_padding(vocabulary: Vocabulary) -> set[str]:
     """The other roles of the padding token."""
     pad = vocabulary.specials.get("pad")

@@ -5,7 +5,7 @@ No logit is computed twice: gradients are taken in the forward pass, block by bl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,7 +27,7 @@ BLOCK_LOGITS = {"cpu": 2**25, "cuda": 2**27}
 
 def summed_cross_entropy(
     model: PreTrainedModel,
-    ids: torch.Tensor,
+    inputs: Mapping[str, torch.Tensor],
     choose: Choose,
     labels: torch.Tensor,
     logits_per_block: int | None,
@@ -36,7 +36,7 @@ def summed_cross_entropy(
 
     Args:
         model: A model that :func:`lexigraft.core.models.heads.separable` accepts.
-        ids: Its input ids, ``(batch, length)``.
+        inputs: Its inputs by name, ``input_ids`` ``(batch, length)`` among them.
         choose: Picks the states that predict, ``(positions, hidden)``, from all, ``(batch, length, hidden)``.
         labels: The ids to predict, int64, ``(positions,)``.
         logits_per_block: How many logits are held at a time; by default :data:`BLOCK_LOGITS` of the device.
@@ -48,19 +48,19 @@ def summed_cross_entropy(
     if layer is not None:
         if tied is None:
             weight = layer.weight
-            states = output_layer_inputs(model, choose, input_ids=ids)
+            states = output_layer_inputs(model, choose, **inputs)
         else:
             lookups, weight = two_uses(layer.weight)
             with sparse_lookups(model):
-                states = output_layer_inputs(model, choose, {tied: lookups}, input_ids=ids)
+                states = output_layer_inputs(model, choose, {tied: lookups}, **inputs)
         return chunked_cross_entropy(states, weight, layer.bias, labels, finish_of(model), logits_per_block)
 
     def nats(states: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return cross_entropy(head_logits(model, states).float(), labels, reduction="sum")
 
     # A layer that does more than multiply (LoRA, weights in shards) is called, and called again in the backward pass.
-    states = output_layer_inputs(model, choose, input_ids=ids)
-    size = _block_size(len(labels), model.config.get_text_config().vocab_size, ids.device, logits_per_block)
+    states = output_layer_inputs(model, choose, **inputs)
+    size = _block_size(len(labels), model.config.get_text_config().vocab_size, labels.device, logits_per_block)
     blocks = zip(states.split(size), labels.split(size), strict=True)
     return torch.stack([checkpoint(nats, *block, use_reentrant=False) for block in blocks]).sum()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -35,9 +36,15 @@ class Objective:
 
     name: ClassVar[str]
     kinds: ClassVar[frozenset[ModelKind]]
+    resets: ClassVar[bool] = False
+    """Whether :meth:`loss` keeps documents apart by ``document_starts`` of a batch, see ``document_attention``."""
 
     def batch(
-        self, sequences: torch.Tensor, vocabulary: Vocabulary, generator: torch.Generator
+        self,
+        sequences: torch.Tensor,
+        vocabulary: Vocabulary,
+        generator: torch.Generator,
+        predictable: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
         """Make inputs with labels from packed text.
 
@@ -45,6 +52,7 @@ class Objective:
             sequences: Token ids, int64, ``(batch, length)``, without padding.
             vocabulary: The vocabulary of the ids.
             generator: The only source of randomness.
+            predictable: Which tokens the model may learn to predict, bool, ``(batch, length)``; ``None`` for all.
 
         Returns:
             Tensors by name, all with ``batch`` rows; positions without a label hold -100 in ``labels``.
@@ -62,6 +70,17 @@ class Objective:
     def parameters(self) -> dict[str, Any]:
         """The options as plain values, for recipes and MLflow."""
         return dataclasses.asdict(self)
+
+
+def refuse_without_mask(objective: Objective) -> None:
+    """Refuse an objective that cannot leave tokens out of its loss.
+
+    Raises:
+        LexigraftError: Its ``batch`` takes no ``predictable``.
+    """
+    if "predictable" not in inspect.signature(objective.batch).parameters:
+        hint = "Give its batch() the argument predictable, or learn all that augmentation adds"
+        raise LexigraftError("objective cannot leave tokens out of the loss", objective.name, hint)
 
 
 def refuse_unsuitable(objective: Objective, config: PreTrainedConfig) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,41 @@ if TYPE_CHECKING:
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 _LINES_AT_ONCE = 10_000
+NO_LOSS, DOCUMENT_START = 1 << 30, 1 << 29
+"""Marks in packed ids, above every id: the token is not predicted; the token is the first one of a document."""
+
+Documents = Literal["separated", "joined", "reset"]
+"""How documents meet in a row: special tokens between them, nothing between them, or special tokens and another
+document's tokens out of sight, positions counted anew."""
+
+Encode = Callable[[Sequence[str]], Iterable[Sequence[int]]]
+
+
+class TrainingText(Protocol):
+    """Packed text in an endless, restartable order."""
+
+    def at(self, position: int, seed: int) -> npt.NDArray[np.int32]:
+        """The row at a position of the endless order."""
+
+
+class Unmarked(NamedTuple):
+    """Packed ids apart from their marks, each of the same shape.
+
+    Attributes:
+        ids: Token ids, int64.
+        loss: Which tokens may be predicted.
+        starts: Which tokens are the first of a document.
+    """
+
+    ids: npt.NDArray[np.int64]
+    loss: npt.NDArray[np.bool_]
+    starts: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, marked: npt.NDArray[np.int32]) -> Unmarked:
+        """Take the marks off packed ids."""
+        ids = (marked & (DOCUMENT_START - 1)).astype(np.int64)
+        return cls(ids, marked & NO_LOSS == 0, marked & DOCUMENT_START != 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +61,8 @@ class PackedText:
     """Packed token ids.
 
     Attributes:
-        rows: Token ids, int32, ``(rows, sequence_length)``; nothing is padding.
+        rows: Token ids, int32, ``(rows, sequence_length)``; nothing is padding. Where text was packed with marks they
+            carry them, see :class:`Unmarked`.
     """
 
     rows: npt.NDArray[np.int32]
@@ -37,6 +73,10 @@ class PackedText:
     def at(self, position: int, seed: int) -> npt.NDArray[np.int32]:
         """The row at a position of the endless order: every epoch is another permutation of all rows."""
         epoch, index = divmod(position, len(self.rows))
+        return self.in_epoch(index, seed, epoch)
+
+    def in_epoch(self, index: int, seed: int, epoch: int) -> npt.NDArray[np.int32]:
+        """The row at a position of one epoch's permutation."""
         row: npt.NDArray[np.int32] = self.rows[_order(len(self.rows), seed, epoch)[index]]
         return row
 
@@ -59,6 +99,8 @@ def pack(
     *,
     kind: ModelKind,
     held_bytes: int = HELD_BYTES,
+    documents: Documents = "separated",
+    encode: Encode | None = None,
 ) -> PackedText:
     """Tokenize lines and join them to rows of one length; an incomplete last row is dropped.
 
@@ -72,6 +114,9 @@ def pack(
         sequence_length: Tokens in a row.
         kind: What kind of model will read it.
         held_bytes: Bytes of rows that are held in memory; larger content goes to a temporary file.
+        documents: How lines meet in a row: "joined" puts no special token between them, "reset" marks where each
+            begins.
+        encode: Makes the ids of some lines, marks included; by default the vocabulary's own.
 
     Returns:
         The rows.
@@ -91,15 +136,18 @@ def pack(
         before = [i for i in _first(special, "bos") if i not in after]
     else:
         after = _first(special, "eos", "sep")
+    if documents == "joined":
+        before, after = [], []
+    mark = DOCUMENT_START if documents == "reset" else 0
+    blocks = partial(_blocks, encode or vocabulary.encode, lines, before, after, mark)
     content = sequence_length - len(frame[0]) - len(frame[1])
     rows = np.zeros(0, np.int32)
     if content > 0:
-        blocks = _framed(_blocks(vocabulary, lines, before, after), content, *frame)
-        rows = joined_blocks(blocks, held_bytes=held_bytes)
+        rows = joined_blocks(_framed(blocks(), content, *frame), held_bytes=held_bytes)
     if not len(rows):
         raise LexigraftError(
             "the corpus is too small to fill one training sequence",
-            f"{sum(map(len, _blocks(vocabulary, lines, before, after)))} tokens",
+            f"{sum(map(len, blocks()))} tokens",
             f"Give more text, or a sequence_length below {sequence_length}",
         )
     return PackedText(rows.reshape(-1, sequence_length))
@@ -110,12 +158,14 @@ def _first(special: Mapping[str, int], *roles: str) -> list[int]:
 
 
 def _blocks(
-    vocabulary: Vocabulary, lines: Sequence[str], before: list[int], after: list[int]
+    encode: Encode, lines: Sequence[str], before: list[int], after: list[int], mark: int
 ) -> Iterator[npt.NDArray[np.int32]]:
     for start in range(0, len(lines), _LINES_AT_ONCE):
-        encoded = vocabulary.encode(lines[start : start + _LINES_AT_ONCE])
-        ids = itertools.chain.from_iterable((*before, *line, *after) for line in encoded)
-        yield np.fromiter(ids, np.int32)
+        encoded = encode(lines[start : start + _LINES_AT_ONCE])
+        framed = ((*before, *line, *after) for line in encoded)
+        if mark:
+            framed = ((line[0] | mark, *line[1:]) for line in framed if line)
+        yield np.fromiter(itertools.chain.from_iterable(framed), np.int32)
 
 
 def _framed(

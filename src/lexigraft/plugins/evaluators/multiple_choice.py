@@ -13,19 +13,16 @@ import numpy as np
 from lexigraft.core.data.choice_questions import CONNECTORS, ChoiceFormat, ChoiceQuestion, read_questions, texts_of
 from lexigraft.core.data.sentence_pairs import evenly_chosen_items
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.choices import Decoder, Question, hidden_bytes, log_likelihoods
+from lexigraft.core.evaluation.choices import Decoder, Question, choice_share, hidden_bytes, log_likelihoods
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, Files, InputFile, Sample
 from lexigraft.core.evaluation.frames import Bos
-from lexigraft.core.evaluation.scores import Floats, ItemScores, Scores
+from lexigraft.core.evaluation.scores import ItemScores, Scores
 from lexigraft.core.utils.hashing import hash_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from lexigraft.core.tokenization.vocabulary import Vocabulary
-
-_TIE = 1e-6
-"""Share of a score within which two choices are equally likely: padding in batches moves the last digits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,9 +187,11 @@ class MultipleChoice(Evaluator):
         sizes = [np.array([len(choice.encode()) for choice in q.choices], np.float64) for q in data.questions]
         labels = [question.label for question in data.questions]
         items = {
-            "accuracy": ItemScores.of([share(of_one, label) for of_one, label in zip(scores, labels, strict=True)]),
+            "accuracy": ItemScores.of(
+                [choice_share(of_one, label) for of_one, label in zip(scores, labels, strict=True)]
+            ),
             "accuracy_bytes": ItemScores.of(
-                [share(of_one / size, label) for of_one, size, label in zip(scores, sizes, labels, strict=True)]
+                [choice_share(of_one / size, label) for of_one, size, label in zip(scores, sizes, labels, strict=True)]
             ),
         }
         unknown = sum(hidden_bytes(vocabulary, questions)) / sum(float(size.sum()) for size in sizes)
@@ -216,14 +215,3 @@ class MultipleChoice(Evaluator):
 
 
 _SCORING = ("bos", "decoder", "batch_tokens", "max_length")
-
-
-def share(scores: Floats, label: int) -> float:
-    """What guessing among the best choices gives: 1 where the right one alone is best, 0 where it is not among them.
-
-    Args:
-        scores: The score of each choice, ``(choices,)``.
-        label: The index of the right one.
-    """
-    best = scores >= scores.max() - _TIE * abs(scores.max())
-    return float(best[label] / best.sum())

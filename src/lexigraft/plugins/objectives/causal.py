@@ -32,6 +32,7 @@ class Causal(Objective):
 
     name: ClassVar[str] = "causal"
     kinds: ClassVar[frozenset[ModelKind]] = frozenset({"causal"})
+    resets: ClassVar[bool] = True
     logits_per_block: int | None = None
 
     def __post_init__(self) -> None:
@@ -40,28 +41,37 @@ class Causal(Objective):
             raise ValueError("logits_per_block must be at least 1")
 
     def batch(
-        self, sequences: torch.Tensor, vocabulary: Vocabulary, generator: torch.Generator
+        self,
+        sequences: torch.Tensor,
+        vocabulary: Vocabulary,
+        generator: torch.Generator,
+        predictable: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
         """No noise: ``input_ids`` and ``labels`` are the sequences; the loss shifts them."""
-        return {"input_ids": sequences, "labels": sequences}
+        labels = sequences if predictable is None else sequences.masked_fill(~predictable, -100)
+        return {"input_ids": sequences, "labels": labels}
 
     def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Mean cross-entropy in nats over all tokens but the first of each sequence."""
+        """Mean cross-entropy in nats over the labeled tokens but the first of each sequence; 0 without such tokens."""
         from torch.nn.functional import cross_entropy
 
+        from lexigraft.core.models.document_attention import model_inputs
         from lexigraft.core.training.chunked_cross_entropy import summed_cross_entropy
 
         ids, labels = batch["input_ids"], batch["labels"][:, 1:]
+        inputs = model_inputs(model, batch)
+        learned = labels != -100
+        count = max(1, int(learned.sum()))
         if not separable(model, ids):
-            logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
-            return cross_entropy(logits.flatten(0, 1).float(), labels.flatten())
-        total = summed_cross_entropy(model, ids, _but_the_last, labels.flatten(), self.logits_per_block)
-        return total / labels.numel()
+            logits = model(**inputs, use_cache=False).logits[:, :-1]
+            return cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), reduction="sum") / count
+
+        def choose(states: torch.Tensor) -> torch.Tensor:
+            before = states[:, :-1]
+            return before.flatten(0, 1) if count == labels.numel() else before[learned]
+
+        return summed_cross_entropy(model, inputs, choose, labels[learned], self.logits_per_block) / count
 
     def predicted(self, batch: Mapping[str, torch.Tensor]) -> int:
-        """All tokens but the first of each sequence."""
-        return batch["labels"][:, 1:].numel()
-
-
-def _but_the_last(states: torch.Tensor) -> torch.Tensor:
-    return states[:, :-1].flatten(0, 1)
+        """The labeled tokens but the first of each sequence."""
+        return int((batch["labels"][:, 1:] != -100).sum())

@@ -36,6 +36,7 @@ class Masked(Objective):
 
     name: ClassVar[str] = "masked"
     kinds: ClassVar[frozenset[ModelKind]] = frozenset({"masked"})
+    resets: ClassVar[bool] = True
     mask_share: float = 0.15
     mask_token_share: float = 0.8
     random_token_share: float = 0.1
@@ -52,7 +53,11 @@ class Masked(Objective):
             raise ValueError("mask_token_share and random_token_share must be shares that add up to at most 1")
 
     def batch(
-        self, sequences: torch.Tensor, vocabulary: Vocabulary, generator: torch.Generator
+        self,
+        sequences: torch.Tensor,
+        vocabulary: Vocabulary,
+        generator: torch.Generator,
+        predictable: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
         """Hide tokens: ``input_ids`` and ``labels``, both ``(batch, length)``; at least one token is chosen."""
         import torch
@@ -64,8 +69,10 @@ class Masked(Objective):
         special = torch.zeros(max(vocabulary.size, int(sequences.max()) + 1), dtype=torch.bool)
         special[list(vocabulary.special_ids)] = True
         maskable = ~special[sequences]
+        if predictable is not None:
+            maskable &= predictable
         if not maskable.any():
-            raise LexigraftError("a batch holds nothing but special tokens", hint="Give a larger corpus")
+            raise LexigraftError("a batch holds nothing that can be predicted", hint="Give a larger corpus")
         draw = torch.rand(sequences.shape, generator=generator).masked_fill(~maskable, 2.0)
         chosen = draw < self.mask_share
         if not chosen.any():
@@ -82,15 +89,16 @@ class Masked(Objective):
         """Mean cross-entropy in nats over the chosen tokens."""
         from torch.nn.functional import cross_entropy
 
+        from lexigraft.core.models.document_attention import model_inputs
         from lexigraft.core.training.chunked_cross_entropy import summed_cross_entropy
 
         ids, labels = batch["input_ids"], batch["labels"]
         chosen = labels != -100
         targets = labels[chosen]
         # A process's share of a batch may hold no chosen token; its loss is then 0, and its gradients are.
-        count = max(1, len(targets))
+        count, inputs = max(1, len(targets)), model_inputs(model, batch)
         if not separable(model, ids):
-            logits = model(input_ids=ids).logits[chosen]
+            logits = model(**inputs).logits[chosen]
             return cross_entropy(logits.float(), targets, reduction="sum") / count
-        total = summed_cross_entropy(model, ids, lambda states: states[chosen], targets, self.logits_per_block)
+        total = summed_cross_entropy(model, inputs, lambda states: states[chosen], targets, self.logits_per_block)
         return total / count

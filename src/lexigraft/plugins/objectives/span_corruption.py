@@ -45,9 +45,16 @@ class SpanCorruption(Objective):
             raise ValueError("mean_span must be at least 1")
 
     def batch(
-        self, sequences: torch.Tensor, vocabulary: Vocabulary, generator: torch.Generator
+        self,
+        sequences: torch.Tensor,
+        vocabulary: Vocabulary,
+        generator: torch.Generator,
+        predictable: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
-        """Leave spans out: ``input_ids`` (kept + spans + 1 wide) and ``labels`` (left out + spans + 1 wide)."""
+        """Leave spans out: ``input_ids`` (kept + spans + 1 wide) and ``labels`` (left out + spans + 1 wide).
+
+        Where not every token is predictable, ``targets`` are the labels with all of them, for the decoder to read.
+        """
         import torch
 
         rows, length = sequences.shape
@@ -68,14 +75,26 @@ class SpanCorruption(Objective):
         doubled = torch.stack([marks, sequences], 2).flatten(1)
         kept = torch.stack([starts, left_out], 2).flatten(1)
         labels = doubled[kept].view(rows, -1)
-        return {"input_ids": _ended(inputs, vocabulary), "labels": _ended(labels, vocabulary)}
+        batch = {"input_ids": _ended(inputs, vocabulary), "labels": _ended(labels, vocabulary)}
+        if predictable is None:
+            return batch
+        learned = torch.stack([torch.ones_like(predictable), predictable], 2).flatten(1)[kept].view(rows, -1)
+        hidden = torch.nn.functional.pad(~learned, (0, batch["labels"].shape[1] - learned.shape[1]))
+        return {**batch, "labels": batch["labels"].masked_fill(hidden, -100), "targets": batch["labels"]}
 
     def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Mean cross-entropy in nats over the target tokens, sentinels and end included; the model shifts them."""
         from torch.nn.functional import cross_entropy
 
-        logits = model(input_ids=batch["input_ids"], labels=batch["labels"], use_cache=False).logits
-        return cross_entropy(logits.flatten(0, 1).float(), batch["labels"].flatten())
+        labels = batch["labels"]
+        if "targets" not in batch:
+            logits = model(input_ids=batch["input_ids"], labels=labels, use_cache=False).logits
+            return cross_entropy(logits.flatten(0, 1).float(), labels.flatten())
+        # From labels the model would read padding where a token is not learned.
+        shown = model.prepare_decoder_input_ids_from_labels(labels=batch["targets"])
+        logits = model(input_ids=batch["input_ids"], decoder_input_ids=shown, use_cache=False).logits
+        total = cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), reduction="sum")
+        return total / max(1, self.predicted(batch))
 
 
 def _ended(ids: torch.Tensor, vocabulary: Vocabulary) -> torch.Tensor:

@@ -77,7 +77,8 @@ def _frozen_dataclass(plugin: Plugin) -> None:
         "__dataclass_params__" in vars(cls) and cls.__dataclass_params__.frozen, "not decorated @dataclass(frozen=True)"
     )
     made = cls()
-    declared = {"aliases", *inspect.get_annotations(base)} & {f.name for f in dataclasses.fields(made)}
+    of_the_base = {"aliases", *inspect.get_annotations(base)} - {f.name for f in dataclasses.fields(base)}
+    declared = of_the_base & {f.name for f in dataclasses.fields(made)}
     require(not declared, f"{sorted(declared)} must be ClassVar, not fields")
     require(hash(made) == hash(cls()), "two instances of the defaults have different hashes")
 

@@ -1,0 +1,35 @@
+"""The contract suite of augmenters: every law, on annotated sample documents in several scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lexigraft.core.registry import Plugin
+from lexigraft.testing.augmenter_trial import AugmenterTrial
+from lexigraft.testing.law import NO_FIXTURE, Law, Outcome, outcome_of
+from lexigraft.testing.laws import augmenter_edits, augmenter_file, augmenter_loss, plugin_file
+
+OF_FORM: tuple[Law, ...] = (*plugin_file.LAWS, *augmenter_file.LAWS)
+ON_DOCUMENTS: tuple[Law, ...] = (*augmenter_edits.LAWS, *augmenter_loss.LAWS)
+
+
+def run_augmenter_checks(plugin: Plugin, options: Mapping[str, Any] | None = None) -> list[Outcome]:
+    """Check every law on an augmenter.
+
+    Args:
+        plugin: What the registry found.
+        options: Options that differ from the defaults (laws of form check the file and ignore them).
+
+    Returns:
+        One outcome for each law.
+    """
+    if plugin.cls is None:
+        return [Outcome("the file loads", NO_FIXTURE, "failed", str(plugin.broken))]
+    outcomes = [outcome_of(law, NO_FIXTURE, plugin) for law in OF_FORM]
+    try:
+        trial = AugmenterTrial(plugin, options or {})
+    except Exception as error:  # an augmenter may fail in any way
+        reason = f"cannot be built with {dict(options or {}) or 'its defaults'}: {error}"
+        return outcomes + [Outcome(law.name, NO_FIXTURE, "failed", reason) for law in ON_DOCUMENTS]
+    return outcomes + [outcome_of(law, NO_FIXTURE, trial) for law in ON_DOCUMENTS]
