@@ -157,3 +157,18 @@ def test_options_that_train_nothing_are_refused() -> None:
     for options in ({"epochs": 0}, {"test_share": 1.0}, {"max_length": 2}, {"how": "prompt"}):
         with pytest.raises(LexigraftError, match=r"cannot take th"):
             make("evaluator", "pos", options)
+
+
+def test_the_table_of_most_frequent_tags_by_hand(tmp_path: Path) -> None:
+    # "ri" is X twice and Y once, "na" is Y; X is the most frequent tag of all, so an unknown word is X.
+    train = [[("ri", "X"), ("na", "Y")], [("ri", "X"), ("ri", "Y"), ("wa", "X")]]
+    test = [[("ri", "X"), ("na", "X"), ("pe", "X")], [("ri", "Y"), ("na", "Y"), ("pe", "Y")]]
+    files = {n: [write(tmp_path / f"{n}.tsv", side)] for n, side in (("train", train), ("test", test))}
+    # Right are ri and pe of the first sentence, na of the second: 3 of 6.
+    assert measure(Tagging(how="probe"), files).figures["accuracy_most_frequent_tag"] == 0.5
+    names = [[("in", "O"), ("Peru", "B-LOC"), ("and", "O")], [("to", "O"), ("Luna", "B-PER"), ("Puno", "B-LOC")]]
+    asked = [[("in", "O"), ("Peru", "B-LOC"), ("Cusco", "B-LOC")]]
+    files = {n: [write(tmp_path / f"ner-{n}.tsv", side)] for n, side in (("train", names), ("test", asked))}
+    # Peru is found, Cusco is unknown and O: F1 = 2 / (2 + 0 + 1).
+    figures = measure(Tagging(how="probe", labels="bio"), files).figures
+    assert figures["f1_most_frequent_tag"] == pytest.approx(2 / 3)

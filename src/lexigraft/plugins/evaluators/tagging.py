@@ -114,7 +114,8 @@ class Tagging(HeadEvaluator):
             raise LexigraftError(
                 "these files do not go together",
                 ", ".join(sorted(given)) or "none",
-                "Give train and test (and dev where there is one), or data alone, which is split by sentence",
+                "Give train and test (and dev where there is one), or data alone, which is split by sentence; "
+                "on the command line a file without a name is test, so write data=FILE",
             )
         notes: list[str] = []
         sides = {name: self._checked(read_tagged(files[name]), name, notes) for name in sorted(given)}
@@ -169,7 +170,9 @@ class Tagging(HeadEvaluator):
 
         Returns:
             ``f1``, ``precision`` and ``recall`` of entities, or ``accuracy``, ``macro_f1`` and ``chance`` of tags;
-            ``unknown_words``, the share of test words that the tokenizer cannot express; ``tokens_trained``.
+            ``f1_most_frequent_tag`` or ``accuracy_most_frequent_tag``, what a table of each training word's most
+            frequent tag gets without any model; ``unknown_words``, the share of test words that the tokenizer cannot
+            express; ``tokens_trained``.
 
         Raises:
             LexigraftError: As :func:`fine_tune`, or no training word that the tokenizer can express.
@@ -193,7 +196,9 @@ class Tagging(HeadEvaluator):
         def of_test(logits: list[Logits]) -> Scores:
             scores = scores_of(data.test, windows[2], logits)
             unknown = sum(map(len, lost)) / sum(len(s.words) for s in data.test)
-            return replace(scores, figures={**scores.figures, "unknown_words": unknown})
+            baseline = score([s.labels for s in data.test], _most_frequent_tags(data.train, data.test))
+            floor = {f"{scores.main}_most_frequent_tag": baseline.figures[scores.main]}
+            return replace(scores, figures={**scores.figures, **floor, "unknown_words": unknown})
 
         head = Head(len(data.labels), "positions")
         of_dev = partial(scores_of, data.dev, windows[1])
@@ -207,6 +212,17 @@ class Tagging(HeadEvaluator):
             for word, label in zip(window.words.tolist(), found.argmax(1).tolist(), strict=True):
                 labels[window.sentence][word] = names[label]
         return labels
+
+
+def _most_frequent_tags(train: Sequence[TaggedSentence], test: Sequence[TaggedSentence]) -> list[list[str]]:
+    """Labels by a table: each word's most frequent one in training, and the most frequent of all for other words."""
+    by_word: dict[str, Counter[str]] = {}
+    for sentence in train:
+        for word, label in zip(sentence.words, sentence.labels, strict=True):
+            by_word.setdefault(word, Counter())[label] += 1
+    common = Counter(label for sentence in train for label in sentence.labels).most_common(1)[0][0]
+    table = {word: counts.most_common(1)[0][0] for word, counts in by_word.items()}
+    return [[table.get(word, common) for word in sentence.words] for sentence in test]
 
 
 def _said(sentence: TaggedSentence) -> str:
