@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,6 +70,19 @@ def test_the_page_shows_the_matrix_and_the_curves(study: Path) -> None:
     assert "token overlap: Spearman" in text
     assert "4 pairs of 2 donors and 2 targets" in text
     assert "https://" not in text
+
+
+def test_report_writes_matrix_and_page_again(study: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "copied"
+    shutil.copytree(study, copied)
+    for name in ("matrix.csv", "report.html", "results.csv"):
+        (copied / name).unlink()
+    assert lexigraft("report", copied).code == 0
+    assert {path.name for path in copied.iterdir()} == {path.name for path in study.iterdir()}
+    for name in ("matrix.csv", "report.html", "results.csv"):
+        assert (copied / name).read_bytes() == (study / name).read_bytes()
+    refused = lexigraft("report", copied, "--resample")
+    assert (refused.code, "transfer study" in refused.err) == (2, True)
 
 
 def test_killed_and_resumed_it_ends_with_the_same_matrix(study: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from fixtures.commands import lexigraft
 from fixtures.jobs import PATIENCE, AddPlugin
+from fixtures.tracking import empty_store
 from fixtures.transfers import grafting, transfer_recipe
 
 pytestmark = pytest.mark.remote
@@ -29,9 +30,10 @@ def _jobs_import_this_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("one_thread")
 def test_killed_and_started_again_the_jobs_make_the_matrix_of_one_machine(tmp_path: Path) -> None:
-    recipe = transfer_recipe(tmp_path, seeds=[0], target_controls=False)
+    store = empty_store(tmp_path / "mlflow.db")
+    recipe = transfer_recipe(tmp_path, seeds=[0], target_controls=False, tracking={"uri": store})
     here, there = tmp_path / "here", tmp_path / "there"
-    assert lexigraft("transfer", recipe, "--out", here).code == 0
+    assert lexigraft("transfer", recipe, "--out", here, "--set", "tracking.enabled=false").code == 0
     command = ["transfer", str(recipe), "--out", str(there), *REMOTE]
     driver = subprocess.Popen([sys.executable, "-m", "lexigraft", *command], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 3 * PATIENCE
@@ -48,6 +50,12 @@ def test_killed_and_started_again_the_jobs_make_the_matrix_of_one_machine(tmp_pa
     assert {pair["donor"] for pair in done.json["pairs"]} == {"english", "clone"}
     states = {job["job"].partition("-")[0]: job["state"] for job in lexigraft("remote", "status", there, "--json").json}
     assert states == dict.fromkeys(("check", "comparison", "zero", "english", "clone"), "finished")
+    from mlflow import MlflowClient
+
+    client = MlflowClient(store)
+    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    assert sorted(r.data.tags["lexigraft.kind"] for r in runs) == ["cell", "cell", "cell", "comparison"]
+    assert {r.info.status for r in runs} == {"FINISHED"}
     fetched = lexigraft("remote", "fetch", there, "--json").json
     assert (fetched["finished"], fetched["cells"]) == (3, 3)
     assert '<table class="matrix">' in Path(fetched["report"]).read_text(encoding="utf-8")

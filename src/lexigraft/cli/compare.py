@@ -67,16 +67,16 @@ def demo(
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="The folder that compare wrote.")],
+    folder: Annotated[Path, typer.Argument(help="The folder that compare or transfer wrote.")],
     resample: Annotated[
         bool, typer.Option("--resample", help="Add bootstrap and permutation to differences.csv; seconds for each.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Write a comparison's report again from its results."""
-    from lexigraft.report.writer import write_report
+    """Write the report of a comparison or a transfer study again from its results."""
+    from lexigraft.report.study_report import write_study_report
 
-    paths = {name: str(path) for name, path in write_report(folder, resample=resample)._asdict().items()}
+    paths = {name: str(path) for name, path in write_study_report(folder, resample=resample)._asdict().items()}
     print_json(paths) if json else typer.echo("\n".join(paths.values()))
 
 

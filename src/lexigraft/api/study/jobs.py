@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lexigraft.api.study.recipes import write_report_of
 from lexigraft.api.study.study import ReportFiles
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.evaluation.cells.cell_store import load_comparison, load_results
@@ -15,6 +14,7 @@ from lexigraft.core.remote.job_state import JobState, State
 from lexigraft.core.remote.job_store import Attempt, JobStore
 from lexigraft.core.remote.launcher import Handle, Launcher
 from lexigraft.core.utils.secrets import masked
+from lexigraft.report.study_report import write_study_report
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,7 @@ def remote_fetch(folder: str | Path) -> Fetched:
     except LexigraftError:
         return Fetched(tuple(over), 0, None, None)
     finished = len(load_results(here, comparison))
-    return Fetched(
-        tuple(over), finished, len(comparison.cells), write_report_of(comparison, here) if finished else None
-    )
+    return Fetched(tuple(over), finished, len(comparison.cells), write_study_report(here) if finished else None)
 
 
 def _attempts(store: JobStore, wanted: Sequence[str]) -> Iterator[Attempt]:

@@ -1,4 +1,4 @@
-"""Studies by their recipe or their folder: a comparison, or a transfer study."""
+"""Studies by their recipes: a comparison, or a transfer study."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from lexigraft.api.transfer.study import TransferStudy
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import read_study_recipe
 from lexigraft.core.config.transfer_recipe import TransferSettings
-from lexigraft.core.evaluation.cells.cell import Comparison
-from lexigraft.report.transfer import write_transfer_report
-from lexigraft.report.writer import write_report
 
 StudyRecipe = str | Path | CompareSettings | TransferSettings
 
@@ -31,13 +28,3 @@ def study_of(recipe: StudyRecipe, overrides: Mapping[str, Any] | None = None) ->
     """
     settings = read_study_recipe(Path(recipe), overrides) if isinstance(recipe, str | Path) else recipe
     return TransferStudy(settings) if isinstance(settings, TransferSettings) else ComparisonStudy(settings)
-
-
-def write_report_of(comparison: Comparison, folder: Path) -> ReportFiles:
-    """Write the report of a study's folder, as its facts say which kind it is.
-
-    Args:
-        comparison: What lies in the folder.
-        folder: The folder.
-    """
-    return write_transfer_report(folder) if comparison.facts.get("kind") == "transfer" else write_report(folder)
