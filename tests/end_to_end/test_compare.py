@@ -131,6 +131,7 @@ def test_killed_and_resumed_it_ends_with_the_same_numbers(whole: tuple[Path, Pat
     assert "bits_per_byte/page" in load_items(next(out.glob("cells/focus-*/items/step-4.parquet")))
 
 
+@pytest.mark.remote
 def test_two_jobs_give_the_same_numbers(whole: tuple[Path, Path, str], tmp_path: Path) -> None:
     recipe, reference, _ = whole
     finished(recipe, tmp_path / "out", *PART, "--jobs", "2")
