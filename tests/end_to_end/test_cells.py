@@ -110,7 +110,7 @@ def test_a_finished_cell_is_skipped_and_logged_once(recipe: Path, tmp_path: Path
     assert sorted(r.data.tags["lexigraft.kind"] for r in runs) == ["cell", "comparison"]
 
 
-@pytest.mark.slow
+@pytest.mark.remote
 def test_two_processes_on_one_cell_run_it_once(recipe: Path, tmp_path: Path) -> None:
     command = [*PROGRAM, "cell", "run", "--recipe", str(recipe), "--cell", "focus-s0", "--out", str(tmp_path / "out")]
     both = [

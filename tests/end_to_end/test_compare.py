@@ -9,11 +9,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from fixtures.commands import lexigraft
 from fixtures.recipes import STRATEGIES, tiny_recipe
 from lexigraft.adapters.tracking.client import connect
 from lexigraft.core.evaluation.item_store import load_items
@@ -28,16 +31,19 @@ PART = (
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "src"}
 
 
-def started(recipe: Path, out: Path, *more: str) -> subprocess.Popen[str]:
-    command = [*COMMAND, str(recipe), "--out", str(out), *more]
-    return subprocess.Popen(command, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Comparisons in this process round sums as those in processes of their own do."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def finished(recipe: Path, out: Path, *more: str) -> str:
-    process = started(recipe, out, *more)
-    text, _ = process.communicate(timeout=400)
-    assert process.returncode == 0, text
-    return text
+    done = lexigraft("compare", recipe, "--out", out, *more)
+    assert done.code == 0, done
+    return done.out + done.err
 
 
 def results(out: Path) -> dict[tuple[str, ...], float]:
@@ -102,14 +108,15 @@ def part_of(found: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]
 def test_killed_and_resumed_it_ends_with_the_same_numbers(whole: tuple[Path, Path, str], tmp_path: Path) -> None:
     recipe, reference, _ = whole
     out = tmp_path / "out"
-    process = started(recipe, out, *PART)
+    command = [*COMMAND, str(recipe), "--out", str(out), *PART]
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.time() + 300
     while not list(out.glob("cells/*/result.json")):
         assert process.poll() is None
         assert time.time() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.wait()
     before = {p: p.stat().st_mtime_ns for p in out.glob("cells/*/result.json")}
     text = finished(recipe, out, *PART)
     assert "finished before" in text
@@ -124,6 +131,7 @@ def test_killed_and_resumed_it_ends_with_the_same_numbers(whole: tuple[Path, Pat
     assert "bits_per_byte/page" in load_items(next(out.glob("cells/focus-*/items/step-4.parquet")))
 
 
+@pytest.mark.remote
 def test_two_jobs_give_the_same_numbers(whole: tuple[Path, Path, str], tmp_path: Path) -> None:
     recipe, reference, _ = whole
     finished(recipe, tmp_path / "out", *PART, "--jobs", "2")

@@ -73,6 +73,7 @@ def mlflow_run(project: str, place: Path, *parameters: str, uri: str = "") -> st
     return done.stdout + done.stderr
 
 
+@pytest.mark.remote
 def test_compare_runs_as_a_project_from_a_git_url(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work, bare = place / "work", place / "lexigraft.git"
     shutil.copytree(PROJECTS, work / "mlflow_projects", symlinks=True)
@@ -98,6 +99,7 @@ def test_compare_runs_as_a_project_from_a_git_url(place: Path, monkeypatch: pyte
     assert commit.stdout.strip() in {r.data.tags.get("mlflow.source.git.commit") for r in runs}
 
 
+@pytest.mark.remote
 def test_pretrain_and_adapt_run_as_projects(place: Path) -> None:
     made, adapted = place / "made", place / "adapted"
     given = ("corpus=text.txt", "steps=2", "batch-tokens=256")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -33,9 +34,22 @@ def small(folder: Path, **tracking: object) -> Path:
     return tiny_recipe(folder, strategies=["random", "mean"], seeds=[0], poor_model=None, tracking=tracking)
 
 
-def run(*arguments: object, **variables: str) -> tuple[int, str]:
-    """Exit code and all output of a command; while it runs, no process shows a secret in its arguments."""
-    environment = os.environ | VARIABLES | {"OMP_NUM_THREADS": "1", "PYTHONPATH": "src"} | variables
+@pytest.fixture(autouse=True)
+def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets in the environment."""
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+
+
+def run_here(*arguments: object) -> tuple[int, str]:
+    """Exit code and all output of a command in this process."""
+    done = lexigraft(*arguments)
+    return done.code, done.out + done.err
+
+
+def run_watched(*arguments: object) -> tuple[int, str]:
+    """The same in processes of its own; while they run, none shows a secret in its arguments."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": "src"}
     with TemporaryFile("w+") as output:
         process = subprocess.Popen(
             [*COMMAND, *map(str, arguments)], env=environment, stdout=output, stderr=subprocess.STDOUT
@@ -58,11 +72,16 @@ def assert_clean(folder: Path, text: str) -> None:
             assert PLANTED.encode() not in path.read_bytes(), path
 
 
-def test_a_comparison_whose_store_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("run", "jobs"), [(run_here, 1), pytest.param(run_watched, 2, marks=pytest.mark.remote)], ids=["here", "watched"]
+)
+def test_a_comparison_whose_store_does_not_answer(
+    run: Callable[..., tuple[int, str]], jobs: int, tmp_path: Path
+) -> None:
     uri = f"http://me:{PLANTED}@127.0.0.1:{free_port()}/?access_token={PLANTED}"
     recipe = small(tmp_path, uri=uri)
     out = tmp_path / "out"
-    code, text = run("compare", recipe, "--out", out, "--jobs", "2")
+    code, text = run("compare", recipe, "--out", out, "--jobs", jobs)
     assert code == 0, text
     assert "does not answer" in text
     assert_clean(out, text)
@@ -76,22 +95,20 @@ def test_a_comparison_whose_store_does_not_answer(tmp_path: Path, monkeypatch: p
     assert "its password is masked" in text
     assert "2 finished before" in text
 
-    # These two start no processes of their own.
-    for name, value in VARIABLES.items():
-        monkeypatch.setenv(name, value)
-    refused = lexigraft("compare", recipe, "--out", tmp_path / "none", "--set", "tracking.required=true")
-    assert refused.code == 2
-    assert_clean(out, refused.out + refused.err)
-    looked = lexigraft("doctor", recipe)
-    assert_clean(out, looked.out + looked.err)
-    assert "does not answer: http://***@" in looked.out + looked.err
+    code, text = run_here("compare", recipe, "--out", tmp_path / "none", "--set", "tracking.required=true")
+    assert code == 2
+    assert_clean(out, text)
+    _, text = run_here("doctor", recipe)
+    assert_clean(out, text)
+    assert "does not answer: http://***@" in text
 
 
-def test_a_store_from_a_variable_and_a_uri_that_nothing_can_read(tmp_path: Path) -> None:
+def test_a_store_from_a_variable_and_a_uri_that_nothing_can_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = small(tmp_path, required=False)
     out = tmp_path / "out"
-    code, text = run(
-        "compare", recipe, "--out", out, MLFLOW_TRACKING_URI=f"http://me:{PLANTED}#/x@127.0.0.1:{free_port()}"
-    )
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:{PLANTED}#/x@127.0.0.1:{free_port()}")
+    code, text = run_here("compare", recipe, "--out", out)
     assert code == 0, text
     assert_clean(out, text)

@@ -18,6 +18,7 @@ from transformers import AutoTokenizer, PreTrainedModel
 from fixtures.adapting import adapted, load, weights
 from fixtures.adapting import main as adapt_until_killed
 from fixtures.denormals import all_zeros
+from lexigraft.adapters.training.adapt import Adapted
 from lexigraft.adapters.training.export import save_adapter
 from lexigraft.adapters.training.saved_adapter import load_adapter
 from lexigraft.adapters.training.trainable import parts
@@ -232,10 +233,22 @@ def test_the_same_seed_gives_the_same_weights_whatever_the_global_state_and_the_
     assert not all(torch.equal(first[n], other[n]) for n in first)
 
 
+PHASES = [{"steps": 5, "body": "frozen"}, {"steps": 4, "embeddings": "frozen", "head": "frozen"}]
+
+
+@pytest.fixture(scope="module")
+def whole() -> Adapted:
+    """A run of two phases that nothing interrupts, evaluated at every step."""
+    model, vocabulary = load("bert-tied-bias", dropout=0.1)
+    options = {"steps": 9, "phases": PHASES}
+    return adapted(model, vocabulary, options, on_step=lambda step, _: {"step": float(step)}, eval_steps=range(10))
+
+
 @pytest.mark.parametrize("kill_at", [3, 6])
-def test_an_interrupted_run_of_two_phases_ends_with_the_same_weights(kill_at: int, tmp_path: Path) -> None:
-    phases = [{"steps": 5, "body": "frozen"}, {"steps": 4, "embeddings": "frozen", "head": "frozen"}]
-    options = {"steps": 9, "phases": phases, "checkpoint_every": 2}
+def test_an_interrupted_run_of_two_phases_ends_with_the_same_weights(
+    whole: Adapted, kill_at: int, tmp_path: Path
+) -> None:
+    options = {"steps": 9, "phases": PHASES, "checkpoint_every": 2}
 
     def on_step(step: int, _: PreTrainedModel) -> dict[str, float]:
         if step == stop:
@@ -243,9 +256,6 @@ def test_an_interrupted_run_of_two_phases_ends_with_the_same_weights(kill_at: in
         return {"step": float(step)}
 
     arguments = {"on_step": on_step, "eval_steps": range(10)}
-    stop = 0
-    model, vocabulary = load("bert-tied-bias", dropout=0.1)
-    whole = adapted(model, vocabulary, options, **arguments)
     stop = kill_at
     model, vocabulary = load("bert-tied-bias", dropout=0.1)
     with pytest.raises(KeyboardInterrupt):
@@ -264,11 +274,10 @@ def test_an_interrupted_run_of_two_phases_ends_with_the_same_weights(kill_at: in
 
 @pytest.mark.parametrize(("number", "stop_at"), [(signal.SIGTERM, 3), (signal.SIGUSR1, 5), (signal.SIGTERM, 9)])
 def test_a_signal_saves_a_checkpoint_from_which_the_run_goes_on(
-    number: signal.Signals, stop_at: int, tmp_path: Path
+    whole: Adapted, number: signal.Signals, stop_at: int, tmp_path: Path
 ) -> None:
-    phases = [{"steps": 5, "body": "frozen"}, {"steps": 4, "embeddings": "frozen", "head": "frozen"}]
-    options = {"steps": 9, "phases": phases, "checkpoint_every": 100}
-    told: list[int] = []
+    options = {"steps": 9, "phases": PHASES, "checkpoint_every": 100}
+    told = [0]
 
     def on_step(step: int, _: PreTrainedModel) -> dict[str, float]:
         if step == stop_at and told == [0]:
@@ -277,9 +286,6 @@ def test_a_signal_saves_a_checkpoint_from_which_the_run_goes_on(
         return {"step": float(step)}
 
     arguments = {"on_step": on_step, "eval_steps": range(10)}
-    model, vocabulary = load("bert-tied-bias", dropout=0.1)
-    whole = adapted(model, vocabulary, options, **arguments)
-    told.append(0)
     before = signal.getsignal(number)
     model, vocabulary = load("bert-tied-bias", dropout=0.1)
     with pytest.raises(SystemExit) as ended:
@@ -324,14 +330,11 @@ def test_checkpoints_of_another_run_are_not_continued(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_a_killed_process_continues_to_the_same_weights(tmp_path: Path) -> None:
-    def run(work: str, out: str, kill_at: int) -> int:
-        command = [sys.executable, "-m", "fixtures.adapting", "roberta-tied-bias", work, out, str(kill_at)]
-        return subprocess.run(command, check=False, cwd=Path(__file__).parents[2]).returncode
-
     whole, resumed = str(tmp_path / "whole.pt"), str(tmp_path / "resumed.pt")
     adapt_until_killed("roberta-tied-bias", str(tmp_path / "a"), whole, "0")
-    assert run(str(tmp_path / "b"), resumed, 5) == -9
-    assert run(str(tmp_path / "b"), resumed, 0) == 0
+    command = [sys.executable, "-m", "fixtures.adapting", "roberta-tied-bias", str(tmp_path / "b"), resumed, "5"]
+    assert subprocess.run(command, check=False, cwd=Path(__file__).parents[2]).returncode == -9
+    adapt_until_killed("roberta-tied-bias", str(tmp_path / "b"), resumed, "0")
     expected, got = (torch.load(path, weights_only=True) for path in (whole, resumed))
     assert all(torch.equal(expected[0][n], got[0][n]) for n in expected[0])
     assert expected[1:] == got[1:]
