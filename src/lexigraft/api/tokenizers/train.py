@@ -34,8 +34,9 @@ class TokenizerResult:
     out: Path
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**asdict(self), "out": str(self.out)}
+        """Plain values; shares where there are some."""
+        values = {**asdict(self), "out": str(self.out)}
+        return {key: value for key, value in values.items() if value != {}}
 
 
 def make_tokenizer(
