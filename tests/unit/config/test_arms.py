@@ -11,6 +11,7 @@ import yaml
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import dump_recipe, read_recipe
+from lexigraft.core.config.transfer_recipe import TransferSettings
 from lexigraft.core.errors import LexigraftError
 
 LEIA = {"augment": [{"leia": {"p": 0.5}}]}
@@ -84,3 +85,14 @@ def test_a_written_recipe_reads_back_to_the_same_lines(tmp_path: Path) -> None:
 def test_arms_that_cannot_be_are_refused(keys: dict[str, Any], message: str) -> None:
     with pytest.raises(LexigraftError, match=message):
         recipe(**keys)
+
+
+def test_a_transfer_study_does_not_augment() -> None:
+    study = {
+        "source": "a",
+        "donors": {"swh": {"train": "b"}},
+        "targets": {"quy": {"heldout": "c", "train": "d"}},
+        "adaptation": LEIA,
+    }
+    with pytest.raises(LexigraftError, match=r"adaptation\.augment belongs to a comparison"):
+        validate(TransferSettings, study, "recipe")
