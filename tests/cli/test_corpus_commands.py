@@ -77,3 +77,17 @@ def test_anchors_outside_the_text_are_one_error(tmp_path: Path) -> None:
     assert "line 1" in done.err
     beyond = lexigraft("corpus", "show", tmp_path / "a.jsonl", "--skip", "5")
     assert beyond.code == 2
+
+
+def test_show_says_what_an_augmenter_makes_of_a_document(tmp_path: Path) -> None:
+    anchor = {"start": 0, "end": 5, "title": "Qusqu", "wikidata_id": None, "surface": {"en": "Cusco"}}
+    row = {"text": "Qusqu llaqtam hatun.", "title": "Qusqu", "anchors": [anchor]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    shown = lexigraft("corpus", "show", tmp_path / "a.jsonl", "--augment", "leia:p=1,side=right").out
+    assert "[Qusqu|Cusco] llaqtam hatun." in shown
+    assert "Qusqu{~<translate>~}{+Cusco+}{~</translate>~} llaqtam hatun." in shown
+    made = lexigraft("corpus", "show", tmp_path / "a.jsonl", "--augment", "leia:p=1,side=right", "--json").json
+    assert made[0]["text"] == "Qusqu<translate>Cusco</translate> llaqtam hatun."
+    wrong = lexigraft("corpus", "show", tmp_path / "a.jsonl", "--augment", "leia:q=1")
+    assert wrong.code == 2
+    assert "leia" in wrong.err

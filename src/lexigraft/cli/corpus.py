@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lexigraft.cli.options import Force, Json, Out
+from lexigraft.cli.options import Force, Json, Out, plugin_entries
 from lexigraft.cli.output import pairs, print_json, say
 
 if TYPE_CHECKING:
     from lexigraft.core.data.annotated_text import AnnotatedText
+    from lexigraft.core.data.augmentation import Augmented
 
 app = typer.Typer(no_args_is_help=True, help="Make annotated text, and look at it.", rich_markup_mode=None)
 
@@ -86,21 +87,45 @@ def show(
     skip: Annotated[int, typer.Option(help="Documents to pass over.", min=0)] = 0,
     characters: Annotated[int, typer.Option(help="Characters of each; 0 for all.", min=0)] = 1000,
     names: Annotated[str, typer.Option(help="The language whose names are shown.")] = "en",
+    augment: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:KEY=VALUE,…]", help="Show what an augmenter makes of it, too; repeatable."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="What augmenters draw.", min=0, max=2**32 - 1)] = 0,
     json: Json = False,
 ) -> None:
     """Show documents with their anchors: colored on a terminal, in brackets elsewhere."""
     from lexigraft.api.corpus.show import preview
     from lexigraft.core.data.annotated_text import as_row
+    from lexigraft.core.data.augmentation import augment as augmented
+    from lexigraft.core.data.augmentation import make_augmenters
 
+    augmenters = make_augmenters(plugin_entries(augment, "--augment"))
     found = preview(file, documents=documents, skip=skip, characters=characters)
     if json:
-        print_json([as_row(document) for document in found])
+        made = [augmented(document, augmenters, seed, 0).document for document in found]
+        print_json([as_row(document) for document in made])
         return
     for document in found:
         named = sum(names in anchor.surface for anchor in document.anchors)
         heading = f"{document.title or '(no title)'}: {len(document.anchors)} anchors, {named} with a name in {names}"
         typer.secho(_printable(heading), bold=True)
         typer.echo(f"{_colored(document, names) if sys.stdout.isatty() else _bracketed(document, names)}\n")
+        if augmenters:
+            typer.secho("as a model reads it in the first epoch, {+added+} or {~added and not learned~}:", dim=True)
+            typer.echo(f"{_with_additions(augmented(document, augmenters, seed, 0))}\n")
+
+
+def _with_additions(made: Augmented) -> str:
+    """An augmented text with what was put there in ``{+ +}``, or ``{~ ~}`` where the model does not learn it."""
+    out, at = [], 0
+    for span in made.added:
+        sign = "+" if span.loss else "~"
+        out.append(_printable(made.document.text[at : span.start]))
+        shown = f"{{{sign}{_printable(made.document.text[span.start : span.end])}{sign}}}"
+        out.append(typer.style(shown, fg=typer.colors.CYAN) if sys.stdout.isatty() else shown)
+        at = span.end
+    return "".join([*out, _printable(made.document.text[at:])])
 
 
 def _bracketed(document: AnnotatedText, names: str) -> str:
