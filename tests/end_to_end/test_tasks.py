@@ -251,10 +251,13 @@ def test_evaluate_measures_a_task(model: Path, tmp_path: Path) -> None:
     more = ["--data", f"test={lines}", "--data", f"words={lines}", "--set", "least=100", "--items", table]
     shown = lexigraft(*asked, *more, "--train", lines, "--heldout", lines)
     assert shown.code == 0, shown
-    printed = dict(line.split() for line in shown.out.splitlines())
-    assert printed["warm/warmth"] == "0.0000", "nothing is that warm"
-    assert float(printed["warmth/warmth"]) == pytest.approx(plain.json["warmth/warmth"], abs=1e-4)
-    assert float(printed["seen/warmth"]) == float(printed["tokens/heldout"]) > 0
+    printed = dict(line.split(maxsplit=1) for line in shown.out.splitlines())
+    assert printed["warm/warmth"] == "0.0000 ± 0.0000 (3 items)", "nothing is that warm"
+    figure, spread = printed["warmth/warmth"].split(" ± ")
+    assert float(figure) == pytest.approx(plain.json["warmth/warmth"], abs=1e-4)
+    assert float(spread.removesuffix(" (3 items)")) > 0
+    assert printed["seen/warmth"] == printed["tokens/heldout"]
+    assert int(printed["tokens/heldout"]) > 0
     assert "bits_per_byte/heldout" in printed
     assert shown.err.splitlines() == ["warmth: nothing repaired", "warmth: measured by hand"]
     items = load_items(table)
