@@ -85,6 +85,21 @@ def test_report_writes_matrix_and_page_again(study: Path, tmp_path: Path) -> Non
     assert (refused.code, "transfer study" in refused.err) == (2, True)
 
 
+def test_a_target_without_a_task_is_still_a_control_in_it(study: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "out"
+    shutil.copytree(study, copy)
+    listed = json.loads((copy / "comparison.json").read_text())
+    listed["facts"]["tasks"] = {"near.pos": {"evaluator": "pos", "items": 5, "lower_is_better": False}}
+    (copy / "comparison.json").write_text(json.dumps(listed))
+    for path in copy.glob("cells/*/result.json"):
+        result = json.loads(path.read_text())
+        result["scores"].append([max(step for step, *_ in result["scores"]), "accuracy/near.pos", 0.5])
+        path.write_text(json.dumps(result))
+    assert lexigraft("report", copy).code == 0
+    controls = {donor: row["control"] for (metric, donor, _), row in matrix(copy).items() if metric == "accuracy/pos"}
+    assert controls == {"english": "0", "clone": "0", "near": "1", "far": "1"}
+
+
 def test_killed_and_resumed_it_ends_with_the_same_matrix(study: Path, tmp_path: Path) -> None:
     recipe, out = transfer_recipe(tmp_path), tmp_path / "out"
     command = [*COMMAND, str(recipe), "--out", str(out)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -185,7 +185,7 @@ def _outcomes(
             of_target = {t: f"{evaluator}/{t}{after}" for t in targets if f"{evaluator}/{t}{after}" in metrics}
             if of_target:
                 lower = bool(about["lower_is_better"])
-                yield _outcome(f"{evaluator}{after}", of_target, by_label, outcomes, lower=lower)
+                yield _outcome(f"{evaluator}{after}", of_target, targets, by_label, outcomes, lower=lower)
     tasks: dict[str, dict[str, str]] = {}
     lower_tasks = set()
     for name, about in facts["tasks"].items():
@@ -194,12 +194,13 @@ def _outcomes(
             tasks.setdefault(f"{metric.partition('/')[0]}/{task}", {})[target] = metric
             lower_tasks |= {f"{metric.partition('/')[0]}/{task}"} if about["lower_is_better"] else set()
     for task, of_target in tasks.items():
-        yield _outcome(task, of_target, by_label, outcomes, lower=task in lower_tasks)
+        yield _outcome(task, of_target, targets, by_label, outcomes, lower=task in lower_tasks)
 
 
 def _outcome(
     name: str,
     of_target: Mapping[str, str],
+    targets: Collection[str],
     by_label: Mapping[str, Sequence[CellResult]],
     outcomes: Outcomes,
     *,
@@ -214,8 +215,7 @@ def _outcome(
             before = _for_seeds(measured[ZERO_SHOT], list(adapted.figures))
             if donor != ZERO_SHOT and (end := adapted.estimate) is not None and before.estimate is not None:
                 better, worse = (before, adapted) if lower else (adapted, before)
-                control = donor in of_target
-                pairs.append(Pair(donor, target, control, before.estimate.mean, end.mean, better.minus(worse)))
+                pairs.append(Pair(donor, target, donor in targets, before.estimate.mean, end.mean, better.minus(worse)))
     return Outcome(name, lower, tuple(pairs))
 
 
