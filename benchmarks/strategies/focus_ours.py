@@ -40,6 +40,7 @@ def main(request: dict[str, str]) -> dict[str, float]:
     return sizes | {
         "align_seconds": ours.seconds["align"],
         "mix_seconds": spent["mix"],
+        "vectors_seconds": ours.seconds["vectors"],
         "focus_seconds": sum(ours.seconds.values()),
         "peak_bytes": peak_rss_bytes(),
         "held_bytes": before + ours.rows.nbytes + 4 * len(ours.rows) * sizes["dim"],
