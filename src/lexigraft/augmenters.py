@@ -1,4 +1,4 @@
-"""What the author of an augmenter imports: the contract, and annotated text."""
+"""What the author of an augmenter imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Augmentation of training text: augmenters from a recipe, anchors from its files, tokens for its models."""
+"""Augmentation of training text by the augmenters of a recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparison of strategies: from a recipe to a folder with results, report and tracked runs."""
+"""A comparison from its recipe to its report."""
 
 from __future__ import annotations
 

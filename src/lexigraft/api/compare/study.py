@@ -1,4 +1,4 @@
-"""Comparison as a study: its stages, each made once, by itself or by whoever needs it first, and its cells."""
+"""A comparison as a study, with its stages and cells."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class ComparisonStudy(Study[ReportPaths]):
 
     def check(self) -> None:
         """See :meth:`Study.check`."""
-        self.checked  # noqa: B018
+        _ = self.checked
 
     def check_from_afar(self, *, files: bool) -> None:
         """See :meth:`Study.check_from_afar`; the device of the graft is looked for by the check of the machine."""

@@ -1,1 +1,1 @@
-"""Corpora of annotated text: from Wikipedia dumps, from text and a dictionary; and a look at them."""
+"""Corpora of annotated text."""

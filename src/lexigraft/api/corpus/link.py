@@ -1,4 +1,4 @@
-"""Text and a dictionary to annotated text."""
+"""Annotated text made of a text and a dictionary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A look at annotated text: its documents, cut to what is read at a glance."""
+"""The first documents of annotated text, cut to a readable length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wikipedia dumps to a folder of annotated text."""
+"""Annotated text made of Wikipedia dumps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run behind `lexigraft corpus wikipedia`: the output is made in parts, so that a run that was ended goes on."""
+"""Parts and resumption of `lexigraft corpus wikipedia`."""
 
 from __future__ import annotations
 

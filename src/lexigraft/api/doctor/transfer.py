@@ -1,4 +1,4 @@
-"""Checks of a transfer study's recipe before any weights load: donors, targets, their texts and tasks."""
+"""Checks of a transfer study's recipe before any weights load."""
 
 from __future__ import annotations
 

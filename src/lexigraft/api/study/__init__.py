@@ -1,1 +1,1 @@
-"""Studies: recipes whose cells run here or as jobs on other machines; comparisons and transfer studies."""
+"""What comparisons and transfer studies share."""

@@ -1,4 +1,4 @@
-"""Studies by their recipes: a comparison, or a transfer study."""
+"""The study that a recipe describes."""
 
 from __future__ import annotations
 

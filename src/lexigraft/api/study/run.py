@@ -1,4 +1,4 @@
-"""Run of a study: its cells here or as jobs elsewhere, its report, its tracked runs."""
+"""Run of a study, here or as jobs on other machines."""
 
 from __future__ import annotations
 

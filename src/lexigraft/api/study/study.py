@@ -1,4 +1,4 @@
-"""Contract of studies: a recipe's cells and the stages that they share, whatever runs them and wherever."""
+"""The contract of studies."""
 
 from __future__ import annotations
 

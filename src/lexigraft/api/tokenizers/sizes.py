@@ -1,4 +1,4 @@
-"""Sweep of vocabulary sizes: what more tokens save, what they cost, and which sizes a short adaptation tells apart."""
+"""A sweep over vocabulary sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transfer study: which donor language helps which target, from a recipe to a folder with matrix and report."""
+"""A transfer study from its recipe to its report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Set-up of a transfer study: its recipe checked, its texts read, its cells listed; the same for every process."""
+"""Set-up of a transfer study."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transfer study as a study: tokenizers of targets as stages, and its cells."""
+"""A transfer study as a study, with its stages and cells."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TransferStudy(Study[TransferPaths]):
 
     def check(self) -> None:
         """See :meth:`Study.check`."""
-        self.texts  # noqa: B018
+        _ = self.texts
 
     def check_from_afar(self, *, files: bool) -> None:
         """See :meth:`Study.check_from_afar`."""

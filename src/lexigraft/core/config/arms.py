@@ -1,4 +1,4 @@
-"""Arms of a comparison: every strategy under several settings of adaptation, with controls without augmentation."""
+"""Arms of a comparison, with controls without augmentation."""
 
 from __future__ import annotations
 

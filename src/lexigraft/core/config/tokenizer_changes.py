@@ -1,4 +1,4 @@
-"""Settings of a target tokenizer that is made of the source's: extended, pruned, or trained like it."""
+"""Settings of a target tokenizer that is made from the source's."""
 
 from __future__ import annotations
 

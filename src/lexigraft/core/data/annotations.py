@@ -1,4 +1,4 @@
-"""Anchors beside the lines of a corpus: annotated documents found by their text."""
+"""Anchors of the lines of a corpus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Augmentation of documents: edits put into the text, offsets kept right, every draw seeded by document and epoch."""
+"""Augmentation of documents by seeded edits of their text."""
 
 from __future__ import annotations
 

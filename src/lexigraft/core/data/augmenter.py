@@ -1,4 +1,4 @@
-"""The augmenter contract: what an augmenter declares, and the edits of a document that it returns."""
+"""The contract of augmenters."""
 
 from __future__ import annotations
 

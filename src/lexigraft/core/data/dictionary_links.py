@@ -1,4 +1,4 @@
-"""Dictionary matcher: the words and phrases of a dictionary, marked in a text with their translations."""
+"""Words and phrases of a dictionary marked in a text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Temperature sampling of corpora: small ones are repeated, so that their shares even out."""
+"""Temperature sampling of corpora."""
 
 from __future__ import annotations
 

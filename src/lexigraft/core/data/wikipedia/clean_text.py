@@ -1,4 +1,4 @@
-"""Marked text to clean text: quotes, leftover markup, gaps, paragraphs; then the anchors' places."""
+"""Clean text of a wiki page, with the places of its anchors."""
 
 from __future__ import annotations
 

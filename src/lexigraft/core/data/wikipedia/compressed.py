@@ -1,4 +1,4 @@
-"""Bytes of a plain, gzip or bzip2 file in blocks: constant memory, and what can be read of a damaged file."""
+"""Blocks of a plain, gzip or bzip2 file."""
 
 from __future__ import annotations
 
