@@ -18,7 +18,8 @@ from lexigraft.api.plugins.strategies import in_words, inputs_that_meet, sort_ke
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.grafting.pipeline import make_chain
 from lexigraft.core.grafting.strategy import Body, needs_of
-from lexigraft.report.data import Report, Row, read_report
+from lexigraft.report.data import Report, read_report
+from lexigraft.report.rows import Row
 from lexigraft.report.tables import count, interval, seconds, share
 
 POOR = "the poor model's body"

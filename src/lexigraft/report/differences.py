@@ -73,6 +73,16 @@ class Metric:
     measured: Mapping[str, Measured]
     reference: str | None
 
+    @property
+    def measure(self) -> str:
+        """What is measured, such as ``accuracy``."""
+        return self.name.partition("/")[0]
+
+    @property
+    def task(self) -> str:
+        """The task that it is measured in, such as ``sib200``."""
+        return self.name.partition("/")[2]
+
     @cached_property
     def against(self) -> dict[str, Difference]:
         """Each strategy less the reference, where there is a test."""

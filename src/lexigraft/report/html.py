@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from lexigraft.report.curves import curves_figure, small_figures
 from lexigraft.report.data import Report
-from lexigraft.report.figures import curves_figure, interval_figures, line_styles, small_figures
+from lexigraft.report.figures import cost_figure, interval_figures, line_styles
 from lexigraft.report.page_template import render
 from lexigraft.report.tables import (
     ARMS,
-    COST_COLUMNS,
     DETECTABLE,
     DIFFERENCE,
     P_VALUE,
+    TextTable,
     arms,
     cost,
     coverage,
+    early_steps,
     facts,
     how_to_read_tasks,
-    interval,
     measures,
-    ranking,
     standing,
-    tasks,
+    summary,
+    task,
     token_groups,
 )
+from lexigraft.report.tokens import read_token_rows
+from lexigraft.report.verdict import verdict
 
 
-def page(report: Report) -> str:
-    """The whole page; every text from outside is escaped, and nothing is loaded from anywhere."""
+def page(report: Report, folder: Path) -> str:
+    """The whole page; every text from outside is escaped, and nothing is loaded from anywhere.
+
+    Args:
+        report: The report.
+        folder: The comparison's folder, whose cells say what rows were made of.
+    """
     from markupsafe import Markup
 
-    table, styles = ranking(report), line_styles(report)
+    table, styles = summary(report), line_styles(report)
     figures = interval_figures(report)
-    best = next((r for r in report.rows if not r.is_bound), report.rows[0])
+    said = verdict(report)
     comparison_facts = report.comparison.facts
     rows = [
         {
             "label": row.label,
-            "best": row is best,
+            "best": row.label == said.best,
             "color": styles[row.label].color,
             "marks": [m for m in (*row.marks, standing(row, report)) if m],
             "figure": Markup(figures[row.label]),
@@ -49,9 +58,7 @@ def page(report: Report) -> str:
     return render(
         "report.html.j2",
         name=report.comparison.name,
-        best_label=best.label,
-        best_value=interval(best.final),
-        equals=[r.label for r in report.rows if r is not best and r.rank is not None and r.rank == best.rank],
+        verdict=said,
         seeds=len(report.comparison.seeds),
         strategies=len(report.rows),
         facts=facts(report),
@@ -62,31 +69,35 @@ def page(report: Report) -> str:
         rows=rows,
         lead=" → ".join(str(comparison_facts[n]) for n in ("source", "target_tokenizer") if n in comparison_facts),
         reading=_reading(report, table.columns),
-        curves=Markup(curves_figure(report)),
+        near=Markup(curves_figure(report, near=True)),
+        whole=Markup(curves_figure(report)),
+        cost_figure=Markup(cost_figure(report)),
         bits={label: Markup(f) for label, f in small_figures(report, "bits").items()},
         losses={label: Markup(f) for label, f in small_figures(report, "loss").items()},
-        tables=[
-            (title, note, part)
-            for title, note, part in (
-                (
-                    "Coverage",
-                    "What the graft matched by which rule, made new, and left to the fallback.",
-                    coverage(report),
-                ),
-                (ARMS, "Each arm less its own control at equal tokens; p: Holm-corrected.", arms(report)),
-                ("Downstream tasks", how_to_read_tasks(report), tasks(report)),
-                ("Cost", "One cell of each strategy, mean over seeds.", cost(report)),
-                (
-                    "Bits per byte by token frequency",
-                    "Held-out text, by occurrences in the training text; moved: tokens whose rows the strategy made.",
-                    token_groups(report),
-                ),
-                ("Other measures", "At the end of adaptation, mean over seeds.", measures(report)),
-            )
-            if len(part.columns) > 1 and part.rows
-        ],
+        tasks=[(metric.task, task(report, metric)) for metric in report.tasks],
+        how_to_read_tasks=how_to_read_tasks(report),
+        token_rows=read_token_rows(folder, report.comparison),
+        tables=[(title, note, part) for title, note, part in _tables(report) if len(part.columns) > 1 and part.rows],
         recipe=report.recipe.rstrip(),
     )
+
+
+def _tables(report: Report) -> Iterator[tuple[str, str, TextTable]]:
+    """The tables after the ranking, each with a note."""
+    yield ARMS, "Each arm less its own control at equal tokens; p: Holm-corrected.", arms(report)
+    yield (
+        "Bits per byte by token frequency",
+        "Held-out text, by occurrences in the training text; moved: tokens whose rows the strategy made.",
+        token_groups(report),
+    )
+    yield "Early steps", "Target bits per byte early on: shown, never ranked by.", early_steps(report)
+    yield "Coverage", "What the graft matched by which rule, made new, and left to the fallback.", coverage(report)
+    yield (
+        "Cost",
+        "One cell of each strategy, mean over seeds; of it plan: what the strategy itself took, part of the graft.",
+        cost(report),
+    )
+    yield "Other measures", "At the end of adaptation, mean over seeds.", measures(report)
 
 
 def _pairing(report: Report) -> str:
@@ -105,10 +116,8 @@ def _reading(report: Report, columns: Sequence[str]) -> list[str]:
         DETECTABLE: f"{DETECTABLE}: a difference of this size would have been found, four times of five.",
         "source": "Source: bits per byte on source-language text, what the model has kept.",
         "recovered": "Recovered: the way from random rows (0%) to the right rows (100%).",
-        **COST_COLUMNS,
     }
     return [
         "Mean over seeds ± half of the 95% interval." if spread else "One value each, without intervals.",
         *(sentence for column, sentence in sentences.items() if column in columns),
-        "Early steps are shown, never ranked by.",
     ]

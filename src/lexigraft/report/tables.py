@@ -10,7 +10,10 @@ from lexigraft.core.evaluation.statistics.intervals import Estimate
 from lexigraft.core.evaluation.statistics.paired_comparison import Difference
 from lexigraft.core.evaluation.statistics.ranking import SIGNIFICANT
 from lexigraft.core.evaluation.token_groups import FREQUENCIES
-from lexigraft.report.data import FERTILITY, UNKNOWN, Report, Row
+from lexigraft.report.data import Report
+from lexigraft.report.differences import Metric
+from lexigraft.report.metric_names import FERTILITY, UNKNOWN
+from lexigraft.report.rows import Row
 
 NOTHING = "–"
 ARMS = "Arms against their control"
@@ -66,6 +69,24 @@ def ranking(report: Report) -> TextTable:
             for row in report.rows
         ],
     )
+
+
+def summary(report: Report) -> TextTable:
+    """The ranking's columns that fit on a page: without early steps and cost, which have tables of their own."""
+    table = ranking(report)
+    elsewhere = {"step 0", f"step {report.probe_step}", PLAN, TOKENS}
+    kept = [i for i, column in enumerate(table.columns) if column not in elsewhere]
+    return TextTable(tuple(table.columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in table.rows))
+
+
+def early_steps(report: Report) -> TextTable:
+    """Bits per byte before and early in adaptation."""
+    columns = ["strategy", "step 0", f"step {report.probe_step}", "end"]
+    rows = [
+        (r.label, number(r.start), number(r.probe) if report.probe_step else NOTHING, number(r.final and r.final.mean))
+        for r in report.rows
+    ]
+    return _filled(columns, rows)
 
 
 def coverage(report: Report) -> TextTable:
@@ -148,19 +169,24 @@ def arms(report: Report) -> TextTable:
 
 def tasks(report: Report) -> TextTable:
     """The main figure of each downstream task at the end, and how it differs from the reference's."""
+    parts = [task(report, metric) for metric in report.tasks]
     columns = ["strategy"]
     for metric in report.tasks:
         columns += [metric.name, f"{DIFFERENCE}: {metric.name}"]
+    rows = [(row.label, *(value for part in parts for value in part.rows[i][1:])) for i, row in enumerate(report.rows)]
+    return _filled(columns, rows)
+
+
+def task(report: Report, metric: Metric) -> TextTable:
+    """The main figure of one downstream task, as in :func:`tasks`."""
     rows = []
     for row in report.rows:
-        cells = [row.label]
-        for metric in report.tasks:
-            found = metric.against.get(row.label)
-            told = found is not None and metric.p_values[row.label] < SIGNIFICANT
-            missed = "" if found is None or not math.isfinite(found.detectable) else f" ({found.detectable:.3f})"
-            cells += [interval(metric.measured[row.label].estimate), signed(found) + (" *" if told else missed)]
-        rows.append(tuple(cells))
-    return _filled(columns, rows)
+        found = metric.against.get(row.label)
+        told = found is not None and metric.p_values[row.label] < SIGNIFICANT
+        missed = "" if found is None or not math.isfinite(found.detectable) else f" ({found.detectable:.3f})"
+        figure = interval(metric.measured[row.label].estimate)
+        rows.append((row.label, figure, signed(found) + (" *" if told else missed)))
+    return TextTable(("strategy", metric.measure, DIFFERENCE), tuple(rows))
 
 
 def how_to_read_tasks(report: Report) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lexigraft.core.tokenization.measures.segmentation import Piece
 from lexigraft.core.tokenization.measures.tokenizer_report import TokenizerReport, figures
-from lexigraft.report.figures import PALETTE, Scale
+from lexigraft.report.axes import Scale
+from lexigraft.report.figures import PALETTE
 from lexigraft.report.page_template import render
 
 WIDTH, BAR, GAP, LEFT = 820, 18, 8, 190

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from lexigraft.core.config.transfer_recipe import ZERO_SHOT
 from lexigraft.core.evaluation.statistics.ranking import SIGNIFICANT
 from lexigraft.core.utils.files import write_whole
-from lexigraft.report.figures import DASHES, PALETTE, LineStyle, lines_figure
+from lexigraft.report.curves import lines_figure
+from lexigraft.report.figures import DASHES, PALETTE, LineStyle
 from lexigraft.report.page_template import render
 from lexigraft.report.tables import interval
 from lexigraft.report.transfer_data import Outcome, Pair, TransferReport, explanations, read_transfer_report

@@ -28,6 +28,7 @@ from lexigraft.report.tables import (
     tasks,
     token_groups,
 )
+from lexigraft.report.verdict import verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -71,7 +72,7 @@ def write_report(folder: Path, *, resample: bool = False) -> ReportPaths:
     write_whole(paths.csv, results_csv(report.results))
     write_whole(paths.differences, differences_csv(report, resample=resample))
     write_whole(paths.markdown, markdown(report))
-    write_whole(paths.html, page(report))
+    write_whole(paths.html, page(report, folder))
     return paths
 
 
@@ -106,8 +107,9 @@ def markdown(report: Report) -> str:
 
 
 def _markdown(report: Report) -> Iterator[str]:
+    said = verdict(report)
     yield f"# {report.comparison.name}"
-    yield ""
+    yield f"\nUse **{said.best}**: {' '.join(said.sentences)}\n"
     yield from (f"- {name}: {value}" for name, value in facts(report))
     for warning in report.warnings:
         yield f"\n> **Warning.** {warning}"

@@ -61,8 +61,8 @@ def test_what_is_not_told_apart_shares_a_rank_and_the_page_says_so(folder: Path)
     assert {row.label: row.rank for row in report.rows} == {"focus": 1, "tema": 1, "mean": 3, "random": 4}
     paths = write_report(folder)
     best, other = [row.label for row in report.rows][:2]
-    assert f"Best: <strong>{best}</strong>" in paths.html.read_text()
-    assert f"not told apart from it: {other}" in paths.html.read_text()
+    assert f"Use <strong>{best}</strong>" in paths.html.read_text()
+    assert f"Not told apart from it: {other} (a difference of " in paths.html.read_text()
     (sentence,) = [remark for remark in report.remarks if "not told apart" in remark]
     apart = difference(*([outcomes(n, seed)["bits_per_byte/heldout"] for seed in range(3)] for n in (other, best)))
     assert apart.detectable < 0.02

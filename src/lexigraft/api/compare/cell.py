@@ -168,7 +168,8 @@ class CellRunner:
             "peak_rss_bytes": peak_rss_bytes(),
         }
         if processes().first:
-            write_provenance(self._folder(cell), grafted.rows.provenance, grafted.vocabulary)
+            source = self.shared.source.vocabulary if cell.body == "source" else None
+            write_provenance(self._folder(cell), grafted.rows.provenance, grafted.vocabulary, source)
         notes = (*grafted.rows.notes, *measurements.notes)
         return CellResult(cell, tuple(scores), losses, _coverage(grafted), cost, notes)
 

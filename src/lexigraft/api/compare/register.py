@@ -10,7 +10,8 @@ from lexigraft.api.compare.cell import CellRunner
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell import Cell
 from lexigraft.core.evaluation.cells.cell_store import cell_folder, cell_lock
-from lexigraft.report.data import TARGET, read_report
+from lexigraft.report.data import read_report
+from lexigraft.report.metric_names import TARGET
 
 if TYPE_CHECKING:
     from lexigraft.adapters.tracking.tracker import MlflowTracker

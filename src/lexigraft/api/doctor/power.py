@@ -10,7 +10,8 @@ from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.statistics.paired_comparison import Difference
 from lexigraft.core.evaluation.statistics.power import in_words, sizes_that_tell
-from lexigraft.report.data import WANTED, read_report
+from lexigraft.report.data import read_report
+from lexigraft.report.remarks import WANTED
 
 
 def report_power(findings: Findings, recipe: CompareSettings, pilot: Path) -> None:

@@ -108,25 +108,38 @@ def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
     (folder / FACTS).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def write_provenance(folder: Path, provenance: Provenance, vocabulary: Vocabulary) -> Path:
-    """Write ``provenance.parquet``: target_id, token, rule, source_ids, weights."""
+def write_provenance(
+    folder: Path, provenance: Provenance, vocabulary: Vocabulary, source: Vocabulary | None = None
+) -> Path:
+    """Write ``provenance.parquet``: target_id, token, rule, source_ids, weights.
+
+    Args:
+        folder: Where to.
+        provenance: Where each row came from.
+        vocabulary: The target vocabulary.
+        source: The vocabulary of the source ids, for a column ``source_tokens``.
+
+    Returns:
+        The file.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     mix = provenance.mix
     lists = [pa.LargeListArray.from_arrays(pa.array(mix.indptr), pa.array(v)) for v in (mix.indices, mix.weights)]
-    table = pa.table(
-        {
-            "target_id": pa.array(np.arange(len(mix), dtype=np.int32)),
-            "token": pa.array(list(vocabulary.tokens)),
-            "rule": pa.array(provenance.rules).dictionary_encode(),
-            "source_ids": lists[0],
-            "weights": lists[1],
-        }
-    )
+    columns = {
+        "target_id": pa.array(np.arange(len(mix), dtype=np.int32)),
+        "token": pa.array(list(vocabulary.tokens)),
+        "rule": pa.array(provenance.rules).dictionary_encode(),
+        "source_ids": lists[0],
+        "weights": lists[1],
+    }
+    if source is not None:
+        tokens = pa.DictionaryArray.from_arrays(pa.array(mix.indices), pa.array(list(source.tokens)))
+        columns["source_tokens"] = pa.LargeListArray.from_arrays(pa.array(mix.indptr), tokens)
     path = folder / PROVENANCE
-    pq.write_table(table, path)
+    pq.write_table(pa.table(columns), path)
     return path
 
 

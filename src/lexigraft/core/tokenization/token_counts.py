@@ -34,7 +34,7 @@ def stored_counts(vocabulary: Vocabulary, corpus: Corpus, folder: Path) -> npt.N
         corpus: The text.
         folder: Where counts are kept, in files named by content.
     """
-    path = folder / f"counts-{hash_of([corpus.hash, vocabulary.hash])[:12]}.npy"
+    path = counts_file(folder, corpus.hash, vocabulary.hash)
     with made_once(path):
         found = _read(path, vocabulary.size)
         if found is None:
@@ -42,6 +42,17 @@ def stored_counts(vocabulary: Vocabulary, corpus: Corpus, folder: Path) -> npt.N
             with replacing(path) as temporary, temporary.open("wb") as file:
                 np.save(file, found)
     return found
+
+
+def counts_file(folder: Path, corpus: str, vocabulary: str) -> Path:
+    """Where the counts of a text's tokens are kept.
+
+    Args:
+        folder: The folder of counts.
+        corpus: The text's hash.
+        vocabulary: The vocabulary's hash.
+    """
+    return folder / f"counts-{hash_of([corpus, vocabulary])[:12]}.npy"
 
 
 def _read(path: Path, size: int) -> npt.NDArray[np.int64] | None:

@@ -1,0 +1,91 @@
+"""Sentences of a report: warnings, remarks and the strategies' own notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lexigraft.core.evaluation.cells.cell import CellResult, Comparison
+from lexigraft.core.evaluation.cells.cell_store import load_failure
+from lexigraft.core.evaluation.statistics.power import in_words, sizes_that_tell
+from lexigraft.report.differences import Metric
+from lexigraft.report.metric_names import LOSSLESS
+from lexigraft.report.rows import Row
+
+MUCH_FALLBACK = 0.10
+WANTED = 0.02
+"""A difference in bits per byte that is worth telling."""
+
+
+def unfinished_cells(folder: Path, comparison: Comparison, results: Sequence[CellResult]) -> list[str]:
+    finished = {r.cell.key for r in results}
+    lines = []
+    for cell in (c for c in comparison.cells if c.key not in finished):
+        reason = load_failure(folder, cell)
+        last = reason.strip().splitlines()[-1] if reason and reason.strip() else ""
+        lines.append(f"{cell.title} failed: {last}" if reason is not None else f"{cell.title} has not finished")
+    return lines
+
+
+def warnings_of(comparison: Comparison, rows: Sequence[Row]) -> list[str]:
+    lines = []
+    if len(comparison.seeds) == 1:
+        lines.append("One seed: there are no intervals and no tests, so small differences mean nothing.")
+    if len(comparison.seeds) == 2:
+        lines.append(
+            "Two seeds: intervals over seeds alone are 12.7 standard errors wide on each side, and what seeds add to "
+            "differences is hardly known, so that a small p-value may come from the items alone; take more seeds."
+        )
+    for row in rows:
+        if row.final is None:
+            lines.append(f"{row.label}: bits per byte is not finite or was not measured; the row is ranked last.")
+        if (share := row.fallback_share) is not None and share > MUCH_FALLBACK:
+            lines.append(f"{row.label}: {share:.0%} of the new tokens were covered by no method and got fallback rows.")
+    return lines + _lossy(rows)
+
+
+def notes_of(rows: Sequence[Row]) -> list[str]:
+    """The strategies' notes; one that all of them share appears once."""
+    labels: dict[str, list[str]] = {}
+    for row in rows:
+        for note in row.notes:
+            labels.setdefault(note, []).append(row.label)
+    return [f"{'all' if len(rows) > 1 and len(who) == len(rows) else ', '.join(who)}: {n}" for n, who in labels.items()]
+
+
+def _lossy(rows: Sequence[Row]) -> list[str]:
+    """One warning for each tokenizer that drops something, with the strategies that use it."""
+    users: dict[float, list[str]] = {}
+    for row in rows:
+        if (kept := row.measures.get(LOSSLESS)) is not None and kept < 1:
+            users.setdefault(kept, []).append(row.label)
+    return [
+        f"The tokenizer of {', '.join(labels)} changes {1 - kept:.1%} of the held-out lines (case, accents, unknown "
+        "characters); what it drops costs it no bits."
+        for kept, labels in users.items()
+    ]
+
+
+def remarks_of(rows: Sequence[Row]) -> list[str]:
+    lines = []
+    if other := [r.label for r in rows if r.body == "target"]:
+        lines.append(f"On the target-language model's body: {', '.join(other)}; the others are on the source's.")
+    if other := [r.label for r in rows if r.keeps_tokenizer]:
+        lines.append(f"With the source's tokenizer: {', '.join(other)}; per-token figures are not comparable.")
+    if other := [f"{r.label} ({r.learned_before:,.0f})" for r in rows if r.learned_before]:
+        lines.append(f"Learned on text before adaptation, in tokens beyond everyone's budget: {', '.join(other)}.")
+    return lines
+
+
+def power_statement(rows: Sequence[Row], target: Metric) -> list[str]:
+    """What it would take to tell the two best contenders apart, where that is not done."""
+    best = [row for row in rows if not row.is_bound and row.final is not None][:2]
+    if len(best) < 2 or best[1].rank != best[0].rank:
+        return []
+    found = target.measured[best[1].label].minus(target.measured[best[0].label])
+    if found is None or not found.items:
+        return []
+    names = f"{best[0].label} and {best[1].label} are not told apart"
+    if found.detectable <= WANTED:
+        return [f"{names}; a difference of {found.detectable:.3f} would have been found, four times of five."]
+    return [f"{names}. {in_words(sizes_that_tell(found, WANTED), WANTED, 'held-out lines')}"]

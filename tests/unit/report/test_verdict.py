@@ -1,0 +1,92 @@
+"""The verdict: what to use, by how much, what is level with it, what it costs, and nothing beyond error."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from fixtures.comparisons import made_cells, made_comparison, made_result
+from lexigraft.core.evaluation.cells.cell import CellResult, Score
+from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_comparison, save_result
+from lexigraft.core.evaluation.item_store import items_file, save_items
+from lexigraft.core.evaluation.scores import ItemScores
+from lexigraft.report.data import read_report
+from lexigraft.report.verdict import Verdict, verdict
+
+LINES = 40
+
+
+def said(folder: Path, bits: Callable[[str, int], np.ndarray], seconds: dict[str, float]) -> Verdict:
+    """The verdict where each line has one byte and takes the given bits."""
+    cells = [cell for cell in made_cells() if cell.label in seconds]
+    save_comparison(folder, made_comparison(cells), "r")
+    for cell in cells:
+        made = made_result(cell)
+        values = bits(cell.label, cell.seed)
+        cost = {"seconds": seconds[cell.label], "tokens_trained": 1000}
+        scores = (Score(400, "bits_per_byte/heldout", float(values.mean())),)
+        save_result(folder, dataclasses.replace(made, scores=scores, cost=cost))
+        items = {"bits_per_byte/heldout": ItemScores(values, np.ones(LINES))}
+        save_items(items_file(cell_folder(folder, cell), 400), items)
+    return verdict(read_report(folder))
+
+
+def of_label(means: dict[str, float]) -> Callable[[str, int], np.ndarray]:
+    """Lines around a strategy's mean: half of them 0.1 above it, half below, the same for each strategy."""
+    wave = np.where(np.arange(LINES) % 2, 0.1, -0.1)
+
+    def bits(label: str, seed: int) -> np.ndarray:
+        own = 0.002 * np.sin(np.arange(LINES) * (seed + 2) + len(label))
+        return np.asarray(means[label] + wave + own - own.mean())
+
+    return bits
+
+
+def test_a_clear_winner_by_hand(tmp_path: Path) -> None:
+    """focus is 2.0 and random 2.5 on every line: 0.5 lower, and 1.0 lower than keep with 3.0."""
+    means = {"focus": 2.0, "random": 2.5, "keep": 3.0}
+    best, sentences = said(tmp_path, of_label(means), {"focus": 30.0, "random": 20.0, "keep": 10.0})
+    assert best == "focus"
+    assert sentences[0].startswith("2.000 ± 0.000 bits per byte, 0.500 ± 0.00")
+    assert sentences[0].endswith("lower than random (p < 0.001).")
+    assert sentences[1].startswith("1.000 ± 0.00")
+    assert sentences[1].endswith("lower than the kept vocabulary.")
+    assert sentences[2:] == ("One model took 30.0 s here: 1,000 tokens of adaptation.",)
+
+
+def test_level_strategies_are_named_and_the_cheapest_of_them(tmp_path: Path) -> None:
+    means = {"focus": 2.0, "mean": 2.0, "random": 2.5}
+    best, sentences = said(tmp_path, of_label(means), {"focus": 30.0, "mean": 3.0, "random": 20.0})
+    other = {"focus": "mean", "mean": "focus"}[best]
+    assert sentences[1].startswith(f"Not told apart from it: {other} (a difference of 0.0")
+    assert sentences[2] == "The cheapest of them, mean, took 3.0 s here: 1,000 tokens of adaptation."
+
+
+def test_nothing_is_claimed_against_a_reference_within_error(tmp_path: Path) -> None:
+    def bits(label: str, seed: int) -> np.ndarray:
+        return np.random.default_rng([len(label), seed]).normal(2.0, 0.5, LINES)
+
+    best, sentences = said(tmp_path, bits, {"focus": 30.0, "random": 20.0})
+    shown = "the lowest mean" if best == "random" else "the lowest mean, but not told apart from random"
+    assert sentences[0].endswith(f"{shown}.")
+    assert "lower than" not in " ".join(sentences)
+
+
+def test_tasks_name_the_best_where_one_is_told(tmp_path: Path) -> None:
+    cells = [cell for cell in made_cells() if cell.label in {"focus", "random"}]
+    tasks = {name: {"evaluator": "sib200", "lower_is_better": False} for name in ("topics", "coin")}
+    made = made_comparison(cells)
+    save_comparison(tmp_path, dataclasses.replace(made, facts={**made.facts, "tasks": tasks}), "r")
+    for cell in cells:
+        right = np.arange(LINES) < (30 if cell.label == "focus" else 10)
+        coin = (np.arange(LINES) + cell.seed + (cell.label == "focus")) % 2
+        items = {"accuracy/topics": ItemScores(right * 1.0, np.ones(LINES))}
+        items["accuracy/coin"] = ItemScores(coin * 1.0, np.ones(LINES))
+        result: CellResult = made_result(cell)
+        scores = [Score(400, name, float(found.numerators.mean())) for name, found in items.items()]
+        save_result(tmp_path, dataclasses.replace(result, scores=(*result.scores, *scores)))
+        save_items(items_file(cell_folder(tmp_path, cell), 400), items)
+    assert verdict(read_report(tmp_path)).sentences[-1] == "Best in tasks: focus in topics."
