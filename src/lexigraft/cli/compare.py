@@ -100,9 +100,13 @@ def _show(done: Compared, as_json: bool) -> None:
         return
     from rich.console import Console
 
+    from lexigraft.report.verdict import verdict
     from lexigraft.report.writer import read_report, table_text
 
-    Console(width=None if sys.stdout.isatty() else 160).print(table_text(read_report(done.out)))
+    report = read_report(done.out)
+    Console(width=None if sys.stdout.isatty() else 160).print(table_text(report))
+    said = verdict(report)
+    typer.echo(f"use {said.best}: {' '.join(said.sentences)}")
     typer.echo(f"report:   {done.report.html} (open it in a browser)")
     typer.echo(f"results:  {done.report.csv}")
     if done.store:
