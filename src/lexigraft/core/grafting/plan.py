@@ -146,6 +146,14 @@ class Mix:
         """Which of the rows asked for have at least one source row, shape ``(asked,)``."""
         return np.diff(self.indptr) > 0
 
+    @property
+    def effective_sources(self) -> npt.NDArray[np.float64]:
+        """The effective number of source rows, ``(Σ w)² / Σ w²``; 0 for an uncovered row, shape ``(asked,)``."""
+        rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        weights = self.weights.astype(np.float64)
+        totals, squares = (np.bincount(rows, w, minlength=len(self)) for w in (weights, weights**2))
+        return np.divide(totals**2, squares, out=np.zeros(len(self)), where=squares > 0)
+
     def row(self, i: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """Source ids and weights of row ``i``."""
         span = slice(self.indptr[i], self.indptr[i + 1])

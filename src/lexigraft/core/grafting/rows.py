@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.near_means import near_mean_note
 from lexigraft.core.grafting.norm_calibration import calibrate
 from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
 from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy, uses_of
@@ -201,6 +202,8 @@ class _Draft:
             self.rules[i] = strategy.name
         self._positions[filled] = sum(map(len, self._mixes)) + np.flatnonzero(covered)
         self._mixes.append(mix if mix is not None else Mix.of_single(np.full(len(ids), -1)))
+        if mix is not None and (note := near_mean_note(strategy.name, mix)):
+            self._ctx.journal.note(note)
 
     def fill(self, usable: npt.NDArray[np.bool_], kind: str, generator: torch.Generator) -> None:
         """Fill every row that is neither copied nor covered with the fallback."""
