@@ -13,24 +13,23 @@ import typer
 from lexigraft.cli import (
     align,
     analyze,
-    augmenters,
+    benchmark,
     cell,
     compare,
     corpus,
     doctor,
     donors,
     evaluate,
-    evaluators,
     explain,
     graft,
     overlap,
     remote,
-    strategies,
     tokenizer,
     train,
     transfer,
 )
 from lexigraft.cli.exit_codes import guarded
+from lexigraft.cli.plugins import augmenters, evaluators, strategies
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
 
@@ -53,6 +52,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("transfer")(transfer.transfer)
 app.command("compare")(compare.compare)
 app.command("report")(compare.report)
+app.command("benchmark")(benchmark.benchmark)
 app.command("align")(align.align)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)

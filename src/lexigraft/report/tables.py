@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lexigraft.core.evaluation.statistics.intervals import Estimate
@@ -83,7 +83,12 @@ def early_steps(report: Report) -> TextTable:
     """Bits per byte before and early in adaptation."""
     columns = ["strategy", "step 0", f"step {report.probe_step}", "end"]
     rows = [
-        (r.label, number(r.start), number(r.probe) if report.probe_step else NOTHING, number(r.final and r.final.mean))
+        (
+            r.label,
+            number(r.start),
+            number(r.probe) if report.probe_step else NOTHING,
+            number(r.final.mean if r.final else None),
+        )
         for r in report.rows
     ]
     return _filled(columns, rows)
@@ -325,3 +330,20 @@ def _filled(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> TextTabl
     """The table without its empty columns."""
     kept = [i for i in range(len(columns)) if i == 0 or any(r[i] != NOTHING for r in rows)]
     return TextTable(tuple(columns[i] for i in kept), tuple(tuple(r[i] for i in kept) for r in rows))
+
+
+def markdown_table(table: TextTable, names: Sequence[str] | None = None) -> Iterator[str]:
+    """A table's lines in Markdown.
+
+    Args:
+        table: The table.
+        names: What stands in the first column instead.
+    """
+    yield _markdown_row(table.columns)
+    yield "|---|" + "--:|" * (len(table.columns) - 1)
+    for i, row in enumerate(table.rows):
+        yield _markdown_row((names[i] if names else row[0], *row[1:]))
+
+
+def _markdown_row(values: tuple[str, ...]) -> str:
+    return "| " + " | ".join(v.replace("|", "\\|") for v in values) + " |"

@@ -16,12 +16,12 @@ from lexigraft.report.tables import (
     ARMS,
     COST_COLUMNS,
     NOTHING,
-    TextTable,
     arms,
     cost,
     coverage,
     facts,
     how_to_read_tasks,
+    markdown_table,
     measures,
     ranking,
     standing,
@@ -121,7 +121,7 @@ def _markdown(report: Report) -> Iterator[str]:
     yield from (sentence for column, sentence in COST_COLUMNS.items() if column in table.columns)
     yield ""
     names = [" · ".join(filter(None, (row.label, *row.marks, standing(row, report)))) for row in report.rows]
-    yield from _markdown_table(table, names)
+    yield from markdown_table(table, names)
     yield from (f"\n{remark}" for remark in report.remarks)
     if report.notes:
         yield ""
@@ -139,22 +139,11 @@ def _markdown(report: Report) -> Iterator[str]:
             yield f"\n## {title}\n"
             if title == TASKS:
                 yield f"{how_to_read_tasks(report)}\n"
-            yield from _markdown_table(part)
+            yield from markdown_table(part)
     yield "\n## How to reproduce\n"
     yield "```\nlexigraft compare recipe.yaml --out DIR\n```"
     if report.recipe:
         yield f"\n```yaml\n{report.recipe.rstrip()}\n```"
-
-
-def _markdown_table(table: TextTable, names: list[str] | None = None) -> Iterator[str]:
-    yield _markdown_row(table.columns)
-    yield "|---|" + "--:|" * (len(table.columns) - 1)
-    for i, row in enumerate(table.rows):
-        yield _markdown_row((names[i] if names else row[0], *row[1:]))
-
-
-def _markdown_row(values: tuple[str, ...]) -> str:
-    return "| " + " | ".join(v.replace("|", "\\|") for v in values) + " |"
 
 
 def table_text(of: Report | Path) -> Table:

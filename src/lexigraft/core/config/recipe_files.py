@@ -80,7 +80,7 @@ def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
 
 _PATH_KEYS = {
     "source", "target", "target_tokenizer", "poor_model", "donor", "gold_links", "train", "heldout", "source_heldout",
-    "source_train", "path", "pivot", "file", "extend_tokenizer", "tokenizer", "typology",
+    "source_train", "recipes", "path", "pivot", "file", "extend_tokenizer", "tokenizer", "typology",
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import typer
 
 from lexigraft.cli.options import Json
 from lexigraft.cli.output import print_json
-from lexigraft.cli.plugins import Name, add_check_and_new, group, names, print_details
+from lexigraft.cli.plugins.shared import Name, add_check_and_new, group, names, print_details
 
 if TYPE_CHECKING:
     from lexigraft.testing.law import Outcome

@@ -1,0 +1,1 @@
+"""Benchmark suites: comparisons over languages, models or sizes, with one leaderboard."""

@@ -1,0 +1,1 @@
+"""Benchmark suites: records of results and leaderboards."""

@@ -1,0 +1,94 @@
+"""A suite of comparisons as a user runs it: a leaderboard, and one more strategy beside a published record."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fixtures.commands import lexigraft
+from fixtures.recipes import one_cell_recipe
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("suite")
+    recipe = one_cell_recipe(
+        folder, strategies=["random", "subword_mean"], reference="random", tracking={"enabled": False}
+    )
+    values = yaml.safe_load(recipe.read_text())
+    (folder / "again.yaml").write_text(yaml.safe_dump({**values, "name": "again", "corpus": values["corpus"]}))
+    path = folder / "suite.yaml"
+    recipes = ["recipe.yaml", {"path": "again.yaml", "overrides": {"adaptation.learning_rate": 0.01}}]
+    path.write_text(yaml.safe_dump({"name": "two", "recipes": recipes, "record_file": "out/record.json"}))
+    done = lexigraft("benchmark", path, "--out", folder / "out")
+    assert done.code == 0, done
+    return path, folder / "out"
+
+
+def test_every_comparison_has_its_report_and_the_suite_its_leaderboard(suite: tuple[Path, Path]) -> None:
+    _, out = suite
+    for name in ("small", "again"):
+        assert (out / name / "report.html").exists()
+    record = json.loads((out / "record.json").read_text())
+    assert list(record["comparisons"]) == ["small", "again"]
+    board = (out / "leaderboard.md").read_text()
+    assert "| random | " in board
+    assert "| subword_mean | " in board
+
+
+def test_one_strategy_joins_without_the_others_running_again(suite: tuple[Path, Path], tmp_path: Path) -> None:
+    path, out = suite
+    done = lexigraft("benchmark", path, "--out", tmp_path, "--only", "mean", "--json")
+    assert done.code == 0, done
+    assert {row[0] for row in json.loads(done.out)["rows"]} == {"random", "subword_mean", "mean"}
+    assert {cell.name.split("-")[0] for cell in (tmp_path / "small" / "cells").iterdir()} == {"mean"}
+    before, after = (json.loads((folder / "record.json").read_text())["comparisons"] for folder in (out, tmp_path))
+    for name, comparison in before.items():
+        for metric, values in comparison["metrics"].items():
+            joined = after[name]["metrics"][metric]["figures"]
+            assert joined == {**values["figures"], "mean": joined["mean"]}
+
+
+def test_other_inputs_are_refused_with_what_differs(suite: tuple[Path, Path], tmp_path: Path) -> None:
+    path, out = suite
+    values = yaml.safe_load(path.read_text())
+    recipes = [{"path": str(path.parent / "recipe.yaml"), "overrides": {"adaptation.learning_rate": 0.02}}]
+    changed = tmp_path / "suite.yaml"
+    changed.write_text(yaml.safe_dump({**values, "recipes": recipes, "record_file": str(out / "record.json")}))
+    done = lexigraft("benchmark", changed, "--out", tmp_path / "out", "--only", "mean")
+    assert done.code == 2
+    assert "'small' was recorded on other inputs" in done.err
+    assert "adaptation.learning_rate" in done.err
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"name": "x", "recipes": []}, "recipes"),
+        ({"name": "x", "recipes": ["none.yaml"]}, "recipe not found"),
+        ({"name": "x", "recipes": ["recipe.yaml", "recipe.yaml"]}, "share a name"),
+        ({"name": "x", "recipe": ["recipe.yaml"]}, "recipe"),
+    ],
+)
+def test_a_wrong_suite_is_one_error_before_anything_runs(
+    suite: tuple[Path, Path], tmp_path: Path, values: dict[str, object], said: str
+) -> None:
+    wrong = suite[0].parent / "wrong.yaml"
+    wrong.write_text(yaml.safe_dump(values))
+    done = lexigraft("benchmark", wrong, "--out", tmp_path / "out")
+    assert done.code == 2
+    assert said in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_only_needs_a_record(suite: tuple[Path, Path], tmp_path: Path) -> None:
+    path = suite[0].parent / "plain.yaml"
+    path.write_text(yaml.safe_dump({"name": "x", "recipes": ["recipe.yaml"]}))
+    done = lexigraft("benchmark", path, "--out", tmp_path / "out", "--only", "mean")
+    assert done.code == 2
+    assert "no published record" in done.err
