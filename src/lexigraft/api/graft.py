@@ -144,7 +144,7 @@ class GraftInputs(TypedDict, total=False):
 def graft(
     source: str,
     target_tokenizer: str,
-    strategy: StrategyNames = "focus",
+    strategy: StrategyNames = "auto",
     *,
     out: str | Path,
     force: bool = False,

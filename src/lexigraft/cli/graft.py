@@ -15,8 +15,10 @@ from lexigraft.core.errors import LexigraftError
 def graft(
     source: Annotated[str, typer.Option(help="Source model: a folder or Hub name.")],
     target_tokenizer: Annotated[str, typer.Option(help="Target tokenizer: a folder, a tokenizer file or a Hub name.")],
-    strategy: Annotated[str, typer.Option(help="A strategy, or several joined by commas, tried in order.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
+    strategy: Annotated[
+        str, typer.Option(help="A strategy, or several by commas, tried in order; auto tries several on --corpus.")
+    ] = "auto",
     set_: Sets = None,
     corpus: Annotated[list[str] | None, typer.Option(help="Target text; repeatable.")] = None,
     target_vectors: Annotated[str | None, typer.Option(help="Vectors of target tokens: .bin, .vec or .npz.")] = None,

@@ -13,11 +13,11 @@ from lexigraft.core.evaluation.benchmark.record import BenchmarkRecord, Comparis
 from lexigraft.core.evaluation.statistics.intervals import estimate
 from lexigraft.core.evaluation.statistics.ranking import Rank
 from lexigraft.core.utils.files import write_whole
+from lexigraft.report.latex import latex_table
 from lexigraft.report.page_template import render
 from lexigraft.report.tables import NOTHING, TextTable, interval, markdown_table, seconds
 
 COLUMNS = ("strategy", "mean rank", "log strength", "recovered", "seconds a cell")
-_LATEX = {"\\": r"\textbackslash{}", **{c: "\\" + c for c in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\^{}"}
 HOW_TO_READ = (
     "Mean rank over languages and tasks, 1 the best, with its 95% interval over them. Log strength: of Bradley and "
     "Terry's model, a difference of 1 means odds of e to win one language and task. Recovered: the way from random "
@@ -48,7 +48,7 @@ def write_benchmark_report(board: Leaderboard, record: BenchmarkRecord, folder: 
     names = ("leaderboard.html", "leaderboard.md", "leaderboard.tex", "leaderboard.csv")
     paths = BenchmarkPaths(*(folder / name for name in names))
     write_whole(paths.csv, _csv(record))
-    write_whole(paths.latex, _latex(ranked(board)))
+    write_whole(paths.latex, latex_table(ranked(board)))
     write_whole(paths.markdown, "\n".join(_markdown(board, record)) + "\n")
     pages = [(name, per_comparison(one)) for name, one in record.comparisons.items()]
     page = render(
@@ -119,16 +119,6 @@ def _csv(record: BenchmarkRecord) -> str:
             for label, by_seed in found.figures.items():
                 writer.writerows((name, metric, label, seed, repr(value)) for seed, value in by_seed.items())
     return file.getvalue()
-
-
-def _latex(table: TextTable) -> str:
-    def escaped(text: str) -> str:
-        return "".join(_LATEX.get(c, c) for c in text).replace("−", "$-$").replace(NOTHING, "--")
-
-    lines = [r"\begin{tabular}{l" + "r" * (len(table.columns) - 1) + "}", r"\toprule"]
-    lines += [" & ".join(map(escaped, table.columns)) + r" \\", r"\midrule"]
-    lines += [" & ".join(map(escaped, row)) + r" \\" for row in table.rows]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
 def _markdown(board: Leaderboard, record: BenchmarkRecord) -> Iterator[str]:

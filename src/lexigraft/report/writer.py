@@ -12,6 +12,7 @@ from lexigraft.core.evaluation.cells.cell import TRAINING_LOSS, CellResult
 from lexigraft.core.utils.files import write_whole
 from lexigraft.report.data import Report, read_report
 from lexigraft.report.html import page
+from lexigraft.report.latex import latex_table
 from lexigraft.report.tables import (
     ARMS,
     COST_COLUMNS,
@@ -25,6 +26,7 @@ from lexigraft.report.tables import (
     measures,
     ranking,
     standing,
+    summary,
     tasks,
     token_groups,
 )
@@ -51,6 +53,7 @@ class ReportPaths(NamedTuple):
     markdown: Path
     csv: Path
     differences: Path
+    latex: Path
 
 
 def write_report(folder: Path, *, resample: bool = False) -> ReportPaths:
@@ -61,17 +64,18 @@ def write_report(folder: Path, *, resample: bool = False) -> ReportPaths:
         resample: Whether ``differences.csv`` gets bootstrap intervals and permutation tests, which take seconds each.
 
     Returns:
-        Where the four files are.
+        Where the files are.
 
     Raises:
         LexigraftError: The folder holds no comparison, or none of its cells is finished.
     """
     report = read_report(folder)
-    names = ("report.html", "report.md", "results.csv", "differences.csv")
+    names = ("report.html", "report.md", "results.csv", "differences.csv", "report.tex")
     paths = ReportPaths(*(folder / name for name in names))
     write_whole(paths.csv, results_csv(report.results))
     write_whole(paths.differences, differences_csv(report, resample=resample))
     write_whole(paths.markdown, markdown(report))
+    write_whole(paths.latex, latex_table(summary(report)))
     write_whole(paths.html, page(report, folder))
     return paths
 

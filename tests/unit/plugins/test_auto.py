@@ -126,7 +126,7 @@ def test_candidates_that_cannot_run_are_left_out_with_a_note() -> None:
     ctx = asked(figures, static=False)
     rows = build_rows([auto("focus", "mean", "subword_mean", "random", "zero")], ctx)
     assert rows.notes[:3] == (
-        "auto left out focus: target_vectors is not given",
+        "auto left out what lacks an input: focus (target_vectors)",
         "auto left out random: its bits per byte are not finite",
         "auto left out zero: does not run: zero",
     )
@@ -141,9 +141,20 @@ def test_the_only_candidate_left_is_not_tried() -> None:
     assert rows.counts["learned_tokens"] == 0
 
 
+def test_without_text_the_first_that_can_run_is_taken_untried() -> None:
+    ctx = context(SOURCE, TARGET, {Role.INPUT: TABLE}, {})
+    rows = build_rows([auto("focus", "subword_mean", "mean")], ctx)
+    assert rows.notes == (
+        "auto left out what lacks an input: focus (target_vectors)",
+        "auto chose subword_mean untried: no text is given to try it against mean",
+    )
+    wanted = build_rows([make("strategy", "subword_mean")], context(SOURCE, TARGET, {Role.INPUT: TABLE}, {}))
+    assert torch.equal(rows.tables[Role.INPUT][4], wanted.tables[Role.INPUT][4])
+
+
 def test_what_every_candidate_needs_is_needed_and_the_rest_is_welcome() -> None:
-    assert auto("focus", "mean").required_needs() == {Need.PROBE}
-    assert auto("focus", "focus,mean").required_needs() == {Need.PROBE, Need.TARGET_VECTORS}
+    assert auto("focus", "mean").required_needs() == frozenset()
+    assert auto("focus", "focus,mean").required_needs() == {Need.TARGET_VECTORS}
     assert uses_of([auto("focus", "omp", "mean")]) == {Need.PROBE, Need.TARGET_VECTORS, Need.DONOR}
 
 
@@ -257,7 +268,7 @@ def test_in_a_recipe_it_adapts_as_the_recipe_says_and_never_sees_the_heldout_tex
     done = compare(recipe, tmp_path / "out")
     result = done.results[0]
     left_out, chosen = [note for note in result.notes if note.startswith("auto ")]
-    assert left_out == "auto left out wechsel: word_vectors is not given"
+    assert left_out == "auto left out what lacks an input: wechsel (word_vectors)"
     assert chosen.startswith("auto chose ")
     assert result.cost["learned_tokens"] == 2 * 2 * 3 * 64
     assert done.results[1].cost["learned_tokens"] == 0

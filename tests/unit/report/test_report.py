@@ -240,6 +240,20 @@ def test_labels_from_a_recipe_cannot_break_the_page(tmp_path: Path) -> None:
     assert "<b>&|[x]keep" in shown(tmp_path)
 
 
+def test_the_latex_table_is_the_ranking_and_escapes_what_latex_reads(tmp_path: Path) -> None:
+    cells = [dataclasses.replace(c, label=f"{c.label}_50%") for c in made_cells((0, 1)) if c.label != "oracle"]
+    save_comparison(tmp_path, made_comparison(cells, "random_50%"), "r")
+    for cell in cells:
+        made = made_result(dataclasses.replace(cell, label=cell.label.removesuffix("_50%")))
+        save_result(tmp_path, dataclasses.replace(made, cell=cell))
+    lines = write_report(tmp_path).latex.read_text().splitlines()
+    assert lines[0] == "\\begin{tabular}{lrrrrr}"
+    assert lines[2].startswith("strategy & bits per byte & vs reference & ")
+    assert lines[4].startswith("tema\\_50\\% & 2.2")
+    assert "$\\pm$" in lines[4]
+    assert len(lines) == 4 + 8 + 2
+
+
 def test_a_folder_without_finished_cells_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(LexigraftError, match="no comparison in this folder"):
         write_report(tmp_path)

@@ -30,19 +30,22 @@ class Auto(Strategy):
     training text is taken, and its rows are what its own graft gives. The choice is noted with its gap to the
     runner-up and half of the 95% interval over lines and seeds. Where that interval does not separate the two, the note
     says so and the better mean is taken. Candidates whose needs are not supplied, or that cannot be grafted or adapted,
-    are left out with a note. The text that the trials train on counts as cost. No strategy is judged at step 0, because
-    the best start and the best end often differ.
+    are left out with a note. Without target text to try them on, the first candidate that can run is taken untried:
+    their order follows the measured results of all strategies. The text that the trials train on counts as cost. No
+    strategy is judged at step 0, because the best start and the best end often differ.
 
     Source: this project; the short adaptation as a measure follows Joshi et al. 2026 (BIL), where
     initializations are compared by probes of 50 steps.
-    Needs: target text to try candidates on; the candidates' own needs where they are met.
+    Needs: nothing; better with target text to try candidates on, and with what the candidates need.
     Relations: every other strategy is a candidate, but those that keep the poor model's body.
     """
 
     name: ClassVar[str] = "auto"
-    needs: ClassVar[frozenset[Need]] = frozenset({Need.PROBE})
+    needs: ClassVar[frozenset[Need]] = frozenset()
     scope: ClassVar[Scope] = Scope.ALL
-    candidates: tuple[str, ...] = ("focus", "subword_mean", "focus,subword_mean", "mean")
+    candidates: tuple[str, ...] = (
+        "focus", "clp_plus", "landmark_map", "ramen", "subword_mean", "focus,subword_mean", "mean",
+    )  # fmt: skip
     steps: int = 50
     seeds: int = 1
 
@@ -52,36 +55,40 @@ class Auto(Strategy):
         if not self.candidates or len(set(self.candidates)) != len(self.candidates):
             raise ValueError("candidates must be at least one, each once")
         for names in self.candidates:
-            if Need.PROBE in named_needs(names) or any(s.keeps_tokenizer for s in named_chain(names)):
+            if any(s.name == self.name for s in named_chain(names)) or any(
+                s.keeps_tokenizer for s in named_chain(names)
+            ):
                 raise ValueError(f"not a candidate: {names}")
 
     def required_needs(self) -> frozenset[Need]:
-        """The probe, and what every candidate needs."""
-        return self.needs | frozenset.intersection(*map(named_needs, self.candidates))
+        """What every candidate needs."""
+        return frozenset.intersection(*map(named_needs, self.candidates))
 
     def optional_needs(self) -> frozenset[Need]:
-        """What any candidate needs: one whose needs are not met is left out."""
-        return frozenset().union(*map(named_needs, self.candidates))
+        """The probe, and what any candidate needs: one whose needs are not met is left out."""
+        return frozenset({Need.PROBE}).union(*map(named_needs, self.candidates))
 
     def plan(self, ctx: InitContext) -> Plan:
         """The plan of the best candidate, for the rows asked for, in that order."""
-        probe = ctx.resources.probe()
         able = self._able(ctx)
         if not len(ctx.target_ids):
             return empty_mix(0)
+        untried = ""
         if len(able) == 1:
-            ctx.journal.note(f"auto chose {able[0]} untried: no other candidate can run")
+            untried = "no other candidate can run"
+        elif ctx.resources.missing(frozenset({Need.PROBE})):
+            untried = f"no text is given to try it against {', '.join(able[1:])}"
+        if untried:
+            ctx.journal.note(f"auto chose {able[0]} untried: {untried}")
             return plan_of_chain(named_chain(able[0]), ctx)
-        return plan_of_chain(named_chain(self._best(self._runs(able, probe, ctx), ctx)), ctx)
+        return plan_of_chain(named_chain(self._best(self._runs(able, ctx.resources.probe(), ctx), ctx)), ctx)
 
     def _able(self, ctx: InitContext) -> list[str]:
         """The candidates whose needs are met."""
-        able = []
-        for names in self.candidates:
-            if missing := ctx.resources.missing(named_needs(names)):
-                ctx.journal.note(f"auto left out {names}: {', '.join(missing)} is not given")
-            else:
-                able.append(names)
+        missing = {names: ctx.resources.missing(named_needs(names)) for names in self.candidates}
+        able = [names for names, needs in missing.items() if not needs]
+        if out := [f"{names} ({', '.join(needs)})" for names, needs in missing.items() if needs]:
+            ctx.journal.note(f"auto left out what lacks an input: {', '.join(out)}")
         if not able:
             raise LexigraftError(
                 "auto can try none of its candidates",
