@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,15 +14,13 @@ from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.rows import Rows, build_rows
 from lexigraft.core.grafting.strategy import InitContext, Strategy
 from lexigraft.core.methods.learned_weights import FreeWeights, aligned, mixable, steepest, widened
-from lexigraft.core.methods.row_optimizer import batches, learn_rows, planned_steps
-from lexigraft.core.methods.target_model import TargetLanguageModel
+from lexigraft.core.methods.row_learning import RowLearning
 from lexigraft.core.models.tables import Role
 
 if TYPE_CHECKING:
     import torch
 
 Ids = npt.NDArray[np.int64]
-Sequences = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -99,128 +96,41 @@ class LearnedMixture(Strategy):
         at = np.where(np.isin(ctx.target_ids, ids), np.searchsorted(ids, ctx.target_ids), -1)
         if not len(ids) or not self.max_steps:
             return own.take(at)
-        training = _Training.of(self, ctx, initial, ids, own)
-        training.learn()
-        return {role: weights.mix().take(at) for role, weights in training.by_role.items()}
+        learned = _learned_weights(self, ctx, initial, ids, own)
+        return {role: weights.mix().take(at) for role, weights in learned.items()}
 
 
-@dataclass(frozen=True, eq=False)
-class _Training:
-    """One training run.
+def _learned_weights(
+    own: LearnedMixture, ctx: InitContext, initial: Rows, ids: Ids, mixes: Mix
+) -> dict[Role, FreeWeights]:
+    """Graft the model, tokenize the text, choose the source rows that each token may use, train their weights."""
+    learning = RowLearning.of(ctx, initial, ids, own.name, own.sequence_length, own.batch_size)
+    steps = learning.steps(own.epochs, own.max_steps)
+    gradients = learning.summed_gradients(min(own.candidate_steps, steps)) if own.candidates else {}
+    by_role: dict[Role, FreeWeights] = {}
+    for role in (r for r in (Role.INPUT, Role.OUTPUT) if r in ctx.roles):
+        by_role[role] = _weights(own, ctx, role, mixes, gradients.get(role))
+    if Role.BIAS in ctx.roles:
+        by_role[Role.BIAS] = by_role[Role.OUTPUT if Role.OUTPUT in ctx.roles else Role.INPUT]
+    leaves = [p for role, weights in by_role.items() if role is not Role.BIAS for p in weights.parameters]
 
-    Attributes:
-        settings: How to train.
-        ctx: Whose rows are asked for.
-        model: The grafted model.
-        sequences: Text to train on, ``(sequences, length)``.
-        ids: Target ids of the rows that are learned, ascending.
-        by_role: Their weights; one object for the roles that share them.
-    """
-
-    settings: LearnedMixture
-    ctx: InitContext
-    model: TargetLanguageModel
-    sequences: Sequences
-    ids: Ids
-    by_role: dict[Role, FreeWeights]
-
-    @classmethod
-    def of(cls, settings: LearnedMixture, ctx: InitContext, initial: Rows, ids: Ids, own: Mix) -> _Training:
-        """Graft the model, tokenize the text, choose the source rows that each token may use."""
-        model = TargetLanguageModel.of(ctx.resources.model(), initial, ctx.source, ctx.target, ctx.device)
-        training = cls(
-            settings, ctx, model, model.packed(ctx.resources.training().lines, settings.sequence_length), ids, {}
-        )
-        gradients = training._first_gradients() if settings.candidates else {}
-        head = Role.OUTPUT if Role.OUTPUT in ctx.roles else Role.INPUT
-        for role in (r for r in (Role.INPUT, Role.OUTPUT) if r in ctx.roles):
-            training.by_role[role] = training._weights(role, own, gradients.get(role))
-        if Role.BIAS in ctx.roles:
-            training.by_role[Role.BIAS] = training.by_role[head]
-        return training
-
-    @property
-    def steps(self) -> int:
-        """How many batches are trained on."""
-        own = self.settings
-        return planned_steps(len(self.sequences), own.batch_size, own.epochs, own.max_steps)
-
-    def _batches(self, steps: int) -> list[list[Sequences]]:
-        return list(batches(list(self.sequences), self.settings.batch_size, steps, self.ctx.generator))
-
-    def _gradients(
-        self, batch: Sequence[Sequences], generator: torch.Generator
-    ) -> tuple[torch.Tensor, dict[Role, torch.Tensor]]:
-        self.ctx.journal.spend(sum(map(len, batch)))
-        return self.model.gradients(batch, generator)
-
-    def _first_gradients(self) -> dict[Role, torch.Tensor]:
-        """The gradient of the initial rows, summed over a few batches."""
-        import torch
-
-        places = torch.from_numpy(self.ids)
-        total: dict[Role, torch.Tensor] = {}
-        for batch in self._batches(min(self.settings.candidate_steps, self.steps)):
-            _, gradients = self._gradients(batch, self.ctx.generator)
-            for role, gradient in gradients.items():
-                total[role] = total.get(role, 0) + gradient.cpu()[places]
-        return total
-
-    def _weights(self, role: Role, own: Mix, gradients: torch.Tensor | None) -> FreeWeights:
-        table = aligned(self.ctx.table(role))
-        if gradients is None:
-            return FreeWeights.of(table, own)
-        usable = np.flatnonzero(mixable(self.ctx.source))
-        extra = steepest(gradients, table, usable, self.settings.candidates, self.ctx.memory_budget, either_way=True)
-        extra[~gradients.any(dim=1).numpy()] = -1
-        return FreeWeights.of(table, widened(own, extra, 0.0))
-
-    def learn(self) -> None:
-        """Change the weights so that the loss falls."""
-        import torch
-
-        own, ctx = self.settings, self.ctx
-        leaves = [p for role, weights in self.by_role.items() if role is not Role.BIAS for p in weights.parameters]
-        todo = self._batches(self.steps)
-        noise = ctx.generator.get_state()
-        before = self._measure(todo[0], noise)
-        learn_rows(
-            leaves,
-            self._loss,
-            iter(todo),
-            steps=self.steps,
-            warm_up=max(1, self.steps // 10),
-            learning_rate=own.learning_rate,
-            logger=ctx.logger,
-            name=own.name,
-        )
-        with torch.no_grad():
-            self.model.put(torch.from_numpy(self.ids), self._rows())
-        after = self._measure(todo[0], noise)
-        ctx.journal.note(
-            f"{own.name}: {self.steps} steps; the loss of one batch fell from {before:.3f} (rows of {own.start}) to "
-            f"{after:.3f} nats a token"
-        )
-
-    def _measure(self, batch: Sequence[Sequences], noise: torch.Tensor) -> float:
-        import torch
-
-        loss, _ = self._gradients(batch, torch.Generator().set_state(noise))
-        return float(loss)
-
-    def _rows(self) -> dict[Role, torch.Tensor]:
+    def rows() -> dict[Role, torch.Tensor]:
         return {
-            role: weights.rows(aligned(self.ctx.table(role)) if role is Role.BIAS else None)
-            for role, weights in self.by_role.items()
+            role: weights.rows(aligned(ctx.table(role)) if role is Role.BIAS else None)
+            for role, weights in by_role.items()
         }
 
-    def _loss(self, batch: Sequence[Sequences]) -> torch.Tensor:
-        """The loss of a batch; its gradient reaches the weights through the rows."""
-        import torch
+    learning.learn(rows, leaves, steps, own.learning_rate, f"rows of {own.start}")
+    return by_role
 
-        places = torch.from_numpy(self.ids)
-        rows = self._rows()
-        self.model.put(places, rows)
-        loss, gradients = self._gradients(batch, self.ctx.generator)
-        pull = torch.stack([(made * gradients[role].cpu()[places]).sum() for role, made in rows.items()]).sum()
-        return loss.cpu() + pull - pull.detach()
+
+def _weights(
+    own: LearnedMixture, ctx: InitContext, role: Role, mixes: Mix, gradients: torch.Tensor | None
+) -> FreeWeights:
+    table = aligned(ctx.table(role))
+    if gradients is None:
+        return FreeWeights.of(table, mixes)
+    usable = np.flatnonzero(mixable(ctx.source))
+    extra = steepest(gradients, table, usable, own.candidates, ctx.memory_budget, either_way=True)
+    extra[~gradients.any(dim=1).numpy()] = -1
+    return FreeWeights.of(table, widened(mixes, extra, 0.0))
