@@ -17,6 +17,7 @@ from lexigraft.cli import (
     cell,
     compare,
     corpus,
+    dictionary,
     doctor,
     donors,
     evaluate,
@@ -61,6 +62,7 @@ app.command("donors")(donors.donors)
 app.command("analyze")(analyze.analyze)
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(dictionary.app, name="dictionary")
 app.add_typer(cell.app, name="cell")
 app.add_typer(remote.app, name="remote")
 app.add_typer(strategies.app, name="strategies")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,9 @@ from lexigraft.core.config.recipe import DictionarySettings
 from lexigraft.core.data.readers import numbered_lines
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.files import replacing
+
+Row = tuple[str, str, float | None]
+"""A source word, a target word, and how often the pair was counted, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,15 @@ class Dictionary:
         kept = tuple(total.values()) if weights is not None else None
         content = repr((tuple(total), kept)).encode("utf-8", "surrogatepass")
         return cls(tuple(total), kept, rejected, hashlib.sha256(content).hexdigest())
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Row | None]) -> Dictionary:
+        """Make a dictionary of rows; None stands for what is no row, a missing count for 1 where others have one."""
+        read = list(rows)
+        kept = [row for row in read if row is not None]
+        counts = [row[2] for row in kept]
+        weights = None if all(c is None for c in counts) else [1.0 if c is None else c for c in counts]
+        return cls.of([row[:2] for row in kept], weights, len(read) - len(kept))
 
     def reversed(self) -> Dictionary:
         """The same pairs, target first."""
@@ -83,7 +95,7 @@ def load_dictionary(settings: DictionarySettings) -> Dictionary:
     """
     if settings.pivot is not None:
         first, second = (_read([p]) for p in settings.pivot)
-        dictionary = _join(first, second)
+        dictionary = pivoted(first, second)
         paths = list(settings.pivot)
     else:
         dictionary = _read(settings.path)
@@ -97,27 +109,20 @@ def load_dictionary(settings: DictionarySettings) -> Dictionary:
 
 
 def _read(paths: Sequence[str]) -> Dictionary:
-    pairs: list[tuple[str, str]] = []
-    counts: list[float | None] = []
-    rejected = 0
-    for path in paths:
-        expanded = Path(path).expanduser()
-        if not expanded.is_file():
-            raise LexigraftError(
-                "dictionary not found", path, "Give a TSV or TSV.gz file, one source TAB target pair a line"
-            )
-        for _, line in numbered_lines(expanded):
-            row = _row(line)
-            if row is None:
-                rejected += 1
-                continue
-            pairs.append(row[:2])
-            counts.append(row[2])
-    weights = None if all(c is None for c in counts) else [1.0 if c is None else c for c in counts]
-    return Dictionary.of(pairs, weights, rejected)
+    return Dictionary.of_rows(row for path in paths for row in _rows(path))
 
 
-def _row(line: str) -> tuple[str, str, float | None] | None:
+def _rows(path: str) -> Iterator[Row | None]:
+    expanded = Path(path).expanduser()
+    if not expanded.is_file():
+        raise LexigraftError(
+            "dictionary not found", path, "Give a TSV or TSV.gz file, one source TAB target pair a line"
+        )
+    return (row_of(line) for _, line in numbered_lines(expanded))
+
+
+def row_of(line: str) -> Row | None:
+    """The row of a line of two or three columns with tabs between them; None for any other line."""
     columns = [c.strip() for c in line.split("\t")]
     if len(columns) not in (2, 3) or not columns[0] or not columns[1]:
         return None
@@ -130,7 +135,8 @@ def _row(line: str) -> tuple[str, str, float | None] | None:
     return (columns[0], columns[1], count) if 0 < count < float("inf") else None
 
 
-def _join(first: Dictionary, second: Dictionary) -> Dictionary:
+def pivoted(first: Dictionary, second: Dictionary) -> Dictionary:
+    """Every word of one dictionary's second column with every one of another's that has the same first column."""
     targets: dict[str, list[str]] = {}
     for pivot, target in second.pairs:
         targets.setdefault(pivot, []).append(target)

@@ -62,6 +62,52 @@ class CopiedText:
         return len(self.copied_lines) / self.lines if self.lines else 0.0
 
 
+class EvaluationNgrams:
+    """The word sequences of an evaluation text, compared by 64-bit hashes; none goes over the end of a line.
+
+    Args:
+        evaluation: Lines that no model may have been trained on.
+        ngram: Words of a sequence.
+
+    Attributes:
+        own: By the length of sequences: their hashes, and the line of each.
+        wanted: By length, the different hashes, ascending.
+        is_short: Which lines have too few words to be looked for, ``(lines,)``.
+    """
+
+    def __init__(self, evaluation: Sequence[str], ngram: int = NGRAM) -> None:
+        self._hashes = _WordHashes()
+        ids, line_of = _together(list(map(self._hashes.of_lines, _batches(evaluation))))
+        self._hashes.freeze()
+        counts = np.bincount(line_of, minlength=len(evaluation))
+        shortest = min(SHORTEST, ngram)
+        self.is_short: npt.NDArray[np.bool_] = counts < shortest
+        lengths = sorted({int(n) for n in np.minimum(counts, ngram) if n >= shortest})
+        self.own: dict[int, tuple[Hashes, Positions]] = {}
+        for length, windows in _windows(ids, lengths):
+            here = _inside(ids, line_of, length) & (np.minimum(counts, ngram) == length)[line_of[: len(windows)]]
+            self.own[length] = windows[here], line_of[: len(windows)][here]
+        self.wanted = {length: np.unique(windows) for length, (windows, _) in self.own.items()}
+
+    def find(self, lines: Sequence[str]) -> Iterator[tuple[int, Positions, Positions]]:
+        """By length, the sequences that occur in other lines.
+
+        Args:
+            lines: The lines, as many as are held in memory at once.
+
+        Yields:
+            The length, the positions in ``wanted`` of what was met, and the line of each.
+        """
+        before = self._hashes.lines
+        ids, line_of = self._hashes.of_lines(lines)
+        for length, windows in _windows(ids, sorted(self.wanted)):
+            inside = np.flatnonzero(_inside(ids, line_of, length))
+            met, wanted = windows[inside], self.wanted[length]
+            at = np.minimum(np.searchsorted(wanted, met), len(wanted) - 1)
+            hits = wanted[at] == met
+            yield length, at[hits], line_of[inside[hits]] - before
+
+
 def find_copied_text(evaluation: Sequence[str], training: Iterable[str], ngram: int = NGRAM) -> CopiedText:
     """Look for the word sequences of one text in another one of any size, which is streamed.
 
@@ -75,30 +121,18 @@ def find_copied_text(evaluation: Sequence[str], training: Iterable[str], ngram: 
     Returns:
         How much was found, and where.
     """
-    hashes = _WordHashes()
-    ids, line_of = _together(list(map(hashes.of_lines, _batches(evaluation))))
-    hashes.freeze()
-    counts = np.bincount(line_of, minlength=len(evaluation))
-    shortest = min(SHORTEST, ngram)
-    lengths = sorted({int(n) for n in np.minimum(counts, ngram) if n >= shortest})
-    own: dict[int, tuple[Hashes, Positions]] = {}
-    for length, windows in _windows(ids, lengths):
-        here = _inside(ids, line_of, length) & (np.minimum(counts, ngram) == length)[line_of[: len(windows)]]
-        own[length] = windows[here], line_of[: len(windows)][here]
-    wanted = {length: np.unique(windows) for length, (windows, _) in own.items()}
-    found = {length: np.zeros(len(of), np.bool_) for length, of in wanted.items()}
-    for ids, line_of in map(hashes.of_lines, _batches(training)):
-        for length, windows in _windows(ids, lengths):
-            met = windows[_inside(ids, line_of, length)]
-            at = np.minimum(np.searchsorted(wanted[length], met), len(wanted[length]) - 1)
-            found[length][at[wanted[length][at] == met]] = True
-    copied = [at[found[length][np.searchsorted(wanted[length], windows)]] for length, (windows, at) in own.items()]
+    index = EvaluationNgrams(evaluation, ngram)
+    found = {length: np.zeros(len(of), np.bool_) for length, of in index.wanted.items()}
+    for batch in _batches(training):
+        for length, at, _ in index.find(batch):
+            found[length][at] = True
+    copied = [at[found[n][np.searchsorted(index.wanted[n], windows)]] for n, (windows, at) in index.own.items()]
     return CopiedText(
-        ngrams=sum(map(len, wanted.values())),
+        ngrams=sum(map(len, index.wanted.values())),
         copied_ngrams=int(sum(hits.sum() for hits in found.values())),
-        lines=int((counts >= shortest).sum()),
+        lines=int((~index.is_short).sum()),
         copied_lines=tuple(np.unique(np.concatenate(copied)).tolist()) if copied else (),
-        short_lines=int((counts < shortest).sum()),
+        short_lines=int(index.is_short.sum()),
     )
 
 
@@ -141,7 +175,7 @@ class _WordHashes:
     def __init__(self) -> None:
         self._known: dict[str, int] = {}
         self._met: frozenset[int] | None = None
-        self._lines = 0
+        self.lines = 0
 
     def freeze(self) -> None:
         """Let no further word in."""
@@ -160,8 +194,8 @@ class _WordHashes:
         hashes = np.fromiter(map(self._known.__getitem__, words), np.uint64, len(words))
         ends = hashes == _END
         kept = ~ends & (hashes != _NOTHING)
-        line_of = np.cumsum(ends)[kept].astype(np.int64) + self._lines
-        self._lines += len(lines)
+        line_of = np.cumsum(ends)[kept].astype(np.int64) + self.lines
+        self.lines += len(lines)
         return hashes[kept], line_of
 
     def _hash(self, word: str) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from lexigraft.core.data.cleaning.scripts import code_of
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-
-SHARED = frozenset({"Zyyy", "Zinh", "Zzzz"})
-"""Common (digits, punctuation, symbols, marks of several scripts), Inherited (combining marks), Unknown."""
 
 
 def script(vocabulary: Vocabulary, i: int) -> str:
@@ -18,8 +16,7 @@ def script_of(text: str) -> str:
 
     Source: the Script property of Unicode Standard Annex 24.
     """
-    from fontTools.unicodedata import script as code_of
     from fontTools.unicodedata import script_name
 
-    code = next((code for code in map(code_of, text) if code not in SHARED), None)
+    code = next(filter(None, map(code_of, text)), None)
     return str(script_name(code)) if code else ""

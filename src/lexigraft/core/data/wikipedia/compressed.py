@@ -61,7 +61,7 @@ class ByteBlocks:
                     if self.produced > max(GROWTH_FREE, MOST_GROWTH * self.read):
                         grown = f"{self.path}: {self.read:,} bytes became {self.produced:,}"
                         raise LexigraftError(
-                            "compressed file grows without measure", grown, "It is no dump; fetch it again"
+                            "compressed file grows without measure", grown, "It is damaged; fetch it again"
                         )
                     yield block
         except (OSError, EOFError, zlib.error) as error:

@@ -1,0 +1,1 @@
+"""Bilingual dictionaries made and looked at."""

@@ -1,0 +1,1 @@
+"""Filters and figures of training text."""

@@ -1,0 +1,1 @@
+"""Dictionary files of several formats."""
