@@ -75,6 +75,13 @@ class Augmenter:
         """Whether it may change anything at all."""
         return self.p > 0
 
+    def check(self) -> None:
+        """Refuse what cannot work on this machine, before text is read and weights load.
+
+        Raises:
+            LexigraftError: Such as a package that is not installed.
+        """
+
     def added_tokens(self) -> Mapping[str, str]:
         """Tokens that the vocabulary must hold, each with the strategy that makes its rows."""
         return {}
