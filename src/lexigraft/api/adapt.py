@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from lexigraft.api.augment import annotations_for, augmentation_of, check_augmenters, extend_for
 from lexigraft.api.evaluate import measure
 from lexigraft.api.objectives import objective_for
-from lexigraft.core.config.recipe import AdaptSettings, EvaluationSettings, Phase
+from lexigraft.core.config.adaptation import AdaptSettings, Phase
+from lexigraft.core.config.evaluation import EvaluationSettings
 from lexigraft.core.data.annotations import Annotations
 from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.errors import LexigraftError

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lexigraft.api.adapt import adapt_model
-from lexigraft.core.config.recipe import AdaptSettings, GraftSettings, Phase
+from lexigraft.core.config.adaptation import AdaptSettings, Phase
+from lexigraft.core.config.recipe import GraftSettings
 from lexigraft.core.data.corpus import Corpus, evenly_chosen, split, without
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import graft_model, make_chain

@@ -107,8 +107,8 @@ def adapt(
 ) -> None:
     """Continue pre-training on target text: LoRA on the body, embeddings as said."""
     from lexigraft.api.adapt import adapt as run
+    from lexigraft.core.config.adaptation import AdaptSettings
     from lexigraft.core.config.base import validate
-    from lexigraft.core.config.recipe import AdaptSettings
 
     options = _set_options(
         objective=objective, steps=steps, batch_tokens=batch_tokens, sequence_length=sequence_length,

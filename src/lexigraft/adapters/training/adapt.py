@@ -24,7 +24,7 @@ from lexigraft.adapters.training.trainable import (
     set_trainable,
     train_shared_padding_row,
 )
-from lexigraft.core.config.recipe import AdaptSettings, Phase
+from lexigraft.core.config.adaptation import AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind, refuse_long_sequences
 from lexigraft.core.models.document_attention import refuse_mixing

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from lexigraft.core.config.recipe import AdaptSettings, Phase
+    from lexigraft.core.config.adaptation import AdaptSettings, Phase
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 

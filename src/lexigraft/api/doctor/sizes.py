@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.machine import total_memory
-from lexigraft.core.config.recipe import AdaptSettings, CompareSettings, TokenizerSettings
+from lexigraft.core.config.adaptation import AdaptSettings
+from lexigraft.core.config.recipe import CompareSettings, TokenizerSettings
 from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.models.disk_model import Header
 from lexigraft.core.tokenization.vocabulary import Vocabulary

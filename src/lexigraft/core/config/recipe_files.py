@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from lexigraft.core.config.base import S, Settings, validate
-from lexigraft.core.config.recipe import CompareSettings, StrategySettings
+from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.strategy_entries import StrategySettings
 from lexigraft.core.config.transfer_recipe import TransferSettings
 from lexigraft.core.config.yaml_text import read_yaml
 from lexigraft.core.errors import LexigraftError

@@ -6,18 +6,17 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.base import Count, Paths, Seed, Settings
+from lexigraft.core.config.evaluation import EvaluationSettings, TaskSettings
 from lexigraft.core.config.recipe import (
-    AdaptSettings,
-    EvaluationSettings,
     ExecutionSettings,
     GraftSettings,
-    StrategyEntry,
-    TaskSettings,
     TokenizerSettings,
     TrackingSettings,
     VectorSettings,
 )
+from lexigraft.core.config.strategy_entries import StrategyEntry
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 ZERO_SHOT = "zero-shot"
