@@ -228,9 +228,11 @@ def load_adapter(folder: str | Path, base: str | None = None) -> PreTrainedModel
 
 
 def _new_rows(model: str, settings: AdaptSettings) -> list[int] | None:
-    """Ids of the new rows, from the graft's provenance; ``None`` unless ``new_rows`` trains in some phase."""
+    """Ids of the new rows, from the graft's provenance; ``None`` unless they train in a way of their own."""
     phases: list[AdaptSettings | Phase] = [settings, *settings.phases]
-    if all("new_rows" not in (w.embeddings, w.head) for w in phases):
+    rates = [one.learning_rates for one in phases if one.learning_rates is not None]
+    apart = any("new_rows" in (one.embeddings, one.head) for one in phases)
+    if not apart and all(one.new_rows == one.tables for one in rates):
         return None
     from lexigraft.core.grafting.folder import new_rows
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lexigraft.adapters.training.learning_rates import rates_of
 from lexigraft.adapters.training.loop import uses_bfloat16
 from lexigraft.adapters.training.peft_calls import merged
 from lexigraft.adapters.training.resume import run_folder, train_phase
@@ -97,7 +98,7 @@ def adapt(
         settings: What trains, how long, how.
         objective: The training objective.
         augmentation: How the text is augmented, where it is; the vocabulary holds the tokens that this adds.
-        new_ids: Rows that ``new_rows`` trains.
+        new_ids: Rows of new tokens, for ``new_rows``.
         on_step: Called with the step and the live model in evaluation mode at each of ``eval_steps``; it cannot change
             the run. What it returns is in ``Adapted.evaluations``, also for steps before an interruption.
         eval_steps: Steps to call it at; step 0 is the caller's.
@@ -156,7 +157,13 @@ def adapt(
             objective,
             vocabulary,
             packed,
-            replace(loop, steps=phase.steps, first_step=first_step, table_names=_tables(model_parts)),
+            replace(
+                loop,
+                steps=phase.steps,
+                first_step=first_step,
+                table_names=_tables(model_parts),
+                rates=rates_of(model, model_parts, phase.learning_rates or settings.learning_rates, new_ids),
+            ),
             on_step=on_step,
             eval_steps=eval_steps,
             folder=run / f"phase-{number}" if run is not None else None,
@@ -214,7 +221,7 @@ def checked_phases(
         model: The plain model, which may be on the meta device.
         settings: What trains, for how long.
         objective: The training objective.
-        new_ids: Rows that ``new_rows`` trains.
+        new_ids: Rows of new tokens, for ``new_rows``.
 
     Raises:
         LexigraftError: The objective does not suit the model, or the settings ask for what it cannot do.
@@ -232,16 +239,26 @@ def checked_phases(
     )
     refuse_impossible(model, phases, new_ids)
     refuse_long_sequences(model, settings.sequence_length)
-    _refuse_sharded(phases)
+    if new_ids is None and _rates_by_row(phases, settings):
+        raise LexigraftError("new rows have a rate of their own, but none is known", hint="Say which rows are new")
+    _refuse_sharded(phases, settings)
     lora_targets(model, settings, phases)
     return phases
 
 
-def _refuse_sharded(phases: Sequence[Phase]) -> None:
+def _rates_by_row(phases: Sequence[Phase], settings: AdaptSettings) -> bool:
+    rates = [phase.learning_rates or settings.learning_rates for phase in phases]
+    return any(one.new_rows != one.tables for one in rates)
+
+
+def _refuse_sharded(phases: Sequence[Phase], settings: AdaptSettings) -> None:
     sharding = processes().sharding
-    if sharding and any("new_rows" in (phase.embeddings, phase.head) for phase in phases):
+    by_rows = any("new_rows" in (phase.embeddings, phase.head) for phase in phases)
+    if sharding and (by_rows or _rates_by_row(phases, settings)):
         raise LexigraftError(
-            "new_rows cannot train where weights are in shards", sharding, "Use 'full', or plain processes"
+            "new_rows cannot train by themselves where weights are in shards",
+            sharding,
+            "Use 'full' with one rate for tables and new_rows, or plain processes",
         )
 
 

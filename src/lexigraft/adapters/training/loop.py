@@ -144,6 +144,7 @@ def train(
                 *([told] if saves else []),
             ],
             table_names=loop.table_names,
+            rates=loop.rates,
         )
         for callback in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(callback)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from lexigraft.adapters.training.learning_rates import Rates
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -31,6 +33,7 @@ class Loop:
         seed: Seed of the row order, the objective's noise and dropout.
         first_step: Steps trained by earlier phases.
         table_names: Parameters that are embedding tables.
+        rates: Multiples of the learning rate by parameter and row.
     """
 
     steps: int
@@ -44,6 +47,7 @@ class Loop:
     seed: int
     first_step: int = 0
     table_names: frozenset[str] = frozenset()
+    rates: Rates = field(default_factory=Rates)
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from lexigraft.core.config.base import BatchTokens, Count, Seed, Settings, Width
+from lexigraft.core.config.base import BatchTokens, Count, KeyedSettings, Seed, Settings, Width
 
 Trains = Literal["full", "new_rows", "lora", "frozen"]
 Body = Annotated[str, Field(pattern=r"^(lora|frozen|full|top_bottom:[1-9][0-9]{0,3})$")]
 
 
-class Phase(Settings):
-    """One phase of adaptation, in which a fixed part of the model trains."""
+class LearningRates(Settings):
+    """Learning rates by part, as multiples of `learning_rate`; a part whose rate is 0 stays as it is.
 
+    `tables` are the rows of the input table, of the output table and of the head's bias, `new_rows` the rows among them
+    of new tokens. `head` is what else the head holds. LoRA layers have the rate of the part that they change.
+    """
+
+    new_rows: float = Field(1.0, ge=0)
+    tables: float = Field(1.0, ge=0)
+    head: float = Field(1.0, ge=0)
+    body: float = Field(1.0, ge=0)
+
+    @model_validator(mode="after")
+    def _something_trains(self) -> Self:
+        if not any((self.new_rows, self.tables, self.head, self.body)):
+            raise ValueError("all rates are 0, so nothing would train")
+        return self
+
+
+class Phase(KeyedSettings):
+    """One phase of adaptation, in which a fixed part of the model trains; without rates of its own with all others'."""
+
+    unwritten: ClassVar = frozenset({"learning_rates"})
     steps: Count = Field(ge=1)
     embeddings: Trains = "full"
     head: Trains = "full"
     body: Body = "lora"
+    learning_rates: LearningRates | None = None
 
 
 def _augmenter(value: object) -> object:
@@ -36,7 +57,7 @@ AugmenterEntry = Annotated[dict[str, dict[str, Any]], BeforeValidator(_augmenter
 """One augmenter as a recipe writes it: a name, or a name with its options."""
 
 
-class AdaptSettings(Settings):
+class AdaptSettings(KeyedSettings):
     """Continued pretraining after the graft.
 
     `augment` lists augmenters, which change the training documents one after the other. `documents` says how documents
@@ -44,12 +65,14 @@ class AdaptSettings(Settings):
     or separated and each attending to itself alone, with positions of its own (`reset`).
     """
 
+    unwritten: ClassVar = frozenset({"augment", "documents", "learning_rates"})
     objective: str | None = None
     objective_options: dict[str, Any] = {}
     steps: Count = Field(200, ge=0)
     batch_tokens: BatchTokens = 2048
     sequence_length: Count = Field(128, ge=8)
     learning_rate: float = Field(5e-4, gt=0)
+    learning_rates: LearningRates = LearningRates()
     warmup_share: float = Field(0.06, ge=0, lt=1)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     weight_decay: float = Field(0.0, ge=0)
@@ -68,13 +91,6 @@ class AdaptSettings(Settings):
     augment: list[AugmenterEntry] = []
     documents: Literal["separated", "joined", "reset"] = "separated"
     seed: Seed = 0
-
-    @model_serializer(mode="wrap")
-    def _unused_left_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Keys of results are made of these values: what is not used stays out of them."""
-        values: dict[str, Any] = handler(self)
-        unused = {"augment": [], "documents": "separated"}
-        return {key: value for key, value in values.items() if key not in unused or value != unused[key]}
 
     @model_validator(mode="after")
     def _phases_add_up(self) -> Self:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BeforeValidator,
     ByteSize,
     Discriminator,
     Field,
-    SerializerFunctionWrapHandler,
     Tag,
     ValidationError,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
 from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.arms import Line, lines_of, refuse_unequal
-from lexigraft.core.config.base import BatchTokens, Count, Paths, Seed, Settings, Width
+from lexigraft.core.config.base import BatchTokens, Count, KeyedSettings, Paths, Seed, Settings, Width
 from lexigraft.core.config.evaluation import EvaluationSettings
 from lexigraft.core.config.strategy_entries import Calibration, StrategySettings, strategies_of
 from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings, kind_of, unwrapped
@@ -222,13 +220,14 @@ class ExecutionSettings(Settings):
 ArmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_ -]*$")]
 
 
-class CompareSettings(Settings):
+class CompareSettings(KeyedSettings):
     """A whole comparison, as in one recipe file.
 
     `arms` run every strategy under several settings: each arm has a name and keys of `adaptation` that replace the
     recipe's. Where an arm, or the recipe, augments, a control without augmentation at equal tokens is added.
     """
 
+    unwritten: ClassVar = frozenset({"arms"})
     name: str = "comparison"
     source: str
     target_tokenizer: TargetTokenizer
@@ -276,12 +275,6 @@ class CompareSettings(Settings):
         if isinstance(values, Mapping) and isinstance(arms := values.get("arms"), Mapping):
             return {**values, "arms": {name: {} if changes is None else changes for name, changes in arms.items()}}
         return values
-
-    @model_serializer(mode="wrap")
-    def _unused_left_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Keys of results are made of these values: what is not used stays out of them."""
-        values: dict[str, Any] = handler(self)
-        return values if self.arms else {key: value for key, value in values.items() if key != "arms"}
 
     @property
     def lines(self) -> tuple[Line, ...]:
