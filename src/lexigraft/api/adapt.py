@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lexigraft.api.adaptation_texts import read_further_texts, texts_of
 from lexigraft.api.augment import annotations_for, augmentation_of, check_augmenters, extend_for
 from lexigraft.api.evaluate import measure
 from lexigraft.api.objectives import objective_for
@@ -44,6 +45,7 @@ class AdaptResult:
         model: Folder or Hub name of the model that was adapted.
         steps: Optimizer steps.
         tokens_trained: Tokens seen, repetitions included.
+        tokens_by_text: Those of each text of a mixture; empty without one.
         trainable_parameters: The most that trained in one phase.
         seconds: Wall time of training.
         first_loss: Training loss of the first step, in nats; ``None`` without steps.
@@ -56,6 +58,7 @@ class AdaptResult:
     model: str
     steps: int
     tokens_trained: int
+    tokens_by_text: Mapping[str, int]
     trainable_parameters: int
     seconds: float
     first_loss: float | None
@@ -65,9 +68,10 @@ class AdaptResult:
     out: Path
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values; the figures are keys of their own, ``before/NAME`` and ``after/NAME``."""
+        """Plain values; figures are keys of their own: ``before/NAME``, ``after/NAME``, ``tokens_trained/TEXT``."""
         values = asdict(self)
-        before, after, out = (values.pop(name) for name in ("before", "after", "out"))
+        before, after, out, by_text = (values.pop(name) for name in ("before", "after", "out", "tokens_by_text"))
+        values |= {f"tokens_trained/{name}": tokens for name, tokens in by_text.items()}
         figures = {f"before/{name}": value for name, value in before.items()}
         figures |= {f"after/{name}": value for name, value in after.items()}
         return {**values, **figures, "out": str(out)}
@@ -80,6 +84,7 @@ def adapt_model(
     settings: AdaptSettings,
     *,
     annotations: Annotations | None = None,
+    texts: Mapping[str, Corpus] | None = None,
     new_ids: Sequence[int] | None = None,
     on_step: Callable[[int, PreTrainedModel], Mapping[str, float]] | None = None,
     eval_steps: Collection[int] = (),
@@ -96,6 +101,7 @@ def adapt_model(
         settings,
         objective=objective,
         augmentation=augmentation_of(settings, annotations),
+        texts=texts,
         new_ids=new_ids,
         on_step=on_step,
         eval_steps=eval_steps,
@@ -160,25 +166,30 @@ def adapt(
     check_augmenters(settings)
     text = load_corpus(list(corpus))
     annotations = annotations_for([settings], text, list(corpus))
+    unseen = {"heldout": load_corpus(list(heldout))} if heldout else {}
+    texts = texts_of(settings, read_further_texts([settings], unseen.values()))
     config = load_config(model)
     vocabulary = load_vocabulary(model)
     check_post_processor(vocabulary)
     loaded = load_model(model, config=config, allow_missing=allow_missing)
     check_tables(tables_of(loaded), vocabulary, model)
     first = processes().first
-    texts = {"heldout": load_corpus(list(heldout)).lines} if heldout and first else {}
-    before = measure(loaded, vocabulary, texts, EvaluationSettings()).figures
+    measured = {name: held.lines for name, held in unseen.items()} if first else {}
+    before = measure(loaded, vocabulary, measured, EvaluationSettings()).figures
     say(f"adapting on {len(text):,} lines for {settings.steps:,} steps")
     extended = extend_for(loaded, vocabulary, settings)
     vocabulary, new_ids = extended.vocabulary, _new_rows(model, settings)
     if new_ids is not None:
         new_ids += extended.added.tolist()
-    adapted = adapt_model(loaded, vocabulary, text, settings, annotations=annotations, new_ids=new_ids, work=work)
-    after = measure(adapted.model, vocabulary, texts, EvaluationSettings()).figures
+    adapted = adapt_model(
+        loaded, vocabulary, text, settings, annotations=annotations, texts=texts, new_ids=new_ids, work=work
+    )
+    after = measure(adapted.model, vocabulary, measured, EvaluationSettings()).figures
     result = AdaptResult(
         model=model,
         steps=settings.steps,
         tokens_trained=adapted.tokens_trained,
+        tokens_by_text=adapted.tokens_by_text,
         trainable_parameters=adapted.trainable_parameters,
         seconds=round(adapted.seconds, 2),
         first_loss=adapted.losses[0][1] if adapted.losses else None,

@@ -88,7 +88,7 @@ def adapt(
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     embeddings: Annotated[str | None, typer.Option(help="full, new_rows, lora or frozen.")] = None,
     head: Annotated[str | None, typer.Option(help="full, new_rows, lora or frozen.")] = None,
-    body: Annotated[str | None, typer.Option(help="lora, frozen, full or top_bottom:N.")] = None,
+    body: Annotated[str | None, typer.Option(help="lora, frozen, full, top_bottom:N or shielded:SHARE.")] = None,
     lora_rank: Annotated[int | None, typer.Option(help="Rank of LoRA.")] = None,
     augment: Annotated[
         list[str] | None,

@@ -143,8 +143,7 @@ def train(
                 progress,
                 *([told] if saves else []),
             ],
-            table_names=loop.table_names,
-            rates=loop.rates,
+            loop=loop,
         )
         for callback in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(callback)

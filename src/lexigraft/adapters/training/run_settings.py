@@ -11,6 +11,8 @@ from lexigraft.adapters.training.learning_rates import Rates
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from lexigraft.adapters.training.shielding import Columns
+
 
 OnStep = Callable[[int, "PreTrainedModel"], Mapping[str, float] | None]
 
@@ -34,6 +36,7 @@ class Loop:
         first_step: Steps trained by earlier phases.
         table_names: Parameters that are embedding tables.
         rates: Multiples of the learning rate by parameter and row.
+        held_columns: Columns that stay as they are, by the weight's name in the plain model.
     """
 
     steps: int
@@ -48,6 +51,7 @@ class Loop:
     first_step: int = 0
     table_names: frozenset[str] = frozenset()
     rates: Rates = field(default_factory=Rates)
+    held_columns: Mapping[str, Columns] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,23 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from lexigraft.core.config.base import BatchTokens, Count, KeyedSettings, Seed, Settings, Width
+from lexigraft.core.config.base import BatchTokens, Count, KeyedSettings, Paths, Seed, Settings, Width
+from lexigraft.core.config.mixture import TARGET, MixtureSettings
 
 Trains = Literal["full", "new_rows", "lora", "frozen"]
-Body = Annotated[str, Field(pattern=r"^(lora|frozen|full|top_bottom:[1-9][0-9]{0,3})$")]
+Body = Annotated[
+    str,
+    Field(pattern=r"^(lora|frozen|full|top_bottom:[1-9][0-9]{0,3}|shielded:0?\.[0-9]{0,5}[1-9][0-9]{0,5})$"),
+]
+"""What of the body trains; `shielded:SHARE` is all but the share of columns that matters most for `texts.source`."""
+SOURCE = "source"
+"""The name of the source-language text, among the further texts."""
+
+
+def shielded_share(body: str) -> float:
+    """The share of columns that ``body`` shields; 0 for none."""
+    kind, _, share = body.partition(":")
+    return float(share) if kind == "shielded" else 0.0
 
 
 class LearningRates(Settings):
@@ -42,6 +55,11 @@ class Phase(KeyedSettings):
     body: Body = "lora"
     learning_rates: LearningRates | None = None
 
+    @property
+    def shielded_share(self) -> float:
+        """The share of the body's columns that stays as it is though the body trains."""
+        return shielded_share(self.body)
+
 
 def _augmenter(value: object) -> object:
     if isinstance(value, str):
@@ -62,10 +80,12 @@ class AdaptSettings(KeyedSettings):
 
     `augment` lists augmenters, which change the training documents one after the other. `documents` says how documents
     meet in a training sequence: with special tokens between them (`separated`), with nothing between them (`joined`),
-    or separated and each attending to itself alone, with positions of its own (`reset`).
+    or separated and each attending to itself alone, with positions of its own (`reset`). `texts` are files of further
+    texts by name, which `mixture` mixes with the training text; augmenters leave them as they are. `body: shielded`
+    measures what matters for source text on the text called `source`.
     """
 
-    unwritten: ClassVar = frozenset({"augment", "documents", "learning_rates"})
+    unwritten: ClassVar = frozenset({"augment", "documents", "learning_rates", "mixture", "texts"})
     objective: str | None = None
     objective_options: dict[str, Any] = {}
     steps: Count = Field(200, ge=0)
@@ -90,6 +110,8 @@ class AdaptSettings(KeyedSettings):
     probe_step: Count = Field(50, ge=0)
     augment: list[AugmenterEntry] = []
     documents: Literal["separated", "joined", "reset"] = "separated"
+    texts: dict[str, Paths] = {}
+    mixture: MixtureSettings | None = None
     seed: Seed = 0
 
     @model_validator(mode="after")
@@ -97,3 +119,30 @@ class AdaptSettings(KeyedSettings):
         if self.phases and sum(p.steps for p in self.phases) != self.steps:
             raise ValueError("the steps of the phases must add up to steps")
         return self
+
+    @model_validator(mode="after")
+    def _texts_are_given(self) -> Self:
+        if TARGET in self.texts:
+            raise ValueError(f"texts: '{TARGET}' is the training text; give another text another name")
+        if self._shields and SOURCE not in self.texts:
+            raise ValueError("body: shielded needs source-language text; name its files: texts: {source: FILE}")
+        if unknown := [name for name in self.used_texts if name not in self.texts]:
+            raise ValueError(f"no text is called '{unknown[0]}'; name its files: texts: {{{unknown[0]}: FILE}}")
+        return self
+
+    @property
+    def mixed_texts(self) -> tuple[str, ...]:
+        """Names of the further texts that this adaptation trains on."""
+        if self.mixture is None:
+            return ()
+        names = self.mixture.names if self.mixture.stages else tuple(self.texts)
+        return tuple(name for name in names if name != TARGET)
+
+    @property
+    def used_texts(self) -> tuple[str, ...]:
+        """Names of the further texts that this adaptation reads."""
+        return tuple(dict.fromkeys((*self.mixed_texts, *((SOURCE,) if self._shields else ()))))
+
+    @property
+    def _shields(self) -> bool:
+        return any(shielded_share(body) for body in ([p.body for p in self.phases] or [self.body]))

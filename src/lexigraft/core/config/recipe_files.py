@@ -108,7 +108,7 @@ def _resolve(value: Any, base: Path, key: str = "") -> Any:
 
 def _meaning(key: str, parent: str) -> str:
     """The key whose values are resolved as this key's are: plug-ins of other packages may name their files freely."""
-    if parent == "also_heldout":
+    if parent in ("also_heldout", "texts"):
         return "heldout"
     if parent == "path":  # of an evaluator: what each of its files holds
         return parent

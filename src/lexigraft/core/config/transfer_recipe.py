@@ -105,6 +105,8 @@ class TransferSettings(Settings):
             raise ValueError("a transfer study has no winner to register; leave tracking.registered_model out")
         if self.adaptation.augment:
             raise ValueError("adaptation.augment belongs to a comparison or to adapt; a study's text is not augmented")
+        if self.adaptation.used_texts:
+            raise ValueError("mixtures and shielded bodies belong to a comparison or to adapt; a study takes no texts")
         if self.adaptation.steps == 0:
             raise ValueError("adaptation.steps must be at least 1: transfer comes from training on a donor")
         return self
