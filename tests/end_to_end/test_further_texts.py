@@ -11,6 +11,8 @@ import yaml
 
 from lexigraft.api.adapt import adapt
 from lexigraft.api.compare.run import Compared, compare
+from lexigraft.api.doctor.findings import Findings
+from lexigraft.api.doctor.recipe import report_recipe
 from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.errors import LexigraftError
@@ -68,9 +70,13 @@ def test_a_cell_is_known_by_its_texts_and_not_by_where_they_lie(whole: Compared,
     assert not any(str(tmp_path) in str(value) for value in of_same.values())
 
 
-def test_files_of_texts_start_from_the_recipe(tmp_path: Path) -> None:
-    recipe = read_recipe(write_world(tmp_path))
-    assert recipe.adaptation.texts == {"source": [str(tmp_path / "other.txt")]}
+def test_files_of_texts_start_from_the_recipe_and_the_doctor_reads_them(tmp_path: Path) -> None:
+    recipe = write_world(tmp_path)
+    assert read_recipe(recipe).adaptation.texts == {"source": [str(tmp_path / "other.txt")]}
+    (tmp_path / "other.txt").write_text("")
+    findings = Findings()
+    report_recipe(findings, recipe)
+    assert [f.what for f in findings.findings if "corpus is empty" in f.what and "other.txt" in f.what]
 
 
 def test_one_adaptation_with_replay_tells_its_tokens(tmp_path: Path) -> None:
