@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from lexigraft.adapters.training.adapt import adapt
-from lexigraft.core.config.recipe import AdaptSettings
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.vocabulary import Vocabulary

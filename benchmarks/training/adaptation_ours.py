@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from lexigraft.adapters.training.adapt import adapt
-from lexigraft.core.config.recipe import AdaptSettings
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.data.corpus import load_corpus
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.registry import make

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lexigraft import testing as testing
     from lexigraft.api.adapt import adapt as adapt
     from lexigraft.api.adapt import load_adapter as load_adapter
+    from lexigraft.api.adapt import mix_adapters as mix_adapters
     from lexigraft.api.align_vectors import align_vectors as align_vectors
     from lexigraft.api.compare.run import compare as compare
     from lexigraft.api.evaluate import evaluate as evaluate
@@ -33,6 +34,7 @@ _WHERE = {
     "graft_model": "lexigraft.api.graft",
     "adapt": "lexigraft.api.adapt",
     "load_adapter": "lexigraft.api.adapt",
+    "mix_adapters": "lexigraft.api.adapt",
     "align_vectors": "lexigraft.api.align_vectors",
     "pretrain": "lexigraft.api.pretrain",
     "evaluate": "lexigraft.api.evaluate",
@@ -59,6 +61,7 @@ __all__ = [
     "graft_model",
     "list_strategies",
     "load_adapter",
+    "mix_adapters",
     "overlap",
     "pretrain",
     "settings",

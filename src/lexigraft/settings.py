@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from lexigraft.core.config.adaptation import AdaptSettings, Phase
+from lexigraft.core.config.evaluation import EvaluationSettings
 from lexigraft.core.config.recipe import (
-    AdaptSettings,
     CompareSettings,
     CorpusSettings,
     DictionarySettings,
-    EvaluationSettings,
     ExecutionSettings,
     GraftSettings,
     ParallelSettings,
-    Phase,
     PretrainSettings,
-    StrategySettings,
     TokenizerSettings,
     TrackingSettings,
     VectorSettings,
     WordVectorSettings,
 )
+from lexigraft.core.config.strategy_entries import StrategySettings
 from lexigraft.core.config.tokenizer_changes import (
     ExtendSettings,
     LikeSettings,

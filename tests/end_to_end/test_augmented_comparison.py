@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 from fixtures.annotated import documents
 from lexigraft.api.adapt import adapt
 from lexigraft.api.compare.run import Compared, compare
-from lexigraft.core.config.recipe import AdaptSettings
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.data.annotated_text import AnnotatedText, write_annotated
 from lexigraft.core.errors import LexigraftError
 from lexigraft.testing.tiny_models import fixture

@@ -15,8 +15,10 @@ from typer.testing import CliRunner
 
 from fixtures.commands import lexigraft, write_files
 from lexigraft.api.tasks import make_evaluator
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.base import validate
-from lexigraft.core.config.recipe import AdaptSettings, CompareSettings, EvaluationSettings
+from lexigraft.core.config.evaluation import EvaluationSettings
+from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import read_study_recipe
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.item_store import save_items

@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lexigraft.api.adaptation_texts import read_further_texts, texts_of
 from lexigraft.api.augment import annotations_for, augmentation_of, check_augmenters, extend_for
 from lexigraft.api.evaluate import measure
 from lexigraft.api.objectives import objective_data, objective_for
-from lexigraft.core.config.recipe import AdaptSettings, EvaluationSettings, Phase
+from lexigraft.core.config.adaptation import AdaptSettings, Phase
+from lexigraft.core.config.evaluation import EvaluationSettings
 from lexigraft.core.data.annotations import Annotations
 from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.errors import LexigraftError
@@ -43,6 +45,7 @@ class AdaptResult:
         model: Folder or Hub name of the model that was adapted.
         steps: Optimizer steps.
         tokens_trained: Tokens seen, repetitions included.
+        tokens_by_text: Those of each text of a mixture; empty without one.
         trainable_parameters: The most that trained in one phase.
         seconds: Wall time of training.
         first_loss: Training loss of the first step, in nats; ``None`` without steps.
@@ -55,6 +58,7 @@ class AdaptResult:
     model: str
     steps: int
     tokens_trained: int
+    tokens_by_text: Mapping[str, int]
     trainable_parameters: int
     seconds: float
     first_loss: float | None
@@ -64,9 +68,10 @@ class AdaptResult:
     out: Path
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values; the figures are keys of their own, ``before/NAME`` and ``after/NAME``."""
+        """Plain values; figures are keys of their own: ``before/NAME``, ``after/NAME``, ``tokens_trained/TEXT``."""
         values = asdict(self)
-        before, after, out = (values.pop(name) for name in ("before", "after", "out"))
+        before, after, out, by_text = (values.pop(name) for name in ("before", "after", "out", "tokens_by_text"))
+        values |= {f"tokens_trained/{name}": tokens for name, tokens in by_text.items()}
         figures = {f"before/{name}": value for name, value in before.items()}
         figures |= {f"after/{name}": value for name, value in after.items()}
         return {**values, **figures, "out": str(out)}
@@ -80,6 +85,7 @@ def adapt_model(
     *,
     annotations: Annotations | None = None,
     unseen: Collection[str] = (),
+    texts: Mapping[str, Corpus] | None = None,
     new_ids: Sequence[int] | None = None,
     on_step: Callable[[int, PreTrainedModel], Mapping[str, float]] | None = None,
     eval_steps: Collection[int] = (),
@@ -100,6 +106,7 @@ def adapt_model(
         objective=objective,
         data=objective_data(settings, unseen),
         augmentation=augmentation_of(settings, annotations),
+        texts=texts,
         new_ids=new_ids,
         on_step=on_step,
         eval_steps=eval_steps,
@@ -166,28 +173,38 @@ def adapt(
     objective_data(settings)
     text = load_corpus(list(corpus))
     annotations = annotations_for([settings], text, list(corpus))
+    held = {"heldout": load_corpus(list(heldout))} if heldout else {}
+    texts = texts_of(settings, read_further_texts([settings], held.values()))
     config = load_config(model)
     vocabulary = load_vocabulary(model)
     check_post_processor(vocabulary)
     loaded = load_model(model, config=config, allow_missing=allow_missing)
     check_tables(tables_of(loaded), vocabulary, model)
     first = processes().first
-    unseen = load_corpus(list(heldout)).lines if heldout else ()
-    texts = {"heldout": unseen} if heldout and first else {}
-    before = measure(loaded, vocabulary, texts, EvaluationSettings()).figures
+    measured = {name: text.lines for name, text in held.items()} if first else {}
+    before = measure(loaded, vocabulary, measured, EvaluationSettings()).figures
     say(f"adapting on {len(text):,} lines for {settings.steps:,} steps")
     extended = extend_for(loaded, vocabulary, settings)
     vocabulary, new_ids = extended.vocabulary, _new_rows(model, settings)
     if new_ids is not None:
         new_ids += extended.added.tolist()
     adapted = adapt_model(
-        loaded, vocabulary, text, settings, annotations=annotations, unseen=unseen, new_ids=new_ids, work=work
+        loaded,
+        vocabulary,
+        text,
+        settings,
+        annotations=annotations,
+        unseen=[line for lines in held.values() for line in lines.lines],
+        texts=texts,
+        new_ids=new_ids,
+        work=work,
     )
-    after = measure(adapted.model, vocabulary, texts, EvaluationSettings()).figures
+    after = measure(adapted.model, vocabulary, measured, EvaluationSettings()).figures
     result = AdaptResult(
         model=model,
         steps=settings.steps,
         tokens_trained=adapted.tokens_trained,
+        tokens_by_text=adapted.tokens_by_text,
         trainable_parameters=adapted.trainable_parameters,
         seconds=round(adapted.seconds, 2),
         first_loss=adapted.losses[0][1] if adapted.losses else None,
@@ -236,10 +253,36 @@ def load_adapter(folder: str | Path, base: str | None = None) -> PreTrainedModel
     return saved_adapter.load_adapter(load_model(base or saved_adapter.base_of(folder)), Path(folder))
 
 
+def mix_adapters(weights: Mapping[str | Path, float], base: str | None = None) -> PreTrainedModel:
+    """Apply several adapters of LoRA layers, such as one for each language, to one model, each with a weight.
+
+    Args:
+        weights: The weight of each adapter, by its folder. Each was written by ``adapt(..., export="adapter")`` with
+            ``embeddings`` and ``head`` frozen, so that it holds LoRA layers alone. Every weight of the model changes by
+            the weighted sum of what the adapters change it by.
+        base: Folder or Hub name of the model before adaptation; by default the one that the first adapter names.
+
+    Returns:
+        The model with the mixture on the CPU, merged, in evaluation mode.
+
+    Raises:
+        LexigraftError: A folder holds no adapter, one of another model or one with tables, or the base model cannot be
+            read.
+    """
+    from lexigraft.adapters.training import saved_adapter
+
+    folders = {Path(folder): weight for folder, weight in weights.items()}
+    if not folders:
+        raise LexigraftError("no adapter to mix", hint="Give at least one folder with its weight")
+    return saved_adapter.mix_adapters(load_model(base or saved_adapter.base_of(next(iter(folders)))), folders)
+
+
 def _new_rows(model: str, settings: AdaptSettings) -> list[int] | None:
-    """Ids of the new rows, from the graft's provenance; ``None`` unless ``new_rows`` trains in some phase."""
+    """Ids of the new rows, from the graft's provenance; ``None`` unless they train in a way of their own."""
     phases: list[AdaptSettings | Phase] = [settings, *settings.phases]
-    if all("new_rows" not in (w.embeddings, w.head) for w in phases):
+    rates = [one.learning_rates for one in phases if one.learning_rates is not None]
+    apart = any("new_rows" in (one.embeddings, one.head) for one in phases)
+    if not apart and all(one.new_rows == one.tables for one in rates):
         return None
     from lexigraft.core.grafting.folder import new_rows
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lexigraft.core.config.recipe import AdaptSettings
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.data.annotations import Annotations, read_annotations
 from lexigraft.core.data.augmentation import added_tokens, make_augmenters
 from lexigraft.core.data.augmenter import Augmenter

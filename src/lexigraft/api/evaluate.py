@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lexigraft.api.tasks import Task, read_tasks, refuse_unsuitable_tasks
-from lexigraft.core.config.recipe import EvaluationSettings
+from lexigraft.core.config.evaluation import EvaluationSettings
 from lexigraft.core.data.corpus import load_corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator, TextData, TextEvaluator

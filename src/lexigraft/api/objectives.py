@@ -13,7 +13,7 @@ from lexigraft.core.training.objective import DEFAULT_OBJECTIVE, Objective, Obje
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
-    from lexigraft.core.config.recipe import AdaptSettings
+    from lexigraft.core.config.adaptation import AdaptSettings
 
 
 def objective_for(config: PretrainedConfig, name: str | None, options: Mapping[str, Any]) -> Objective:
@@ -46,7 +46,10 @@ def objective_data(settings: AdaptSettings, unseen: Collection[str] = ()) -> Obj
 
 
 def adaptation_values(settings: AdaptSettings) -> dict[str, Any]:
-    """What decides an adaptation besides its text and seed, with the content of the objective's files."""
-    values = settings.model_dump(mode="json", exclude={"seed", "checkpoint_every"})
+    """What decides an adaptation besides its text and seed, with the content of the objective's files.
+
+    Further texts count by their content, beside it.
+    """
+    values = settings.model_dump(mode="json", exclude={"seed", "checkpoint_every", "texts"})
     data = objective_data(settings) if settings.objective_files else None
     return values if data is None else {**values, "objective_data": data.hash}

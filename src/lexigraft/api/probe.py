@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lexigraft.api.adapt import adapt_model
-from lexigraft.core.config.recipe import AdaptSettings, GraftSettings, Phase
+from lexigraft.core.config.adaptation import AdaptSettings, Phase, shielded_share
+from lexigraft.core.config.recipe import GraftSettings
 from lexigraft.core.data.corpus import Corpus, evenly_chosen, split, without
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import graft_model, make_chain
@@ -103,7 +104,7 @@ class ModelProbe:
 def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedModel) -> AdaptSettings:
     """An adaptation with another number of steps: the same rates and schedule, phases cut or the last one extended.
 
-    The text is not augmented.
+    The text is neither augmented nor mixed with others, and a shielded body trains as a whole.
 
     Args:
         settings: The adaptation as it would be.
@@ -116,9 +117,13 @@ def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedM
     for n, phase in enumerate(settings.phases):
         taken = left if n == len(settings.phases) - 1 else min(left, phase.steps)
         if taken:
-            phases.append(phase.model_copy(update={"steps": taken}))
+            phases.append(phase.model_copy(update={"steps": taken, "body": _unshielded(phase.body)}))
         left -= taken
     longest = min(settings.sequence_length, context_length(model))
     changes = {"steps": steps, "seed": seed, "phases": phases, "sequence_length": longest, "checkpoint_every": 0}
-    changes["augment"] = []
+    changes |= {"augment": [], "mixture": None, "body": _unshielded(settings.body)}
     return settings.model_copy(update=changes)
+
+
+def _unshielded(body: str) -> str:
+    return "full" if shielded_share(body) else body

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lexigraft.core.config.recipe import AdaptSettings, TaskSettings
+from lexigraft.core.config.adaptation import AdaptSettings
+from lexigraft.core.config.evaluation import TaskSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import EvaluationData, Evaluator, read_data, refuse_other_kind
 from lexigraft.core.models.architecture import model_kind

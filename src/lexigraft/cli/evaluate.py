@@ -50,7 +50,7 @@ def evaluate(
     from lexigraft.api.evaluate import evaluate as run
     from lexigraft.api.tasks import task_files
     from lexigraft.core.config.base import validate
-    from lexigraft.core.config.recipe import EvaluationSettings
+    from lexigraft.core.config.evaluation import EvaluationSettings
     from lexigraft.core.evaluation.item_store import save_items
 
     values: dict[str, Any] = {"evaluators": evaluator or ["bits_per_byte"], "max_lines": max_lines}

@@ -105,7 +105,7 @@ def adapt(
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     embeddings: Annotated[str | None, typer.Option(help="full, new_rows, lora or frozen.")] = None,
     head: Annotated[str | None, typer.Option(help="full, new_rows, lora or frozen.")] = None,
-    body: Annotated[str | None, typer.Option(help="lora, frozen, full or top_bottom:N.")] = None,
+    body: Annotated[str | None, typer.Option(help="lora, frozen, full, top_bottom:N or shielded:SHARE.")] = None,
     lora_rank: Annotated[int | None, typer.Option(help="Rank of LoRA.")] = None,
     augment: Annotated[
         list[str] | None,
@@ -124,8 +124,8 @@ def adapt(
 ) -> None:
     """Continue pre-training on target text: LoRA on the body, embeddings as said."""
     from lexigraft.api.adapt import adapt as run
+    from lexigraft.core.config.adaptation import AdaptSettings
     from lexigraft.core.config.base import validate
-    from lexigraft.core.config.recipe import AdaptSettings
 
     [(name, keys)] = plugin_entries([objective or ""], "--objective")[0].items()
     options = _set_options(

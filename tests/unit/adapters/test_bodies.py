@@ -10,7 +10,7 @@ import transformers
 
 from lexigraft.api.adapt import adapt
 from lexigraft.api.evaluate import evaluate
-from lexigraft.core.config.recipe import AdaptSettings
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind, predicts_text
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer

@@ -10,7 +10,7 @@ import pytest
 
 from lexigraft.api.doctor.task_cost import FEWEST, part_of, task_seconds
 from lexigraft.api.tasks import Task, times_measured
-from lexigraft.core.config.recipe import AdaptSettings
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.evaluation.evaluator import EvaluationContext, EvaluationData, Evaluator
 from lexigraft.core.evaluation.scores import ItemScores, Scores
 

@@ -13,7 +13,9 @@ from lexigraft.api.compare.cell import cells_of
 from lexigraft.api.compare.inputs import Prepared, Texts
 from lexigraft.api.compare.setup import check_recipe
 from lexigraft.api.tasks import Task, due, read_tasks, task_files
-from lexigraft.core.config.recipe import AdaptSettings, CompareSettings, EvaluationSettings
+from lexigraft.core.config.adaptation import AdaptSettings
+from lexigraft.core.config.evaluation import EvaluationSettings
+from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.evaluation.evaluator import EvaluationData, Evaluator

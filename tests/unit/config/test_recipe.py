@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.base import validate
-from lexigraft.core.config.recipe import AdaptSettings, CompareSettings
+from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import dump_recipe, read_recipe
 from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.errors import LexigraftError

@@ -19,7 +19,7 @@ from lexigraft.api.compare.inputs import load_texts, strategy_inputs
 from lexigraft.api.compare.run import compare
 from lexigraft.api.inputs import StrategyInputs
 from lexigraft.api.probe import ModelProbe, ProbeSettings, hold_out, shortened
-from lexigraft.core.config.recipe import AdaptSettings, Phase
+from lexigraft.core.config.adaptation import AdaptSettings, Phase
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.errors import LexigraftError, UnknownName

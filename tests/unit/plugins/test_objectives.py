@@ -21,7 +21,7 @@ from transformers import (
 
 from fixtures.adapting import load
 from lexigraft.adapters.training.trainable import add_lora, parts, set_trainable
-from lexigraft.core.config.recipe import AdaptSettings, Phase
+from lexigraft.core.config.adaptation import AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.models.heads import separable

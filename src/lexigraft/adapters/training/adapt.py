@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lexigraft.adapters.training.learning_rates import rates_of
 from lexigraft.adapters.training.loop import uses_bfloat16
 from lexigraft.adapters.training.peft_calls import merged
 from lexigraft.adapters.training.resume import run_folder, train_phase
 from lexigraft.adapters.training.run_settings import Loop, OnStep
+from lexigraft.adapters.training.shielding import importance, most_important
 from lexigraft.adapters.training.trainable import (
     Parts,
     add_lora,
@@ -24,19 +26,19 @@ from lexigraft.adapters.training.trainable import (
     set_trainable,
     train_shared_padding_row,
 )
-from lexigraft.core.config.recipe import AdaptSettings, Phase
+from lexigraft.adapters.training.training_text import pack_further, rows_per_batch, tokens_by_text, training_text
+from lexigraft.core.config.adaptation import SOURCE, AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind, refuse_long_sequences
 from lexigraft.core.models.document_attention import refuse_mixing
-from lexigraft.core.training.augmented_text import pack_augmented
 from lexigraft.core.training.objective import refuse_unsuitable, refuse_without_mask
-from lexigraft.core.training.packing import TrainingText, pack
 from lexigraft.core.utils.distributed import processes
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    from lexigraft.adapters.training.shielding import Columns
     from lexigraft.core.data.corpus import Corpus
     from lexigraft.core.tokenization.vocabulary import Vocabulary
     from lexigraft.core.training.augmented_text import Augmentation
@@ -55,8 +57,9 @@ class Adapted:
         losses: Training loss in nats by step.
         evaluations: What ``on_step`` returned, by step.
         tokens_trained: Tokens seen, repetitions included.
+        tokens_by_text: Those of each text of a mixture; empty without one.
         seconds: Wall time, evaluations included.
-        trainable_parameters: The most that trained in one phase; of tables with new rows, only those rows.
+        trainable_parameters: The most that trained in one phase, without old rows and shielded columns that stayed.
     """
 
     model: PreTrainedModel
@@ -66,6 +69,7 @@ class Adapted:
     losses: tuple[tuple[int, float], ...]
     evaluations: Mapping[int, Mapping[str, float]]
     tokens_trained: int
+    tokens_by_text: Mapping[str, int]
     seconds: float
     trainable_parameters: int
 
@@ -79,6 +83,7 @@ def adapt(
     objective: Objective,
     data: ObjectiveData | None = None,
     augmentation: Augmentation | None = None,
+    texts: Mapping[str, Corpus] | None = None,
     new_ids: Sequence[int] | None = None,
     on_step: OnStep | None = None,
     eval_steps: Collection[int] = (),
@@ -99,7 +104,8 @@ def adapt(
         objective: The training objective.
         data: What it has read besides the corpus.
         augmentation: How the text is augmented, where it is; the vocabulary holds the tokens that this adds.
-        new_ids: Rows that ``new_rows`` trains.
+        texts: The further texts of the settings by name.
+        new_ids: Rows of new tokens, for ``new_rows``.
         on_step: Called with the step and the live model in evaluation mode at each of ``eval_steps``; it cannot change
             the run. What it returns is in ``Adapted.evaluations``, also for steps before an interruption.
         eval_steps: Steps to call it at; step 0 is the caller's.
@@ -118,14 +124,24 @@ def adapt(
     if settings.documents == "reset":
         refuse_mixing(model, settings.sequence_length)
     model_parts = parts(model)
+    kind, texts = model_kind(model.config), texts or {}
     objective = objective.prepared(data, vocabulary, model.config, settings.sequence_length)
-    packed = _training_text(model, vocabulary, corpus, settings, objective, augmentation)
+    packed = training_text(vocabulary, corpus, settings, objective, kind=kind, augmentation=augmentation, texts=texts)
+    columns: dict[str, Columns] = {}
+    if any(phase.shielded_share for phase in phases):
+        source = pack_further(SOURCE, vocabulary, texts[SOURCE], settings, kind)
+        columns = importance(model, model_parts, objective, vocabulary, source, settings.seed)
     run = None
     if work is not None and settings.checkpoint_every:
-        key_parts = [settings.model_dump_json(), objective.name, json.dumps(objective.parameters(), sort_keys=True)]
+        key_parts = [
+            settings.model_dump_json(exclude={"texts"}),
+            objective.name,
+            json.dumps(objective.parameters(), sort_keys=True),
+        ]
         key_parts += [vocabulary.hash, corpus.hash, str(list(new_ids) if new_ids is not None else None)]
         key_parts += augmentation.key() if augmentation is not None else []
         key_parts += [data.hash] if data is not None else []
+        key_parts += [f"{name} {text.hash}" for name, text in sorted(texts.items())]
         run = run_folder(work, "adapt", key_parts, model)
     if run is not None and not resume:
         shutil.rmtree(run, ignore_errors=True)
@@ -137,7 +153,7 @@ def adapt(
 
     loop = Loop(
         steps=settings.steps,
-        rows_per_batch=max(1, settings.batch_tokens // settings.sequence_length),
+        rows_per_batch=rows_per_batch(settings),
         learning_rate=settings.learning_rate,
         warmup_share=settings.warmup_share,
         schedule=settings.schedule,
@@ -151,16 +167,24 @@ def adapt(
     trained: set[str] = set()
     most_trainable = first_step = 0
     for number, phase in enumerate(phases):
-        release = set_trainable(model, model_parts, phase, new_ids)
+        held = most_important(columns, phase.shielded_share) if phase.shielded_share else {}
+        release = set_trainable(model, model_parts, phase, new_ids, held)
         names = {n for n, p in model.named_parameters() if p.requires_grad}
         trained |= {plain_name(n) for n in names if ".lora_" not in n}
-        most_trainable = max(most_trainable, _count(model, model_parts, phase, new_ids))
+        most_trainable = max(most_trainable, _count(model, model_parts, phase, new_ids, held))
         history = train_phase(
             model,
             objective,
             vocabulary,
             packed,
-            replace(loop, steps=phase.steps, first_step=first_step, table_names=_tables(model_parts)),
+            replace(
+                loop,
+                steps=phase.steps,
+                first_step=first_step,
+                table_names=_tables(model_parts),
+                rates=rates_of(model, model_parts, phase.learning_rates or settings.learning_rates, new_ids),
+                held_columns=held,
+            ),
             on_step=on_step,
             eval_steps=eval_steps,
             folder=run / f"phase-{number}" if run is not None else None,
@@ -187,29 +211,10 @@ def adapt(
         losses=tuple(losses),
         evaluations=evaluations,
         tokens_trained=len(losses) * loop.rows_per_batch * settings.sequence_length,
+        tokens_by_text=tokens_by_text(packed, len(losses) * loop.rows_per_batch, settings.sequence_length),
         seconds=time.perf_counter() - started,
         trainable_parameters=most_trainable,
     )
-
-
-def _training_text(
-    model: PreTrainedModel,
-    vocabulary: Vocabulary,
-    corpus: Corpus,
-    settings: AdaptSettings,
-    objective: Objective,
-    augmentation: Augmentation | None,
-) -> TrainingText:
-    if objective.packs:
-        return objective.pack(vocabulary, corpus.lines, settings.sequence_length)
-    length, kind, documents = settings.sequence_length, model_kind(model.config), settings.documents
-    if augmentation is None:
-        return pack(vocabulary, corpus.lines, length, kind=kind, documents=documents)
-    text = pack_augmented(
-        vocabulary, corpus.lines, length, augmentation, seed=settings.seed, kind=kind, documents=documents
-    )
-    text.at(0, settings.seed)  # text that fills no row is refused before anything trains
-    return text
 
 
 def checked_phases(
@@ -221,14 +226,14 @@ def checked_phases(
         model: The plain model, which may be on the meta device.
         settings: What trains, for how long.
         objective: The training objective.
-        new_ids: Rows that ``new_rows`` trains.
+        new_ids: Rows of new tokens, for ``new_rows``.
 
     Raises:
         LexigraftError: The objective does not suit the model, or the settings ask for what it cannot do.
     """
     refuse_unsuitable(objective, model.config)
-    if objective.packs and (settings.augment or settings.documents != "separated"):
-        hint = "Leave out adaptation.augment and adaptation.documents"
+    if objective.packs and (settings.augment or settings.documents != "separated" or settings.used_texts):
+        hint = "Leave out adaptation.augment, adaptation.documents and adaptation.mixture, and shield no body"
         raise LexigraftError("objective lays out the training text itself", objective.name, hint)
     if settings.augment or settings.documents == "reset":
         refuse_without_mask(objective)
@@ -242,16 +247,27 @@ def checked_phases(
     )
     refuse_impossible(model, phases, new_ids)
     refuse_long_sequences(model, settings.sequence_length)
-    _refuse_sharded(phases)
+    if new_ids is None and _rates_by_row(phases, settings):
+        raise LexigraftError("new rows have a rate of their own, but none is known", hint="Say which rows are new")
+    _refuse_sharded(phases, settings)
     lora_targets(model, settings, phases)
     return phases
 
 
-def _refuse_sharded(phases: Sequence[Phase]) -> None:
+def _rates_by_row(phases: Sequence[Phase], settings: AdaptSettings) -> bool:
+    rates = [phase.learning_rates or settings.learning_rates for phase in phases]
+    return any(one.new_rows != one.tables for one in rates)
+
+
+def _refuse_sharded(phases: Sequence[Phase], settings: AdaptSettings) -> None:
     sharding = processes().sharding
-    if sharding and any("new_rows" in (phase.embeddings, phase.head) for phase in phases):
+    by_rows = any("new_rows" in (phase.embeddings, phase.head) for phase in phases)
+    shielded = any(phase.shielded_share for phase in phases)
+    if sharding and (by_rows or shielded or _rates_by_row(phases, settings)):
         raise LexigraftError(
-            "new_rows cannot train where weights are in shards", sharding, "Use 'full', or plain processes"
+            "rows or columns cannot train by themselves where weights are in shards",
+            sharding,
+            "Use 'full' with one rate for tables and new_rows, or plain processes",
         )
 
 
@@ -260,7 +276,13 @@ def _tables(model_parts: Parts) -> frozenset[str]:
     return names | {n.replace(".weight", ".base_layer.weight") for n in names}
 
 
-def _count(model: PreTrainedModel, model_parts: Parts, phase: Phase, new_ids: Sequence[int] | None) -> int:
+def _count(
+    model: PreTrainedModel,
+    model_parts: Parts,
+    phase: Phase,
+    new_ids: Sequence[int] | None,
+    held: Mapping[str, Columns],
+) -> int:
     rows = len(set(new_ids or ()))
     total = 0
     for name, parameter in model.named_parameters():
@@ -270,6 +292,9 @@ def _count(model: PreTrainedModel, model_parts: Parts, phase: Phase, new_ids: Se
         mode = phase.embeddings if plain in model_parts.embeddings else phase.head
         by_rows = mode == "new_rows" and plain in model_parts.embeddings | model_parts.output | model_parts.bias
         total += parameter.numel() * rows // len(parameter) if by_rows else parameter.numel()
+        if plain in held:
+            axis, columns = held[plain].axis, held[plain].values
+            total -= parameter.numel() // parameter.shape[axis] * len(columns)
     return total
 
 

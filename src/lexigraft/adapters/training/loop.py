@@ -143,7 +143,7 @@ def train(
                 progress,
                 *([told] if saves else []),
             ],
-            table_names=loop.table_names,
+            loop=loop,
         )
         for callback in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(callback)

@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from lexigraft.adapters.training.learning_rates import Rates
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from lexigraft.adapters.training.shielding import Columns
 
 
 OnStep = Callable[[int, "PreTrainedModel"], Mapping[str, float] | None]
@@ -31,6 +35,8 @@ class Loop:
         seed: Seed of the row order, the objective's noise and dropout.
         first_step: Steps trained by earlier phases.
         table_names: Parameters that are embedding tables.
+        rates: Multiples of the learning rate by parameter and row.
+        held_columns: Columns that stay as they are, by the weight's name in the plain model.
     """
 
     steps: int
@@ -44,6 +50,8 @@ class Loop:
     seed: int
     first_step: int = 0
     table_names: frozenset[str] = frozenset()
+    rates: Rates = field(default_factory=Rates)
+    held_columns: Mapping[str, Columns] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

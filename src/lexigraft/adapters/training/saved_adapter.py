@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lexigraft.adapters.training.export import CONFIG, WEIGHTS
 from lexigraft.adapters.training.peft_calls import expected_peft_warnings, merged
@@ -56,30 +58,85 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
     Raises:
         LexigraftError: The folder holds no adapter, or one of another model.
     """
-    from peft import PeftConfig, PeftModel
-
     path = Path(folder).expanduser()
     _refuse_none(path)
-    refusal, hint = "the adapter belongs to another model, or is damaged", "Apply it to the model it was trained from"
+    return _applied(model, {path: 1.0})
+
+
+def mix_adapters(model: PreTrainedModel, weights: Mapping[Path, float]) -> PreTrainedModel:
+    """Apply several saved adapters of LoRA layers to one model, each with a weight, merged, in place.
+
+    Every weight of the model changes by the weighted sum of what the adapters change it by. That is PEFT's combination
+    "cat"; "linear" would mix the two factors of LoRA apart from each other, which is another model.
+
+    Args:
+        model: The model that all of them were trained from.
+        weights: The weight of each adapter, at least one, by its folder.
+
+    Returns:
+        The model with the mixture, in evaluation mode.
+
+    Raises:
+        LexigraftError: A folder holds no adapter, one of another model, or one with weights of the model itself.
+    """
+    found = {Path(folder).expanduser(): weight for folder, weight in weights.items()}
+    for path in found:
+        _refuse_none(path)
+        _refuse_own_weights(path)
+    return _applied(model, found)
+
+
+def _applied(model: PreTrainedModel, weights: Mapping[Path, float]) -> PreTrainedModel:
+    from peft import PeftConfig, PeftModel
+
     # LoRA is merged in float32 and rounded once, as in training.
     dtypes = {name: p.dtype for name, p in model.named_parameters()}
     for parameter in model.parameters():
         parameter.data = parameter.data.float()
-    try:
-        with expected_peft_warnings():
-            around = PeftModel(model, PeftConfig.from_pretrained(str(path)))
-            loaded = around.load_adapter(str(path), "default", torch_device="cpu")
-            unknown = [*loaded.unexpected_keys, *loaded.missing_keys]
-            adapted = merged(around)
-    except Exception as error:  # PEFT, torch and safetensors each raise their own kinds
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise LexigraftError(refusal, f"{path}: {reason}", hint) from error
-    if unknown:
-        raise LexigraftError(refusal, f"{path}: {unknown[0]}", hint)
+    names = {path: f"adapter{number}" for number, path in enumerate(weights)}
+    around: Any = None
+    for path, name in names.items():
+        with expected_peft_warnings(), _refusing_others(path):
+            around = around or PeftModel(model, PeftConfig.from_pretrained(str(path)), adapter_name=name)
+            loaded = around.load_adapter(str(path), name, torch_device="cpu")
+        if unknown := [*loaded.unexpected_keys, *loaded.missing_keys]:
+            raise _of_another_model(path, unknown[0])
+    with _refusing_others(*weights):
+        if len(weights) > 1 or set(weights.values()) != {1.0}:
+            around.add_weighted_adapter(list(names.values()), list(weights.values()), "mixture", "cat")
+            around.set_adapter("mixture")
+        adapted = merged(around)
     for name, parameter in adapted.named_parameters():
         parameter.data = parameter.data.to(dtypes[name])
         parameter.requires_grad_(True)
     return adapted.eval()
+
+
+@contextmanager
+def _refusing_others(*paths: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # PEFT, torch and safetensors each raise their own kinds
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise _of_another_model(paths[0], reason) from error
+
+
+def _of_another_model(path: Path, reason: str) -> LexigraftError:
+    hint = "Apply it to the model it was trained from"
+    return LexigraftError("the adapter belongs to another model, or is damaged", f"{path}: {reason}", hint)
+
+
+def _refuse_own_weights(path: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path / WEIGHTS, "pt") as file:
+            own = [name for name in file.keys() if ".lora_" not in name]  # noqa: SIM118  (no mapping)
+    except (OSError, SafetensorError) as error:
+        raise _of_another_model(path, str(error)) from None
+    if own:
+        hint = "Adapters that are mixed have LoRA alone: adapt with embeddings and head frozen, body lora"
+        raise LexigraftError("the adapter replaces weights of the model itself", f"{path}: {own[0]}", hint)
 
 
 def _refuse_none(path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from lexigraft.core.config.recipe import AdaptSettings, Phase
+    from lexigraft.adapters.training.shielding import Columns
+    from lexigraft.core.config.adaptation import AdaptSettings, Phase
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
@@ -123,7 +124,11 @@ def add_lora(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[P
 
 
 def set_trainable(
-    model: PreTrainedModel, model_parts: Parts, phase: Phase, new_ids: Sequence[int] | None
+    model: PreTrainedModel,
+    model_parts: Parts,
+    phase: Phase,
+    new_ids: Sequence[int] | None,
+    held: Mapping[str, Columns] | None = None,
 ) -> Callable[[], None]:
     """Make exactly the parameters that a phase names trainable.
 
@@ -135,6 +140,7 @@ def set_trainable(
         model_parts: The parts of the plain model.
         phase: What trains.
         new_ids: Rows that count as new.
+        held: Columns that stay as they are, by the weight's name in the plain model.
 
     Returns:
         A function that removes the gradient hooks.
@@ -153,11 +159,14 @@ def set_trainable(
             parameter.requires_grad_(mode == "lora")
             continue
         mode = _mode(where, model_parts, phase)
-        full = mode == "full" or (where in model_parts.body and end_layers is not None and where.startswith(end_layers))
+        in_end_layers = where in model_parts.body and end_layers is not None and where.startswith(end_layers)
+        full = mode == "full" or mode.startswith("shielded") or in_end_layers
         rows = mode == "new_rows" and where not in model_parts.transform
         parameter.requires_grad_(full or rows)
         if rows:
             hooks.append(parameter.register_hook(_row_mask(new_ids or ())))
+        elif held is not None and where in held:
+            hooks.append(parameter.register_hook(_column_mask(held[where])))
 
     def release() -> None:
         for hook in hooks:
@@ -218,6 +227,11 @@ def _row_mask(rows: Sequence[int]) -> Callable[[torch.Tensor], torch.Tensor]:
         return kept
 
     return keep
+
+
+def _column_mask(columns: Columns) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A gradient hook that zeroes the given columns."""
+    return lambda gradient: gradient.index_fill(columns.axis, columns.values.to(gradient.device), 0)
 
 
 def lora_targets(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[Phase]) -> list[str]:

@@ -12,6 +12,9 @@ from safetensors.torch import save_file
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 from transformers import Trainer, TrainingArguments
 
+from lexigraft.adapters.training.learning_rates import scale_rows, split_groups
+from lexigraft.adapters.training.shielding import hold_columns
+from lexigraft.adapters.training.trainable import plain_name
 from lexigraft.adapters.training.trained_weights import WEIGHTS, load_trained, trained_state
 from lexigraft.core.training.packing import Unmarked
 from lexigraft.core.utils.distributed import processes
@@ -118,8 +121,9 @@ class PackedTrainer(Trainer):
     Its atomic checkpoints hold the trained parameters.
     """
 
-    def __init__(self, *args: Any, table_names: frozenset[str], **kwargs: Any) -> None:
-        self.table_names = {_PREFIX + name for name in table_names}
+    def __init__(self, *args: Any, loop: Loop, **kwargs: Any) -> None:
+        self.table_names = {_PREFIX + name for name in loop.table_names}
+        self.rates, self.held_columns = loop.rates, loop.held_columns
         self._saving: str | None = None
         super().__init__(*args, **kwargs)
 
@@ -139,6 +143,20 @@ class PackedTrainer(Trainer):
         """Matrices decay; embedding tables, biases and norms do not (rows whose gradient is zero stay bit for bit)."""
         names: list[str] = super().get_decay_parameter_names(model)
         return [name for name in names if name not in self.table_names]
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """The optimizer, with the rates of parameters and rows, and the columns that stay."""
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)
+        named = dict((model or self.model).named_parameters())
+        if self.rates.parameters:
+            multiples = {named[_PREFIX + name]: rate for name, rate in self.rates.parameters.items()}
+            optimizer.param_groups = split_groups(optimizer.param_groups, multiples)
+        if self.rates.rows:
+            scale_rows(optimizer, {named[_PREFIX + name]: rates for name, rates in self.rates.rows.items()})
+        if self.held_columns:
+            plain = {plain_name(name.removeprefix(_PREFIX)): parameter for name, parameter in named.items()}
+            hold_columns(optimizer, {plain[name]: columns for name, columns in self.held_columns.items()})
+        return optimizer
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Write the trained parameters; DeepSpeed's own checkpoint, written afterwards, holds the weights itself."""

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.api.adapt import adapt_model
+from lexigraft.api.adaptation_texts import texts_of
 from lexigraft.api.augment import extend_for
 from lexigraft.api.compare.cell_evaluation import Measurements
 from lexigraft.api.compare.inputs import Prepared, Shared, Texts, open_shared, strategy_inputs
 from lexigraft.api.evaluate import text_evaluators
 from lexigraft.api.objectives import adaptation_values
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.arms import Line
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.evaluation.cells.cell import Cell, CellResult, Score
@@ -62,7 +64,7 @@ def cells_of(
     inputs = strategy_inputs(recipe, prepared.poor_model, texts).contents(needs)
     anchors = texts.annotations.hash if texts.annotations is not None else None
     return tuple(
-        _cell(line, chain, seed, common | _arm(line, anchors), inputs)
+        _cell(line, chain, seed, common | _arm(line, anchors) | _further(line.adaptation, texts), inputs)
         for line, chain in entries
         for seed in recipe.seeds
     )
@@ -72,9 +74,13 @@ def _arm(line: Line, anchors: str | None) -> dict[str, Any]:
     """What is another in an arm than in the recipe."""
     if line.arm is None:
         return {}
-    adaptation = adaptation_values(line.adaptation)
     augmented = {"anchors": anchors} if line.adaptation.augment else {}
-    return {"arm": line.arm, "adaptation": adaptation, **augmented}
+    return {"arm": line.arm, "adaptation": adaptation_values(line.adaptation), **augmented}
+
+
+def _further(settings: AdaptSettings, texts: Texts) -> dict[str, Any]:
+    further = {name: text.hash for name, text in texts_of(settings, texts.further).items()}
+    return {"texts": further} if further else {}
 
 
 def _cell(
@@ -147,6 +153,7 @@ class CellRunner:
                 settings,
                 annotations=texts.annotations,
                 unseen=texts.unseen,
+                texts=texts_of(settings, texts.further),
                 new_ids=[*grafted.alignment.new.tolist(), *extended.added.tolist()],
                 eval_steps={s for s in stops if s <= settings.steps},
                 on_step=measurements.take,
@@ -159,6 +166,7 @@ class CellRunner:
                 "tokens_trained": adapted.tokens_trained,
                 "trainable_parameters": adapted.trainable_parameters,
                 "adapt_seconds": adapted.seconds,
+                **{f"tokens_trained/{name}": tokens for name, tokens in adapted.tokens_by_text.items()},
             }
             if self.recipe.keep_models and processes().first:
                 write_model(self._folder(cell) / "model", adapted.model, vocabulary)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from lexigraft.api.adaptation_texts import FurtherTexts, read_further_texts
 from lexigraft.api.augment import annotations_for
 from lexigraft.api.inputs import StrategyInputs, read_sections
 from lexigraft.api.pretrain import pretrain_model
@@ -54,6 +55,7 @@ class Texts:
         source_train: Source-language text for word vectors of both languages.
         tasks: Downstream tasks with their data; no line of the training text is one that they test on.
         annotations: The anchors of the training text, where an arm augments by them.
+        further: The further texts of the adaptations.
     """
 
     train: Corpus
@@ -62,6 +64,7 @@ class Texts:
     source_train: Corpus | None = None
     tasks: tuple[Task, ...] = ()
     annotations: Annotations | None = None
+    further: FurtherTexts = field(default_factory=dict)
 
     @property
     def measured(self) -> dict[str, Corpus]:
@@ -123,7 +126,8 @@ def load_texts(recipe: CompareSettings) -> Texts:
     also = {name: load_corpus(paths, text_field=corpus.text_field) for name, paths in further.items()}
     tasks = read_tasks(recipe.evaluation.tasks)
     unseen = Corpus.of(line for task in tasks for line in task.data.unseen)
-    for text in (heldout, *also.values(), unseen):
+    heldout_texts = (heldout, *also.values(), unseen)
+    for text in heldout_texts:
         train = without(train, text)
     if not len(train) or not len(heldout):
         raise LexigraftError("corpus is too small to split", f"{len(train)} training and {len(heldout)} held-out lines")
@@ -131,7 +135,9 @@ def load_texts(recipe: CompareSettings) -> Texts:
     measured = {name: evenly_chosen(text, limit) for name, text in also.items()}
     arms = [line.adaptation for line in recipe.lines]
     anchors = annotations_for(arms, train, corpus.train, corpus.text_field)
-    return Texts(train, evenly_chosen(heldout, limit), measured, _source_text(corpus, also.values()), tasks, anchors)
+    source_train = _source_text(corpus, also.values())
+    others = read_further_texts(arms, heldout_texts, corpus.text_field)
+    return Texts(train, evenly_chosen(heldout, limit), measured, source_train, tasks, anchors, others)
 
 
 def _source_text(corpus: CorpusSettings, heldout: Iterable[Corpus]) -> Corpus | None:

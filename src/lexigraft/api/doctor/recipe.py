@@ -76,11 +76,15 @@ def _plugins(findings: Findings, recipe: CompareSettings) -> dict[str, list[Stra
 def _texts(findings: Findings, recipe: CompareSettings) -> None:
     corpus = recipe.corpus
     named = {"train": corpus.train, "heldout": corpus.heldout, "source_heldout": corpus.source_heldout}
-    named["source_train"] = corpus.source_train
-    for name, paths in (named | {f"also_heldout.{n}": p for n, p in corpus.also_heldout.items()}).items():
+    named |= {"source_train": corpus.source_train} | {f"also_heldout.{n}": p for n, p in corpus.also_heldout.items()}
+    shown = {f"corpus.{name}": paths for name, paths in named.items()}
+    for line in recipe.lines:
+        settings = line.adaptation
+        shown |= {f"adaptation.texts.{name}": settings.texts[name] for name in settings.used_texts}
+    for name, paths in shown.items():
         for path in paths:
             with findings.collect_errors():
-                findings.good(f"corpus.{name}: {_text(path, corpus.text_field)}")
+                findings.good(f"{name}: {_text(path, corpus.text_field)}")
 
 
 def _text(path: str, field: str) -> str:

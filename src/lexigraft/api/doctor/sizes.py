@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.machine import total_memory
-from lexigraft.core.config.recipe import AdaptSettings, CompareSettings, TokenizerSettings
+from lexigraft.core.config.adaptation import AdaptSettings, shielded_share
+from lexigraft.core.config.recipe import CompareSettings, TokenizerSettings
 from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.models.disk_model import Header
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -46,7 +47,8 @@ def cell_bytes(adaptation: AdaptSettings, header: Header, rows: int) -> int:
     tables = 1 if header.tied else 2
     old, new = (n * header.hidden * tables for n in (header.rows, rows))
     body = header.parameters - old
-    trained = (new if adaptation.embeddings != "frozen" else 0) + (body if adaptation.body == "full" else 0)
+    whole_body = adaptation.body == "full" or shielded_share(adaptation.body) > 0
+    trained = (new if adaptation.embeddings != "frozen" else 0) + (body if whole_body else 0)
     logits = adaptation.batch_tokens * rows
     # Model, the float32 source tables, new rows twice while they are made, AdamW's gradient and moments, logits thrice.
     return (body + new) * header.bytes_per_value + 4 * (old + 2 * new) + 12 * trained + 12 * logits

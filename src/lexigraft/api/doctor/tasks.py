@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.tasks import Task, read_tasks, refuse_unsuitable_tasks
-from lexigraft.core.config.recipe import CompareSettings, TaskSettings
+from lexigraft.core.config.evaluation import TaskSettings
+from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.loading import load_config
 

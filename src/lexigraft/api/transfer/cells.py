@@ -15,7 +15,7 @@ from lexigraft.api.evaluate import measure
 from lexigraft.api.inputs import StrategyInputs
 from lexigraft.api.objectives import adaptation_values
 from lexigraft.api.transfer.inputs import TransferTexts, load_transfer_texts
-from lexigraft.core.config.recipe import AdaptSettings
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.transfer_recipe import ZERO_SHOT, TransferGraftSettings, TransferSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.evaluation.cells.cell import Cell, CellResult, Score

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lexigraft.core.config.recipe import AdaptSettings, Calibration, StrategySettings
+    from lexigraft.core.config.adaptation import AdaptSettings
+    from lexigraft.core.config.strategy_entries import Calibration, StrategySettings
 
 AUGMENTED, PLAIN = "augmented", "plain"
 """The arms of a recipe that augments without naming arms: as it says, and the control."""

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from lexigraft.core.errors import LexigraftError, did_you_mean
 
@@ -32,6 +40,23 @@ class Settings(BaseModel):
     """Frozen settings that refuse unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class KeyedSettings(Settings):
+    """Settings that keys of results are made of.
+
+    Attributes:
+        unwritten: Fields that are not written while they hold their defaults: those that came after results had keys.
+    """
+
+    unwritten: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _unused_left_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        unused = {name for name in self.unwritten if getattr(self, name) == fields[name].default}
+        return {key: value for key, value in values.items() if key not in unused}
 
 
 def validate(kind: type[S], values: Mapping[str, Any], where: str) -> S:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BeforeValidator,
     ByteSize,
     Discriminator,
     Field,
-    SerializerFunctionWrapHandler,
     Tag,
     ValidationError,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.arms import Line, lines_of, refuse_unequal
-from lexigraft.core.config.base import BatchTokens, Count, Paths, Seed, Settings, Width
+from lexigraft.core.config.base import BatchTokens, Count, KeyedSettings, Paths, Seed, Settings, Width
+from lexigraft.core.config.evaluation import EvaluationSettings
+from lexigraft.core.config.strategy_entries import Calibration, StrategySettings, strategies_of
 from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings, kind_of, unwrapped
-
-Trains = Literal["full", "new_rows", "lora", "frozen"]
-Calibration = Literal["none", "anchors", "script"]
-Body = Annotated[str, Field(pattern=r"^(lora|frozen|full|top_bottom:[1-9][0-9]{0,3})$")]
 
 
 class CorpusSettings(Settings):
@@ -173,100 +170,6 @@ class PretrainSettings(Settings):
     seed: Seed = 0
 
 
-class Phase(Settings):
-    """One phase of adaptation, in which a fixed part of the model trains."""
-
-    steps: Count = Field(ge=1)
-    embeddings: Trains = "full"
-    head: Trains = "full"
-    body: Body = "lora"
-
-
-def _augmenter(value: object) -> object:
-    if isinstance(value, str):
-        return {value: {}}
-    if not isinstance(value, Mapping) or len(value) != 1:
-        raise ValueError(
-            f"an augmenter is a name, or a name with its options ({{leia: {{p: 0.5}}}}), not {value!r:.80}"
-        )
-    return {str(name): dict(options or {}) for name, options in value.items()}
-
-
-AugmenterEntry = Annotated[dict[str, dict[str, Any]], BeforeValidator(_augmenter)]
-"""One augmenter as a recipe writes it: a name, or a name with its options."""
-
-
-class AdaptSettings(Settings):
-    """Continued pretraining after the graft.
-
-    `objective_files` names what the objective reads besides the training text, such as a `dictionary`. `augment` lists
-    augmenters, which change the training documents one after the other. `documents` says how documents
-    meet in a training sequence: with special tokens between them (`separated`), with nothing between them (`joined`),
-    or separated and each attending to itself alone, with positions of its own (`reset`).
-    """
-
-    objective: str | None = None
-    objective_options: dict[str, Any] = {}
-    objective_files: dict[str, Paths] = {}
-    steps: Count = Field(200, ge=0)
-    batch_tokens: BatchTokens = 2048
-    sequence_length: Count = Field(128, ge=8)
-    learning_rate: float = Field(5e-4, gt=0)
-    warmup_share: float = Field(0.06, ge=0, lt=1)
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    weight_decay: float = Field(0.0, ge=0)
-    embeddings: Trains = "full"
-    head: Trains = "full"
-    body: Body = "lora"
-    lora_rank: Width = Field(8, ge=1)
-    lora_alpha: float = Field(16, gt=0)
-    lora_dropout: float = Field(0.0, ge=0, lt=1)
-    lora_targets: list[str] | None = None
-    phases: list[Phase] = []
-    gradient_checkpointing: bool = False
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    checkpoint_every: Count = Field(0, ge=0)
-    probe_step: Count = Field(50, ge=0)
-    augment: list[AugmenterEntry] = []
-    documents: Literal["separated", "joined", "reset"] = "separated"
-    seed: Seed = 0
-
-    @model_serializer(mode="wrap")
-    def _unused_left_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Keys of results are made of these values: what is not used stays out of them."""
-        values: dict[str, Any] = handler(self)
-        unused = {"objective_files": {}, "augment": [], "documents": "separated"}
-        return {key: value for key, value in values.items() if key not in unused or value != unused[key]}
-
-    @model_validator(mode="after")
-    def _phases_add_up(self) -> Self:
-        if self.phases and sum(p.steps for p in self.phases) != self.steps:
-            raise ValueError("the steps of the phases must add up to steps")
-        return self
-
-
-class TaskSettings(Settings):
-    """A downstream task, which is an evaluator with its files and options.
-
-    `evaluator` is the task's own name where not given. `files` names what the evaluator reads, such as `train` and
-    `test`. `at` says when the task is measured: before adaptation (`start`), at the probe, at the end.
-    """
-
-    evaluator: str | None = None
-    files: dict[str, Paths] = {}
-    options: dict[str, Any] = {}
-    at: Annotated[list[Literal["start", "probe", "end"]], Field(min_length=1)] = ["end"]
-
-
-class EvaluationSettings(Settings):
-    """Which evaluators run on the held-out texts, how much text each sees, and the downstream tasks by name."""
-
-    evaluators: list[str] = ["bits_per_byte"]
-    options: dict[str, dict[str, Any]] = {}
-    max_lines: Count = Field(200, ge=1)
-    tasks: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")], TaskSettings] = {}
-
-
 class GraftSettings(Settings):
     """Settings of the graft: relaxed match rules, norm calibration, fallback, memory budget, device.
 
@@ -314,77 +217,22 @@ class ExecutionSettings(Settings):
     poll_seconds: float = Field(5.0, gt=0, le=3600)
 
 
-class StrategySettings(Settings):
-    """A strategy or a chain of a comparison, with its fields and its label.
-
-    `norm_calibration` replaces the recipe's `graft.norm_calibration` for this line.
-    """
-
-    label: str
-    chain: list[tuple[str, dict[str, Any]]]
-    norm_calibration: Calibration | None = None
-
-
-def _strategies(value: object) -> object:
-    if not isinstance(value, list) or not value:
-        raise ValueError("give a list of at least one strategy")
-    return [_strategy(v) for v in value]
-
-
-_LINE_KEYS = ("name", "label", "norm_calibration")
-
-
-def _link(value: object) -> tuple[str, dict[str, Any]]:
-    if isinstance(value, str):
-        return value, {}
-    if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[1], dict):
-        return str(value[0]), dict(value[1])
-    if isinstance(value, Mapping) and "name" in value:
-        return str(value["name"]), {str(k): v for k, v in value.items() if k not in _LINE_KEYS}
-    raise ValueError(f"a strategy is a name, or a mapping with 'name' and its fields, not {repr(value)[:80]}")
-
-
-def _strategy(value: object) -> object:
-    if isinstance(value, StrategySettings):
-        return value
-    given = value if isinstance(value, Mapping) else {}
-    calibration = given.get("norm_calibration")
-    if "chain" in given:
-        if not isinstance(given["chain"], list) or not given["chain"]:
-            raise ValueError("chain must be a list of at least one strategy")
-        links = [_link(v) for v in given["chain"]]
-        default = "+".join(n for n, _ in links)
-        if unknown := set(given) - {"chain", *_LINE_KEYS[1:]}:
-            raise ValueError(f"unknown key '{unknown.pop()}' beside 'chain'; fields belong to the chain's members")
-    else:
-        links = [_link(value)]
-        name, fields = links[0]
-        shown = ",".join(f"{k}={v}" for k, v in fields.items())
-        default = f"{name}[{shown}]" if shown else name
-    if calibration is not None:
-        default += f", norms by {calibration}"
-    return {"label": given.get("label") or default, "chain": links, "norm_calibration": calibration}
-
-
-StrategyEntry = Annotated[StrategySettings, BeforeValidator(_strategy)]
-"""One strategy, or a chain, as a recipe writes it: a name, or a mapping with its fields."""
-
-
 ArmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_ -]*$")]
 
 
-class CompareSettings(Settings):
+class CompareSettings(KeyedSettings):
     """A whole comparison, as in one recipe file.
 
     `arms` run every strategy under several settings: each arm has a name and keys of `adaptation` that replace the
     recipe's. Where an arm, or the recipe, augments, a control without augmentation at equal tokens is added.
     """
 
+    unwritten: ClassVar = frozenset({"arms"})
     name: str = "comparison"
     source: str
     target_tokenizer: TargetTokenizer
     corpus: CorpusSettings
-    strategies: Annotated[list[StrategySettings], BeforeValidator(_strategies)]
+    strategies: Annotated[list[StrategySettings], BeforeValidator(strategies_of)]
     reference: str | None = None
     seeds: Annotated[list[Seed], Field(min_length=1)] = [0, 1, 2]
     dictionary: DictionarySettings | None = None
@@ -427,12 +275,6 @@ class CompareSettings(Settings):
         if isinstance(values, Mapping) and isinstance(arms := values.get("arms"), Mapping):
             return {**values, "arms": {name: {} if changes is None else changes for name, changes in arms.items()}}
         return values
-
-    @model_serializer(mode="wrap")
-    def _unused_left_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Keys of results are made of these values: what is not used stays out of them."""
-        values: dict[str, Any] = handler(self)
-        return values if self.arms else {key: value for key, value in values.items() if key != "arms"}
 
     @property
     def lines(self) -> tuple[Line, ...]:

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from lexigraft.core.config.base import S, Settings, validate
-from lexigraft.core.config.recipe import CompareSettings, StrategySettings
+from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.strategy_entries import StrategySettings
 from lexigraft.core.config.transfer_recipe import TransferSettings
 from lexigraft.core.config.yaml_text import read_yaml
 from lexigraft.core.errors import LexigraftError
@@ -107,7 +108,7 @@ def _resolve(value: Any, base: Path, key: str = "") -> Any:
 
 def _meaning(key: str, parent: str) -> str:
     """The key whose values are resolved as this key's are: plug-ins of other packages may name their files freely."""
-    if parent == "also_heldout":
+    if parent in ("also_heldout", "texts"):
         return "heldout"
     if parent == "path":  # of an evaluator: what each of its files holds
         return parent

@@ -6,18 +6,17 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.base import Count, Paths, Seed, Settings
+from lexigraft.core.config.evaluation import EvaluationSettings, TaskSettings
 from lexigraft.core.config.recipe import (
-    AdaptSettings,
-    EvaluationSettings,
     ExecutionSettings,
     GraftSettings,
-    StrategyEntry,
-    TaskSettings,
     TokenizerSettings,
     TrackingSettings,
     VectorSettings,
 )
+from lexigraft.core.config.strategy_entries import StrategyEntry
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 ZERO_SHOT = "zero-shot"
@@ -106,6 +105,8 @@ class TransferSettings(Settings):
             raise ValueError("a transfer study has no winner to register; leave tracking.registered_model out")
         if self.adaptation.augment:
             raise ValueError("adaptation.augment belongs to a comparison or to adapt; a study's text is not augmented")
+        if self.adaptation.used_texts:
+            raise ValueError("mixtures and shielded bodies belong to a comparison or to adapt; a study takes no texts")
         if self.adaptation.steps == 0:
             raise ValueError("adaptation.steps must be at least 1: transfer comes from training on a donor")
         return self

@@ -87,7 +87,7 @@ class PackedText:
             yield np.stack([self.at(first + i, seed) for i in range(rows_per_batch)]).astype(np.int64)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _order(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(rows)
 

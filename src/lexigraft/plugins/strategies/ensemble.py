@@ -122,7 +122,8 @@ class Ensemble(Strategy):
         parts = {role: [rows.tables[role][places] for rows in made] for role in ctx.roles}
         head = Role.OUTPUT if Role.OUTPUT in ctx.roles else Role.INPUT
         tables = [role for role in (Role.INPUT, Role.OUTPUT) if role in ctx.roles]
-        values = {role: torch.zeros(int(groups.max()) + 1, len(made), requires_grad=True) for role in tables}
+        shape = int(groups.max()) + 1, len(made)
+        values: dict[Role, torch.Tensor] = {role: torch.zeros(shape, requires_grad=True) for role in tables}
 
         def weights(role: Role) -> torch.Tensor:
             return (values[head if role is Role.BIAS else role][groups] + barred).softmax(1)

@@ -1,0 +1,1 @@
+"""Mixtures of several texts in one training stream."""
