@@ -46,15 +46,17 @@ def annotations_for(
         text_field: The field that the corpus was read from.
 
     Raises:
-        LexigraftError: The files are no annotated text, or hold no anchor.
+        LexigraftError: The files are no annotated text, or hold no anchor; or an augmenter finds nothing to do.
     """
-    augmenters = [augmenter for one in settings for augmenter in make_augmenters(one.augment)]
+    from lexigraft.core.training.augmented_text import Augmentation
+
+    augmenters = tuple(augmenter for one in settings for augmenter in make_augmenters(one.augment))
     working = [augmenter.name for augmenter in augmenters if augmenter.active and augmenter.edits_at == "anchors"]
-    if not working:
-        return None
-    if text_field != "text":
+    if working and text_field != "text":
         raise LexigraftError("annotated text is in the field 'text'", text_field, f"{working[0]} works on anchors")
-    return read_annotations(files, corpus.lines)
+    annotations = read_annotations(files, corpus.lines) if working else None
+    Augmentation(augmenters, annotations).refuse_idle(corpus.lines)
+    return annotations
 
 
 def augmentation_of(settings: AdaptSettings, annotations: Annotations | None) -> Augmentation | None:

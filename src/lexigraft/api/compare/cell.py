@@ -15,6 +15,7 @@ from lexigraft.api.compare.inputs import Prepared, Shared, Texts, open_shared, s
 from lexigraft.api.evaluate import text_evaluators
 from lexigraft.core.config.arms import Line
 from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.data.augmentation import make_augmenters
 from lexigraft.core.evaluation.cells.cell import Cell, CellResult, Score
 from lexigraft.core.grafting.folder import write_model, write_provenance
 from lexigraft.core.grafting.needs import Need
@@ -72,7 +73,10 @@ def _arm(line: Line, anchors: str | None) -> dict[str, Any]:
     if line.arm is None:
         return {}
     adaptation = line.adaptation.model_dump(mode="json", exclude={"seed", "checkpoint_every"})
-    augmented = {"anchors": anchors} if line.adaptation.augment else {}
+    augmenters = make_augmenters(line.adaptation.augment)
+    augmented: dict[str, Any] = {"anchors": anchors} if augmenters else {}
+    if contents := [one.content for one in augmenters if one.content]:
+        augmented["augmenter_files"] = hash_of(contents)
     return {"arm": line.arm, "adaptation": adaptation, **augmented}
 
 

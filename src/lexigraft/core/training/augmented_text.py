@@ -47,7 +47,22 @@ class Augmentation:
     def key(self) -> list[str]:
         """What decides the augmented text beside the lines and the seed, as text."""
         options = [json.dumps([one.name, one.parameters()], sort_keys=True) for one in self.augmenters]
-        return [*options, self.annotations.hash if self.annotations else ""]
+        contents = [one.content for one in self.augmenters if one.content]
+        return [*options, *contents, self.annotations.hash if self.annotations else ""]
+
+    def refuse_idle(self, lines: Sequence[str]) -> None:
+        """Refuse an augmenter that could change something but finds nothing to do.
+
+        Args:
+            lines: The documents.
+
+        Raises:
+            LexigraftError: No document has an opportunity for it.
+        """
+        for augmenter in filter(lambda one: one.active, self.augmenters):
+            if not any(augmenter.opportunities(document) for document in self.documents(lines)):
+                hint = f"It looks for {augmenter.seeks}; the text has: {lines[0][:80] if lines else 'no line'}"
+                raise LexigraftError("augmenter finds nothing to do in the training text", augmenter.name, hint)
 
 
 def pack_augmented(
@@ -77,10 +92,7 @@ def pack_augmented(
     """
     if lacking := missing_tokens(vocabulary, list(added_tokens(augmentation.augmenters))):
         raise LexigraftError("the vocabulary lacks tokens of the augmenters", ", ".join(lacking))
-    for augmenter in filter(lambda one: one.active, augmentation.augmenters):
-        if not any(augmenter.opportunities(document) for document in augmentation.documents(lines)):
-            hint = "See what its anchors hold: lexigraft augmenters show, and the names in `surface`"
-            raise LexigraftError("augmenter finds nothing to do in the training text", augmenter.name, hint)
+    augmentation.refuse_idle(lines)
 
     def encode(epoch: int, part: Sequence[str]) -> Iterator[list[int]]:
         changed = augmented_stream(augmentation.documents(part), augmentation.augmenters, seed, epoch)
