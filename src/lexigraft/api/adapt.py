@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.api.augment import annotations_for, augmentation_of, check_augmenters, extend_for
 from lexigraft.api.evaluate import measure
-from lexigraft.api.objectives import objective_for
+from lexigraft.api.objectives import objective_data, objective_for
 from lexigraft.core.config.recipe import AdaptSettings, EvaluationSettings, Phase
 from lexigraft.core.data.annotations import Annotations
 from lexigraft.core.data.corpus import Corpus, load_corpus
@@ -79,12 +79,16 @@ def adapt_model(
     settings: AdaptSettings,
     *,
     annotations: Annotations | None = None,
+    unseen: Collection[str] = (),
     new_ids: Sequence[int] | None = None,
     on_step: Callable[[int, PreTrainedModel], Mapping[str, float]] | None = None,
     eval_steps: Collection[int] = (),
     work: Path | None = None,
 ) -> Adapted:
-    """Continue pre-training a loaded model; see :func:`lexigraft.adapters.training.adapt.adapt`."""
+    """Continue pre-training a loaded model; see :func:`lexigraft.adapters.training.adapt.adapt`.
+
+    The objective leaves ``unseen``, lines that models are measured on, out of the text that it reads itself.
+    """
     from lexigraft.adapters.training.adapt import adapt
 
     objective = objective_for(model.config, settings.objective, settings.objective_options)
@@ -94,6 +98,7 @@ def adapt_model(
         corpus,
         settings,
         objective=objective,
+        data=objective_data(settings, unseen),
         augmentation=augmentation_of(settings, annotations),
         new_ids=new_ids,
         on_step=on_step,
@@ -106,12 +111,13 @@ def refuse_untrainable(model: PreTrainedModel, settings: AdaptSettings) -> None:
     """Refuse settings that a grafted model of this body could not be trained with; the model needs no weights.
 
     Raises:
-        LexigraftError: See :func:`lexigraft.adapters.training.adapt.checked_phases`.
+        LexigraftError: See :func:`lexigraft.adapters.training.adapt.checked_phases`, and :func:`objective_data`.
     """
     from lexigraft.adapters.training.adapt import checked_phases
 
     objective = objective_for(model.config, settings.objective, settings.objective_options)
     checked_phases(model, settings, objective, new_ids=[0])
+    objective_data(settings)
 
 
 def adapt(
@@ -157,6 +163,7 @@ def adapt(
         raise LexigraftError("unknown export", export, "Known: merged, adapter, both")
     settings = settings or AdaptSettings()
     check_augmenters(settings)
+    objective_data(settings)
     text = load_corpus(list(corpus))
     annotations = annotations_for([settings], text, list(corpus))
     config = load_config(model)
@@ -165,14 +172,17 @@ def adapt(
     loaded = load_model(model, config=config, allow_missing=allow_missing)
     check_tables(tables_of(loaded), vocabulary, model)
     first = processes().first
-    texts = {"heldout": load_corpus(list(heldout)).lines} if heldout and first else {}
+    unseen = load_corpus(list(heldout)).lines if heldout else ()
+    texts = {"heldout": unseen} if heldout and first else {}
     before = measure(loaded, vocabulary, texts, EvaluationSettings()).figures
     say(f"adapting on {len(text):,} lines for {settings.steps:,} steps")
     extended = extend_for(loaded, vocabulary, settings)
     vocabulary, new_ids = extended.vocabulary, _new_rows(model, settings)
     if new_ids is not None:
         new_ids += extended.added.tolist()
-    adapted = adapt_model(loaded, vocabulary, text, settings, annotations=annotations, new_ids=new_ids, work=work)
+    adapted = adapt_model(
+        loaded, vocabulary, text, settings, annotations=annotations, unseen=unseen, new_ids=new_ids, work=work
+    )
     after = measure(adapted.model, vocabulary, texts, EvaluationSettings()).figures
     result = AdaptResult(
         model=model,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lexigraft.api.objectives import objective_for
 from lexigraft.core.config.recipe import PretrainSettings
 from lexigraft.core.data.corpus import Corpus, load_corpus
+from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.folder import FACTS, write_model
 from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.tokenization.files.loading import load_vocabulary
@@ -75,6 +76,9 @@ def pretraining_objective(settings: PretrainSettings) -> Objective:
     options = settings.objective_options if model_kind(config) == "masked" or settings.objective else {}
     objective = objective_for(config, settings.objective, options)
     refuse_unsuitable(objective, config)
+    if objective.files or objective.packs:
+        hint = "Pre-train without it, then adapt with it"
+        raise LexigraftError("objective is one of adaptation", objective.name, hint)
     return objective
 
 

@@ -67,6 +67,25 @@ def plugin_entries(specs: Sequence[str] | None, option: str) -> list[dict[str, d
     return entries
 
 
+def named_files(pairs: Sequence[str] | None, option: str) -> dict[str, list[str]]:
+    """``name=file`` pairs, the files by name; a name may be repeated.
+
+    Args:
+        pairs: The values of the option.
+        option: Its name, for messages.
+
+    Raises:
+        LexigraftError: A pair without ``=``.
+    """
+    found: dict[str, list[str]] = {}
+    for pair in pairs or []:
+        name, equals, path = pair.partition("=")
+        if not equals or not name:
+            raise LexigraftError(f"{option} needs name=file", pair, f"For example {option} dictionary=words.tsv")
+        found.setdefault(name, []).append(path)
+    return found
+
+
 def assignments(pairs: Sequence[str] | None, option: str = "--set") -> dict[str, Any]:
     """``key=value`` pairs; values are read as YAML scalars or lists.
 

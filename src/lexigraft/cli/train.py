@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lexigraft.cli.options import AllowMissing, Corpus, Force, Json, Out, Sets, assignments, plugin_entries
+from lexigraft.cli.options import (
+    AllowMissing,
+    Corpus,
+    Force,
+    Json,
+    Out,
+    Sets,
+    assignments,
+    named_files,
+    plugin_entries,
+)
 from lexigraft.cli.output import pairs, print_json, say
 from lexigraft.core.utils.distributed import processes
 
@@ -80,7 +90,14 @@ def adapt(
     corpus: Corpus,
     out: Out,
     objective: Annotated[
-        str | None, typer.Option(help="masked, causal or span_corruption; by default what suits the model.")
+        str | None,
+        typer.Option(
+            metavar="NAME[:KEY=VALUE,…]", help="masked, causal, translico, …; by default what suits the model."
+        ),
+    ] = None,
+    objective_file: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="What the objective reads besides the text; repeatable."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
     batch_tokens: Annotated[int | None, typer.Option(help="Tokens a step.")] = None,
@@ -110,8 +127,11 @@ def adapt(
     from lexigraft.core.config.base import validate
     from lexigraft.core.config.recipe import AdaptSettings
 
+    [(name, keys)] = plugin_entries([objective or ""], "--objective")[0].items()
     options = _set_options(
-        objective=objective, steps=steps, batch_tokens=batch_tokens, sequence_length=sequence_length,
+        objective=name or None, objective_options=keys or None,
+        objective_files=named_files(objective_file, "--objective-file") or None,
+        steps=steps, batch_tokens=batch_tokens, sequence_length=sequence_length,
         learning_rate=learning_rate, embeddings=embeddings, head=head, body=body, lora_rank=lora_rank, seed=seed,
         checkpoint_every=checkpoint_every, augment=plugin_entries(augment, "--augment") or None,
     )  # fmt: skip

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lexigraft.core.data.corpus import Corpus
     from lexigraft.core.tokenization.vocabulary import Vocabulary
     from lexigraft.core.training.augmented_text import Augmentation
-    from lexigraft.core.training.objective import Objective
+    from lexigraft.core.training.objective import Objective, ObjectiveData
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +77,7 @@ def adapt(
     settings: AdaptSettings,
     *,
     objective: Objective,
+    data: ObjectiveData | None = None,
     augmentation: Augmentation | None = None,
     new_ids: Sequence[int] | None = None,
     on_step: OnStep | None = None,
@@ -96,6 +97,7 @@ def adapt(
         corpus: Target text.
         settings: What trains, how long, how.
         objective: The training objective.
+        data: What it has read besides the corpus.
         augmentation: How the text is augmented, where it is; the vocabulary holds the tokens that this adds.
         new_ids: Rows that ``new_rows`` trains.
         on_step: Called with the step and the live model in evaluation mode at each of ``eval_steps``; it cannot change
@@ -116,12 +118,14 @@ def adapt(
     if settings.documents == "reset":
         refuse_mixing(model, settings.sequence_length)
     model_parts = parts(model)
-    packed = _training_text(model, vocabulary, corpus, settings, augmentation)
+    objective = objective.prepared(data, vocabulary, settings.sequence_length)
+    packed = _training_text(model, vocabulary, corpus, settings, objective, augmentation)
     run = None
     if work is not None and settings.checkpoint_every:
         key_parts = [settings.model_dump_json(), objective.name, json.dumps(objective.parameters(), sort_keys=True)]
         key_parts += [vocabulary.hash, corpus.hash, str(list(new_ids) if new_ids is not None else None)]
         key_parts += augmentation.key() if augmentation is not None else []
+        key_parts += [data.hash] if data is not None else []
         run = run_folder(work, "adapt", key_parts, model)
     if run is not None and not resume:
         shutil.rmtree(run, ignore_errors=True)
@@ -193,8 +197,11 @@ def _training_text(
     vocabulary: Vocabulary,
     corpus: Corpus,
     settings: AdaptSettings,
+    objective: Objective,
     augmentation: Augmentation | None,
 ) -> TrainingText:
+    if objective.packs:
+        return objective.pack(vocabulary, corpus.lines, settings.sequence_length)
     length, kind, documents = settings.sequence_length, model_kind(model.config), settings.documents
     if augmentation is None:
         return pack(vocabulary, corpus.lines, length, kind=kind, documents=documents)
@@ -220,6 +227,9 @@ def checked_phases(
         LexigraftError: The objective does not suit the model, or the settings ask for what it cannot do.
     """
     refuse_unsuitable(objective, model.config)
+    if objective.packs and (settings.augment or settings.documents != "separated"):
+        hint = "Leave out adaptation.augment and adaptation.documents"
+        raise LexigraftError("objective lays out the training text itself", objective.name, hint)
     if settings.augment or settings.documents == "reset":
         refuse_without_mask(objective)
     if settings.documents == "reset" and not objective.resets:

@@ -13,6 +13,7 @@ from lexigraft.api.augment import extend_for
 from lexigraft.api.compare.cell_evaluation import Measurements
 from lexigraft.api.compare.inputs import Prepared, Shared, Texts, open_shared, strategy_inputs
 from lexigraft.api.evaluate import text_evaluators
+from lexigraft.api.objectives import adaptation_values
 from lexigraft.core.config.arms import Line
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.data.augmentation import make_augmenters
@@ -51,7 +52,7 @@ def cells_of(
         "train": texts.train.hash,
         "measured": {name: text.hash for name, text in texts.measured.items()},
         "graft": recipe.graft.model_dump(mode="json", exclude={"memory_budget", "device", "verify"}),
-        "adaptation": recipe.adaptation.model_dump(mode="json", exclude={"seed", "checkpoint_every"}),
+        "adaptation": adaptation_values(recipe.adaptation),
         "evaluation": recipe.evaluation.model_dump(mode="json", include={"max_lines"})
         | {evaluator.name: evaluator.parameters() for evaluator in text_evaluators(recipe.evaluation)},
         "tasks": {task.name: task.described() for task in texts.tasks},
@@ -72,7 +73,7 @@ def _arm(line: Line, anchors: str | None) -> dict[str, Any]:
     """What is another in an arm than in the recipe."""
     if line.arm is None:
         return {}
-    adaptation = line.adaptation.model_dump(mode="json", exclude={"seed", "checkpoint_every"})
+    adaptation = adaptation_values(line.adaptation)
     augmenters = make_augmenters(line.adaptation.augment)
     augmented: dict[str, Any] = {"anchors": anchors} if augmenters else {}
     if contents := [one.content for one in augmenters if one.content]:
@@ -149,6 +150,7 @@ class CellRunner:
                 texts.train,
                 settings,
                 annotations=texts.annotations,
+                unseen=texts.unseen,
                 new_ids=[*grafted.alignment.new.tolist(), *extended.added.tolist()],
                 eval_steps={s for s in stops if s <= settings.steps},
                 on_step=measurements.take,

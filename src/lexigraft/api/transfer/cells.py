@@ -13,6 +13,7 @@ from lexigraft.api.adapt import adapt_model
 from lexigraft.api.compare.inputs import trained_tokenizer_path
 from lexigraft.api.evaluate import measure
 from lexigraft.api.inputs import StrategyInputs
+from lexigraft.api.objectives import adaptation_values
 from lexigraft.api.transfer.inputs import TransferTexts, load_transfer_texts
 from lexigraft.core.config.recipe import AdaptSettings
 from lexigraft.core.config.transfer_recipe import ZERO_SHOT, TransferGraftSettings, TransferSettings
@@ -58,7 +59,7 @@ def transfer_cells(recipe: TransferSettings, texts: TransferTexts, source_hash: 
         tokenizers = {name: hash_of(target.model_dump()["tokenizer"]) for name, target in recipe.targets.items()}
         common["graft"] = {**recipe.graft.model_dump(mode="json"), "tokenizers": tokenizers}
         common["graft_text"] = {name: texts.train[name].hash for name in recipe.targets}
-    adaptation = recipe.adaptation.model_dump(mode="json", exclude={"seed", "checkpoint_every"})
+    adaptation = adaptation_values(recipe.adaptation)
     adaptation["measure_at"] = recipe.measure_at
     cells = []
     for name, seed in recipe.cell_names:
@@ -120,6 +121,7 @@ class TransferCellRunner:
                 self.vocabulary,
                 self.texts.train[cell.label],
                 settings,
+                unseen=self.texts.unseen,
                 eval_steps={step for step in self.recipe.measure_at if 0 < step < steps},
                 on_step=lambda step, live: self._measure(live, cell, folder, step, tasks=False),
                 work=folder / "work" if settings.checkpoint_every else None,
@@ -171,7 +173,7 @@ class TransferCellRunner:
                     changes: Any = {"seed": cell.seed, "steps": graft.steps, "phases": []}
                     settings: AdaptSettings = self.recipe.adaptation.model_copy(update=changes)
                     new = grafted.alignment.new.tolist()
-                    onto = adapt_model(onto, vocabulary, text, settings, new_ids=new).model
+                    onto = adapt_model(onto, vocabulary, text, settings, unseen=self.texts.unseen, new_ids=new).model
                 tasks = [task for task in self.texts.tasks if task.name.startswith(f"{name}.")]
                 found = measure(
                     onto, vocabulary, {name: list(self.texts.heldout[name].lines)}, self.recipe.evaluation, tasks,

@@ -26,6 +26,12 @@ class TransferTexts:
     heldout: Mapping[str, Corpus]
     tasks: tuple[Task, ...]
 
+    @property
+    def unseen(self) -> frozenset[str]:
+        """Every line that models are measured on."""
+        texts = [text.lines for text in self.heldout.values()]
+        return frozenset(line for lines in (*texts, *(task.data.unseen for task in self.tasks)) for line in lines)
+
 
 def load_transfer_texts(recipe: TransferSettings) -> TransferTexts:
     """Read the texts and tasks; the same recipe and files give the same texts.

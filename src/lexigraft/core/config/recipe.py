@@ -199,13 +199,15 @@ AugmenterEntry = Annotated[dict[str, dict[str, Any]], BeforeValidator(_augmenter
 class AdaptSettings(Settings):
     """Continued pretraining after the graft.
 
-    `augment` lists augmenters, which change the training documents one after the other. `documents` says how documents
+    `objective_files` names what the objective reads besides the training text, such as a `dictionary`. `augment` lists
+    augmenters, which change the training documents one after the other. `documents` says how documents
     meet in a training sequence: with special tokens between them (`separated`), with nothing between them (`joined`),
     or separated and each attending to itself alone, with positions of its own (`reset`).
     """
 
     objective: str | None = None
     objective_options: dict[str, Any] = {}
+    objective_files: dict[str, Paths] = {}
     steps: Count = Field(200, ge=0)
     batch_tokens: BatchTokens = 2048
     sequence_length: Count = Field(128, ge=8)
@@ -233,7 +235,7 @@ class AdaptSettings(Settings):
     def _unused_left_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Keys of results are made of these values: what is not used stays out of them."""
         values: dict[str, Any] = handler(self)
-        unused = {"augment": [], "documents": "separated"}
+        unused = {"objective_files": {}, "augment": [], "documents": "separated"}
         return {key: value for key, value in values.items() if key not in unused or value != unused[key]}
 
     @model_validator(mode="after")

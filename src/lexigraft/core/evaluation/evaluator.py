@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lexigraft.core.errors import LexigraftError, UnknownName
+from lexigraft.core.config.input_files import Files as Files
+from lexigraft.core.config.input_files import InputFile as InputFile
+from lexigraft.core.config.input_files import refuse_other_files
+from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.scores import Scores
 from lexigraft.core.models.architecture import ModelKind
 from lexigraft.core.utils.hashing import hash_of
@@ -21,9 +24,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from lexigraft.core.tokenization.vocabulary import Vocabulary
-
-Files = Mapping[str, Sequence[str]]
-"""Paths by what they hold, such as ``{"train": [...], "test": [...]}``."""
 
 _SAMPLE_LINES = (
     "The river runs past the old house.",
@@ -44,19 +44,6 @@ class Sample:
 
     files: Files
     options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class InputFile:
-    """A file that an evaluator reads.
-
-    Attributes:
-        holds: What it holds and in which format, in a few words.
-        required: Whether nothing can be measured without it.
-    """
-
-    holds: str
-    required: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,12 +200,7 @@ def read_data(evaluator: Evaluator, files: Files) -> EvaluationData:
         UnknownName: Files that the evaluator does not read.
         LexigraftError: A missing file, or data that cannot be used.
     """
-    for name in sorted(set(files) - set(evaluator.files)):
-        raise UnknownName(f"file of {evaluator.name}", name, evaluator.files)
-    required = {name: file for name, file in evaluator.files.items() if file.required}
-    if missing := [name for name in required if not files.get(name)]:
-        described = "; ".join(f"{name}: {required[name].holds}" for name in missing)
-        raise LexigraftError(f"evaluator {evaluator.name} needs more files", ", ".join(missing), described)
+    refuse_other_files("evaluator", evaluator.name, evaluator.files, files)
     return evaluator.read(files)
 
 

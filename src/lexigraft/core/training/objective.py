@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from lexigraft.core.config.input_files import Files, InputFile, refuse_other_files
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import ModelKind, model_kind
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
     from lexigraft.core.tokenization.vocabulary import Vocabulary
+    from lexigraft.core.training.packing import TrainingText
 
 
 DEFAULT_OBJECTIVE: dict[ModelKind, str] = {
@@ -24,6 +27,19 @@ DEFAULT_OBJECTIVE: dict[ModelKind, str] = {
     "seq2seq": "span_corruption",
 }
 """The objective each kind of model is trained with when none is named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveData:
+    """What an objective has read and checked besides the training text.
+
+    Objectives extend it.
+
+    Attributes:
+        hash: Content of everything that was read.
+    """
+
+    hash: str
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,58 @@ class Objective:
     kinds: ClassVar[frozenset[ModelKind]]
     resets: ClassVar[bool] = False
     """Whether :meth:`loss` keeps documents apart by ``document_starts`` of a batch, see ``document_attention``."""
+    files: ClassVar[Mapping[str, InputFile]] = {}
+    """What it reads besides the training text, by the names that recipes give the files."""
+    packs: ClassVar[bool] = False
+    """Whether :meth:`pack` lays out the training text, which then is neither augmented nor joined otherwise."""
+    material: ClassVar[Any] = None
+    """What :meth:`prepare` made; only :meth:`prepared` sets it."""
+
+    def read(self, files: Files, unseen: Collection[str] = ()) -> ObjectiveData | None:
+        """Read and check what is needed besides the training text; no weights are loaded.
+
+        Args:
+            files: Paths by what they hold; :func:`read_files` has checked the names.
+            unseen: Lines that models are measured on, which are left out of running text.
+
+        Raises:
+            LexigraftError: Data that cannot be used.
+        """
+        return None
+
+    def prepare(self, data: Any, vocabulary: Vocabulary, sequence_length: int) -> Any:
+        """Make once what every batch needs; :meth:`pack`, :meth:`batch` and :meth:`loss` find it in ``material``.
+
+        Args:
+            data: What :meth:`read` gave.
+            vocabulary: The vocabulary of the model that trains.
+            sequence_length: Tokens of a packed row.
+
+        Raises:
+            LexigraftError: Data that this vocabulary cannot express.
+        """
+        return data
+
+    def prepared(self, data: ObjectiveData | None, vocabulary: Vocabulary, sequence_length: int) -> Self:
+        """A copy that holds what :meth:`prepare` makes."""
+        ready = copy.copy(self)
+        object.__setattr__(ready, "material", self.prepare(data, vocabulary, sequence_length))
+        return ready
+
+    def pack(self, vocabulary: Vocabulary, lines: Sequence[str], sequence_length: int) -> TrainingText:
+        """Lay out the training text in rows that :meth:`batch` understands, where ``packs`` is true.
+
+        Rows are int32 and of one length. They may carry more than one text's ids: the same line twice, a language.
+
+        Args:
+            vocabulary: The vocabulary to encode with.
+            lines: The text, in order.
+            sequence_length: Tokens of a row that count as trained.
+
+        Raises:
+            LexigraftError: Text that cannot be used.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no pack()")
 
     def batch(
         self,
@@ -70,6 +138,22 @@ class Objective:
     def parameters(self) -> dict[str, Any]:
         """The options as plain values, for recipes and MLflow."""
         return dataclasses.asdict(self)
+
+
+def read_files(objective: Objective, files: Files, unseen: Collection[str] = ()) -> ObjectiveData | None:
+    """Check which files are given and read them.
+
+    Args:
+        objective: The objective.
+        files: Paths by what they hold.
+        unseen: Lines that models are measured on.
+
+    Raises:
+        UnknownName: Files that the objective does not read.
+        LexigraftError: A missing file, or data that cannot be used.
+    """
+    refuse_other_files("objective", objective.name, objective.files, files)
+    return objective.read(files, unseen)
 
 
 def refuse_without_mask(objective: Objective) -> None:
