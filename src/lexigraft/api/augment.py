@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from lexigraft.core.data.augmentation import added_tokens, make_augmenters
 from lexigraft.core.data.augmenter import Augmenter
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.registry import find
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -35,7 +36,7 @@ def check_augmenters(settings: AdaptSettings) -> tuple[Augmenter, ...]:
 
 
 def annotations_for(
-    settings: Iterable[AdaptSettings], corpus: Corpus, files: Sequence[str | Path], text_field: str = "text"
+    settings: Sequence[AdaptSettings], corpus: Corpus, files: Sequence[str | Path], text_field: str = "text"
 ) -> Annotations | None:
     """The anchors of a training text, if any of the adaptations works on them.
 
@@ -52,6 +53,7 @@ def annotations_for(
 
     augmenters = tuple(augmenter for one in settings for augmenter in make_augmenters(one.augment))
     working = [augmenter.name for augmenter in augmenters if augmenter.active and augmenter.edits_at == "anchors"]
+    working += [str(one.objective) for one in settings if learns_entities(one)]
     if working and text_field != "text":
         raise LexigraftError("annotated text is in the field 'text'", text_field, f"{working[0]} works on anchors")
     annotations = read_annotations(files, corpus.lines) if working else None
@@ -60,11 +62,16 @@ def annotations_for(
 
 
 def augmentation_of(settings: AdaptSettings, annotations: Annotations | None) -> Augmentation | None:
-    """How an adaptation augments its text; ``None`` where it does not."""
+    """How an adaptation augments its text; ``None`` where it neither does that nor reads anchors."""
     from lexigraft.core.training.augmented_text import Augmentation
 
     augmenters = make_augmenters(settings.augment)
-    return Augmentation(augmenters, annotations) if augmenters else None
+    return Augmentation(augmenters, annotations) if augmenters or learns_entities(settings) else None
+
+
+def learns_entities(settings: AdaptSettings) -> bool:
+    """Whether the objective of an adaptation asks which tokens belong to entities."""
+    return settings.objective is not None and bool(find("objective", settings.objective).entities)
 
 
 def extend_for(model: PreTrainedModel, vocabulary: Vocabulary, settings: AdaptSettings) -> Extended:

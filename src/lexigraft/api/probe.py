@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lexigraft.api.adapt import adapt_model
+from lexigraft.api.augment import learns_entities
 from lexigraft.core.config.recipe import AdaptSettings, GraftSettings, Phase
 from lexigraft.core.data.corpus import Corpus, evenly_chosen, split, without
 from lexigraft.core.grafting.needs import Need
@@ -103,7 +104,7 @@ class ModelProbe:
 def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedModel) -> AdaptSettings:
     """An adaptation with another number of steps: the same rates and schedule, phases cut or the last one extended.
 
-    The text is not augmented.
+    The text is not augmented; what learns entities is replaced by the usual objective.
 
     Args:
         settings: The adaptation as it would be.
@@ -121,4 +122,6 @@ def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedM
     longest = min(settings.sequence_length, context_length(model))
     changes = {"steps": steps, "seed": seed, "phases": phases, "sequence_length": longest, "checkpoint_every": 0}
     changes["augment"] = []
+    if learns_entities(settings):
+        changes |= {"objective": None, "objective_options": {}}
     return settings.model_copy(update=changes)

@@ -203,10 +203,19 @@ def _training_text(
     if objective.packs:
         return objective.pack(vocabulary, corpus.lines, settings.sequence_length)
     length, kind, documents = settings.sequence_length, model_kind(model.config), settings.documents
+    if objective.entities and (augmentation is None or augmentation.annotations is None):
+        raise LexigraftError("objective needs annotated text", objective.name, "Adapt or compare on annotated text")
     if augmentation is None:
         return pack(vocabulary, corpus.lines, length, kind=kind, documents=documents)
     text = pack_augmented(
-        vocabulary, corpus.lines, length, augmentation, seed=settings.seed, kind=kind, documents=documents
+        vocabulary,
+        corpus.lines,
+        length,
+        augmentation,
+        seed=settings.seed,
+        kind=kind,
+        documents=documents,
+        entities=objective.entities,
     )
     text.at(0, settings.seed)  # text that fills no row is refused before anything trains
     return text

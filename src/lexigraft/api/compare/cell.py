@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.api.adapt import adapt_model
-from lexigraft.api.augment import extend_for
+from lexigraft.api.augment import extend_for, learns_entities
 from lexigraft.api.compare.cell_evaluation import Measurements
 from lexigraft.api.compare.inputs import Prepared, Shared, Texts, open_shared, strategy_inputs
 from lexigraft.api.evaluate import text_evaluators
@@ -71,14 +71,13 @@ def cells_of(
 
 def _arm(line: Line, anchors: str | None) -> dict[str, Any]:
     """What is another in an arm than in the recipe."""
-    if line.arm is None:
-        return {}
-    adaptation = adaptation_values(line.adaptation)
     augmenters = make_augmenters(line.adaptation.augment)
-    augmented: dict[str, Any] = {"anchors": anchors} if augmenters else {}
+    inputs: dict[str, Any] = {"anchors": anchors} if augmenters or learns_entities(line.adaptation) else {}
     if contents := [one.content for one in augmenters if one.content]:
-        augmented["augmenter_files"] = hash_of(contents)
-    return {"arm": line.arm, "adaptation": adaptation, **augmented}
+        inputs["augmenter_files"] = hash_of(contents)
+    if line.arm is None:
+        return inputs
+    return {"arm": line.arm, "adaptation": adaptation_values(line.adaptation), **inputs}
 
 
 def _cell(
