@@ -118,7 +118,7 @@ def adapt(
     if settings.documents == "reset":
         refuse_mixing(model, settings.sequence_length)
     model_parts = parts(model)
-    objective = objective.prepared(data, vocabulary, settings.sequence_length)
+    objective = objective.prepared(data, vocabulary, model.config, settings.sequence_length)
     packed = _training_text(model, vocabulary, corpus, settings, objective, augmentation)
     run = None
     if work is not None and settings.checkpoint_every:

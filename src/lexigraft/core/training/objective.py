@@ -76,12 +76,20 @@ class Objective:
         """
         return None
 
-    def prepare(self, data: Any, vocabulary: Vocabulary, sequence_length: int) -> Any:
+    def check(self, config: PreTrainedConfig) -> None:
+        """Refuse a model of one of the ``kinds`` that nevertheless cannot be trained so, from its configuration alone.
+
+        Raises:
+            LexigraftError: Such a model.
+        """
+
+    def prepare(self, data: Any, vocabulary: Vocabulary, config: PreTrainedConfig, sequence_length: int) -> Any:
         """Make once what every batch needs; :meth:`pack`, :meth:`batch` and :meth:`loss` find it in ``material``.
 
         Args:
             data: What :meth:`read` gave.
             vocabulary: The vocabulary of the model that trains.
+            config: The model's configuration.
             sequence_length: Tokens of a packed row.
 
         Raises:
@@ -89,10 +97,12 @@ class Objective:
         """
         return data
 
-    def prepared(self, data: ObjectiveData | None, vocabulary: Vocabulary, sequence_length: int) -> Self:
+    def prepared(
+        self, data: ObjectiveData | None, vocabulary: Vocabulary, config: PreTrainedConfig, sequence_length: int
+    ) -> Self:
         """A copy that holds what :meth:`prepare` makes."""
         ready = copy.copy(self)
-        object.__setattr__(ready, "material", self.prepare(data, vocabulary, sequence_length))
+        object.__setattr__(ready, "material", self.prepare(data, vocabulary, config, sequence_length))
         return ready
 
     def pack(self, vocabulary: Vocabulary, lines: Sequence[str], sequence_length: int) -> TrainingText:
@@ -178,7 +188,7 @@ def refuse_unsuitable(objective: Objective, config: PreTrainedConfig) -> None:
         config: The model's configuration.
 
     Raises:
-        LexigraftError: The model is of another kind.
+        LexigraftError: The model is of another kind, or one that the objective's :meth:`~Objective.check` refuses.
     """
     kind = model_kind(config)
     if kind not in objective.kinds:
@@ -187,3 +197,4 @@ def refuse_unsuitable(objective: Objective, config: PreTrainedConfig) -> None:
             getattr(config, "model_type", None),
             f"Use objective '{DEFAULT_OBJECTIVE[kind]}', or leave it out",
         )
+    objective.check(config)
