@@ -24,5 +24,6 @@ from lexigraft.core.data.segments.sentences import Sentences
 def test_where_sentences_end(text: str, sentences: list[str]) -> None:
     found = Sentences(text)
     assert len(found) == len(sentences)
+    assert list(found) == [sentence.strip() for sentence in sentences if sentence]
     wanted = [number for number, sentence in enumerate(sentences) for _ in sentence]
     assert [found.at(position) for position in range(len(text))] == wanted

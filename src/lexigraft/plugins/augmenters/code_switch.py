@@ -33,7 +33,8 @@ class CodeSwitch(Augmenter):
 
     Attributes:
         p: The probability with which a known word, or a sentence, is switched.
-        file: The dictionary: a word of the text TAB its translation [TAB count], one pair a line; TSV or TSV.gz.
+        file: The dictionary: a word of the text TAB its translation [TAB count], one pair a line; TSV or TSV.gz; of
+            several files all pairs.
         reverse: Whether the text's words are in the second column.
         per: What is drawn: each known word alone, or a sentence, of which all known words are then switched.
         match_case: Whether a word must have the dictionary's capitals.
@@ -44,7 +45,7 @@ class CodeSwitch(Augmenter):
     edits_at: ClassVar[Literal["anchors", "words", "characters"]] = "words"
     loss_options: ClassVar[Mapping[str, str]] = {"translation": "loss_on_translations"}
     p: float = 0.35
-    file: str = ""
+    file: str | tuple[str, ...] = ""
     reverse: bool = False
     per: Literal["word", "sentence"] = "word"
     match_case: bool = False
@@ -65,7 +66,7 @@ class CodeSwitch(Augmenter):
     def seeks(self) -> str:
         """Some words of the dictionary."""
         words = ", ".join(f"'{word}'" for word in islice(dict(self._dictionary.pairs), 5))
-        return f"the words of {self.file}, such as {words}"
+        return f"the words of {', '.join(self._files)}, such as {words}"
 
     def opportunities(self, document: AnnotatedText) -> int:
         """How many words and phrases the dictionary knows.
@@ -104,12 +105,16 @@ class CodeSwitch(Augmenter):
         path.write_text("".join(f"{word}\t{translation}\n" for word, translation in _SAMPLE), encoding="utf-8")
         return {"file": str(path)}
 
+    @property
+    def _files(self) -> list[str]:
+        return [self.file] if isinstance(self.file, str) else list(self.file)
+
     @cached_property
     def _dictionary(self) -> Dictionary:
         from lexigraft.core.config.recipe import DictionarySettings
         from lexigraft.core.data.dictionary import load_dictionary
 
-        return load_dictionary(DictionarySettings(path=[self.file], reverse=self.reverse))
+        return load_dictionary(DictionarySettings(path=self._files, reverse=self.reverse))
 
     @cached_property
     def _matcher(self) -> DictionaryMatcher:

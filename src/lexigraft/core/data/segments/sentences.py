@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import pairwise
 
 _BOUNDARY = re.compile(r"""[.!?…؟۔।॥]+["'»”’)\]]*\s+|[。！？]+[」』”’)）]*\s*|\n\s*""")
 
@@ -18,7 +20,14 @@ class Sentences:
     """
 
     def __init__(self, text: str) -> None:
+        self._text = text
         self._starts = [0, *(found.end() for found in _BOUNDARY.finditer(text) if found.end() < len(text))]
+
+    def __iter__(self) -> Iterator[str]:
+        """The sentences without white space around them, none empty."""
+        for start, end in pairwise([*self._starts, len(self._text)]):
+            if sentence := self._text[start:end].strip():
+                yield sentence
 
     def __len__(self) -> int:
         return len(self._starts)
