@@ -37,6 +37,8 @@ OTHERS: dict[str, Augmenter] = {
 
 @pytest.mark.parametrize("name", discover("augmenter"))
 def test_every_augmenter_keeps_every_law(name: str) -> None:
+    if name == "transliterate":
+        pytest.importorskip("uroman")
     outcomes = run_augmenter_checks(discover("augmenter")[name])
     assert [one for one in outcomes if one.outcome != "passed"] == []
 

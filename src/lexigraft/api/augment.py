@@ -26,7 +26,7 @@ def check_augmenters(settings: AdaptSettings) -> tuple[Augmenter, ...]:
     """The augmenters of an adaptation, after everything that can be told without text or model.
 
     Raises:
-        LexigraftError: An unknown augmenter, option or strategy of rows, or a value that cannot be.
+        LexigraftError: An unknown augmenter, option or strategy of rows, a value that cannot be, or a missing package.
     """
     from lexigraft.core.grafting.extension import row_strategies
 

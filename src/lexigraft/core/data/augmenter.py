@@ -77,10 +77,10 @@ class Augmenter:
         return self.p > 0
 
     def check(self) -> None:
-        """Refuse options that cannot work, such as a file that is not there, before text or model are read.
+        """Refuse options that cannot work on this machine, before text is read and weights load.
 
         Raises:
-            LexigraftError: An option names what cannot be used.
+            LexigraftError: Such as a package that is not installed, or a file that is not there.
         """
 
     @property

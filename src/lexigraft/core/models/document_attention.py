@@ -25,11 +25,12 @@ def model_inputs(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> d
 
     Args:
         model: The model.
-        batch: ``input_ids``, ``(batch, length)``, and maybe ``document_starts``, bool of the same shape.
+        batch: ``input_ids``, ``(batch, length)``, and maybe ``document_starts``, bool of the same shape, or the
+            ``attention_mask`` of padded rows.
     """
     import torch
 
-    inputs = {"input_ids": batch["input_ids"]}
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask") if name in batch}
     if "document_starts" not in batch:
         return inputs
     numbers = torch.arange(inputs["input_ids"].shape[1], device=inputs["input_ids"].device)

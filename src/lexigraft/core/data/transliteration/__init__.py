@@ -1,0 +1,1 @@
+"""Transliteration of text into Latin letters."""
