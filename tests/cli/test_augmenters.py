@@ -52,3 +52,19 @@ def test_adapt_takes_augmenters_with_options(tmp_path: Path) -> None:
         refused = lexigraft(*command, "--augment", wrong, "--force")
         assert refused.code == 2
         assert said in refused.err
+
+
+def test_a_dictionary_that_matches_nothing_is_refused_before_weights_load(tmp_path: Path) -> None:
+    model, tokenizer, _ = fixture("llama-untied")
+    model.config.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    (tmp_path / "text.txt").write_text("The river runs.\n")
+    (tmp_path / "words.tsv").write_text("mayu\triver\n")
+    refused = lexigraft(
+        "adapt", str(tmp_path / "model"), "--corpus", str(tmp_path / "text.txt"), "--out", str(tmp_path / "out"),
+        "--augment", f"code_switch:file={tmp_path}/words.tsv",
+    )  # fmt: skip
+    assert refused.code == 2
+    assert "'mayu'" in refused.err
+    assert "The river runs." in refused.err
+    assert not (tmp_path / "out").exists()

@@ -91,3 +91,19 @@ def test_show_says_what_an_augmenter_makes_of_a_document(tmp_path: Path) -> None
     wrong = lexigraft("corpus", "show", tmp_path / "a.jsonl", "--augment", "leia:q=1")
     assert wrong.code == 2
     assert "leia" in wrong.err
+
+
+def test_show_takes_plain_text_and_lists_of_languages(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("kay wasi\n", encoding="utf-8")
+    (tmp_path / "words.tsv").write_text("wasi\thouse\n", encoding="utf-8")
+    shown = lexigraft(
+        "corpus", "show", tmp_path / "t.txt", "--augment", f"code_switch:file={tmp_path}/words.tsv,p=1"
+    ).out
+    assert "kay {+house+}" in shown
+    anchor = {"start": 0, "end": 4, "surface": {"de": "Wien", "fr": "Vienne", "hu": "Bécs"}}
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": "Vena urbo", "anchors": [anchor]}))
+    options = "entity_switch:languages=[de, sw],p=1,tags=true"
+    shown = lexigraft("corpus", "show", tmp_path / "a.jsonl", "--augment", options).out
+    assert "{~<de>~}{+Wien+}{~</de>~} urbo" in shown
+    refused = lexigraft("corpus", "show", tmp_path / "t.txt", "--augment", "code_switch")
+    assert (refused.code, "has no dictionary" in refused.err) == (2, True)

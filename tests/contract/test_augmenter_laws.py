@@ -9,9 +9,13 @@ import pytest
 
 from lexigraft.api.plugins.augmenters import check_augmenter as check_by_name
 from lexigraft.api.plugins.scaffold import new_plugin
+from lexigraft.core.data.augmenter import Augmenter
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import discover
+from lexigraft.plugins.augmenters.code_switch import CodeSwitch
+from lexigraft.plugins.augmenters.entity_switch import EntitySwitch
 from lexigraft.plugins.augmenters.leia import Leia
+from lexigraft.plugins.augmenters.noise import Noise
 from lexigraft.testing import check_augmenter
 from lexigraft.testing.augmenter_contract import run_augmenter_checks
 
@@ -22,6 +26,12 @@ MODES: dict[str, dict[str, Any]] = {
     "bare": {"tags": False},
     "bare on the left": {"tags": False, "side": "left"},
     "another language": {"language": "de", "p": 0.3},
+}
+OTHERS: dict[str, Augmenter] = {
+    "code-switching by sentences": CodeSwitch(per="sentence", loss_on_translations=False),
+    "entities by documents": EntitySwitch(per="document", languages=("de",), tags=True),
+    "words left out": Noise(p=0.5, drop_share=1.0, swap_share=0.0),
+    "words in another order": Noise(p=0.5, drop_share=0.0, swap_share=1.0),
 }
 
 
@@ -37,6 +47,11 @@ def test_every_augmenter_keeps_every_law(name: str) -> None:
 def test_leia_keeps_every_law_in_every_mode(mode: str) -> None:
     outcomes = check_augmenter(Leia(**MODES[mode]))
     assert {one.outcome for one in outcomes} <= {"passed", "not applicable"}
+
+
+@pytest.mark.parametrize("mode", OTHERS)
+def test_the_others_keep_every_law_in_their_modes(mode: str) -> None:
+    assert {one.outcome for one in check_augmenter(OTHERS[mode])} <= {"passed", "not applicable"}
 
 
 def test_what_is_no_augmenter_is_refused() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from lexigraft.core.data.augmentation import added_tokens, make_augmenters
 from lexigraft.core.data.augmenter import Augmenter
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.registry import find
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -30,14 +31,12 @@ def check_augmenters(settings: AdaptSettings) -> tuple[Augmenter, ...]:
     from lexigraft.core.grafting.extension import row_strategies
 
     augmenters = make_augmenters(settings.augment)
-    for augmenter in augmenters:
-        augmenter.check()
     row_strategies(added_tokens(augmenters))
     return augmenters
 
 
 def annotations_for(
-    settings: Iterable[AdaptSettings], corpus: Corpus, files: Sequence[str | Path], text_field: str = "text"
+    settings: Sequence[AdaptSettings], corpus: Corpus, files: Sequence[str | Path], text_field: str = "text"
 ) -> Annotations | None:
     """The anchors of a training text, if any of the adaptations works on them.
 
@@ -48,23 +47,31 @@ def annotations_for(
         text_field: The field that the corpus was read from.
 
     Raises:
-        LexigraftError: The files are no annotated text, or hold no anchor.
+        LexigraftError: The files are no annotated text, or hold no anchor; or an augmenter finds nothing to do.
     """
-    augmenters = [augmenter for one in settings for augmenter in make_augmenters(one.augment)]
+    from lexigraft.core.training.augmented_text import Augmentation
+
+    augmenters = tuple(augmenter for one in settings for augmenter in make_augmenters(one.augment))
     working = [augmenter.name for augmenter in augmenters if augmenter.active and augmenter.edits_at == "anchors"]
-    if not working:
-        return None
-    if text_field != "text":
+    working += [str(one.objective) for one in settings if learns_entities(one)]
+    if working and text_field != "text":
         raise LexigraftError("annotated text is in the field 'text'", text_field, f"{working[0]} works on anchors")
-    return read_annotations(files, corpus.lines)
+    annotations = read_annotations(files, corpus.lines) if working else None
+    Augmentation(augmenters, annotations).refuse_idle(corpus.lines)
+    return annotations
 
 
 def augmentation_of(settings: AdaptSettings, annotations: Annotations | None) -> Augmentation | None:
-    """How an adaptation augments its text; ``None`` where it does not."""
+    """How an adaptation augments its text; ``None`` where it neither does that nor reads anchors."""
     from lexigraft.core.training.augmented_text import Augmentation
 
     augmenters = make_augmenters(settings.augment)
-    return Augmentation(augmenters, annotations) if augmenters else None
+    return Augmentation(augmenters, annotations) if augmenters or learns_entities(settings) else None
+
+
+def learns_entities(settings: AdaptSettings) -> bool:
+    """Whether the objective of an adaptation asks which tokens belong to entities."""
+    return settings.objective is not None and bool(find("objective", settings.objective).entities)
 
 
 def extend_for(model: PreTrainedModel, vocabulary: Vocabulary, settings: AdaptSettings) -> Extended:

@@ -76,7 +76,7 @@ def pretraining_objective(settings: PretrainSettings) -> Objective:
     options = settings.objective_options if model_kind(config) == "masked" or settings.objective else {}
     objective = objective_for(config, settings.objective, options)
     refuse_unsuitable(objective, config)
-    if objective.files or objective.packs:
+    if objective.files or objective.packs or objective.entities:
         hint = "Pre-train without it, then adapt with it"
         raise LexigraftError("objective is one of adaptation", objective.name, hint)
     return objective

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lexigraft.api.adapt import adapt_model
+from lexigraft.api.augment import learns_entities
 from lexigraft.core.config.adaptation import AdaptSettings, Phase, shielded_share
 from lexigraft.core.config.recipe import GraftSettings
 from lexigraft.core.data.corpus import Corpus, evenly_chosen, split, without
@@ -104,7 +105,8 @@ class ModelProbe:
 def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedModel) -> AdaptSettings:
     """An adaptation with another number of steps: the same rates and schedule, phases cut or the last one extended.
 
-    The text is neither augmented nor mixed with others, and a shielded body trains as a whole.
+    The text is neither augmented nor mixed with others, a shielded body trains as a whole, and what learns entities is
+    replaced by the usual objective.
 
     Args:
         settings: The adaptation as it would be.
@@ -122,6 +124,8 @@ def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedM
     longest = min(settings.sequence_length, context_length(model))
     changes = {"steps": steps, "seed": seed, "phases": phases, "sequence_length": longest, "checkpoint_every": 0}
     changes |= {"augment": [], "mixture": None, "body": _unshielded(settings.body)}
+    if learns_entities(settings):
+        changes |= {"objective": None, "objective_options": {}}
     return settings.model_copy(update=changes)
 
 

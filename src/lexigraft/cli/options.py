@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from lexigraft.core.errors import LexigraftError
+
+_COMMA = re.compile(r",(?![^\[]*\])")
+"""Between two options; not within a list."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -59,7 +63,7 @@ def plugin_entries(specs: Sequence[str] | None, option: str) -> list[dict[str, d
     entries = []
     for spec in specs or []:
         name, _, options = spec.partition(":")
-        entries.append({name: assignments(options.split(","), option) if options else {}})
+        entries.append({name: assignments(_COMMA.split(options), option) if options else {}})
     return entries
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from lexigraft.core.registry import Plugin
@@ -27,9 +29,10 @@ def run_augmenter_checks(plugin: Plugin, options: Mapping[str, Any] | None = Non
     if plugin.cls is None:
         return [Outcome("the file loads", NO_FIXTURE, "failed", str(plugin.broken))]
     outcomes = [outcome_of(law, NO_FIXTURE, plugin) for law in OF_FORM]
-    try:
-        trial = AugmenterTrial(plugin, options or {})
-    except Exception as error:  # an augmenter may fail in any way
-        reason = f"cannot be built with {dict(options or {}) or 'its defaults'}: {error}"
-        return outcomes + [Outcome(law.name, NO_FIXTURE, "failed", reason) for law in ON_DOCUMENTS]
-    return outcomes + [outcome_of(law, NO_FIXTURE, trial) for law in ON_DOCUMENTS]
+    with TemporaryDirectory(prefix="lexigraft-") as folder:
+        try:
+            trial = AugmenterTrial(plugin, options or {}, Path(folder))
+        except Exception as error:  # an augmenter may fail in any way
+            reason = f"cannot be built with {dict(options or {}) or 'its defaults'}: {error}"
+            return outcomes + [Outcome(law.name, NO_FIXTURE, "failed", reason) for law in ON_DOCUMENTS]
+        return outcomes + [outcome_of(law, NO_FIXTURE, trial) for law in ON_DOCUMENTS]

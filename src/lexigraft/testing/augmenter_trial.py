@@ -6,6 +6,7 @@ import dataclasses
 import pickle
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from lexigraft.core.data.annotated_text import as_row
@@ -25,11 +26,12 @@ class AugmenterTrial:
 
     Args:
         plugin: What the registry found.
-        options: Options that differ from the defaults.
+        options: Options that differ from the defaults; they win over the augmenter's sample.
+        folder: An empty folder, for the files of that.
     """
 
-    def __init__(self, plugin: Plugin, options: Mapping[str, Any]) -> None:
-        self.plugin, self.options = plugin, dict(options)
+    def __init__(self, plugin: Plugin, options: Mapping[str, Any], folder: Path) -> None:
+        self.plugin, self.options = plugin, {**class_of(plugin)().sample(folder), **options}
         self.augmenter = self.make()
         self.documents = sample_documents()
 

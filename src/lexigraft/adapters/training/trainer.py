@@ -107,6 +107,8 @@ class Shares(Dataset[dict[str, Any]]):
         if "causal" in self.objective.kinds:  # nothing of another document says what a document begins with
             predictable = predictable & ~text.starts
         hidden = {} if predictable.all() else {"predictable": torch.from_numpy(predictable)}
+        if self.objective.entities:
+            hidden["entities"] = torch.from_numpy(text.entities)
         whole = self.objective.batch(ids, self.vocabulary, generator, **hidden)
         if text.starts.any():
             whole["document_starts"] = torch.from_numpy(text.starts)

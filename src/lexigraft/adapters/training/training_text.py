@@ -47,12 +47,21 @@ def training_text(
     length, documents = settings.sequence_length, settings.documents
     if objective.packs:
         return objective.pack(vocabulary, corpus.lines, length)
+    if objective.entities and (augmentation is None or augmentation.annotations is None):
+        raise LexigraftError("objective needs annotated text", objective.name, "Adapt or compare on annotated text")
     target: TrainingText
     if augmentation is None:
         target = pack(vocabulary, corpus.lines, length, kind=kind, documents=documents)
     else:
         target = pack_augmented(
-            vocabulary, corpus.lines, length, augmentation, seed=settings.seed, kind=kind, documents=documents
+            vocabulary,
+            corpus.lines,
+            length,
+            augmentation,
+            seed=settings.seed,
+            kind=kind,
+            documents=documents,
+            entities=objective.entities,
         )
         target.at(0, settings.seed)  # text that fills no row is refused before anything trains
     if settings.mixture is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lexigraft.api.adapt import adapt_model
 from lexigraft.api.adaptation_texts import texts_of
-from lexigraft.api.augment import extend_for
+from lexigraft.api.augment import extend_for, learns_entities
 from lexigraft.api.compare.cell_evaluation import Measurements
 from lexigraft.api.compare.inputs import Prepared, Shared, Texts, open_shared, strategy_inputs
 from lexigraft.api.evaluate import text_evaluators
@@ -18,6 +18,7 @@ from lexigraft.api.objectives import adaptation_values
 from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.arms import Line
 from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.data.augmentation import make_augmenters
 from lexigraft.core.evaluation.cells.cell import Cell, CellResult, Score
 from lexigraft.core.grafting.folder import write_model, write_provenance
 from lexigraft.core.grafting.needs import Need
@@ -72,10 +73,13 @@ def cells_of(
 
 def _arm(line: Line, anchors: str | None) -> dict[str, Any]:
     """What is another in an arm than in the recipe."""
+    augmenters = make_augmenters(line.adaptation.augment)
+    inputs: dict[str, Any] = {"anchors": anchors} if augmenters or learns_entities(line.adaptation) else {}
+    if contents := [one.content for one in augmenters if one.content]:
+        inputs["augmenter_files"] = hash_of(contents)
     if line.arm is None:
-        return {}
-    augmented = {"anchors": anchors} if line.adaptation.augment else {}
-    return {"arm": line.arm, "adaptation": adaptation_values(line.adaptation), **augmented}
+        return inputs
+    return {"arm": line.arm, "adaptation": adaptation_values(line.adaptation), **inputs}
 
 
 def _further(settings: AdaptSettings, texts: Texts) -> dict[str, Any]:

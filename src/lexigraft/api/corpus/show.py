@@ -1,4 +1,4 @@
-"""The first documents of annotated text, cut to a readable length."""
+"""The first documents of a text, cut to a readable length."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from lexigraft.core.data.annotated_text import AnnotatedText, read_annotated
+from lexigraft.core.data.readers import read_lines
 from lexigraft.core.errors import LexigraftError
 
 
@@ -15,7 +16,7 @@ def preview(path: str | Path, *, documents: int = 3, skip: int = 0, characters: 
     """Yield the first documents, each cut after so many characters but not inside an anchor.
 
     Args:
-        path: A file, glob or folder of annotated text.
+        path: A file, glob or folder of annotated text, or plain text (.txt, .txt.gz), whose lines are documents.
         documents: How many documents; 0 for all.
         skip: How many are passed over before.
         characters: Characters of each; 0 for all.
@@ -23,7 +24,9 @@ def preview(path: str | Path, *, documents: int = 3, skip: int = 0, characters: 
     Raises:
         LexigraftError: A file or row that cannot be read, or nothing to show.
     """
-    read = islice(read_annotated(path), skip, skip + documents if documents else None)
+    plain = ".txt" in Path(path).suffixes
+    texts = (AnnotatedText(line) for line in read_lines([path])) if plain else read_annotated(path)
+    read = islice(texts, skip, skip + documents if documents else None)
     count = 0
     for document in read:
         count += 1

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def show(
-    file: Annotated[Path, typer.Argument(help="Annotated text: .jsonl, .jsonl.gz, .parquet, or a folder of them.")],
+    file: Annotated[
+        Path, typer.Argument(help="Annotated text (.jsonl, .jsonl.gz, .parquet, a folder), or plain text (.txt).")
+    ],
     documents: Annotated[int, typer.Option(help="How many documents; 0 for all.", min=0)] = 3,
     skip: Annotated[int, typer.Option(help="Documents to pass over.", min=0)] = 0,
     characters: Annotated[int, typer.Option(help="Characters of each; 0 for all.", min=0)] = 1000,

@@ -78,7 +78,7 @@ def read_annotations(paths: Iterable[str | Path], lines: Collection[str]) -> Ann
 
     kept = keep_lines(rows())
     if not count:
-        hint = "Annotate the text first (`lexigraft corpus`), or leave the augmenters out that work on anchors"
+        hint = "Annotate the text first (`lexigraft corpus`), or leave out what works on anchors"
         raise LexigraftError("no document of the training text has an anchor", ", ".join(names), hint)
     found = np.array(keys, np.int64)
     order = np.argsort(found, kind="stable")

@@ -63,9 +63,12 @@ def make_augmenters(entries: Iterable[Mapping[str, Mapping[str, Any]]]) -> tuple
 
     Raises:
         UnknownName: No such augmenter or option.
-        LexigraftError: A value that an option cannot take.
+        LexigraftError: A value that an option cannot take, or a file that cannot be used.
     """
-    return tuple(make("augmenter", name, dict(options)) for entry in entries for name, options in entry.items())
+    made = tuple(make("augmenter", name, dict(options)) for entry in entries for name, options in entry.items())
+    for augmenter in made:
+        augmenter.check()
+    return made
 
 
 def added_tokens(augmenters: Iterable[Augmenter]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lexigraft.core.data.annotated_text import AnnotatedText
@@ -76,11 +77,21 @@ class Augmenter:
         return self.p > 0
 
     def check(self) -> None:
-        """Refuse what cannot work on this machine, before text is read and weights load.
+        """Refuse options that cannot work on this machine, before text is read and weights load.
 
         Raises:
-            LexigraftError: Such as a package that is not installed.
+            LexigraftError: Such as a package that is not installed, or a file that is not there.
         """
+
+    @property
+    def content(self) -> str:
+        """A hash of the files that options name; empty where they name none."""
+        return ""
+
+    @property
+    def seeks(self) -> str:
+        """What it looks for in a text, for the message that a text holds none of it."""
+        return f"what it can change at {self.edits_at}"
 
     def added_tokens(self) -> Mapping[str, str]:
         """Tokens that the vocabulary must hold, each with the strategy that makes its rows."""
@@ -105,6 +116,14 @@ class Augmenter:
             Edits in the order of the text; no two overlap.
         """
         raise NotImplementedError(f"{type(self).__name__} has no edits()")
+
+    def sample(self, folder: Path) -> Mapping[str, Any]:
+        """Options for the laws, where the defaults change nothing in their documents; an option's file is written here.
+
+        Args:
+            folder: An empty folder.
+        """
+        return {}
 
     def parameters(self) -> dict[str, Any]:
         """The options as plain values, for recipes and MLflow."""

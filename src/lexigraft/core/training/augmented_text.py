@@ -19,7 +19,7 @@ from lexigraft.core.data.augmenter import Augmenter
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.editing.new_tokens import missing_tokens
 from lexigraft.core.tokenization.offsets import token_characters
-from lexigraft.core.training.packing import NO_LOSS, Documents, PackedText, pack
+from lexigraft.core.training.packing import ENTITY, ENTITY_START, NO_LOSS, Documents, PackedText, pack
 
 if TYPE_CHECKING:
     from lexigraft.core.models.architecture import ModelKind
@@ -47,7 +47,22 @@ class Augmentation:
     def key(self) -> list[str]:
         """What decides the augmented text beside the lines and the seed, as text."""
         options = [json.dumps([one.name, one.parameters()], sort_keys=True) for one in self.augmenters]
-        return [*options, self.annotations.hash if self.annotations else ""]
+        contents = [one.content for one in self.augmenters if one.content]
+        return [*options, *contents, self.annotations.hash if self.annotations else ""]
+
+    def refuse_idle(self, lines: Sequence[str]) -> None:
+        """Refuse an augmenter that could change something but finds nothing to do.
+
+        Args:
+            lines: The documents.
+
+        Raises:
+            LexigraftError: No document has an opportunity for it.
+        """
+        for augmenter in filter(lambda one: one.active, self.augmenters):
+            if not any(augmenter.opportunities(document) for document in self.documents(lines)):
+                hint = f"It looks for {augmenter.seeks}; the text has: {lines[0][:80] if lines else 'no line'}"
+                raise LexigraftError("augmenter finds nothing to do in the training text", augmenter.name, hint)
 
 
 def pack_augmented(
@@ -59,6 +74,7 @@ def pack_augmented(
     seed: int,
     kind: ModelKind,
     documents: Documents = "separated",
+    entities: bool = False,
 ) -> AugmentedText:
     """Training text that is augmented anew in every epoch, packed as by :func:`lexigraft.core.training.packing.pack`.
 
@@ -70,6 +86,7 @@ def pack_augmented(
         seed: Decides with document and epoch what is drawn.
         kind: What kind of model will read it.
         documents: How documents meet in a row.
+        entities: Whether tokens of anchors are marked.
 
     Raises:
         LexigraftError: The text does not fill one row, an augmenter finds nothing to do in any document, or the
@@ -77,15 +94,12 @@ def pack_augmented(
     """
     if lacking := missing_tokens(vocabulary, list(added_tokens(augmentation.augmenters))):
         raise LexigraftError("the vocabulary lacks tokens of the augmenters", ", ".join(lacking))
-    for augmenter in filter(lambda one: one.active, augmentation.augmenters):
-        if not any(augmenter.opportunities(document) for document in augmentation.documents(lines)):
-            hint = "See what its anchors hold: lexigraft augmenters show, and the names in `surface`"
-            raise LexigraftError("augmenter finds nothing to do in the training text", augmenter.name, hint)
+    augmentation.refuse_idle(lines)
 
     def encode(epoch: int, part: Sequence[str]) -> Iterator[list[int]]:
         changed = augmented_stream(augmentation.documents(part), augmentation.augmenters, seed, epoch)
         while batch := list(islice(changed, _DOCUMENTS_AT_ONCE)):
-            yield from marked_ids(vocabulary, batch)
+            yield from marked_ids(vocabulary, batch, entities)
 
     return AugmentedText(
         lambda epoch: pack(
@@ -122,27 +136,33 @@ class AugmentedText:
         return self._held[1]
 
 
-def marked_ids(vocabulary: Vocabulary, documents: Sequence[Augmented]) -> list[list[int]]:
+def marked_ids(vocabulary: Vocabulary, documents: Sequence[Augmented], entities: bool = False) -> list[list[int]]:
     """Token ids of augmented documents; tokens that touch a part without loss carry the mark ``NO_LOSS``.
 
     Args:
         vocabulary: The vocabulary, which holds the tokens that were added.
         documents: The augmented documents.
+        entities: Whether tokens that touch an anchor carry ``ENTITY``, the first one of each ``ENTITY_START``.
     """
     encoded = token_characters(vocabulary, [one.document.text for one in documents])
-    return [
-        (ids | np.where(_touched(spans, one.without_loss()), NO_LOSS, 0)).tolist()
-        for one, (_, ids, spans) in zip(documents, islice(encoded, len(documents)), strict=True)
-    ]
+    marked = []
+    for one, (_, ids, spans) in zip(documents, islice(encoded, len(documents)), strict=True):
+        marks = np.where(_touched(spans, one.without_loss()) >= 0, NO_LOSS, 0)
+        if entities:
+            anchor = _touched(spans, [(a.start, a.end) for a in one.document.anchors])
+            first = np.diff(anchor, prepend=-1) != 0
+            marks |= np.where(anchor >= 0, ENTITY | np.where(first, ENTITY_START, 0), 0)
+        marked.append((ids | marks).tolist())
+    return marked
 
 
-def _touched(spans: npt.NDArray[np.int64], parts: Sequence[tuple[int, int]]) -> npt.NDArray[np.bool_]:
-    """Which tokens, given by first and last character, share a character with one of the parts."""
+def _touched(spans: npt.NDArray[np.int64], parts: Sequence[tuple[int, int]]) -> npt.NDArray[np.int64]:
+    """The first part that each token, given by first and last character, shares a character with; -1 for none."""
     if not parts:
-        return np.zeros(len(spans), np.bool_)
+        return np.full(len(spans), -1, np.int64)
     bounds = np.array(parts, np.int64)
     first, last = spans[:, 0], np.maximum(spans[:, 1], spans[:, 0] + 1)
     # The first part that ends behind the token's start is the only one that it can meet first.
     at = np.searchsorted(bounds[:, 1], first, side="right")
     starts = np.append(bounds[:, 0], np.iinfo(np.int64).max)
-    return starts[at] < last
+    return np.where(starts[at] < last, at, -1)

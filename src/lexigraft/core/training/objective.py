@@ -54,6 +54,9 @@ class Objective:
     kinds: ClassVar[frozenset[ModelKind]]
     resets: ClassVar[bool] = False
     """Whether :meth:`loss` keeps documents apart by ``document_starts`` of a batch, see ``document_attention``."""
+    entities: ClassVar[bool] = False
+    """Whether :meth:`batch` takes ``entities``, int64 ``(batch, length)``: the number of each token's entity, or 0.
+    The training text must then be annotated."""
     files: ClassVar[Mapping[str, InputFile]] = {}
     """What it reads besides the training text, by the names that recipes give the files."""
     packs: ClassVar[bool] = False

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 _LINES_AT_ONCE = 10_000
-NO_LOSS, DOCUMENT_START = 1 << 30, 1 << 29
-"""Marks in packed ids, above every id: the token is not predicted; the token is the first one of a document."""
+NO_LOSS, DOCUMENT_START, ENTITY, ENTITY_START = 1 << 30, 1 << 29, 1 << 28, 1 << 27
+"""Marks in packed ids, above every id: the token is not predicted; it is the first one of a document; it belongs to an
+entity; it is the first one of that."""
 
 Documents = Literal["separated", "joined", "reset"]
 """How documents meet in a row: special tokens between them, nothing between them, or special tokens and another
@@ -43,17 +44,24 @@ class Unmarked(NamedTuple):
         ids: Token ids, int64.
         loss: Which tokens may be predicted.
         starts: Which tokens are the first of a document.
+        entities: The number of the entity that each token belongs to, from 1 in every row, int64; 0 for none.
     """
 
     ids: npt.NDArray[np.int64]
     loss: npt.NDArray[np.bool_]
     starts: npt.NDArray[np.bool_]
+    entities: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, marked: npt.NDArray[np.int32]) -> Unmarked:
         """Take the marks off packed ids."""
-        ids = (marked & (DOCUMENT_START - 1)).astype(np.int64)
-        return cls(ids, marked & NO_LOSS == 0, marked & DOCUMENT_START != 0)
+        ids = (marked & (ENTITY_START - 1)).astype(np.int64)
+        inside = marked & ENTITY != 0
+        begins = inside & (marked & ENTITY_START != 0)
+        begins[..., 0] = inside[..., 0]  # a row may begin within an entity
+        begins[..., 1:] |= inside[..., 1:] & ~inside[..., :-1]
+        entities = np.where(inside, begins.cumsum(-1), 0)
+        return cls(ids, marked & NO_LOSS == 0, marked & DOCUMENT_START != 0, entities)
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,6 +58,11 @@ class Leia(Augmenter):
         """Whether it may change anything at all."""
         return self.p > 0 and self.side != "none"
 
+    @property
+    def seeks(self) -> str:
+        """What it looks for in a text."""
+        return f"anchors whose `surface` has a name in '{self.language}'"
+
     def added_tokens(self) -> Mapping[str, str]:
         """The two tags, unless names are bare or go nowhere."""
         return dict.fromkeys((OPENING, CLOSING), self.tag_rows) if self.tags and self.side != "none" else {}

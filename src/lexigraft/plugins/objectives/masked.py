@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import ModelKind
-from lexigraft.core.models.heads import separable
+from lexigraft.core.training.masking import hidden, maskable, masked_cross_entropy
 from lexigraft.core.training.objective import Objective
 
 if TYPE_CHECKING:
@@ -62,43 +62,16 @@ class Masked(Objective):
         """Hide tokens: ``input_ids`` and ``labels``, both ``(batch, length)``; at least one token is chosen."""
         import torch
 
-        if "mask" not in vocabulary.specials:
-            raise LexigraftError(
-                "the tokenizer has no mask token", hint="Masked models need one; add it to the tokenizer"
-            )
-        special = torch.zeros(max(vocabulary.size, int(sequences.max()) + 1), dtype=torch.bool)
-        special[list(vocabulary.special_ids)] = True
-        maskable = ~special[sequences]
-        if predictable is not None:
-            maskable &= predictable
-        if not maskable.any():
+        possible = maskable(sequences, vocabulary, predictable)
+        if not possible.any():
             raise LexigraftError("a batch holds nothing that can be predicted", hint="Give a larger corpus")
-        draw = torch.rand(sequences.shape, generator=generator).masked_fill(~maskable, 2.0)
+        draw = torch.rand(sequences.shape, generator=generator).masked_fill(~possible, 2.0)
         chosen = draw < self.mask_share
         if not chosen.any():
             chosen.view(-1)[draw.argmin()] = True
-        fate = torch.rand(sequences.shape, generator=generator)
-        ordinary = torch.nonzero(~special[: vocabulary.size])[:, 0]
-        other = ordinary[torch.randint(len(ordinary), sequences.shape, generator=generator)]
-        masked = chosen & (fate < self.mask_token_share)
-        random = chosen & ~masked & (fate < self.mask_token_share + self.random_token_share)
-        inputs = torch.where(random, other, sequences).masked_fill(masked, vocabulary.specials["mask"])
+        inputs = hidden(sequences, chosen, vocabulary, generator, self.mask_token_share, self.random_token_share)
         return {"input_ids": inputs, "labels": sequences.masked_fill(~chosen, -100)}
 
     def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Mean cross-entropy in nats over the chosen tokens."""
-        from torch.nn.functional import cross_entropy
-
-        from lexigraft.core.models.document_attention import model_inputs
-        from lexigraft.core.training.chunked_cross_entropy import summed_cross_entropy
-
-        ids, labels = batch["input_ids"], batch["labels"]
-        chosen = labels != -100
-        targets = labels[chosen]
-        # A process's share of a batch may hold no chosen token; its loss is then 0, and its gradients are.
-        count, inputs = max(1, len(targets)), model_inputs(model, batch)
-        if not separable(model, ids):
-            logits = model(**inputs).logits[chosen]
-            return cross_entropy(logits.float(), targets, reduction="sum") / count
-        total = summed_cross_entropy(model, inputs, lambda states: states[chosen], targets, self.logits_per_block)
-        return total / count
+        return masked_cross_entropy(model, batch, self.logits_per_block)

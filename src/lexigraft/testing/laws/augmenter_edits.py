@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from lexigraft.core.data.annotated_text import AnnotatedText
+from lexigraft.core.data.segments.words import WORD
 from lexigraft.testing.augmenter_trial import AugmenterTrial, Edits
 from lexigraft.testing.law import Law, require, skip_unless
 
@@ -65,13 +66,14 @@ def _borders(document: AnnotatedText, place: str) -> Iterator[int]:
         for anchor in document.anchors:
             yield from (anchor.start, anchor.end)
         return
+    within_words = {at for word in WORD.finditer(text) for at in range(word.start() + 1, word.end())}
     for at in range(len(text) + 1):
         inside = 0 < at < len(text)
         if place == "characters":
             # A combining mark belongs to the letter before it.
             if not (inside and unicodedata.combining(text[at])):
                 yield at
-        elif not (inside and text[at - 1].isalnum() and text[at].isalnum()):
+        elif at not in within_words:
             yield at
 
 
