@@ -75,7 +75,7 @@ def context_length(model: PreTrainedModel, otherwise: int = 512) -> int:
     Returns:
         Tokens.
     """
-    config = model.config
+    config = model.config.get_text_config()
     for key in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"):
         limit = getattr(config, key, None)
         if isinstance(limit, int) and limit > 0:
