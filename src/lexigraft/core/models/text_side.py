@@ -61,6 +61,17 @@ def has_other_sides(model: PreTrainedModel) -> bool:
     return any(getattr(config, f"{name}_config", None) is not None for name in ("vision", "audio", "image"))
 
 
+def beside_text(model: PreTrainedModel) -> frozenset[str]:
+    """The names of the parameters of towers and projections that a model has beside its text side and its head."""
+    if not has_other_sides(model):
+        return frozenset()
+    table, head = _input_table(model), model.get_output_embeddings()
+    within = [path for path, module in text_models(model).items() if _input_table(module) is table]
+    inside = tuple(f"{path}." for path in within[-1:])
+    own = set() if head is None else {id(parameter) for parameter in head.parameters()}
+    return frozenset(n for n, p in model.named_parameters() if inside and not n.startswith(inside) and id(p) not in own)
+
+
 def _names_its_tables(model: PreTrainedModel) -> bool:
     """Whether the class itself has an input table, and the head that a module inside has on top of the same table."""
     table = _input_table(model)
