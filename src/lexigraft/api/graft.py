@@ -122,7 +122,8 @@ class GraftInputs(TypedDict, total=False):
         inputs: Settings of needs that other packages bring, by need.
         allow_missing: Patterns of tensors that the source's checkpoint may lack (``lm_head.*``): they are random.
         seed: Decides everything random; 0 by default.
-        settings: Match rules, norms, fallback, memory, device, and whether a written folder is verified.
+        settings: Match rules, norms, fallback, memory, device, path of the text model, and whether a written folder is
+            verified.
     """
 
     fields: Mapping[str, Any] | None
@@ -238,5 +239,5 @@ def _prepare(
         logger.warning("%s works on the model itself: all of it is loaded into memory", "+".join(working))
     target = load_vocabulary(target_tokenizer)
     loaders = strategy_inputs.loaders(target, cache_folder())
-    model = DiskModel(source, allow_missing=allow_missing)
+    model = DiskModel(source, allow_missing=allow_missing, text_model=settings.text_model)
     return prepare_graft(model, target, chain, loaders, poor=poor_model, seed=seed, settings=settings)

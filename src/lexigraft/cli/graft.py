@@ -56,6 +56,12 @@ def graft(
     seed: Annotated[int, typer.Option(help="Decides everything random.", min=0, max=2**32 - 1)] = 0,
     memory_budget: Annotated[str | None, typer.Option(help="Memory for one block of work, such as 2GB.")] = None,
     device: Annotated[str, typer.Option(help="Where strategies that learn compute: auto, cpu, cuda, ...")] = "auto",
+    text_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Path of the text model in one that reads images too, where it is not found."
+        ),
+    ] = None,
     allow_missing: AllowMissing = None,
     force: Annotated[bool, typer.Option(help="Replace the output folder if it exists.")] = False,
     json: Json = False,
@@ -83,6 +89,7 @@ def graft(
         "fallback": fallback,
         "memory_budget": memory_budget,
         "device": device,
+        "text_model": text_model,
     }
     words = {"source": source_vectors, "target": word_vectors, "shared": shared_space}
     sides = {"source": parallel_source or [], "target": parallel_target or []}

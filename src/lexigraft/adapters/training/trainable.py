@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.adapters.training.peft_calls import expected_peft_warnings
 from lexigraft.core.errors import LexigraftError, did_you_mean
+from lexigraft.core.models.text_side import beside_text
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +32,7 @@ class Parts:
         bias: Names of the head's bias.
         transform: Names of what else the head holds (a masked model's dense layer and norm).
         body: Names of the rest.
+        other: Names of what reads images in a model that does; it never trains.
         tied: Whether input and output are one table.
     """
 
@@ -39,6 +41,7 @@ class Parts:
     bias: frozenset[str]
     transform: frozenset[str]
     body: frozenset[str]
+    other: frozenset[str]
     tied: bool
 
 
@@ -52,9 +55,11 @@ def parts(model: PreTrainedModel) -> Parts:
     inputs = frozenset(n for n, p in names.items() if p is table)
     output = frozenset(n for n, p in names.items() if head is not None and p is head.weight) - inputs
     biases = frozenset(n for n, p in names.items() if p is bias)
-    rest = frozenset(names) - inputs - output - biases
+    other = beside_text(model)
+    rest = frozenset(names) - inputs - output - biases - other
     transform = frozenset(n for n in rest if id(names[n]) not in inside)
-    return Parts(inputs, output, biases, transform, rest - transform, head is not None and head.weight is table)
+    tied = head is not None and head.weight is table
+    return Parts(inputs, output, biases, transform, rest - transform, other, tied)
 
 
 def refuse_impossible(model: PreTrainedModel, phases: Sequence[Phase], new_ids: Sequence[int] | None) -> None:
@@ -211,7 +216,7 @@ def _mode(name: str, model_parts: Parts, phase: Phase) -> str:
         return phase.embeddings
     if name in model_parts.output | model_parts.bias | model_parts.transform:
         return phase.head
-    return phase.body
+    return "frozen" if name in model_parts.other else phase.body
 
 
 def _row_mask(rows: Sequence[int]) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -286,7 +291,8 @@ def _end_layers(model: PreTrainedModel, count: int) -> tuple[str, ...]:
     import torch
 
     stacks = [(n, m) for n, m in model.base_model.named_modules() if isinstance(m, torch.nn.ModuleList)]
-    depths = {getattr(model.config, key, None) for key in ("num_hidden_layers", "num_decoder_layers", "num_layers")}
+    config = model.config.get_text_config()
+    depths = {getattr(config, key, None) for key in ("num_hidden_layers", "num_decoder_layers", "num_layers")}
     stacks = [(n, m) for n, m in stacks if len(m) in depths and ".layer." not in n]
     if not stacks:
         raise LexigraftError(

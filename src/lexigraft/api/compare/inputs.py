@@ -187,7 +187,7 @@ def open_shared(recipe: CompareSettings, prepared: Prepared) -> Shared:
     """Open the cells' shared inputs from a recipe and the prepared paths, for a process that has only these."""
     return Shared(
         load_texts(recipe),
-        DiskModel(recipe.source),
+        DiskModel(recipe.source, text_model=recipe.graft.text_model),
         load_vocabulary(prepared.target_tokenizer),
         {line.label: make_chain(line.chain) for line in recipe.lines},
     )

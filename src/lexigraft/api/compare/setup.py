@@ -96,7 +96,7 @@ def check_comparison(recipe: CompareSettings) -> Checked:
         LexigraftError: See :func:`check_recipe`; texts that cannot be read; a source that cannot be adapted as asked.
     """
     chains = check_recipe(recipe)
-    source = DiskModel(recipe.source)
+    source = DiskModel(recipe.source, text_model=recipe.graft.text_model)
     refuse_untrainable_source(recipe, source, chains.values())
     texts = load_texts(recipe)
     refuse_unsuitable_tasks(texts.tasks, source.skeleton.config)

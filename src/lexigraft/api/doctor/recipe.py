@@ -48,7 +48,10 @@ def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
     _texts(findings, recipe)
     source, header = _source(findings, recipe.source)
     if header is not None:
-        findings.try_(lambda: refuse_untrainable_source(recipe, DiskModel(recipe.source), chains.values()))
+        text_model = recipe.graft.text_model
+        findings.try_(
+            lambda: refuse_untrainable_source(recipe, DiskModel(recipe.source, text_model=text_model), chains.values())
+        )
     target = _target(findings, recipe, source)
     if source is not None and target is not None:
         _alignment(findings, recipe, source, target)

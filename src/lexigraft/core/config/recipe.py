@@ -174,6 +174,7 @@ class GraftSettings(Settings):
     """Settings of the graft: relaxed match rules, norm calibration, fallback, memory budget, device.
 
     `device` is the device of strategies that learn: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
+    `text_model` is the path of the text model in a source that reads images too, where it is not found by itself.
     """
 
     rules: list[str] = []
@@ -181,6 +182,7 @@ class GraftSettings(Settings):
     fallback: Literal["normal", "mean"] = "normal"
     memory_budget: Annotated[ByteSize, Field(gt=0, le=2**50)] | None = None
     device: str = "auto"
+    text_model: str | None = None
     verify: bool = True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 FACTS, PROVENANCE = "lexigraft.json", "provenance.parquet"
 COLUMNS = ["target_id", "token", "rule", "source_ids", "weights"]
 """Of the provenance."""
+INPUTS = ("input_ids", "attention_mask")
+"""What a tokenizer gives a model."""
 
 
-def write_model(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
+def write_model(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary, inputs: Sequence[str] = INPUTS) -> None:
     """Save a model and its tokenizer in transformers' own format."""
     _disable_progress_bar()
     _save(model, folder)
-    write_tokenizer(folder, model, vocabulary)
+    write_tokenizer(folder, model, vocabulary, inputs)
 
 
 def write_settings(folder: Path, model: PreTrainedModel) -> None:
@@ -67,10 +69,12 @@ def _save(model: PreTrainedModel, folder: Path, **options: Any) -> None:
     add_older_keys(folder)
 
 
-def write_tokenizer(folder: Path, model: PreTrainedModel, vocabulary: Vocabulary) -> None:
+def write_tokenizer(
+    folder: Path, model: PreTrainedModel, vocabulary: Vocabulary, inputs: Sequence[str] = INPUTS
+) -> None:
     """Save the tokenizer, with the input names and the maximum length of the model."""
     tokenizer = vocabulary.tokenizer
-    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    tokenizer.model_input_names = list(inputs)
     tokenizer.model_max_length = min(tokenizer.model_max_length, context_length(model, tokenizer.model_max_length))
     save_tokenizer(tokenizer, folder)
 

@@ -118,7 +118,7 @@ def prepare_graft(
     with _timed(seconds, "load"):
         device = usable_device(settings.device)
         refuse_missing({s.name: s.required_needs() for s in chain}, loaders)
-        source_model = source if isinstance(source, DiskModel) else DiskModel(source)
+        source_model = source if isinstance(source, DiskModel) else DiskModel(source, text_model=settings.text_model)
         source_vocabulary = source_model.vocabulary
         if any(s.keeps_tokenizer for s in chain):
             target = source_vocabulary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Literal
 
 from lexigraft.core.errors import LexigraftError
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 ModelKind = Literal["masked", "causal", "seq2seq"]
 _KINDS_HINT = "Give a masked, a causal or an encoder-decoder language model"
+_IMAGES_HINT = (
+    "It can be grafted; of models that read images, those are adapted and measured on text that continue a text alone, "
+    "from left to right, such as LLaVA and Qwen-VL"
+)
 
 
 def model_kind(config: PreTrainedConfig) -> ModelKind:
@@ -29,9 +34,12 @@ def model_kind(config: PreTrainedConfig) -> ModelKind:
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
     architectures = getattr(config, "architectures", None) or ()
+    if _continues_text_beside_images(config):
+        return "causal"
     if architectures and not any(predicts_text(name) for name in architectures):
         # A bare encoder, a classifier, a discriminator: the kind of its configuration says nothing of its head.
-        raise LexigraftError("this model predicts no text", ", ".join(architectures), _KINDS_HINT)
+        hint = _KINDS_HINT if getattr(config, "vision_config", None) is None else _IMAGES_HINT
+        raise LexigraftError("this model predicts no text", ", ".join(architectures), hint)
     if getattr(config, "is_encoder_decoder", False):
         return "seq2seq"
     for architecture in architectures:
@@ -48,6 +56,23 @@ def model_kind(config: PreTrainedConfig) -> ModelKind:
         getattr(config, "model_type", type(config).__name__),
         _KINDS_HINT,
     )
+
+
+def _continues_text_beside_images(config: PreTrainedConfig) -> bool:
+    """Whether a model of images and text, such as LLaVA or Qwen-VL, also continues a text alone, from left to right.
+
+    BLIP-2 does not without an image; PaliGemma, which tells kinds of tokens apart, reads a prompt in both directions.
+    """
+    import transformers
+
+    name = next(iter(getattr(config, "architectures", None) or ()), "")
+    known = transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING._model_mapping.values()
+    if not any(name in ((names,) if isinstance(names, str) else names) for names in known):
+        return False
+    if getattr(config, "is_encoder_decoder", False) or config.get_text_config().is_encoder_decoder:
+        return False
+    takes = inspect.signature(getattr(transformers, name).forward).parameters
+    return "pixel_values" in takes and takes["pixel_values"].default is None and "token_type_ids" not in takes
 
 
 def predicts_text(architecture: str) -> bool:
@@ -75,7 +100,7 @@ def context_length(model: PreTrainedModel, otherwise: int = 512) -> int:
     Returns:
         Tokens.
     """
-    config = model.config
+    config = model.config.get_text_config()
     for key in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"):
         limit = getattr(config, key, None)
         if isinstance(limit, int) and limit > 0:

@@ -15,8 +15,10 @@ from lexigraft.core.models.checkpoint import WIDTHS, Checkpoint, Stored, open_ch
 from lexigraft.core.models.extra_files import PATTERNS as EXTRA_FILES
 from lexigraft.core.models.loading import load_config, load_model, model_class
 from lexigraft.core.models.missing_tensors import compare_names, refuse_missing, refuse_not_finite
+from lexigraft.core.models.model_class import names_on_loading
 from lexigraft.core.models.streaming import Copied, all_finite_stored, holds, read_tensor, torch_dtype
 from lexigraft.core.models.tables import Role, Tables, names_by_role, tables_of
+from lexigraft.core.models.text_side import use_text_side
 from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -100,13 +102,15 @@ class DiskModel:
     Args:
         path: Folder or Hub name; for a Hub name, the weights are downloaded when the checkpoint is first used.
         allow_missing: Patterns of tensor names that the checkpoint may lack: they get random values.
+        text_model: Path of the text model in it, where it is not found by itself.
 
     Raises:
         LexigraftError: There is no model. Missing or damaged weights raise it when they are first used.
     """
 
-    def __init__(self, path: str, *, allow_missing: Sequence[str] = ()) -> None:
+    def __init__(self, path: str, *, allow_missing: Sequence[str] = (), text_model: str | None = None) -> None:
         self.path = path
+        self.text_model = text_model
         self._allow_missing = tuple(allow_missing)
         self.config: PretrainedConfig = load_config(path)
 
@@ -128,7 +132,7 @@ class DiskModel:
     @cached_property
     def model(self) -> PreTrainedModel:
         """The whole model in memory."""
-        return load_model(self.path, config=self.config, allow_missing=self._allow_missing)
+        return load_model(self.path, config=self.config, allow_missing=self._allow_missing, text_model=self.text_model)
 
     def take(self) -> PreTrainedModel:
         """The whole model, which the caller may change; the next use of :attr:`model` loads it from disk again."""
@@ -165,10 +169,22 @@ class DiskModel:
         return holds(first.path, first.start, [Copied(second.path, second.start, second.length)])
 
     def stored_as(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Those of a tensor's names that are in the checkpoint, with or without the prefix of the model's body."""
+        """Those of a tensor's names that are in the checkpoint, with or without the prefix of the model's body.
+
+        Names that transformers changes on loading count too: LLaVA's published weights have those of an earlier class.
+        """
         prefix = f"{model_class(self.config).base_model_prefix}."
-        spelled = (s for name in names for s in (name, name.removeprefix(prefix), prefix + name))
-        return tuple(dict.fromkeys(name for name in spelled if name in self.checkpoint.tensors))
+        spelled = [s for name in names for s in (name, name.removeprefix(prefix), prefix + name)]
+        direct = [name for name in spelled if name in self.checkpoint.tensors]
+        return tuple(dict.fromkeys([*direct, *(old for name in spelled for old in self._renamed.get(name, ()))]))
+
+    @cached_property
+    def _renamed(self) -> Mapping[str, list[str]]:
+        """By the name that transformers gives a tensor on loading, the names that the checkpoint has for it."""
+        renamed: dict[str, list[str]] = {}
+        for old, new in names_on_loading(self._empty, self.checkpoint.tensors).items():
+            renamed.setdefault(new, []).append(old)
+        return renamed
 
     def refuse_damaged(self) -> None:
         """Refuse weights that hold NaN or infinite values; they are read block by block, once.
@@ -200,7 +216,7 @@ class DiskModel:
 
     @cached_property
     def _empty(self) -> PreTrainedModel:
-        return empty_model(self.config, self.folder)
+        return use_text_side(empty_model(self.config, self.folder), self.text_model)
 
     @cached_property
     def skeleton(self) -> PreTrainedModel:

@@ -21,7 +21,14 @@ _NAMES = (
     "processor_config.json",
     "chat_template.json",
 )
-PATTERNS = (*_NAMES, "[0-9]*_*/*.json", "[0-9]*_*/*.safetensors", "[0-9]*_*/*.bin")
+_FURTHER_TOKENIZERS = ("qformer_tokenizer",)
+PATTERNS = (
+    *_NAMES,
+    *(f"{name}/*" for name in _FURTHER_TOKENIZERS),
+    "[0-9]*_*/*.json",
+    "[0-9]*_*/*.safetensors",
+    "[0-9]*_*/*.bin",
+)
 """Their names as patterns, for a download."""
 
 
@@ -29,8 +36,9 @@ def copy_extra_files(source: Path, out: Path) -> None:
     """Copy a model's further files to another folder, where there is nothing of the same name yet.
 
     Those are the modules after the transformer in a folder of sentence-transformers (pooling, dense layers,
-    normalization), which ``modules.json`` lists, and the settings of a processor of images or sound. Generation
-    settings are kept but for their ids, the configuration but for what differs.
+    normalization), which ``modules.json`` lists, the settings of a processor of images or sound, and InstructBLIP's
+    second tokenizer, with which its Q-Former reads the text. Generation settings are kept but for their ids, the
+    configuration but for what differs.
 
     Args:
         source: The model's folder.
@@ -42,7 +50,7 @@ def copy_extra_files(source: Path, out: Path) -> None:
     for name in _NAMES:
         if (source / name).is_file() and not (out / name).exists():
             shutil.copyfile(source / name, out / name)
-    for folder in _module_folders(source):
+    for folder in (*_module_folders(source), *_FURTHER_TOKENIZERS):
         for path in sorted((source / folder).rglob("*")):
             copy = out / path.relative_to(source)
             if path.is_file() and not copy.exists():

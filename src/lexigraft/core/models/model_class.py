@@ -1,9 +1,10 @@
-"""What a model's class reads of its configuration, and new models of it."""
+"""What a model's class reads of its configuration and calls its tensors, and new models of it."""
 
 from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,3 +26,19 @@ def new_on_meta(model: PreTrainedModel, config: Any) -> PreTrainedModel:
         warnings.simplefilter("ignore")  # the class gave them when the model itself was made
         fresh: PreTrainedModel = type(model)(config)
     return fresh
+
+
+def names_on_loading(model: PreTrainedModel, stored: Iterable[str]) -> Mapping[str, str]:
+    """The new names of a checkpoint's tensors that transformers renames on loading, by their stored names."""
+    from transformers.conversion_mapping import get_model_conversion_mapping
+    from transformers.core_model_loading import WeightRenaming
+
+    renamings = [change for change in get_model_conversion_mapping(model) if isinstance(change, WeightRenaming)]
+    renamed = {}
+    for name in stored:
+        new = name
+        for renaming in renamings:
+            new, _ = renaming.rename_source_key(new)
+        if new != name:
+            renamed[name] = new
+    return renamed

@@ -150,7 +150,7 @@ def move_positions(model: PreTrainedModel, pad: int | None) -> None:
         table.weight = torch.nn.Parameter(weight, requires_grad=table.weight.requires_grad)
         table.num_embeddings = length = len(weight)
         table.padding_idx = module.padding_idx = moving.new
-        model.config.max_position_embeddings = length
+        model.config.get_text_config().max_position_embeddings = length
         if hasattr(module, "max_length"):
             module.max_length = length
         for name in ("position_ids", "token_type_ids"):

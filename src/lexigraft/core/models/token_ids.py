@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.pooled_token import name_pooled_token
 from lexigraft.core.tokenization.matching.alignment import align
 from lexigraft.core.tokenization.special_tokens import ROLES, match_specials
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -27,6 +28,7 @@ _GENERATION_FIELDS = (
 )
 _ROLE_FIELDS = {f"{role}_{ending}": role for role in ROLES for ending in ("token_id", "index")}
 _ID_FIELD = re.compile(r"token_(ids?|index|indices)$|(^|_)(start|end|newline)_id$|^vocabulary_map$|_to_id$")
+_PLACEHOLDER = re.compile(r"^(image|video|audio)_token_(id|index)$")
 _SHOWN = 5
 
 
@@ -41,8 +43,11 @@ def set_token_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary)
         A sentence for each generation setting that loses tokens, because they have no place in the new vocabulary.
 
     Raises:
-        LexigraftError: The body itself works with a token, such as that of an image, that the new vocabulary lacks.
+        LexigraftError: The body itself works with a token, such as that of an image, that the new vocabulary lacks; or
+            as :func:`name_pooled_token`.
     """
+    if before.hash != after.hash:
+        name_pooled_token(model, before, after)
     configs = list(_configurations(model.config))
     needed, steering = _NewIds(before, after), _NewIds(before, after)
     new_values = [(c, f, needed.mapped(f, getattr(c, f))) for c in configs for f in _other_fields(c)]
@@ -52,6 +57,9 @@ def set_token_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary)
             ", ".join(f"{field} {needed.named(*old)}" for field, old in needed.lost.items()),
             "Add them to the target tokenizer as special tokens, spelled as in the source tokenizer",
         )
+    for _, field, new in new_values:
+        if _PLACEHOLDER.search(field) and isinstance(new, int):
+            _refuse_split(field, new, after)
     _set_in_modules(model, [(f, getattr(c, f), new) for c, f, new in new_values], after)
     for config, field, new in new_values:
         setattr(config, field, new)
@@ -68,6 +76,15 @@ def set_token_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary)
         f"generation setting {field}: the new vocabulary has no place for {steering.named(*old)}"
         for field, old in steering.lost.items()
     )
+
+
+def _refuse_split(field: str, i: int, after: Vocabulary) -> None:
+    """Refuse a token in whose place an image stands, if the tokenizer splits its string where text holds it."""
+    string = after.tokens[i] if 0 <= i < after.size else ""
+    if string and after.tokenizer.encode(string, add_special_tokens=False) != [i]:
+        raise LexigraftError(
+            f"the target tokenizer splits the token of {field}", string, "Make it a special token of that tokenizer"
+        )
 
 
 class _NewIds:
