@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.editing.extended_unigram import LENGTH_COST
-from lexigraft.core.tokenization.editing.extension import extend
+from lexigraft.core.tokenization.editing.extension import check_extendable, extend
 from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of
 from lexigraft.core.tokenization.editing.token_sequences import count_runs
 from lexigraft.core.tokenization.files.saving import PROBES, save_tokenizer
@@ -168,6 +168,8 @@ def test_refusals() -> None:
     for source, method in ((pieces, "append"), (merges, "append"), (pieces, "unigram_em"), (wordpiece, None)):
         with pytest.raises(LexigraftError, match="not positive: 0"):
             extend(source, TARGET, 0, method)
+    with pytest.raises(LexigraftError, match="a character of a piece is no piece itself: b"):
+        check_extendable(unigram({"▁": -1.0, "a": -2.0, "ab": -2.5}))
     for source in (pieces, wordpiece):
         with pytest.raises(LexigraftError, match="no token to add"):
             extend(source, ["a"], 5)
