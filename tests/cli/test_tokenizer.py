@@ -21,13 +21,16 @@ def test_report_compares_tokenizers(files: Files, tmp_path: Path) -> None:
     left.write_text("\n".join(lines))
     right.write_text("\n".join(f"{line} {line}" for line in lines))
     given = ["tokenizer", "report", files.source, files.target, "--corpus", files.text, "--parallel", f"{left},{right}"]
-    done = lexigraft(*given, "--json")
+    done = lexigraft(*given, "--model", files.source, "--json")
     assert done.code == 0, done
     source, target = (done.json["tokenizers"][str(one)] for one in (files.source, files.target))
     assert done.json["lengths"] == {
         str(files.source): 1.0,
         str(files.target): target["tokens"] / source["tokens"],
     }
+    assert done.json["context_gains"][str(files.target)] == pytest.approx(source["tokens"] / target["tokens"])
+    assert done.json["speeds"][str(files.source)] == 1.0
+    assert done.json["speeds"][str(files.target)] > 0
     assert done.json["parity"][str(files.target)]["premiums"] == [1.0, pytest.approx(2, abs=0.05)]
     shown = lexigraft(*given).out
     assert all(label in shown for label in ("fertility", "Rényi efficiency", "tokens never produced", "Gini"))

@@ -61,6 +61,9 @@ def report(
     parallel: Annotated[
         str | None, typer.Option(metavar="A,B", help="Files of the same content in several languages, line by line.")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model with a head: how fast it would be with each vocabulary.")
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(help="Page to write: bars of the figures, and how the tokenizers cut some lines.")
     ] = None,
@@ -70,7 +73,9 @@ def report(
     from lexigraft.api.tokenizers.report import report_tokenizers
     from lexigraft.core.tokenization.measures.tokenizer_report import figures
 
-    result = report_tokenizers(tokenizers, corpus, parallel=parallel.split(",") if parallel else (), html=html)
+    result = report_tokenizers(
+        tokenizers, corpus, parallel=parallel.split(",") if parallel else (), model=model, html=html
+    )
     if json:
         print_json(result.as_json())
         return
@@ -88,8 +93,8 @@ def extend(
     method: Annotated[
         str | None,
         typer.Option(
-            help="continued_bpe goes on from the source's merges, append takes tokens trained from scratch, exchange "
-            "drops the least useful for them, unigram_em is Unigram's. By default the one that fits the source."
+            help="continued_bpe goes on from the source's merges, append (WordPiece, others) takes tokens trained from "
+            "scratch, exchange drops the least useful for them, unigram_em is Unigram's. By default the one that fits."
         ),
     ] = None,
     source_text: Annotated[
@@ -99,7 +104,10 @@ def extend(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Add tokens for a corpus; the old ones keep their ids, and but for exchange no text gets longer."""
+    """Add tokens for a corpus; the old ones keep their ids.
+
+    No text gets longer, but for exchange and for rare words of WordPiece.
+    """
     from lexigraft.api.tokenizers.extend import extend_tokenizer
 
     result = extend_tokenizer(source, corpus, out, add=add, method=method, source_text=source_text or (), force=force)

@@ -12,15 +12,16 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.editing.extended_unigram import LENGTH_COST
-from lexigraft.core.tokenization.editing.extension import extend
+from lexigraft.core.tokenization.editing.extension import check_extendable, extend
 from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of
 from lexigraft.core.tokenization.editing.token_sequences import count_runs
 from lexigraft.core.tokenization.files.saving import PROBES, save_tokenizer
+from lexigraft.core.tokenization.surface import Family
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.sample_text import SAMPLE
 from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
 
-ADDED = 40
+ADDED = 36
 SOURCE, TARGET = (SAMPLE[side].splitlines() for side in ("source", "target"))
 TEXTS = [*SOURCE, *TARGET, *PROBES]
 CASES = [
@@ -31,6 +32,7 @@ CASES = [
     ("unigram", "unigram_em"),
     ("unigram_byte_fallback", "unigram_em"),
     ("unigram_sentinels", "unigram_em"),
+    ("wordpiece", "append"),
 ]
 
 
@@ -38,7 +40,12 @@ CASES = [
 def pair(request: pytest.FixtureRequest) -> tuple[Vocabulary, Vocabulary]:
     family, method = request.param
     source = Vocabulary.of(tiny_tokenizer(family))
-    return source, extend(source, TARGET, ADDED, method)
+    return source, extend(source, text_for(source), ADDED, method)
+
+
+def text_for(source: Vocabulary) -> list[str]:
+    """The target's text; the source's for WordPiece, to which most of the target's words are one unknown token each."""
+    return SOURCE if source.family is Family.WORDPIECE else TARGET
 
 
 def unigram(pieces: dict[str, float]) -> Vocabulary:
@@ -79,7 +86,7 @@ def test_the_spelling_of_each_new_token_gives_it(pair: tuple[Vocabulary, Vocabul
     model = extended.tokenizer.backend_tokenizer.model
     new = extended.tokens[source.size :]
     assert [[t.value for t in model.tokenize(token)] for token in new] == [[token] for token in new]
-    assert len({i for ids in extended.encode(TARGET) for i in ids if i >= source.size}) > ADDED / 2
+    assert len({i for ids in extended.encode(text_for(source)) for i in ids if i >= source.size}) > ADDED / 2
 
 
 def test_saved_files_give_the_same_ids(pair: tuple[Vocabulary, Vocabulary], tmp_path: Path) -> None:
@@ -150,18 +157,22 @@ def test_exchange_keeps_size_ids_and_what_has_none_of_the_dropped(family: str) -
 def test_refusals() -> None:
     wordpiece, pieces, merges = (Vocabulary.of(tiny_tokenizer(f)) for f in ("wordpiece", "unigram", "byte_bpe"))
     for source, method, message in (
-        (wordpiece, None, "some: WordPiece"),
+        (wordpiece, "continued_bpe", "some: WordPiece"),
+        (wordpiece, "unigram_em", "only: WordPiece"),
         (pieces, "exchange", "some: Unigram"),
         (merges, "unigram_em", "only: BPE"),
         (merges, "appended", "append"),
     ):
         with pytest.raises(LexigraftError, match=message):
             extend(source, TARGET, 5, method)
-    for source, method in ((pieces, "append"), (merges, "append"), (pieces, "unigram_em")):
+    for source, method in ((pieces, "append"), (merges, "append"), (pieces, "unigram_em"), (wordpiece, None)):
         with pytest.raises(LexigraftError, match="not positive: 0"):
             extend(source, TARGET, 0, method)
-    with pytest.raises(LexigraftError, match="no token to add"):
-        extend(pieces, ["a"], 5)
+    with pytest.raises(LexigraftError, match="a character of a piece is no piece itself: b"):
+        check_extendable(unigram({"▁": -1.0, "a": -2.0, "ab": -2.5}))
+    for source in (pieces, wordpiece):
+        with pytest.raises(LexigraftError, match="no token to add"):
+            extend(source, ["a"], 5)
 
 
 def test_added_tokens_outside_the_model_keep_their_ids() -> None:

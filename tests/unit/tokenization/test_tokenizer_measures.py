@@ -15,6 +15,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.measures.inequality import gini, renyi_efficiency
 from lexigraft.core.tokenization.measures.parity import measure_parity
 from lexigraft.core.tokenization.measures.pre_tokens import mark_aware_regex
+from lexigraft.core.tokenization.measures.predicted_speed import predicted_speed
 from lexigraft.core.tokenization.measures.tokenizer_measures import measure_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -47,6 +48,12 @@ def test_figures_by_hand() -> None:
     assert (found.never_produced, found.renyi_vocabulary) == (258 - 5, 5)
     moment = 4 * (1 / 6) ** 2.5 + (1 / 3) ** 2.5
     assert found.renyi_efficiency == pytest.approx(math.log2(moment) / (1 - 2.5) / math.log2(5))
+
+
+def test_predicted_speed_by_hand() -> None:
+    # Body 1,000 parameters and a head of 100 x 10: 2,000 for each of 8 tokens; with 300 tokens 4,000 for each of 4.
+    assert predicted_speed(4 / 8, 100, 300, hidden=10, body=1000) == 1.0
+    assert predicted_speed(4 / 8, 100, 100, hidden=10, body=1000) == 2.0
 
 
 def test_unknown_words_are_neither_one_token_nor_continued() -> None:

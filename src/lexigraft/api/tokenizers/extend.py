@@ -67,9 +67,9 @@ def extend_tokenizer(
         out: The folder to write.
         add: How many tokens at most.
         method: How they are chosen: ``continued_bpe``, ``append``, ``exchange`` or ``unigram_em``; ``None`` takes
-            ``unigram_em`` for Unigram and ``continued_bpe`` for others.
+            ``unigram_em`` for Unigram, ``append`` for WordPiece and ``continued_bpe`` for others.
         source_text: Files of text that the source is good at, to see how much of it is cut otherwise afterwards; its
-            tokens count as used where others are exchanged.
+            tokens count as used where others are exchanged, and WordPiece makes no word of it longer.
         force: Whether an existing folder is replaced.
 
     Returns:

@@ -8,7 +8,9 @@ from pathlib import Path
 from lexigraft.core.data.aligned_lines import read_aligned
 from lexigraft.core.data.corpus import Corpus, evenly_chosen, load_corpus
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.disk_model import read_header
 from lexigraft.core.tokenization.measures.parity import measure_parity
+from lexigraft.core.tokenization.measures.predicted_speed import predicted_speed
 from lexigraft.core.tokenization.measures.segmentation import Piece, segmented
 from lexigraft.core.tokenization.measures.tokenizer_measures import TokenizerMeasures, measure_tokenizer
 from lexigraft.core.tokenization.measures.tokenizer_report import TokenizerReport
@@ -26,7 +28,12 @@ SAMPLE_CHARACTERS = 300
 
 
 def report_tokenizers(
-    tokenizers: Paths, corpus: Paths, *, parallel: Paths = (), html: str | Path | None = None
+    tokenizers: Paths,
+    corpus: Paths,
+    *,
+    parallel: Paths = (),
+    model: str | None = None,
+    html: str | Path | None = None,
 ) -> TokenizerReport:
     """Measure tokenizers on a text.
 
@@ -34,6 +41,7 @@ def report_tokenizers(
         tokenizers: Folders, tokenizer files or Hub names; the first is what the others are compared with.
         corpus: Files of text.
         parallel: Files of the same content in several languages, line by line.
+        model: Folder or Hub name of a model with a head, whose speed with each vocabulary is predicted.
         html: A page to write, with bars and how the tokenizers cut some lines; one of this name is replaced.
 
     Returns:
@@ -48,14 +56,26 @@ def report_tokenizers(
         raise LexigraftError("the page's folder does not exist", Path(html).parent, "Make it, or give another name")
     text = load_corpus(list(corpus))
     languages = read_aligned(parallel) if parallel else []
+    header = None if model is None else read_header(model)
     vocabularies = {str(path): load_vocabulary(path) for path in tokenizers}
     measures = {name: measure_tokenizer(vocabulary, text.lines) for name, vocabulary in vocabularies.items()}
-    first = next(iter(measures.values())).tokens
+    first = next(iter(measures.values()))
+    lengths = {name: one.tokens / first.tokens for name, one in measures.items()}
+    speeds = (
+        {}
+        if header is None
+        else {
+            name: predicted_speed(lengths[name], first.size, one.size, header.hidden, header.body)
+            for name, one in measures.items()
+        }
+    )
     report = TokenizerReport(
         lines=len(text),
         bytes=text.bytes,
         tokenizers=measures,
-        lengths={name: one.tokens / first for name, one in measures.items()},
+        lengths=lengths,
+        context_gains={name: 1 / length for name, length in lengths.items()},
+        speeds=speeds,
         parity={name: measure_parity(one, languages) for name, one in vocabularies.items() if languages},
         languages=tuple(map(str, parallel)),
         warnings=(*_spaces_warning(text.lines), *_mark_warnings(measures)),

@@ -13,7 +13,7 @@ KEYS = ("extend", "prune", "train")
 
 
 class ExtendSettings(Settings):
-    """The source's tokenizer with tokens for `corpus.train`; `exchange` counts what `corpus.source_train` uses."""
+    """The source's tokenizer with tokens for `corpus.train`; what `corpus.source_train` uses is spared."""
 
     add: Count = Field(ge=1)
     method: Literal["continued_bpe", "append", "exchange", "unigram_em"] | None = None

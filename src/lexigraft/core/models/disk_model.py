@@ -45,6 +45,11 @@ class Header:
     parameters: int
 
     @property
+    def body(self) -> int:
+        """Number of values outside the input and output tables."""
+        return self.parameters - self.rows * self.hidden * (1 if self.tied else 2)
+
+    @property
     def bytes_per_value(self) -> int:
         """Bytes of one value of the table."""
         return WIDTHS.get(self.dtype, 1)

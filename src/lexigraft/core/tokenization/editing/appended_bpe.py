@@ -6,8 +6,9 @@ import json
 from collections.abc import Collection, Sequence
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.editing.appending import Merge
 from lexigraft.core.tokenization.editing.bpe_check import refuse_other_than_bpe
-from lexigraft.core.tokenization.editing.bpe_extension import Choice, Merge, extended_by
+from lexigraft.core.tokenization.editing.bpe_extension import Choice, extended_by
 from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of
 from lexigraft.core.tokenization.editing.token_sequences import count_runs, fallback_characters
 from lexigraft.core.tokenization.editing.training_like import learned_tokens

@@ -16,7 +16,7 @@ def refuse_other_than_bpe(vocabulary: Vocabulary) -> None:
     model = vocabulary.tokenizer.backend_tokenizer.model
     kind = type(model).__name__
     if kind != "BPE":
-        hint = "BPE has merges; Unigram is extended by unigram_em or append; train another tokenizer in place of others"
+        hint = "BPE has merges; Unigram is extended by unigram_em or append, WordPiece by append; train others anew"
         raise LexigraftError("merges can go on only where there are some", kind, hint)
     if prefix := component(model).get("continuing_subword_prefix"):
         raise LexigraftError("BPE with a prefix inside words is not supported", prefix, "Train a tokenizer instead")

@@ -6,10 +6,9 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of, with_description
+from lexigraft.core.tokenization.editing.appending import Merge, with_appended
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
-Merge = tuple[str, str]
 Choice = tuple[list[str], list[Merge]]
 """New tokens in order, and the merges that make them."""
 
@@ -40,30 +39,13 @@ def extended_by(
             raise LexigraftError(
                 "the text yields no token to add", f"{len(lines):,} lines", "No pair of tokens occurs twice; give more"
             )
-        extended = _extended(vocabulary, tokens, merges)
+        extended = with_appended(vocabulary, tokens, merges)
         found = {token for token in tokens if not _is_reachable(extended, token)}
         if not found:
             break
         unreachable |= found
     if len(tokens) < number:
         _LOG.warning("the text yields %d tokens, %d were asked for", len(tokens), number)
-    return extended
-
-
-def _extended(vocabulary: Vocabulary, tokens: Sequence[str], merges: Sequence[Merge]) -> Vocabulary:
-    described = description_of(vocabulary)
-    model = described["model"]
-    # An added token outside the model's vocabulary gets the next free id when the file is read, which is another now.
-    model["vocab"] |= {token.content: i for i, token in vocabulary.tokenizer.added_tokens_decoder.items()}
-    model["vocab"] |= {token: vocabulary.size + n for n, token in enumerate(tokens)}
-    model["merges"] = [list(pair) for pair in [*merges_of(described), *merges]]
-    extended = with_description(vocabulary, described)
-    moved = [
-        t for i, t in enumerate(vocabulary.tokens) if t and extended.surfaces.texts[i] != vocabulary.surfaces.texts[i]
-    ]
-    if moved or extended.tokens[: vocabulary.size] != vocabulary.tokens:
-        hint = "Give the source without its added tokens, and add them again afterwards"
-        raise LexigraftError("an added token cannot keep its id and its text", ", ".join(moved[:3]) or None, hint)
     return extended
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.editing.appending import Merge
 from lexigraft.core.tokenization.editing.bpe_check import refuse_other_than_bpe
-from lexigraft.core.tokenization.editing.bpe_extension import Choice, Merge, extended_by
+from lexigraft.core.tokenization.editing.bpe_extension import Choice, extended_by
 from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of
 from lexigraft.core.tokenization.editing.token_sequences import Run, TokenSequences, count_runs, fallback_characters
 from lexigraft.core.tokenization.training import learn_merges

@@ -10,6 +10,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.editing.rebuilding import description_of, with_description
 from lexigraft.core.tokenization.editing.token_sequences import TokenSequences, count_runs, fallback_characters
 from lexigraft.core.tokenization.editing.training_like import learned_tokens
+from lexigraft.core.tokenization.surface import Kind
 from lexigraft.core.tokenization.unknown_tokens import unknown_ids
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -78,14 +79,22 @@ def append_unigram(vocabulary: Vocabulary, lines: Sequence[str], number: int) ->
 
 
 def refuse_other_than_unigram(vocabulary: Vocabulary) -> None:
-    """Refuse a tokenizer that is no Unigram.
+    """Refuse a tokenizer that is no Unigram, or one in which a character of a piece is no piece itself.
+
+    An unknown character costs more than any piece does, so new pieces raise that cost. Where every character of a piece
+    is one, all segmentations of a text have the same unknown characters and the cost decides nothing.
 
     Raises:
-        LexigraftError: It is none.
+        LexigraftError: It is one of these.
     """
     kind = type(vocabulary.tokenizer.backend_tokenizer.model).__name__
     if kind != "Unigram":
         raise LexigraftError("pieces have probabilities in a Unigram vocabulary only", kind, "Extend BPE by merges")
+    is_text = vocabulary.surfaces.kinds == Kind.TEXT
+    pieces = [token for token, text in zip(vocabulary.tokens, is_text, strict=True) if text]
+    if alone := set().union(*pieces) - {piece for piece in pieces if len(piece) == 1}:
+        hint = "No text gets longer only where it is one; extend the vocabulary first and prune it afterwards"
+        raise LexigraftError("a character of a piece is no piece itself", ", ".join(sorted(alone)[:3]), hint)
 
 
 def _refuse_none(number: int) -> None:

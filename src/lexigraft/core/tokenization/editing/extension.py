@@ -6,23 +6,27 @@ from collections.abc import Sequence
 
 from lexigraft.core.errors import UnknownName
 from lexigraft.core.tokenization.editing.appended_bpe import append_bpe
+from lexigraft.core.tokenization.editing.appended_wordpiece import append_wordpiece
 from lexigraft.core.tokenization.editing.bpe_check import refuse_other_than_bpe
 from lexigraft.core.tokenization.editing.continued_bpe import continue_bpe
 from lexigraft.core.tokenization.editing.exchange import exchange
 from lexigraft.core.tokenization.editing.extended_unigram import append_unigram, extend_by_em, refuse_other_than_unigram
+from lexigraft.core.tokenization.editing.training_like import type_like
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 METHODS = ("continued_bpe", "append", "exchange", "unigram_em")
+BY_KIND = {"Unigram": "unigram_em", "WordPiece": "append"}
+"""The method for each kind of model that has no merges."""
 
 
 def method_for(vocabulary: Vocabulary, asked: str | None = None) -> str:
-    """The method that extends a vocabulary: the one asked for, else ``unigram_em`` or ``continued_bpe`` by its kind.
+    """The method that extends a vocabulary: the one asked for, else ``continued_bpe`` or that of its kind.
 
     Raises:
         UnknownName: There is no such method.
     """
     if asked is None:
-        return "unigram_em" if _is_unigram(vocabulary) else "continued_bpe"
+        return BY_KIND.get(_kind(vocabulary), "continued_bpe")
     if asked not in METHODS:
         raise UnknownName("method", asked, METHODS)
     return asked
@@ -38,7 +42,8 @@ def extend(
         lines: Text to learn from.
         number: How many tokens at most.
         method: One of ``METHODS``; ``None`` takes the one for this kind of vocabulary.
-        familiar: Text that the source is good at; ``exchange`` counts its tokens as used.
+        familiar: Text that the source is good at; ``exchange`` counts its tokens as used, and ``append`` of WordPiece
+            makes none of its words longer.
 
     Returns:
         A new vocabulary.
@@ -52,8 +57,9 @@ def extend(
     if method == "exchange":
         return exchange(vocabulary, lines, number, familiar)
     if method == "append":
-        append = append_unigram if _is_unigram(vocabulary) else append_bpe
-        return append(vocabulary, lines, number)
+        if (kind := _kind(vocabulary)) == "WordPiece":
+            return append_wordpiece(vocabulary, lines, number, familiar)
+        return (append_unigram if kind == "Unigram" else append_bpe)(vocabulary, lines, number)
     return continue_bpe(vocabulary, lines, number)
 
 
@@ -66,9 +72,11 @@ def check_extendable(vocabulary: Vocabulary, method: str | None = None) -> None:
     method = method_for(vocabulary, method)
     if method == "unigram_em":
         refuse_other_than_unigram(vocabulary)
-    elif method != "append" or not _is_unigram(vocabulary):
+    elif method != "append" or (kind := _kind(vocabulary)) not in BY_KIND:
         refuse_other_than_bpe(vocabulary)
+    elif kind == "WordPiece":
+        type_like(vocabulary)
 
 
-def _is_unigram(vocabulary: Vocabulary) -> bool:
-    return type(vocabulary.tokenizer.backend_tokenizer.model).__name__ == "Unigram"
+def _kind(vocabulary: Vocabulary) -> str:
+    return type(vocabulary.tokenizer.backend_tokenizer.model).__name__

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from lexigraft.core.tokenization.token_counts import BATCH_LINES
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
-Token = tuple[int, tuple[int, int]]
+Token = tuple[str, tuple[int, int]]
 
 
 def changed_share(before: Vocabulary, after: Vocabulary, lines: Sequence[str]) -> float:
@@ -15,11 +15,11 @@ def changed_share(before: Vocabulary, after: Vocabulary, lines: Sequence[str]) -
 
     Args:
         before: The vocabulary whose tokens are counted.
-        after: Another vocabulary, which gives shared tokens the same ids.
+        after: Another vocabulary.
         lines: Text.
 
     Returns:
-        The share of ``before``'s tokens for which ``after`` has another id or another place; 0 for text without tokens.
+        The share of ``before``'s tokens that ``after`` does not have in the same place; 0 for text without tokens.
     """
     total = gone = 0
     for old, new in zip(_tokens(before, lines), _tokens(after, lines), strict=True):
@@ -33,4 +33,4 @@ def _tokens(vocabulary: Vocabulary, lines: Sequence[str]) -> Iterator[list[Token
     backend = vocabulary.tokenizer.backend_tokenizer
     for start in range(0, len(lines), BATCH_LINES):
         for encoding in backend.encode_batch(list(lines[start : start + BATCH_LINES]), add_special_tokens=False):
-            yield list(zip(encoding.ids, encoding.offsets, strict=True))
+            yield list(zip(encoding.tokens, encoding.offsets, strict=True))

@@ -18,6 +18,8 @@ class TokenizerReport:
         bytes: Its UTF-8 bytes.
         tokenizers: The figures of each tokenizer, by the name it was given by.
         lengths: Its tokens over those of the first tokenizer.
+        context_gains: How many times as much text a context of as many tokens holds as with the first tokenizer.
+        speeds: Predicted speed of the model with each vocabulary over that with the first; empty without a model.
         parity: Its parity on parallel text; empty where none was given.
         languages: The files of the parallel text.
         warnings: What the figures hide.
@@ -27,6 +29,8 @@ class TokenizerReport:
     bytes: int
     tokenizers: dict[str, TokenizerMeasures]
     lengths: dict[str, float]
+    context_gains: dict[str, float]
+    speeds: dict[str, float]
     parity: dict[str, Parity]
     languages: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -67,7 +71,12 @@ def figures(report: TokenizerReport) -> list[list[str]]:
 
     measures, parities = report.tokenizers.values(), report.parity.values()
     rows = [[label, *(shown(getattr(one, field)) for one in measures)] for field, label in LABELS.items()]
-    rows.insert(2, ["tokens over the first tokenizer's", *map(shown, report.lengths.values())])
+    against = {
+        "tokens over the first tokenizer's": report.lengths,
+        "context gain": report.context_gains,
+        "predicted speed": report.speeds,
+    }
+    rows[2:2] = [[label, *map(shown, found.values())] for label, found in against.items() if found]
     for n, language in enumerate(report.languages[1:] if parities else (), 1):
         rows.append([f"tokens, {language} over {report.languages[0]}", *(shown(one.premiums[n]) for one in parities)])
     return [*rows, ["Gini over languages", *(shown(one.gini) for one in parities)]] if parities else rows
