@@ -24,7 +24,8 @@ from lexigraft.core.utils.hashing import hash_of
 STRATEGIES = ("keep", "poor", "random", "mean", "subword_mean", "focus", "tema", "oracle")
 EVERY: tuple[str | dict[str, Any], ...] = (
     *("keep", "random", "zero", "mean", "multivariate", "script_position"),
-    *("subword_mean", "char_length", "position_exponential", "bil", "vipi", "merge_tree", "span_align"),
+    *("subword_mean", "char_length", "position_exponential", "bil", "vipi", "merge_tree", "form_offset", "detokenized"),
+    *("span_align", "one_to_one"),
     {"chain": ["focus", "subword_mean"]},
     *("focus", "semantic_overlap", "compass", "wechsel"),
     {"name": "ofa", "align": "dictionary", "label": "ofa"},
