@@ -65,17 +65,20 @@ class Findings:
         return _healthy(self.findings)
 
     def good(self, what: str) -> None:
-        """Note something that is as it should be."""
-        self.findings.append(Finding(Mark.GOOD, what))
+        """Note something that is as it should be, once."""
+        self._add(Mark.GOOD, what)
 
     def note(self, what: str) -> None:
-        """Note something worth knowing that stops nothing."""
-        self.findings.append(Finding(Mark.NOTE, what))
+        """Note something worth knowing that stops nothing, once."""
+        self._add(Mark.NOTE, what)
 
     def bad(self, what: str) -> None:
         """Note something that would fail, once."""
+        self._add(Mark.BAD, what)
+
+    def _add(self, mark: Mark, what: str) -> None:
         if all(f.what != what for f in self.findings):
-            self.findings.append(Finding(Mark.BAD, what))
+            self.findings.append(Finding(mark, what))
 
     @contextmanager
     def collect_errors(self) -> Iterator[None]:

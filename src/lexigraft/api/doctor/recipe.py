@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lexigraft.api.compare.inputs import POOR_AS_DONOR
 from lexigraft.api.compare.setup import checks_of, refuse_unmet, refuse_untrainable_source
+from lexigraft.api.doctor.augmenters import report_augmenters
 from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.sizes import report_sizes
 from lexigraft.api.doctor.store import report_store
@@ -43,7 +44,9 @@ def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
     if not isinstance(recipe, CompareSettings):
         return None
     cells = len(recipe.lines) * len(recipe.seeds)
-    findings.good(f"recipe '{recipe.name}': {len(recipe.lines)} strategies × {len(recipe.seeds)} seeds = {cells} cells")
+    arms = len({line.arm for line in recipe.lines})
+    strategies = f"{len(recipe.strategies)} strategies{f' × {arms} arms' if arms > 1 else ''}"
+    findings.good(f"recipe '{recipe.name}': {strategies} × {len(recipe.seeds)} seeds = {cells} cells")
     chains = _plugins(findings, recipe)
     _texts(findings, recipe)
     source, header = _source(findings, recipe.source)
@@ -55,6 +58,7 @@ def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
     target = _target(findings, recipe, source)
     if source is not None and target is not None:
         _alignment(findings, recipe, source, target)
+    report_augmenters(findings, recipe, source, target)
     _inputs(findings, recipe, target)
     report_tasks(findings, recipe)
     report_sizes(findings, recipe, header, target, cells)
