@@ -15,7 +15,7 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.resources import Compass, ParallelText
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.grafting.strategy import InitContext
-from lexigraft.core.methods.translation_counts import add_matches, smoothed, token_evidence, word_pairs
+from lexigraft.core.methods.word_alignment.translation_counts import add_matches, smoothed, token_evidence, word_pairs
 from lexigraft.core.models.tables import Role
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.matching.alignment import align

@@ -14,8 +14,8 @@ from lexigraft.core.data.cloned_language import clone_language
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.data.installed_docs import documentation_text
 from lexigraft.core.grafting.resources import ParallelText
-from lexigraft.core.methods.fast_align import align_words
-from lexigraft.core.methods.translation_counts import word_pairs
+from lexigraft.core.methods.word_alignment.fast_align import align_words
+from lexigraft.core.methods.word_alignment.translation_counts import word_pairs
 from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.training import train_tokenizer
 from parity.sentencepiece_pairs import DATA

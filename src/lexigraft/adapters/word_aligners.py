@@ -10,8 +10,8 @@ from typing import Any
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.resources import Aligner, Words
-from lexigraft.core.methods.fast_align import LONGEST, align_words
-from lexigraft.core.methods.symmetrization import symmetrized
+from lexigraft.core.methods.word_alignment.fast_align import LONGEST, align_words
+from lexigraft.core.methods.word_alignment.symmetrization import symmetrized
 
 UnitLinks = list[list[tuple[int, int]]]
 

@@ -9,9 +9,9 @@ import pytest
 
 from lexigraft.adapters.word_aligners import align_with_eflomal
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.methods.fast_align import PRIOR, _Direction, _dirichlet_means, align_words
-from lexigraft.core.methods.fast_align_cells import alignment_cells
-from lexigraft.core.methods.symmetrization import symmetrized
+from lexigraft.core.methods.word_alignment.fast_align import PRIOR, _Direction, _dirichlet_means, align_words
+from lexigraft.core.methods.word_alignment.fast_align_cells import alignment_cells
+from lexigraft.core.methods.word_alignment.symmetrization import symmetrized
 
 UnitLinks = list[list[tuple[int, int]]]
 

@@ -11,7 +11,13 @@ from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
 from lexigraft.core.methods.mixtures import shares
-from lexigraft.core.methods.translation_counts import add_matches, add_numbers, smoothed, token_evidence, word_pairs
+from lexigraft.core.methods.word_alignment.translation_counts import (
+    add_matches,
+    add_numbers,
+    smoothed,
+    token_evidence,
+    word_pairs,
+)
 
 
 @dataclass(frozen=True)

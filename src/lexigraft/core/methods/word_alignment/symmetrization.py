@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.methods.fast_align_cells import Block
+from lexigraft.core.methods.word_alignment.fast_align_cells import Block
 
 AROUND = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
 Link = tuple[int, int]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.methods.fast_align_cells import BLOCK_CELLS, Block, Cells, alignment_cells
-from lexigraft.core.methods.symmetrization import grow_diagonal
+from lexigraft.core.methods.word_alignment.fast_align_cells import BLOCK_CELLS, Block, Cells, alignment_cells
+from lexigraft.core.methods.word_alignment.symmetrization import grow_diagonal
 
 ITERATIONS = 5
 NULL_SHARE = 0.08

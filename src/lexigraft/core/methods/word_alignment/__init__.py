@@ -1,0 +1,1 @@
+"""Word alignment of parallel text: fast_align, symmetrization, counts of translations."""
