@@ -170,13 +170,14 @@ class PretrainSettings(Settings):
     seed: Seed = 0
 
 
-class GraftSettings(Settings):
+class GraftSettings(KeyedSettings):
     """Settings of the graft: relaxed match rules, norm calibration, fallback, memory budget, device.
 
     `device` is the device of strategies that learn: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
     `text_model` is the path of the text model in a source that reads images too, where it is not found by itself.
     """
 
+    unwritten: ClassVar = frozenset({"text_model"})
     rules: list[str] = []
     norm_calibration: Calibration = "none"
     fallback: Literal["normal", "mean"] = "normal"
