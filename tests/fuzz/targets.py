@@ -24,6 +24,7 @@ from lexigraft.core.config.recipe import DictionarySettings, ParallelSettings
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.annotated_text import Anchor, AnnotatedText, as_row, read_annotated
 from lexigraft.core.data.dictionary import load_dictionary
+from lexigraft.core.data.dictionary_formats.reading import read_rows
 from lexigraft.core.data.parallel_text import load_parallel
 from lexigraft.core.data.readers import read_lines
 from lexigraft.core.data.records import read_records
@@ -129,10 +130,23 @@ def _texts(folder: Path) -> dict[str, Target]:
         "pairs": _of({"p.csv": gains.encode()}, lambda f: read_pairs(f / "p.csv")),
         **_typology(folder / "typology"),
         "dictionary": _of({"d.tsv": pairs}, lambda f: load_dictionary(DictionarySettings(path=[str(f / "d.tsv")]))),
+        **_dictionary_formats(),
         "gold links": _of({"d.csv": pairs}, lambda f: load_dictionary(DictionarySettings(path=[str(f / "d.csv")]))),
         "parallel text": _of(
             sides, lambda f: load_parallel(ParallelSettings(source=[str(f / "s.txt")], target=[str(f / "t.txt")]))
         ),
+    }
+
+
+def _dictionary_formats() -> dict[str, Target]:
+    text = b"".join(b"word%d\n\nwuhd%d, other\n" % (n, n) for n in range(10))
+    index = "00databaseutf8\tA\tB\n" + "".join(f"word{n}\t{chr(65 + n)}\tU\n" for n in range(10))
+    places = b"".join(b"word%d\0" % n + (20 * n).to_bytes(4, "big") + (20).to_bytes(4, "big") for n in range(10))
+    facts = b"StarDict's dict ifo file\nversion=2.4.2\nsametypesequence=m\n"
+    star = {"d.ifo": facts, "d.idx": places, "d.dict.dz": gzip.compress(text, mtime=0)}
+    return {
+        "dictd": _of({"d.index": index.encode(), "d.dict": text}, lambda f: list(read_rows(f / "d.index"))),
+        "stardict": _of(star, lambda f: list(read_rows(f / "d.ifo"))),
     }
 
 

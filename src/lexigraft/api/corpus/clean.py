@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -216,11 +216,9 @@ def _writer(path: Path, named: Path) -> Iterator[Callable[[str], None]]:
             raise LexigraftError("a text holds several lines", repr(line[:60]), "Write them to a .jsonl file")
         file.write(f"{line}\n".encode())
 
-    with path.open("wb") as raw:
-        if named.suffix != ".gz":
-            file: IO[bytes] = raw
-            yield write
-            return
-        # Neither the time nor the name goes into the file, so that the same lines give the same bytes.
-        with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
-            yield write
+    with path.open("wb") as raw, ExitStack() as stack:
+        file: IO[bytes] | gzip.GzipFile = raw
+        if named.suffix == ".gz":
+            # Neither the time nor the name goes into the file, so that the same lines give the same bytes.
+            file = stack.enter_context(gzip.GzipFile("", "wb", fileobj=raw, mtime=0))
+        yield write
