@@ -79,7 +79,10 @@ def pack_augmented(
         raise LexigraftError("the vocabulary lacks tokens of the augmenters", ", ".join(lacking))
     for augmenter in filter(lambda one: one.active, augmentation.augmenters):
         if not any(augmenter.opportunities(document) for document in augmentation.documents(lines)):
-            hint = "See what its anchors hold: lexigraft augmenters show, and the names in `surface`"
+            options = ", ".join(f"{name}={value}" for name, value in augmenter.parameters().items())
+            hint = (
+                f"Its options are {options}; see the anchors and their names in `surface` with: lexigraft corpus show"
+            )
             raise LexigraftError("augmenter finds nothing to do in the training text", augmenter.name, hint)
 
     def encode(epoch: int, part: Sequence[str]) -> Iterator[list[int]]:
