@@ -52,6 +52,7 @@ def evaluate(
     from lexigraft.core.config.base import validate
     from lexigraft.core.config.evaluation import EvaluationSettings
     from lexigraft.core.evaluation.item_store import save_items
+    from lexigraft.core.utils.progress import showing_progress
 
     values: dict[str, Any] = {"evaluators": evaluator or ["bits_per_byte"], "max_lines": max_lines}
     if task is None and (data or set_):
@@ -59,10 +60,11 @@ def evaluate(
     if task is not None:
         values["tasks"] = {task: {"files": task_files(task, data or ()), "options": assignments(set_)}}
     settings = validate(EvaluationSettings, values, "evaluation")
-    found = run(
-        model, heldout or (), settings=settings, seed=seed, train=train or (), allow_missing=allow_missing or (),
-        base=base,
-    )  # fmt: skip
+    with showing_progress():
+        found = run(
+            model, heldout or (), settings=settings, seed=seed, train=train or (), allow_missing=allow_missing or (),
+            base=base,
+        )  # fmt: skip
     if items is not None:
         save_items(items, found.items)
     if json:

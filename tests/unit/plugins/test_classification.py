@@ -144,7 +144,9 @@ def test_uneven_classes_are_counted_where_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_mistyped_column_and_options_that_train_nothing_are_refused(sib: dict[str, list[str]]) -> None:
-    with pytest.raises(LexigraftError, match=r"no field 'label'"):
+    with pytest.raises(
+        LexigraftError, match=r"no field 'label'.* --set label=…, or use the presets sib200 or nli\. Known: "
+    ):
         read_data(Classification(), sib)
     for options in ({"epochs": 0}, {"max_length": 2}, {"pooling": "cls"}):
         with pytest.raises(LexigraftError, match=r"cannot take th"):

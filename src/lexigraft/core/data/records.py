@@ -25,7 +25,7 @@ class FileRecord(NamedTuple):
     where: str
 
 
-def read_records(paths: Sequence[str | Path], fields: Collection[str]) -> Iterator[FileRecord]:
+def read_records(paths: Sequence[str | Path], fields: Collection[str], hint: str = "") -> Iterator[FileRecord]:
     """Stream the records of files in order; empty lines are left out.
 
     The name of a file says its format: ``.csv``, ``.tsv``, ``.jsonl`` (also ``.ndjson`` and ``.json``), ``.parquet``;
@@ -36,6 +36,7 @@ def read_records(paths: Sequence[str | Path], fields: Collection[str]) -> Iterat
     Args:
         paths: Files, globs or folders.
         fields: The fields that every record must have.
+        hint: What a user can do where one is missing.
 
     Yields:
         One record after the other.
@@ -49,17 +50,18 @@ def read_records(paths: Sequence[str | Path], fields: Collection[str]) -> Iterat
         for record in _records(path, fields):
             for field in fields:
                 if record.values.get(field) is None:
-                    hint = did_you_mean(field, map(str, record.values))
-                    raise LexigraftError(f"record has no field '{field}'", record.where, hint)
+                    known = ". ".join(filter(None, (hint, did_you_mean(field, map(str, record.values)))))
+                    raise LexigraftError(f"record has no field '{field}'", record.where, known)
             yield record
 
 
-def read_text_records(paths: Sequence[str | Path], fields: Collection[str]) -> Iterator[FileRecord]:
+def read_text_records(paths: Sequence[str | Path], fields: Collection[str], hint: str = "") -> Iterator[FileRecord]:
     """Stream some fields of records as text without spaces around it; numbers of JSON lines and parquet become text.
 
     Args:
         paths: Files, globs or folders.
         fields: The fields to read.
+        hint: What a user can do where one is missing.
 
     Yields:
         One record after the other, with these fields.
@@ -67,7 +69,7 @@ def read_text_records(paths: Sequence[str | Path], fields: Collection[str]) -> I
     Raises:
         LexigraftError: See :func:`read_records`; or text that was cut inside a character.
     """
-    for record in read_records(paths, fields):
+    for record in read_records(paths, fields, hint):
         values = {field: str(record.values[field]).strip() for field in fields}
         if any("\ud800" <= c <= "\udfff" for text in values.values() if not text.isascii() for c in text):
             hint = "Text was cut inside a character; mend it"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lexigraft.core.models.evaluation_mode import evaluation_mode
 from lexigraft.core.models.heads import head_logits, output_layer_inputs, separable
+from lexigraft.core.utils.progress import progress
 
 if TYPE_CHECKING:
     import torch
@@ -63,10 +64,11 @@ def target_bits(model: PreTrainedModel, items: Sequence[Item], batch_tokens: int
 
     ends = np.cumsum([0, *(len(item.targets) for item in items)])
     nats = np.zeros(ends[-1])
-    with evaluation_mode(model), torch.no_grad():
+    with evaluation_mode(model), torch.no_grad(), progress("sequences scored", len(items)) as tell:
         for indices in _batches(items, batch_tokens, model):
             places = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in indices])
             nats[places] = _batch_nats(model, [items[i] for i in indices])
+            tell(len(indices))
     return nats / math.log(2)
 
 

@@ -14,6 +14,7 @@ from lexigraft.core.models.checkpoint import read_index, weight_files
 from lexigraft.core.models.missing_tensors import refuse_missing, refuse_not_finite
 from lexigraft.core.models.tables import tables_of
 from lexigraft.core.models.text_side import use_text_side
+from lexigraft.core.utils.hub import require_on_hub
 from lexigraft.core.utils.lfs import refuse_pointers
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def load_config(path: str | Path, *, trust_remote_code: bool = False) -> Pretrai
         _check_folder(local)
     elif local.exists() or str(path).startswith((".", "/", "~")) or str(path).count("/") > 1:
         raise LexigraftError("model not found", path, "Give a folder written by save_pretrained, or a Hub name")
+    else:
+        require_on_hub(str(path))
     try:
         config = AutoConfig.from_pretrained(
             str(local) if local.is_dir() else str(path), trust_remote_code=trust_remote_code

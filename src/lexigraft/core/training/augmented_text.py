@@ -61,7 +61,9 @@ class Augmentation:
         """
         for augmenter in filter(lambda one: one.active, self.augmenters):
             if not any(augmenter.opportunities(document) for document in self.documents(lines)):
-                hint = f"It looks for {augmenter.seeks}; the text has: {lines[0][:80] if lines else 'no line'}"
+                options = ", ".join(f"{name}={value}" for name, value in augmenter.parameters().items())
+                sample = lines[0][:80] if lines else "no line"
+                hint = f"With {options} it looks for {augmenter.seeks}; the text has: {sample}"
                 raise LexigraftError("augmenter finds nothing to do in the training text", augmenter.name, hint)
 
 

@@ -111,7 +111,8 @@ class Classification(HeadEvaluator):
     def _texts(self, paths: Sequence[str]) -> list[LabeledText]:
         texts = [self.text] if self.second_text is None else [self.text, self.second_text]
         read: list[LabeledText] = []
-        for record in read_text_records(paths, [*texts, self.label]):
+        hint = "Name the columns with --set text=… and --set label=…, or use the presets sib200 or nli"
+        for record in read_text_records(paths, [*texts, self.label], hint):
             if empty := [column for column in [*texts, self.label] if not record.values[column]]:
                 raise LexigraftError(f"column '{empty[0]}' is empty", record.where, "Mend the record, or leave it out")
             read.append(LabeledText(tuple(record.values[column] for column in texts), record.values[self.label]))

@@ -12,6 +12,7 @@ from lexigraft.core.tokenization.files.sentencepiece_models import read_sentence
 from lexigraft.core.tokenization.files.tiktoken_files import is_tekken, is_tiktoken, read_tekken, read_tiktoken
 from lexigraft.core.tokenization.open_roles import special_strings, unnamed_roles, usual_roles
 from lexigraft.core.tokenization.vocabulary import Vocabulary
+from lexigraft.core.utils.hub import require_on_hub
 from lexigraft.core.utils.lfs import refuse_pointers
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def _from_folder_or_hub(name: str, local: Path, trust_remote_code: bool) -> Any:
         return AutoTokenizer.from_pretrained(str(local), trust_remote_code=trust_remote_code)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise LexigraftError("tokenizer not found", name, "Give a folder, a tokenizer file, or a Hub name")
+    require_on_hub(name)
     if (file := _from_hub(name, "tokenizer.json")) is not None:
         _from_hub(name, "config.json")
         return _fast(name, file.parent)
