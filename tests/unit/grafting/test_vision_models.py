@@ -237,7 +237,7 @@ def test_a_model_without_a_text_side_is_refused(tmp_path: Path, folders: Any) ->
 
 
 def test_an_image_token_that_the_target_would_split_is_refused(folders: Any) -> None:
-    target = vision_tokenizer("llava", *MOVED)
+    target = vision_tokenizer("llava")
     state = json.loads(target.backend_tokenizer.to_str())
     place = target.convert_tokens_to_ids(IMAGE)
     state["added_tokens"] = [one for one in state["added_tokens"] if one["content"] != IMAGE]
@@ -258,7 +258,7 @@ def test_tokens_that_a_processor_adds_must_be_in_the_target(folders: Any, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("name", "reason"), [("siglip", "holds no image processor"), ("qwen2-vl", "Torchvision")])
+@pytest.mark.parametrize(("name", "reason"), [("siglip", "holds no processor of images"), ("qwen2-vl", "Torchvision")])
 def test_a_processor_that_is_missing_or_does_not_load_is_said(
     name: str, reason: str, folders: Any, tmp_path: Path
 ) -> None:

@@ -57,20 +57,25 @@ def check_processor(source: Path, out: Path, model: PreTrainedModel, after: Voca
     if not has_other_sides(model):
         return ()
     if not any((source / name).is_file() for name in _FILES):
-        return (f"{source} holds no image processor ({' or '.join(_FILES)}): AutoProcessor finds none in the graft",)
+        found = f"{source} holds no processor of images or sound ({' or '.join(_FILES)})"
+        return (f"{found}: AutoProcessor finds none in the graft",)
+    processor, reason = _load(out)
+    if processor is not None:
+        _refuse_other_tokens(processor, model, after)
+        return ()
+    if _load(source)[0] is not None:
+        raise RuntimeError(f"the processor of the written folder does not load: {reason}")
+    return (f"the processor was copied and not checked: transformers cannot load the source's here ({reason})",)
+
+
+def _load(folder: Path) -> tuple[Any, str]:
+    """The processor of a folder; ``None`` with the reason where it does not load."""
     from transformers import AutoProcessor
 
     try:
-        AutoProcessor.from_pretrained(source)
+        return AutoProcessor.from_pretrained(folder), ""
     except Exception as error:  # each processor and each image library raises its own kinds
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        return (f"the processor was copied and not checked: transformers cannot load the source's here ({reason})",)
-    try:
-        processor = AutoProcessor.from_pretrained(out)
-    except Exception as error:
-        raise RuntimeError(f"the processor of the written folder does not load: {error}") from error
-    _refuse_other_tokens(processor, model, after)
-    return ()
+        return None, next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _refuse_other_tokens(processor: Any, model: PreTrainedModel, after: Vocabulary) -> None:

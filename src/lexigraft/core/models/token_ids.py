@@ -57,8 +57,8 @@ def set_token_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary)
             ", ".join(f"{field} {needed.named(*old)}" for field, old in needed.lost.items()),
             "Add them to the target tokenizer as special tokens, spelled as in the source tokenizer",
         )
-    for _, field, new in new_values:
-        if _PLACEHOLDER.search(field) and isinstance(new, int):
+    for config, field, new in new_values:
+        if _PLACEHOLDER.search(field) and _is_one_token(before, getattr(config, field)):
             _refuse_split(field, new, after)
     _set_in_modules(model, [(f, getattr(c, f), new) for c, f, new in new_values], after)
     for config, field, new in new_values:
@@ -78,13 +78,19 @@ def set_token_ids(model: PreTrainedModel, before: Vocabulary, after: Vocabulary)
     )
 
 
-def _refuse_split(field: str, i: int, after: Vocabulary) -> None:
-    """Refuse a token in whose place an image stands, if the tokenizer splits its string where text holds it."""
-    string = after.tokens[i] if 0 <= i < after.size else ""
-    if string and after.tokenizer.encode(string, add_special_tokens=False) != [i]:
-        raise LexigraftError(
-            f"the target tokenizer splits the token of {field}", string, "Make it a special token of that tokenizer"
-        )
+def _is_one_token(vocabulary: Vocabulary, i: Any) -> bool:
+    """Whether text that holds a token's string gives the token."""
+    if not isinstance(i, int) or not 0 <= i < vocabulary.size:
+        return False
+    ids: list[int] = vocabulary.tokenizer.encode(vocabulary.tokens[i], add_special_tokens=False)
+    return ids == [i]
+
+
+def _refuse_split(field: str, new: int, after: Vocabulary) -> None:
+    """Refuse a token in whose place an image stands, if the tokenizer splits its string."""
+    if not _is_one_token(after, new):
+        hint = "Make it a special token of that tokenizer"
+        raise LexigraftError(f"the target tokenizer splits the token of {field}", after.tokens[new], hint)
 
 
 class _NewIds:
