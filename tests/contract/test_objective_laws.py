@@ -100,6 +100,7 @@ def test_batches_and_losses_keep_the_contract(objective: tuple[Objective, object
     assert loss > 0
     assert torch.equal(rows, kept)
     assert global_state() == state
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     assert gradients
     assert all(g.isfinite().all() for g in gradients)
