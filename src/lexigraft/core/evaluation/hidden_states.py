@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.frames import refuse_other_tokenizer
 from lexigraft.core.models.architecture import context_length, model_kind
 from lexigraft.core.models.evaluation_mode import evaluation_mode
+from lexigraft.core.models.kept_hooks import hooks_kept
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Pooling = Literal["mean", "weighted_mean", "last_token", "eos", "cls"]
 Layer = int | Literal["all", "two_thirds"]
 BATCH_TOKENS = 4096
-_CAPTURING = "_output_capturing_hooks_installed"
 LONGEST = 1024
 
 
@@ -128,7 +127,7 @@ def weighted_states(
     import torch
 
     vectors: torch.Tensor | None = None
-    with evaluation_mode(model), _hooks_kept(model), torch.no_grad():
+    with evaluation_mode(model), hooks_kept(model), torch.no_grad():
         for group in _batches(sequences, batch_tokens):
             states = _states(model, [sequences[n] for n in group])
             chosen = chosen_layers(len(states), layer)
@@ -226,20 +225,6 @@ def _states(model: PreTrainedModel, batch: Sequence[Sequence[int]]) -> tuple[tor
     if not states:
         raise LexigraftError("this model gives no hidden states", type(model).__name__, "Use another evaluator")
     return states
-
-
-@contextlib.contextmanager
-def _hooks_kept(model: PreTrainedModel) -> Iterator[None]:
-    """Remove the hooks that transformers installs in a model when it is first asked for hidden states, and keeps."""
-    before = {module: (set(module._forward_hooks), _CAPTURING in vars(module)) for module in model.modules()}
-    try:
-        yield
-    finally:
-        for module, (hooks, capturing) in before.items():
-            for added in set(module._forward_hooks) - hooks:
-                del module._forward_hooks[added]
-            if not capturing and _CAPTURING in vars(module):
-                delattr(module, _CAPTURING)
 
 
 def chosen_layers(count: int, layer: Layer) -> list[int]:

@@ -32,7 +32,7 @@ def common_chunks(
         Numbers of chunks from 0, for the tokens of each side; -1 for tokens behind the last chunk.
     """
     sides = [np.maximum.accumulate(side.ends) for side in (one, other)]
-    bounds = np.intersect1d(*sides)
+    bounds = np.intersect1d(sides[0], sides[1])
     for ends, most in zip(sides, longest, strict=True):
         bounds = bounds[(bounds > 0) & (np.searchsorted(ends, bounds, side="right") <= most)]
     first, second = (np.searchsorted(bounds, ends, side="left") for ends in sides)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.kept_hooks import hooks_kept
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +56,8 @@ def recorded_states(model: PreTrainedModel) -> Iterator[list[torch.Tensor]]:
     body = model.base_model
     hooks = [body.register_forward_pre_hook(ask, with_kwargs=True), body.register_forward_hook(record, prepend=True)]
     try:
-        yield recorded
+        with hooks_kept(model):
+            yield recorded
     finally:
         for hook in hooks:
             hook.remove()

@@ -283,7 +283,7 @@ def _heard(data: SourceText, vocabulary: Vocabulary, sequence_length: int) -> li
     logs = -math.log(2) * target_bits(teacher, items, _TEACHER_BATCH_TOKENS).clip(min=0)
     heard = np.split(logs, np.cumsum([len(item.targets) for item in items])[:-1])
     return [
-        _Line(ids, chunks, np.bincount(theirs, of_tokens))
+        _Line(ids, chunks, np.bincount(theirs, of_tokens).astype(np.float64))
         for (ids, chunks, theirs), of_tokens in zip(lines, heard, strict=True)
     ]
 
