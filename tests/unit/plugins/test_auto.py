@@ -209,6 +209,9 @@ def test_an_adaptation_is_shortened_to_whole_phases() -> None:
         assert [p.steps for p in short.phases] == wanted
         assert (short.steps, short.seed, short.sequence_length, short.checkpoint_every) == (steps, 4, 94, 0)
     assert shortened(AdaptSettings(), 5, 0, model).phases == []
+    texts = {"texts": {"source": "en.txt"}, "mixture": {"temperature": 2}, "body": "shielded:0.5"}
+    plain = shortened(AdaptSettings.model_validate(texts), 5, 0, model)
+    assert (plain.used_texts, plain.body) == ((), "full")
 
 
 CANDIDATES = ("focus", "subword_mean", "mean", "random")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lexigraft.adapters.training.learning_rates import rates_of
 from lexigraft.adapters.training.loop import uses_bfloat16
 from lexigraft.adapters.training.peft_calls import merged
+from lexigraft.adapters.training.quantization import Quantized, refuse_unquantizable
 from lexigraft.adapters.training.resume import run_folder, train_phase
 from lexigraft.adapters.training.run_settings import Loop, OnStep
 from lexigraft.adapters.training.shielding import importance, most_important
@@ -119,6 +120,8 @@ def adapt(
         LexigraftError: The objective does not suit the model, the settings ask for what it cannot do, or the corpus
             does not fill one sequence.
     """
+    import torch
+
     started = time.perf_counter()
     phases = checked_phases(model, settings, objective, new_ids)
     if settings.documents == "reset":
@@ -147,6 +150,10 @@ def adapt(
         shutil.rmtree(run, ignore_errors=True)
     dtypes = {name: p.dtype for name, p in model.named_parameters()}
     train_shared_padding_row(model, vocabulary)
+    quantized = None
+    if phases and settings.quantization == "4bit":
+        compute_dtype = torch.bfloat16 if uses_bfloat16(settings.precision) else torch.float32
+        quantized = Quantized(model, lora_targets(model, settings, phases), compute_dtype)
     peft_model = add_lora(model, settings, phases)
     _raise_precision(model, uses_bfloat16(settings.precision))
     restore_cache = _checkpoint_gradients(model) if settings.gradient_checkpointing else None
@@ -196,6 +203,8 @@ def adapt(
         first_step += phase.steps
     if restore_cache is not None:
         restore_cache()
+    if quantized is not None:
+        peft_model = quantized.restore(peft_model)
     lora, config = _merge(peft_model)
     for name, parameter in model.named_parameters():
         parameter.data = parameter.data.to(dtypes[name])
@@ -250,7 +259,9 @@ def checked_phases(
     if new_ids is None and _rates_by_row(phases, settings):
         raise LexigraftError("new rows have a rate of their own, but none is known", hint="Say which rows are new")
     _refuse_sharded(phases, settings)
-    lora_targets(model, settings, phases)
+    targets = lora_targets(model, settings, phases)
+    if phases and settings.quantization == "4bit":
+        refuse_unquantizable(model, targets, phases)
     return phases
 
 
@@ -303,6 +314,8 @@ def _raise_precision(model: PreTrainedModel, bfloat16: bool) -> None:
     import torch
 
     for name, parameter in model.named_parameters():
+        if not parameter.is_floating_point():
+            continue
         if not bfloat16 or ".lora_" in name or parameter.dtype == torch.float16:
             parameter.data = parameter.data.float()
     if bfloat16:

@@ -83,10 +83,13 @@ class AdaptSettings(KeyedSettings):
     meet in a training sequence: with special tokens between them (`separated`), with nothing between them (`joined`),
     or separated and each attending to itself alone, with positions of its own (`reset`). `texts` are files of further
     texts by name, which `mixture` mixes with the training text; augmenters leave them as they are. `body: shielded`
-    measures what matters for source text on the text called `source`.
+    measures what matters for source text on the text called `source`. `quantization: 4bit` holds the layers under LoRA
+    in 4 bits while it trains.
     """
 
-    unwritten: ClassVar = frozenset({"augment", "documents", "learning_rates", "mixture", "objective_files", "texts"})
+    unwritten: ClassVar = frozenset(
+        {"augment", "documents", "learning_rates", "mixture", "objective_files", "quantization", "texts"}
+    )
     objective: str | None = None
     objective_options: dict[str, Any] = {}
     objective_files: dict[str, Paths] = {}
@@ -105,6 +108,7 @@ class AdaptSettings(KeyedSettings):
     lora_alpha: float = Field(16, gt=0)
     lora_dropout: float = Field(0.0, ge=0, lt=1)
     lora_targets: list[str] | None = None
+    quantization: Literal["none", "4bit"] = "none"
     phases: list[Phase] = []
     gradient_checkpointing: bool = False
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
