@@ -78,9 +78,9 @@ def test_translations_become_neighbors(dictionary: Path) -> None:
     ready = objective.prepared(data, vocabulary, model.config, 32)
     words = ready.material.pairs[:4].reshape(1, -1)
     before = ready.contrast(model, words).item()
-    settings = AdaptSettings(**{**SETTINGS, "steps": 40, "body": "full", "learning_rate": 3e-3})
+    settings = AdaptSettings(**{**SETTINGS, "steps": 20, "body": "full", "learning_rate": 5e-3})
     result = adapt(model, vocabulary, CORPUS, settings, objective=objective, data=data)
-    assert ready.contrast(result.model, words).item() < before / 10
+    assert ready.contrast(result.model, words).item() < before / 4
     sides = [[vocabulary.pieces(word.encode(), True) for word in side] for side in zip(*PAIRS[:4], strict=True)]
     left, right = (normalize(pooled_states(model, vocabulary, side, layer=-1).vectors[0], dim=1) for side in sides)
     assert (left @ right.T).argmax(1).tolist() == [0, 1, 2, 3]

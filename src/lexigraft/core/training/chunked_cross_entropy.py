@@ -55,14 +55,32 @@ def summed_cross_entropy(
                 states = output_layer_inputs(model, choose, {tied: lookups}, **inputs)
         return chunked_cross_entropy(states, weight, layer.bias, labels, finish_of(model), logits_per_block)
 
-    def nats(states: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return cross_entropy(head_logits(model, states).float(), labels, reduction="sum")
-
     # A layer that does more than multiply (LoRA, weights in shards) is called, and called again in the backward pass.
+    return token_cross_entropy(model, inputs, choose, labels, logits_per_block).sum()
+
+
+def token_cross_entropy(
+    model: PreTrainedModel,
+    inputs: Mapping[str, torch.Tensor],
+    choose: Choose,
+    labels: torch.Tensor,
+    logits_per_block: int | None = None,
+) -> torch.Tensor:
+    """The cross-entropy of a model at each of some positions, arguments as :func:`summed_cross_entropy`.
+
+    Logits are computed by blocks, and again in the backward pass.
+
+    Returns:
+        Nats, ``(positions,)``.
+    """
+
+    def nats(states: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return cross_entropy(head_logits(model, states).float(), labels, reduction="none")
+
     states = output_layer_inputs(model, choose, **inputs)
     size = _block_size(len(labels), model.config.get_text_config().vocab_size, labels.device, logits_per_block)
     blocks = zip(states.split(size), labels.split(size), strict=True)
-    return torch.stack([checkpoint(nats, *block, use_reentrant=False) for block in blocks]).sum()
+    return torch.cat([checkpoint(nats, *block, use_reentrant=False) for block in blocks])
 
 
 def chunked_cross_entropy(

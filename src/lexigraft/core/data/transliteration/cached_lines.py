@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from lexigraft.core.data.transliteration.transliterators import (
+    Transliterate,
     Transliterator,
     refuse_unchanged,
     transliterator,
@@ -41,16 +43,16 @@ def transliterated(lines: Sequence[str], name: Transliterator, language: str | N
     for start in range(0, len(lines), _BLOCK):
         block = list(lines[start : start + _BLOCK])
         path = folder / "transliterations" / f"{hash_of([made_by, block])}.npz"
-        found += cached_arrays(path, lambda block=block: [_one_line(romanize(line)) for line in block], _bytes, _lines)
+        found += cached_arrays(path, partial(_written, romanize, block), _bytes, _lines)
     refuse_unchanged(found != list(lines), name, language)
     return found
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _written(romanize: Transliterate, lines: list[str]) -> list[str]:
+    return [" ".join(romanize(line).split()) for line in lines]
 
 
-def _bytes(lines: Sequence[str]) -> Arrays:
+def _bytes(lines: Iterable[str]) -> Arrays:
     return {"text": np.frombuffer("\n".join(lines).encode("utf-8", "surrogatepass"), np.uint8)}
 
 
