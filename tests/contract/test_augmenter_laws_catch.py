@@ -141,7 +141,11 @@ BROKEN: dict[str, list[Plugin]] = {
     "with p = 1 every opportunity is used": [plugin_of(never_the_last)],
     "p is the share of the opportunities": [plugin_of(squared)],
     "edits lie in the text, in order": [plugin_of(in_bytes), plugin_of(backwards)],
-    "edits keep to their places": [plugin_of(inside_the_anchor), plugin_of(in_bytes, edits_at="words")],
+    "edits keep to their places": [
+        plugin_of(inside_the_anchor),
+        plugin_of(in_bytes, edits_at="words"),
+        plugin_of(inside_the_anchor, edits_at="words"),
+    ],
     "same document, same edits": [plugin_of(Counting()), plugin_of(by_global_state)],
     "the global random state is untouched": [plugin_of(moves_global_state)],
     "another epoch or seed, other edits": [plugin_of(same_in_every_epoch)],

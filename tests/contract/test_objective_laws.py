@@ -16,7 +16,7 @@ from lexigraft.core.grafting.folder import write_model
 from lexigraft.core.models.architecture import ModelKind, model_kind
 from lexigraft.core.registry import discover, find, make
 from lexigraft.core.training.objective import Objective, read_files
-from lexigraft.core.training.packing import pack
+from lexigraft.core.training.packing import Unmarked, pack
 from lexigraft.testing.law import outcome_of
 from lexigraft.testing.laws.plugin_file import LAWS, require_record
 from lexigraft.testing.random_state import global_state
@@ -39,6 +39,10 @@ def _transliterations(folder: Path) -> Given:
     return {"transliterations": _file(folder, "transliterations.tsv", lines)}
 
 
+def _pairs(folder: Path) -> Given:
+    return {"pairs": _transliterations(folder)["transliterations"]}
+
+
 def _teacher(folder: Path) -> Given:
     write_model(folder, *load("gpt2-tied"))
     return {"teacher": [str(folder)], "text": _file(folder, "text.txt", "The river runs.\nThe moon is light.\n")}
@@ -51,7 +55,11 @@ FILES: dict[str, Callable[[Path], Given]] = {
     "translico": _transliterations,
     "lexical_contrast": _dictionary,
     "distil_source": _teacher,
+    "entity_prediction": lambda folder: {},
+    "translation_pairs": _pairs,
+    "code_switch_restore": _dictionary,
 }
+DRAWS_NOTHING = ("causal", "code_switch_restore")
 
 
 @pytest.mark.parametrize("name", discover("objective"))
@@ -84,14 +92,19 @@ def test_batches_and_losses_keep_the_contract(objective: tuple[Objective, object
     packed = (
         ready.pack(vocabulary, lines, 32) if made.packs else pack(vocabulary, lines, 32, kind=model_kind(model.config))
     )
-    rows = torch.from_numpy(np.stack([packed.at(n, 0) for n in range(4)])).long()
+    text = Unmarked.of(np.stack([packed.at(n, 0) for n in range(4)]))
+    rows, given = torch.from_numpy(text.ids), {} if text.loss.all() else {"predictable": torch.from_numpy(text.loss)}
+    if made.entities:
+        given["entities"] = torch.arange(rows.shape[1]).expand(rows.shape)
     again = ready.pack(vocabulary, lines, 32) if made.packs else packed
     assert np.array_equal(again.at(7, 3), packed.at(7, 3))
     kept, state = rows.clone(), global_state()
-    first, same, other = (ready.batch(rows, vocabulary, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, same, other = (
+        ready.batch(rows, vocabulary, torch.Generator().manual_seed(seed), **given) for seed in (1, 1, 2)
+    )
     assert all(len(tensor) == 4 for tensor in first.values())
     assert all(torch.equal(tensor, same[name]) for name, tensor in first.items())
-    if made.name != "causal":
+    if made.name not in DRAWS_NOTHING:
         assert any(not torch.equal(tensor, other[name]) for name, tensor in first.items())
     loss = ready.loss(model, first)
     loss.backward()
