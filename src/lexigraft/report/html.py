@@ -12,6 +12,7 @@ from lexigraft.report.tables import (
     COST_COLUMNS,
     DETECTABLE,
     DIFFERENCE,
+    HOW_TO_READ_ARMS,
     P_VALUE,
     arms,
     cost,
@@ -73,7 +74,7 @@ def page(report: Report) -> str:
                     "What the graft matched by which rule, made new, and left to the fallback.",
                     coverage(report),
                 ),
-                (ARMS, "Each arm less its own control at equal tokens; p: Holm-corrected.", arms(report)),
+                (ARMS, HOW_TO_READ_ARMS, arms(report)),
                 ("Downstream tasks", how_to_read_tasks(report), tasks(report)),
                 ("Cost", "One cell of each strategy, mean over seeds.", cost(report)),
                 (
