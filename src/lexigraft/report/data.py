@@ -28,6 +28,7 @@ class Report:
         measures: The further metrics that any row has, but for those of groups of tokens.
         target: Target bits per byte, with the differences between strategies.
         tasks: The main metric of each downstream task.
+        source: Source bits per byte, what is kept of the source language; None where they are not measured.
         warnings: Sentences on figures that are unreliable.
         notes: The strategies' own notes.
         remarks: Sentences on rows that differ in body, tokenizer or budget.
@@ -40,6 +41,7 @@ class Report:
     measures: tuple[str, ...]
     target: Metric
     tasks: tuple[Metric, ...]
+    source: Metric | None
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     remarks: tuple[str, ...]
@@ -50,6 +52,12 @@ class Report:
     def controls(self) -> dict[str, str]:
         """The label of each arm's control, without augmentation at equal tokens, by the arm's label."""
         return dict(self.comparison.facts.get("controls") or {})
+
+    @property
+    def tested(self) -> tuple[Metric, ...]:
+        """The metrics whose differences are tested; of source text only those of arms."""
+        source = (self.source,) if self.source is not None and self.controls else ()
+        return (self.target, *source, *self.tasks)
 
     @property
     def probe_step(self) -> int:
@@ -77,6 +85,7 @@ def read_report(folder: Path) -> Report:
     outcomes = Outcomes(folder)
     target = outcomes.metric(TARGET, by_label, comparison.reference, lower=True)
     tasks = tuple(_tasks(comparison, by_label, outcomes))
+    source = outcomes.metric(SOURCE, by_label, comparison.reference, lower=True)
     rows = ranked_rows(comparison, by_label, target)
     of_tasks = {task.name for task in tasks}
     metrics = (metric for row in rows for metric in sorted(row.measures))
@@ -87,6 +96,7 @@ def read_report(folder: Path) -> Report:
         tuple(dict.fromkeys(m for m in metrics if not _shown_elsewhere(m) and m not in of_tasks)),
         target,
         tasks,
+        source if any(one.figures for one in source.measured.values()) else None,
         (*unfinished_cells(folder, comparison, results), *warnings_of(comparison, rows)),
         tuple(notes_of(rows)),
         (*remarks_of(rows), *power_statement(rows, target)),

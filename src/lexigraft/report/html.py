@@ -13,6 +13,7 @@ from lexigraft.report.tables import (
     ARMS,
     DETECTABLE,
     DIFFERENCE,
+    HOW_TO_READ_ARMS,
     P_VALUE,
     TextTable,
     arms,
@@ -84,7 +85,7 @@ def page(report: Report, folder: Path) -> str:
 
 def _tables(report: Report) -> Iterator[tuple[str, str, TextTable]]:
     """The tables after the ranking, each with a note."""
-    yield ARMS, "Each arm less its own control at equal tokens; p: Holm-corrected.", arms(report)
+    yield ARMS, HOW_TO_READ_ARMS, arms(report)
     yield (
         "Bits per byte by token frequency",
         "Held-out text, by occurrences in the training text; moved: tokens whose rows the strategy made.",

@@ -16,6 +16,7 @@ from lexigraft.report.latex import latex_table
 from lexigraft.report.tables import (
     ARMS,
     COST_COLUMNS,
+    HOW_TO_READ_ARMS,
     NOTHING,
     arms,
     cost,
@@ -100,7 +101,7 @@ def differences_csv(report: Report, *, resample: bool = False) -> str:
     file = io.StringIO()
     writer = csv.DictWriter(file, DIFFERENCE_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for metric in (report.target, *report.tasks):
+    for metric in report.tested:
         writer.writerows(metric.lines(report.controls, resample=resample))
     return file.getvalue()
 
@@ -138,11 +139,12 @@ def _markdown(report: Report) -> Iterator[str]:
         "Bits per byte by token frequency": token_groups(report),
         "Other measures": measures(report),
     }
+    explained = {ARMS: HOW_TO_READ_ARMS, TASKS: how_to_read_tasks(report)}
     for title, part in parts.items():
         if len(part.columns) > 1 and part.rows:
             yield f"\n## {title}\n"
-            if title == TASKS:
-                yield f"{how_to_read_tasks(report)}\n"
+            if title in explained:
+                yield f"{explained[title]}\n"
             yield from markdown_table(part)
     yield "\n## How to reproduce\n"
     yield "```\nlexigraft compare recipe.yaml --out DIR\n```"

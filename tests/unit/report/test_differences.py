@@ -27,7 +27,12 @@ def outcomes(label: str, seed: int) -> dict[str, ItemScores]:
     draw = np.random.default_rng([seed, *label.encode()])
     bits = SIZES * (MEANS[label] + HARD + draw.normal(0, 0.05, 120))
     right = (np.arange(50) % 10 < {"random": 2, "mean": 3, "focus": 7, "tema": 7}[label]).astype(float)
-    return {"bits_per_byte/heldout": ItemScores.of(bits, SIZES), "accuracy/topics": ItemScores.of(right)}
+    source = SIZES * (1.5 + HARD + draw.normal(0, 0.05, 120))
+    return {
+        "bits_per_byte/heldout": ItemScores.of(bits, SIZES),
+        "bits_per_byte/source": ItemScores.of(source, SIZES),
+        "accuracy/topics": ItemScores.of(right),
+    }
 
 
 @pytest.fixture
@@ -148,9 +153,14 @@ def test_arms_are_set_against_their_own_control(folder: Path) -> None:
     report = read_report(folder)
     shown = {row[0]: dict(zip(arms(report).columns[1:], row[1:], strict=True)) for row in arms(report).rows}
     for arm, control in controls.items():
-        of_both = ([outcomes(n, seed)["bits_per_byte/heldout"] for seed in range(3)] for n in (arm, control))
+        target, source = (
+            difference(*([outcomes(n, seed)[f"bits_per_byte/{text}"] for seed in range(3)] for n in (arm, control)))
+            for text in ("heldout", "source")
+        )
         assert shown[arm]["control"] == control
-        assert shown[arm]["difference: bits_per_byte/heldout"] == signed(difference(*of_both))
+        assert shown[arm]["difference: bits_per_byte/heldout"] == signed(target)
+        # The source text tells none of them apart, and the table says what it would have told.
+        assert shown[arm]["difference: bits_per_byte/source"] == f"{signed(source)} ({source.detectable:.3f})"
         # 7 of 10 right against 3 of 10 or 2 of 10.
         assert shown[arm]["difference: accuracy/topics"].startswith({"mean": "+0.400", "random": "+0.500"}[control])
     paths = write_report(folder)
@@ -166,3 +176,4 @@ def test_arms_are_set_against_their_own_control(folder: Path) -> None:
 def test_without_arms_no_table_of_them_is_shown(folder: Path) -> None:
     paths = write_report(folder)
     assert "Arms against" not in paths.markdown.read_text() + paths.html.read_text()
+    assert "bits_per_byte/source" not in paths.differences.read_text()
