@@ -123,6 +123,14 @@ def test_bad_input_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert not Path("o.tsv").exists()
 
 
+def test_brackets_and_escapes_in_words_are_shown_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "d.tsv").write_text("[/b]\t[red]\nx\x1b[31m\ty\n")
+    shown = lexigraft("dictionary", "show", tmp_path / "d.tsv")
+    assert shown.code == 0, shown
+    assert "[/b]     [red]" in " ".join(shown.out.split("\n"))
+    assert "x\ufffd[31m" in shown.out
+
+
 def test_an_existing_file_is_kept(words: Path) -> None:
     build(words, words / "en-qu.tsv")
     again = lexigraft("dictionary", "build", words / "en-es.tsv", "--out", words / "o.tsv")

@@ -24,7 +24,9 @@ Languages = Annotated[
 @app.command()
 def build(
     out: Annotated[Path, typer.Option(help="The TSV file to write.")],
-    files: Annotated[list[Path] | None, typer.Argument(help="Dictionaries, of one side order.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Dictionaries with the languages in the same order.")
+    ] = None,
     format: Format = None,
     languages: Languages = None,
     pivot: Annotated[

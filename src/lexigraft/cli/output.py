@@ -23,15 +23,22 @@ def say(text: str) -> None:
         typer.echo(text, err=True)
 
 
+def printable(text: str) -> str:
+    """A text without characters that steer a terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" or ord(c) > 0x9F else "\ufffd" for c in text)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a plain table on standard output."""
     from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
+    from rich.text import Text
 
-    shown = Table(*columns, box=box.SIMPLE)
+    # Text, because brackets in a string would be read as markup.
+    shown = Table(*(Column(Text(name)) for name in columns), box=box.SIMPLE)
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+        shown.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in row))
     Console(width=None if sys.stdout.isatty() else 160).print(shown)
 
 

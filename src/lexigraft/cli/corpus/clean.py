@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from lexigraft.cli.corpus.line_progress import line_progress
-from lexigraft.cli.corpus.show import printable
 from lexigraft.cli.options import Json
-from lexigraft.cli.output import pairs, print_json
+from lexigraft.cli.output import pairs, print_json, printable
 
 
 def clean(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lexigraft.cli.options import Json, plugin_entries
-from lexigraft.cli.output import print_json
+from lexigraft.cli.output import print_json, printable
 
 if TYPE_CHECKING:
     from lexigraft.core.data.annotated_text import AnnotatedText
@@ -87,8 +87,3 @@ def _rendered(document: AnnotatedText, paint: Callable[[str, str], str], names: 
         out.append(paint(printable(document.text[anchor.start : anchor.end]), name))
         at = anchor.end
     return "".join([*out, printable(document.text[at:])])
-
-
-def printable(text: str) -> str:
-    """A text without characters that steer a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" or ord(c) > 0x9F else "\ufffd" for c in text)

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from lexigraft.cli.corpus.line_progress import line_progress
-from lexigraft.cli.corpus.show import printable
 from lexigraft.cli.options import Json
-from lexigraft.cli.output import pairs, print_json
+from lexigraft.cli.output import pairs, print_json, printable
 
 RARE = 0.0001
 """Share of the letters below which a script is not shown by name."""
