@@ -109,6 +109,11 @@ def test_bad_input_is_refused(tmp_path: Path, given: Given) -> None:
         ready.pack(vocabulary, [*LINES, "unseen"], 64)
     with pytest.raises(LexigraftError, match="two lines or more: 1 of 1"):
         ready.pack(vocabulary, LINES[:1], 64)
+    rows = torch.from_numpy(ready.pack(vocabulary, LINES, 64).rows[:1]).long()
+    with pytest.raises(LexigraftError, match=r"a batch of one line .*: translico\. Give batch_tokens"):
+        ready.batch(rows, vocabulary, torch.Generator())
+    with pytest.raises(LexigraftError, match="the tokenizer puts no token before a text"):
+        Translico(pooling="cls").prepared(objective.read(given), load("t5-tied")[1], model.config, 64)
     path = tmp_path / "wrong.tsv"
     path.write_text(f"{LINES[0]}\t{LINES[0]}\n{LINES[1]}\t{LINES[1]}\n")
     same = objective.prepared(read_files(objective, {"transliterations": [str(path)]}), vocabulary, model.config, 64)

@@ -139,10 +139,14 @@ class Translico(Objective):
             sequence_length: Tokens of the two sides of a row.
 
         Raises:
-            LexigraftError: The tokenizer has no padding token.
+            LexigraftError: The tokenizer has no padding token, or none that ``pooling: cls`` could take.
         """
+        from lexigraft.core.methods.occurrences import frame
+
         if "pad" not in vocabulary.specials:
             raise LexigraftError("the tokenizer has no pad token", hint="Lines are padded to one length; add one")
+        if self.pooling == "cls" and not frame(vocabulary)[0]:
+            raise LexigraftError("the tokenizer puts no token before a text", "pooling cls", "Use pooling mean")
         masked = make("objective", "masked", {"mask_share": self.mask_share})
         return _Material(masked, data.by_line if data else None, layer_number(config, self.layer))
 
@@ -205,9 +209,15 @@ class Translico(Objective):
         Returns:
             ``input_ids`` and ``labels``, ``attention_mask``, and ``pooled``, the positions of a side's vector; each
             ``(batch, 2, length / 2)``, the line before its transliteration.
+
+        Raises:
+            LexigraftError: The batch is a single line.
         """
         import torch
 
+        if len(sequences) < 2:
+            hint = "Give batch_tokens of several sequence_lengths"
+            raise LexigraftError("a batch of one line has nothing to contrast it with", self.name, hint)
         sides = sequences.view(len(sequences), 2, -1)
         read = sides != vocabulary.specials["pad"]
         pooled = read & ~torch.isin(sides, torch.tensor(sorted(vocabulary.special_ids)))
