@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lexigraft.core.config.adaptation import AdaptSettings, Phase
+from lexigraft.core.config.adaptation import AdaptSettings, LearningRates, Phase
 from lexigraft.core.config.evaluation import EvaluationSettings
+from lexigraft.core.config.mixture import MixtureSettings
 from lexigraft.core.config.recipe import (
     CompareSettings,
     CorpusSettings,
@@ -34,7 +35,9 @@ __all__ = [
     "ExecutionSettings",
     "ExtendSettings",
     "GraftSettings",
+    "LearningRates",
     "LikeSettings",
+    "MixtureSettings",
     "ParallelSettings",
     "Phase",
     "PretrainSettings",

@@ -99,6 +99,7 @@ def test_a_text_that_fills_no_row_is_named() -> None:
         ({"mixture": {}}, "either stages or a temperature"),
         ({"mixture": {"temperature": 0.5}}, "mixture.temperature"),
         ({"texts": {"target": "a.txt"}}, "'target' is the training text"),
+        ({"texts": {"a/b": "a.txt"}}, "texts.a/b"),
     ],
 )
 def test_mixtures_that_cannot_be_are_refused(changed: dict[str, Any], expected: str) -> None:

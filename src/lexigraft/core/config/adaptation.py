@@ -116,7 +116,7 @@ class AdaptSettings(KeyedSettings):
     probe_step: Count = Field(50, ge=0)
     augment: list[AugmenterEntry] = []
     documents: Literal["separated", "joined", "reset"] = "separated"
-    texts: dict[str, Paths] = {}
+    texts: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")], Paths] = {}
     mixture: MixtureSettings | None = None
     seed: Seed = 0
 
