@@ -9,11 +9,14 @@ import pytest
 import yaml
 
 from fixtures.annotated import NAMES, documents
+from fixtures.transfers import transfer_recipe
 from lexigraft.api.compare.cell import cells_of
 from lexigraft.api.compare.inputs import Prepared, load_texts
 from lexigraft.api.compare.run import compare
 from lexigraft.api.compare.setup import check_recipe
-from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.api.transfer.setup import check_settings
+from lexigraft.core.config.recipe_files import read_recipe, read_settings
+from lexigraft.core.config.transfer_recipe import TransferSettings
 from lexigraft.core.data.annotated_text import AnnotatedText, write_annotated
 from lexigraft.core.errors import LexigraftError
 from lexigraft.testing.tiny_models import fixture
@@ -50,6 +53,7 @@ def write_recipe(folder: Path, **changes: Any) -> Path:
         "strategies": ["mean"],
         "seeds": [0],
         "adaptation": {"steps": 1, "probe_step": 0, "batch_tokens": 64, "sequence_length": 32},
+        "evaluation": {"options": {"bits_per_byte": {"stripes": 2}}},
         "tracking": {"enabled": False},
         **changes,
     }
@@ -78,6 +82,12 @@ def test_files_and_anchors_are_part_of_the_keys_of_the_arms_that_read_them(tmp_p
     (tmp_path / "words.tsv").write_text("qaqa\triver\n")
     with pytest.raises(LexigraftError, match=r"nothing to do.*'qaqa'"):
         keys(path)
+
+
+def test_a_transfer_study_has_no_anchors_to_learn_from(tmp_path: Path) -> None:
+    path = transfer_recipe(tmp_path, adaptation={"steps": 4, "objective": "entity_prediction"})
+    with pytest.raises(LexigraftError, match="the text of a study has no anchors: objective: entity_prediction"):
+        check_settings(read_settings(path, TransferSettings))
 
 
 def test_entities_are_learned_without_augmentation_and_without_arms(tmp_path: Path) -> None:

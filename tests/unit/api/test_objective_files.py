@@ -50,6 +50,6 @@ def test_a_recipe_is_refused_before_weights_load(settings: AdaptSettings) -> Non
 
 
 def test_pretraining_takes_no_objective_of_adaptation() -> None:
-    for name in ("lexical_contrast", "translico"):
+    for name in ("lexical_contrast", "translico", "entity_prediction"):
         with pytest.raises(LexigraftError, match=f"objective is one of adaptation: {name}"):
             pretraining_objective(PretrainSettings(objective=name, objective_options={}))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.api.adapt import refuse_untrainable
+from lexigraft.api.augment import learns_entities
 from lexigraft.api.evaluate import text_evaluators
 from lexigraft.api.inputs import StrategyInputs
 from lexigraft.api.tasks import make_evaluator, refuse_unsuitable_tasks
@@ -82,8 +83,12 @@ def check_settings(recipe: TransferSettings) -> None:
     """Check a recipe without its files.
 
     Raises:
-        LexigraftError: An unknown evaluator, task or strategy, or missing needs.
+        LexigraftError: An unknown evaluator, task, objective or strategy, missing needs, or an objective that asks for
+            the anchors of annotated text.
     """
+    if learns_entities(recipe.adaptation):
+        hint = "Leave it out, or compare on annotated text"
+        raise LexigraftError("the text of a study has no anchors", f"objective: {recipe.adaptation.objective}", hint)
     text_evaluators(recipe.evaluation)
     for name, task in recipe.task_options().items():
         make_evaluator(name.partition(".")[2], task)
