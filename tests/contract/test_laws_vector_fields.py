@@ -22,6 +22,7 @@ CONFIGURED: list[tuple[str, dict[str, Any]]] = [
     ("ramen", {"evidence": "parallel"}),
     ("ramen", {"evidence": "parallel", "min_count": 2}),
     ("semantic_overlap", {"temperature": 0.3}),
+    ("one_to_one", {"pivots": 5, "window": 1, "dim": 5}),
 ]
 
 

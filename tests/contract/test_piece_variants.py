@@ -16,6 +16,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("first_last", {"input": "last"}),
     ("position_exponential", {"base": 0.25}),
     ("script_position", {"min_tokens": 2}),
+    ("form_offset", {"min_pairs": 1}),
 ]
 FIXTURES = ("roberta-tied-bias", "llama-untied")
 

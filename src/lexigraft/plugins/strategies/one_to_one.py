@@ -69,7 +69,7 @@ class OneToOne(Strategy):
             queries = _relative(target.vectors, ctx.target_ids[mask], pivots)
             anchors = _relative(source.vectors, candidates, ctx.alignment.source_ids[pivots])
             found[mask] = candidates[nearest(queries, anchors, 1, ctx.memory_budget)[1][:, 0].numpy()]
-        ctx.journal.note(f"{self.name}: {len(pivots)} pivots, {int(mask.sum()):,} tokens with a source token")
+        ctx.journal.note(f"{self.name}: {len(pivots)} pivots, {int((found >= 0).sum()):,} tokens with a source token")
         return Mix.of_single(found)
 
     def _vectors(self, vocabulary: Vocabulary, lines: Sequence[str]) -> StaticVectors:
