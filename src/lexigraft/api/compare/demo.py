@@ -32,7 +32,7 @@ EVERY: tuple[str | dict[str, Any], ...] = (
     {"name": "ramen", "align": "dictionary", "label": "ramen"},
     {"name": "ramen", "evidence": "parallel", "label": "ramen, parallel text"},
     *("trans_tokenization", "tema_graft", "omp", "knn_interpolation", "landmark_map", "clp", "clp_plus", "salt"),
-    *("token_distillation", "attention_matching", "constrained_word2vec", "learned_mixture"),
+    *("token_distillation", "attention_matching", "constrained_word2vec", "learned_mixture", "ensemble"),
     *("poor", "tema", "oracle"),
 )
 """Every strategy that the cloned language's data allows, one setting each."""
