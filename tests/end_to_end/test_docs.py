@@ -19,8 +19,10 @@ from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.evaluation import EvaluationSettings
 from lexigraft.core.config.recipe import CompareSettings
-from lexigraft.core.config.recipe_files import read_study_recipe
+from lexigraft.core.config.recipe_files import read_settings, read_study_recipe
+from lexigraft.core.config.suite import SuiteSettings
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.evaluation.benchmark.record import read_record
 from lexigraft.core.evaluation.item_store import save_items
 from lexigraft.core.registry import discover, make
 from lexigraft.testing.contract import run_checks
@@ -191,13 +193,25 @@ def test_the_recipes_of_the_guide_are_valid() -> None:
     assert [s.label for s in recipe.strategies][3:5] == ["sharper", "both"]
 
 
-@pytest.mark.parametrize("recipe", sorted(ROOT.glob("examples/*.yaml")), ids=lambda p: p.stem)
+SUITES = {ROOT / "examples/reference-small.yaml"}
+
+
+@pytest.mark.parametrize("recipe", sorted({*ROOT.glob("examples/*.yaml")} - SUITES), ids=lambda p: p.stem)
 def test_example_recipes_are_valid(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEXIGRAFT_DATA", "/data")
     monkeypatch.setenv("LEXIGRAFT_MODELS", "/models")
     read = read_study_recipe(recipe)
     assert read.source.startswith("/models/")
     assert len(read.seeds) == 3
+
+
+@pytest.mark.parametrize("suite", sorted(SUITES), ids=lambda p: p.stem)
+def test_example_suites_are_valid_and_have_the_record_that_they_name(suite: Path) -> None:
+    read = read_settings(suite, SuiteSettings)
+    assert all(Path(recipe.path).is_file() for recipe in read.recipes)
+    record = read_record(Path(read.record_file or ""))
+    assert record.suite == read.name
+    assert len(record.comparisons) == len(read.recipes)
 
 
 def commands() -> list[str]:
