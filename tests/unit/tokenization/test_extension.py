@@ -139,7 +139,22 @@ def test_exchange_drops_nothing_that_familiar_text_uses_more() -> None:
         extend(source, lines, 1, "exchange", ["zz yy"] * 50)
 
 
-@pytest.mark.parametrize("family", ["byte_bpe", "bpe_byte_fallback"])
+def test_exchange_of_pieces_by_hand() -> None:
+    # "inti" is "▁ i n ti" (-1 -2 -2 -2.5; single letters cost -9). A piece of these comes in; of "yy" and "ti", neither
+    # of which the text then needs, the less probable one goes.
+    source = unigram({"▁": -1.0, "i": -2.0, "n": -2.0, "t": -2.0, "y": -2.0, "yy": -3.0, "ti": -2.5})
+    exchanged = extend(source, ["inti inti inti inti"] * 3, 1, "exchange")
+    assert exchanged.size == source.size
+    new = exchanged.tokens[source.tokens.index("yy")]
+    assert [t for t in source.tokens if t not in exchanged.tokens] == ["yy"]
+    assert new in {"nti", "inti", "in", "▁i", "▁in", "▁inti"}
+    assert len(exchanged.encode(["inti"])[0]) < len(source.encode(["inti"])[0])
+    assert exchanged.encode(["yy"])[0][-2:] == [source.id_of("y")] * 2
+    scores = dict(description_of(exchanged)["model"]["vocab"])
+    assert scores["ti"] == pytest.approx(-2.5, abs=1e-4)
+
+
+@pytest.mark.parametrize("family", ["byte_bpe", "bpe_byte_fallback", "unigram", "unigram_byte_fallback"])
 def test_exchange_keeps_size_ids_and_what_has_none_of_the_dropped(family: str) -> None:
     source = Vocabulary.of(tiny_tokenizer(family))
     exchanged = extend(source, TARGET, 20, "exchange")
@@ -159,7 +174,7 @@ def test_refusals() -> None:
     for source, method, message in (
         (wordpiece, "continued_bpe", "some: WordPiece"),
         (wordpiece, "unigram_em", "only: WordPiece"),
-        (pieces, "exchange", "some: Unigram"),
+        (wordpiece, "exchange", "some: WordPiece"),
         (merges, "unigram_em", "only: BPE"),
         (merges, "appended", "append"),
     ):

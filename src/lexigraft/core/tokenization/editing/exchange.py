@@ -1,4 +1,4 @@
-"""Exchange of tokens: the least useful ones of a BPE vocabulary go, and new ones of a text take their ids."""
+"""Exchange of tokens: the least useful ones of a vocabulary go, and new ones of a text take their ids."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from itertools import islice
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.tokenization.bpe_merges import Pair, merges
 from lexigraft.core.tokenization.editing.continued_bpe import continue_bpe
+from lexigraft.core.tokenization.editing.extended_unigram import extend_by_em
 from lexigraft.core.tokenization.editing.needed_tokens import needed_tokens
-from lexigraft.core.tokenization.editing.pruning import Counts, leaves
+from lexigraft.core.tokenization.editing.pruning import Counts, in_dropping_order
 from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of, with_description
 from lexigraft.core.tokenization.token_counts import token_counts
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -19,10 +20,11 @@ _LOG = logging.getLogger("lexigraft")
 
 
 def exchange(vocabulary: Vocabulary, lines: Sequence[str], number: int, familiar: Sequence[str] = ()) -> Vocabulary:
-    """Exchange tokens of a BPE vocabulary for those that continued training finds in a text; its size stays.
+    """Exchange tokens of a vocabulary for those that continued training finds in a text; its size stays.
 
-    Out go leaves, tokens that no merge goes on from, least frequent first, as long as the new token that comes for each
-    is used more often. Text that had none of them gets no longer; what is spelled by one falls into its two parts.
+    Out go the least frequent tokens, of BPE leaves, that no merge goes on from, as long as the new token that comes for
+    each is used more often. Text that had none of them gets no longer; what is spelled by one falls into other tokens,
+    of BPE into its two parts.
 
     Args:
         vocabulary: The source's vocabulary.
@@ -34,28 +36,31 @@ def exchange(vocabulary: Vocabulary, lines: Sequence[str], number: int, familiar
         The vocabulary with new tokens under the ids of those that went.
 
     Raises:
-        LexigraftError: The tokenizer is no BPE, the number is not positive, or no exchange gains anything.
+        LexigraftError: The tokenizer is neither BPE nor Unigram, the number is not positive, or nothing is gained.
     """
-    extended = continue_bpe(vocabulary, lines, number)
-    gained, dropped = _worthwhile(vocabulary, extended, lines, familiar)
+    kind = type(vocabulary.tokenizer.backend_tokenizer.model).__name__
+    grow = extend_by_em if kind == "Unigram" else continue_bpe
+    extended = grow(vocabulary, lines, number)
+    gained, dropped = _worthwhile(vocabulary, extended, lines, familiar, kind)
     if not gained:
         raise LexigraftError("no exchange of tokens gains anything", f"{number} asked for", "Extend the vocabulary")
     if gained < extended.size - vocabulary.size:
         _LOG.warning("%d exchanges gain something, %d were asked for", gained, number)
-        extended = continue_bpe(vocabulary, lines, gained)
-        _, dropped = _worthwhile(vocabulary, extended, lines, familiar)
-    return _exchanged(vocabulary, extended, sorted(dropped))
+        extended = grow(vocabulary, lines, gained)
+        _, dropped = _worthwhile(vocabulary, extended, lines, familiar, kind)
+    made = _exchanged_pieces if kind == "Unigram" else _exchanged_merges
+    return made(vocabulary, extended, sorted(dropped))
 
 
 def _worthwhile(
-    vocabulary: Vocabulary, extended: Vocabulary, lines: Sequence[str], familiar: Sequence[str]
+    vocabulary: Vocabulary, extended: Vocabulary, lines: Sequence[str], familiar: Sequence[str], kind: str
 ) -> tuple[int, list[int]]:
     """How many exchanges gain something, and as many tokens to drop as are new."""
     counts = token_counts(extended, lines) + token_counts(extended, familiar)
     needed = needed_tokens(extended, [*lines, *familiar], counts)
     needed[vocabulary.size :] = True
-    out = list(islice(leaves(extended, counts, needed), extended.size - vocabulary.size))
-    new = sorted(_uses(vocabulary, merges(extended), counts), reverse=True)
+    out = list(islice(in_dropping_order(extended, counts, needed, kind), extended.size - vocabulary.size))
+    new = sorted(_uses(vocabulary, {} if kind == "Unigram" else merges(extended), counts), reverse=True)
     pays = [use > cost for use, (cost, _) in zip(new, out, strict=False)]
     return (pays.index(False) if False in pays else len(pays)), [leaf for _, leaf in out]
 
@@ -70,7 +75,17 @@ def _uses(vocabulary: Vocabulary, pairs: Mapping[int, list[Pair]], counts: Count
     return uses[vocabulary.size :]
 
 
-def _exchanged(vocabulary: Vocabulary, extended: Vocabulary, dropped: Sequence[int]) -> Vocabulary:
+def _exchanged_pieces(vocabulary: Vocabulary, extended: Vocabulary, dropped: Sequence[int]) -> Vocabulary:
+    described = description_of(extended)
+    pieces = described["model"]["vocab"]
+    kept = pieces[: vocabulary.size]
+    for i, piece in zip(dropped, pieces[vocabulary.size :], strict=True):
+        kept[i] = piece
+    described["model"]["vocab"] = kept
+    return with_description(extended, described)
+
+
+def _exchanged_merges(vocabulary: Vocabulary, extended: Vocabulary, dropped: Sequence[int]) -> Vocabulary:
     new = extended.tokens[vocabulary.size :]
     gone = {vocabulary.tokens[i] for i in dropped}
     described = description_of(extended)

@@ -70,7 +70,7 @@ def check_extendable(vocabulary: Vocabulary, method: str | None = None) -> None:
         LexigraftError: It does not.
     """
     method = method_for(vocabulary, method)
-    if method == "unigram_em":
+    if method == "unigram_em" or (method == "exchange" and _kind(vocabulary) == "Unigram"):
         refuse_other_than_unigram(vocabulary)
     elif method != "append" or (kind := _kind(vocabulary)) not in BY_KIND:
         refuse_other_than_bpe(vocabulary)

@@ -72,14 +72,18 @@ def check_prunable(vocabulary: Vocabulary, keep: int | None = None) -> None:
 
 def _least_used(vocabulary: Vocabulary, counts: Counts, needed: Mask, kind: str, number: int | None) -> Iterator[int]:
     """The ids to drop, in order: ``number`` of them where there are so many, or all that are unused."""
-    order = leaves(vocabulary, counts, needed) if kind == "BPE" else _ranked(vocabulary, counts, needed)
-    for n, (count, i) in enumerate(order):
+    for n, (count, i) in enumerate(in_dropping_order(vocabulary, counts, needed, kind)):
         if n == number or (number is None and count > 0):
             return
         yield i
 
 
-def leaves(vocabulary: Vocabulary, counts: Counts, needed: Mask) -> Iterator[tuple[int, int]]:
+def in_dropping_order(vocabulary: Vocabulary, counts: Counts, needed: Mask, kind: str) -> Iterator[tuple[int, int]]:
+    """Token after token with its count, least useful first: leaves of BPE, single tokens of the other kinds."""
+    return _leaves(vocabulary, counts, needed) if kind == "BPE" else _ranked(vocabulary, counts, needed)
+
+
+def _leaves(vocabulary: Vocabulary, counts: Counts, needed: Mask) -> Iterator[tuple[int, int]]:
     """Leaf after leaf with its count, least frequent and latest first, each dropped before the next is chosen."""
     pairs = merges(vocabulary)
     users: defaultdict[int, set[int]] = defaultdict(set)
