@@ -213,7 +213,7 @@ def test_report_is_written_again_from_results(tmp_path: Path) -> None:
     write_made(tmp_path)
     done = lexigraft("report", tmp_path, "--json")
     assert done.code == 0, done
-    assert set(done.json) == {"html", "markdown", "csv", "differences"}
+    assert set(done.json) == {"html", "markdown", "csv", "differences", "latex"}
     assert all(Path(p).stat().st_size > 1000 for p in done.json.values())
 
 

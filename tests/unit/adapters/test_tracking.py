@@ -64,7 +64,7 @@ def test_a_comparison_is_one_parent_with_a_child_for_each_cell(tmp_path: Path, s
     names = {f.path for f in client.list_artifacts(parent.info.run_id)}
     assert names == {
         *("recipe.yaml", "comparison.json"),
-        *("report.html", "report.md", "results.csv", "differences.csv"),
+        *("report.html", "report.md", "report.tex", "results.csv", "differences.csv"),
     }
     assert len(logged) == 10
     child = next(r for r in children(store) if r.data.tags["lexigraft.strategy"] == "keep")

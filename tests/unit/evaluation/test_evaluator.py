@@ -7,11 +7,15 @@ from pathlib import Path
 from lexigraft.core.evaluation.evaluator import Evaluator, TextData, TextEvaluator, read_data
 
 
+class Lengths(TextEvaluator):
+    name = "lengths"
+
+
 def test_an_evaluator_of_text_has_a_sample_that_it_reads(tmp_path: Path) -> None:
-    sample = TextEvaluator().sample(tmp_path)
+    sample = Lengths().sample(tmp_path)
     assert sample is not None
     assert not sample.options
-    data = read_data(TextEvaluator(), sample.files)
+    data = read_data(Lengths(), sample.files)
     assert isinstance(data, TextData)
     assert data.size == len(data.lines) == 4
     assert data.unseen == tuple(data.lines)
