@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from lexigraft.report.data import read_report
-from lexigraft.report.tables import interval, number, p_value, signed
+from lexigraft.report.formats import interval, number, p_value, signed
 
 
 def main(folders: list[str]) -> int:

@@ -19,8 +19,8 @@ from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.grafting.pipeline import make_chain
 from lexigraft.core.grafting.strategy import Body, needs_of
 from lexigraft.report.data import Report, read_report
+from lexigraft.report.formats import count, interval, seconds, share
 from lexigraft.report.rows import Row
-from lexigraft.report.tables import count, interval, seconds, share
 
 POOR = "the poor model's body"
 

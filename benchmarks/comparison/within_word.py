@@ -25,7 +25,7 @@ from lexigraft.core.models.loading import load_model
 from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.token_counts import stored_counts
 from lexigraft.plugins.evaluators.bits_per_byte import BitsPerByte
-from lexigraft.report.tables import interval, number
+from lexigraft.report.formats import interval, number
 
 GROUPS = [f"bits_per_byte_seen_{name}" for name in FREQUENCIES]
 

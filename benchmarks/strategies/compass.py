@@ -25,7 +25,7 @@ from lexigraft.core.evaluation.statistics.intervals import estimate
 from lexigraft.core.grafting.folder import read_provenance
 from lexigraft.core.methods.compass import CompassSettings
 from lexigraft.core.methods.compass_cache import cached_compass
-from lexigraft.report.tables import interval
+from lexigraft.report.formats import interval
 
 STRATEGIES: list[Any] = [
     "random",

@@ -10,6 +10,8 @@ import yaml
 
 from fixtures.commands import lexigraft
 from fixtures.recipes import one_cell_recipe
+from lexigraft.api.benchmark.compared import shared_inputs
+from lexigraft.core.evaluation.cells.cell import Cell
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +54,12 @@ def test_one_strategy_joins_without_the_others_running_again(suite: tuple[Path, 
         for metric, values in comparison["metrics"].items():
             joined = after[name]["metrics"][metric]["figures"]
             assert joined == {**values["figures"], "mean": joined["mean"]}
+
+
+def test_what_a_strategy_reads_by_itself_is_no_input_of_all() -> None:
+    parameters = {"source": "a", "train": "b", "training": "c", "tokenizer": "d", "tasks.x": 1, "versions.torch": "2"}
+    cell = Cell("one_to_one", 0, "source", "k", {**parameters, "fields.one_to_one.dim": 100, "seed": 0})
+    assert shared_inputs(cell) == {"source": "a", "train": "b", "tokenizer": "d", "tasks.x": 1}
 
 
 def test_other_inputs_are_refused_with_what_differs(suite: tuple[Path, Path], tmp_path: Path) -> None:

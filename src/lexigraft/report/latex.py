@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lexigraft.report.tables import NOTHING, TextTable
+from lexigraft.report.formats import NOTHING
+from lexigraft.report.tables import TextTable
 
 _ESCAPES = {"\\": r"\textbackslash{}", **{c: "\\" + c for c in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\^{}"}
 _SIGNS = {"−": "$-$", "±": r"$\pm$", "<": "$<$", NOTHING: "--"}

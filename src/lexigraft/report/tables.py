@@ -6,16 +6,15 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from lexigraft.core.evaluation.statistics.intervals import Estimate
 from lexigraft.core.evaluation.statistics.paired_comparison import Difference
 from lexigraft.core.evaluation.statistics.ranking import SIGNIFICANT
 from lexigraft.core.evaluation.token_groups import FREQUENCIES
 from lexigraft.report.data import Report
 from lexigraft.report.differences import Metric
+from lexigraft.report.formats import NOTHING, count, detectable, interval, number, p_value, seconds, share, signed, size
 from lexigraft.report.metric_names import FERTILITY, UNKNOWN
 from lexigraft.report.rows import Row
 
-NOTHING = "–"
 ARMS = "Arms against their control"
 HOW_TO_READ_ARMS = (
     "Each arm less its own control at equal tokens, at the end, paired by item and seed. p: of the t test, "
@@ -251,71 +250,15 @@ def standing(row: Row, report: Report) -> str:
     return "" if len(row.seeds) == wanted else f"{len(row.seeds)} of {wanted} seeds"
 
 
-def interval(value: Estimate | None) -> str:
-    """``mean ± half width`` of the 95% interval, or the mean alone where one seed gives no interval."""
-    if value is None:
-        return NOTHING
-    return f"{value.mean:.3f}" if value.half_width is None else f"{value.mean:.3f} ± {value.half_width:.3f}"
-
-
-def signed(value: Difference | None) -> str:
-    """``+mean ± half width`` of a difference."""
-    if value is None:
-        return NOTHING
-    width = f" ± {value.half_width:.3f}" if math.isfinite(value.half_width) else ""
-    return f"{value.mean:+.3f}{width}".replace("-", "−")
-
-
-def detectable(value: Difference | None) -> str:
-    """The smallest difference that would have been found, where none was."""
-    return NOTHING if value is None or value.separable or math.isinf(value.detectable) else f"{value.detectable:.3f}"
-
-
-def p_value(value: float | None) -> str:
-    """A p-value with two significant digits, or ``< 0.001``."""
-    if value is None:
-        return NOTHING
-    return "< 0.001" if value < 0.001 else f"{value:.2g}"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number with fixed digits."""
-    return NOTHING if value is None else f"{value:.{digits}f}"
-
-
 def _measure(value: float | None) -> str:
     """A measure: counts as whole numbers, everything else with three digits."""
     return count(value) if value is not None and value > 1 and value == int(value) else number(value)
-
-
-def count(value: float | None) -> str:
-    """A count with thousands separated."""
-    return NOTHING if value is None else f"{value:,.0f}"
 
 
 def tokens(row: Row) -> str:
     """Tokens learned on: before adaptation, where there are any, plus in adaptation."""
     trained = count(row.cost.get("tokens_trained"))
     return f"{count(row.learned_before)} + {trained}" if row.learned_before else trained
-
-
-def share(value: float | None) -> str:
-    """A share as a percentage."""
-    return NOTHING if value is None else f"{value:.1%}"
-
-
-def seconds(value: float | None) -> str:
-    """A duration, in minutes from two minutes on."""
-    if value is None:
-        return NOTHING
-    return f"{value / 60:.1f} min" if value >= 120 else f"{value:.1f} s"
-
-
-def size(value: float | None) -> str:
-    """Bytes in MiB or GiB."""
-    if value is None:
-        return NOTHING
-    return f"{value / 2**30:.1f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"
 
 
 def _fact(name: str, value: object) -> str:

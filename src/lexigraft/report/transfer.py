@@ -13,8 +13,8 @@ from lexigraft.core.evaluation.statistics.ranking import SIGNIFICANT
 from lexigraft.core.utils.files import write_whole
 from lexigraft.report.curves import lines_figure
 from lexigraft.report.figures import DASHES, PALETTE, LineStyle
+from lexigraft.report.formats import interval
 from lexigraft.report.page_template import render
-from lexigraft.report.tables import interval
 from lexigraft.report.transfer_data import Outcome, Pair, TransferReport, explanations, read_transfer_report
 from lexigraft.report.writer import results_csv
 

@@ -8,8 +8,8 @@ from lexigraft.core.evaluation.statistics.paired_comparison import Difference
 from lexigraft.core.evaluation.statistics.ranking import SIGNIFICANT
 from lexigraft.report.data import Report
 from lexigraft.report.differences import Metric
+from lexigraft.report.formats import NOTHING, count, detectable, interval, p_value, seconds
 from lexigraft.report.rows import Row
-from lexigraft.report.tables import NOTHING, count, detectable, interval, p_value, seconds
 
 
 class Verdict(NamedTuple):

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from lexigraft.core.evaluation.cells.cell import TRAINING_LOSS, CellResult
 from lexigraft.core.utils.files import write_whole
 from lexigraft.report.data import Report, read_report
+from lexigraft.report.formats import NOTHING
 from lexigraft.report.html import page
 from lexigraft.report.latex import latex_table
 from lexigraft.report.tables import (
     ARMS,
     COST_COLUMNS,
     HOW_TO_READ_ARMS,
-    NOTHING,
     arms,
     cost,
     coverage,

@@ -15,7 +15,8 @@ from lexigraft.core.evaluation.cells.cell_store import cell_folder, load_compari
 from lexigraft.core.evaluation.item_store import items_file, save_items
 from lexigraft.core.evaluation.scores import ItemScores
 from lexigraft.core.evaluation.statistics.paired_comparison import difference
-from lexigraft.report.tables import arms, detectable, signed, tasks
+from lexigraft.report.formats import detectable, signed
+from lexigraft.report.tables import arms, tasks
 from lexigraft.report.writer import read_report, write_report
 
 MEANS = {"random": 2.50, "mean": 2.30, "focus": 2.000, "tema": 2.001}

@@ -131,10 +131,10 @@ def _refuse_own_weights(path: Path) -> None:
 
     try:
         with safe_open(path / WEIGHTS, "pt") as file:
-            own = [name for name in file.keys() if ".lora_" not in name]  # noqa: SIM118  (no mapping)
+            names: list[str] = file.keys()
     except (OSError, SafetensorError) as error:
         raise _of_another_model(path, str(error)) from None
-    if own:
+    if own := [name for name in names if ".lora_" not in name]:
         hint = "Adapters that are mixed have LoRA alone: adapt with embeddings and head frozen, body lora"
         raise LexigraftError("the adapter replaces weights of the model itself", f"{path}: {own[0]}", hint)
 

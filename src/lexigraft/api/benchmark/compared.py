@@ -12,7 +12,8 @@ from lexigraft.core.evaluation.cells.cell import Cell
 from lexigraft.report.data import read_report
 from lexigraft.report.differences import Metric
 
-_SHARED = ("source", "tokenizer", "train", "measured.", "graft.", "adaptation.", "evaluation.", "tasks.")
+_SHARED = ("source", "tokenizer", "train")
+_SHARED_GROUPS = ("measured.", "graft.", "adaptation.", "evaluation.", "tasks.")
 
 
 def comparison_record(folder: Path) -> ComparisonRecord:
@@ -37,7 +38,7 @@ def comparison_record(folder: Path) -> ComparisonRecord:
 
 def shared_inputs(cell: Cell) -> Mapping[str, Any]:
     """What a cell shares with all others of its comparison, but for the versions of packages."""
-    return {key: value for key, value in cell.parameters.items() if any(key == s or key.startswith(s) for s in _SHARED)}
+    return {key: value for key, value in cell.parameters.items() if key in _SHARED or key.startswith(_SHARED_GROUPS)}
 
 
 def _metric(metric: Metric) -> MetricRecord:

@@ -9,7 +9,7 @@ from lexigraft.api.doctor.machine import total_memory
 from lexigraft.api.doctor.rehearsal import Rehearsal, rehearse
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.utils.memory import default_memory_budget
-from lexigraft.report.tables import seconds
+from lexigraft.report.formats import seconds
 
 
 def report_cost(findings: Findings, recipe: CompareSettings) -> None:
