@@ -119,7 +119,7 @@ def test_the_student_comes_closer_to_the_teacher(files: dict[str, list[str]]) ->
     with_teacher = ready.divergence(result.model, torch.arange(3)).item()
     assert with_teacher < before / 2
     again, _ = load("gpt2-tied")
-    without = adapt(again, vocabulary, CORPUS, settings, objective=ready.material.usual)
+    without = adapt(again, vocabulary, CORPUS, settings, objective=ready.usual)
     assert with_teacher < ready.divergence(without.model, torch.arange(3)).item() / 2
 
 

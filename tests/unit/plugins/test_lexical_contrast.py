@@ -52,7 +52,7 @@ def test_contrast_is_that_of_the_words_own_states(name: str, dictionary: Path) -
     numbers = torch.tensor([[words.index(word) for pair in drawn for word in pair]])
     ids = [vocabulary.pieces(word.encode(), True) for pair in drawn for word in pair]
     vectors = normalize(pooled_states(model, vocabulary, ids, layer=1).vectors[0], dim=1)
-    assert ready.contrast(model, numbers).item() == pytest.approx(pair_contrast(vectors, 0.07).item(), abs=1e-4)
+    assert ready.term(model, numbers).item() == pytest.approx(pair_contrast(vectors, 0.07).item(), abs=1e-4)
 
 
 def test_other_translations_and_the_same_word_are_no_negatives(dictionary: Path) -> None:
@@ -67,7 +67,7 @@ def test_other_translations_and_the_same_word_are_no_negatives(dictionary: Path)
     # moon sees its partner alone, twice: 0. light sees its partner and children; the other moon is no negative.
     of_light = math.log1p(math.exp(two @ three - two @ one))
     of_children = math.log1p(math.exp(two @ three - three @ one))
-    found = ready.contrast(model, torch.tensor([[moon, light, moon, children]]))
+    found = ready.term(model, torch.tensor([[moon, light, moon, children]]))
     assert found.item() == pytest.approx((of_light + of_children) / 4, abs=1e-5)
 
 
@@ -77,10 +77,10 @@ def test_translations_become_neighbors(dictionary: Path) -> None:
     data = objective.read({"dictionary": [str(dictionary)]})
     ready = objective.prepared(data, vocabulary, model.config, 32)
     words = ready.material.pairs[:4].reshape(1, -1)
-    before = ready.contrast(model, words).item()
+    before = ready.term(model, words).item()
     settings = AdaptSettings(**{**SETTINGS, "steps": 20, "body": "full", "learning_rate": 5e-3})
     result = adapt(model, vocabulary, CORPUS, settings, objective=objective, data=data)
-    assert ready.contrast(result.model, words).item() < before / 4
+    assert ready.term(result.model, words).item() < before / 4
     sides = [[vocabulary.pieces(word.encode(), True) for word in side] for side in zip(*PAIRS[:4], strict=True)]
     left, right = (normalize(pooled_states(model, vocabulary, side, layer=-1).vectors[0], dim=1) for side in sides)
     assert (left @ right.T).argmax(1).tolist() == [0, 1, 2, 3]

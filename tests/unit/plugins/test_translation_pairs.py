@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from fixtures.commands import lexigraft
+from lexigraft.core.data.mixture.schedule import turns
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.training.interleaved_text import InterleavedText
+from lexigraft.core.training.mixed_text import MixedText
 from lexigraft.core.training.objective import read_files
 from lexigraft.core.training.packing import PackedText, TrainingText
 from lexigraft.plugins.objectives.translation_pairs import PairData, TranslationPairs
@@ -90,12 +91,15 @@ def test_tokens_of_both_sides_are_hidden_and_the_loss_is_the_masked_one(vocabula
 
 
 def test_rows_take_turns_by_share() -> None:
+    def by_turns(text: PackedText, pairs: PackedText, share: float) -> MixedText:
+        return MixedText({"target": text, "pairs": pairs}, turns(share))
+
     text, pairs = (PackedText(np.full((4, 3), value, np.int32)) for value in (1, 2))
-    rows = [int(InterleavedText(text, pairs, 0.25).at(position, 0)[0]) for position in range(12)]
+    rows = [int(by_turns(text, pairs, 0.25).at(position, 0)[0]) for position in range(12)]
     assert rows == [1, 1, 1, 2] * 3
-    assert {int(InterleavedText(text, pairs, 1.0).at(position, 0)[0]) for position in range(8)} == {2}
+    assert {int(by_turns(text, pairs, 1.0).at(position, 0)[0]) for position in range(8)} == {2}
     numbered = PackedText(np.arange(40, dtype=np.int32)[:, None])
-    third = InterleavedText(numbered, PackedText(numbered.rows + 100), 0.3)
+    third = by_turns(numbered, PackedText(numbered.rows + 100), 0.3)
     seen = Counter(int(third.at(position, 5)[0]) for position in range(100))
     assert sum(count for row, count in seen.items() if row >= 100) == 30
     assert max(seen.values()) <= 2  # 70 rows of 40 and 30 of 40: no text goes back before it has ended

@@ -49,3 +49,12 @@ def test_a_short_text_repeats_in_whole_epochs_while_a_long_one_goes_on() -> None
     assert text.rows_of(12) == {"long": 6, "short": 6}
     assert text.rows_of(5) == {"long": 3, "short": 2}
     assert [int(text.at(position, 3)[0]) for position in reversed(range(12))] == seen[::-1]
+
+
+def test_a_schedule_that_has_ended_begins_anew_and_every_text_goes_on() -> None:
+    text = MixedText({"long": LONG, "short": SHORT}, np.array([0, 0, 1], np.int16))
+    seen = [int(text.at(position, 3)[0]) for position in range(30)]
+    assert [row >= 100 for row in seen] == [False, False, True] * 10
+    assert len({row for row in seen if row < 50}) == 20  # of the 50 rows of the long text none comes twice
+    assert sorted(seen[2:9:3]) == [100, 101, 102]
+    assert text.rows_of(7) == {"long": 5, "short": 2}  # 2 rounds of 2 + 1, and one row more

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import inspect
 from collections.abc import Collection, Mapping, Sequence
@@ -61,6 +60,8 @@ class Objective:
     """What it reads besides the training text, by the names that recipes give the files."""
     packs: ClassVar[bool] = False
     """Whether :meth:`pack` lays out the training text, which then is neither augmented nor joined otherwise."""
+    kind: ClassVar[ModelKind | None] = None
+    """The kind of the model that trains; only :meth:`prepared` sets it."""
     material: ClassVar[Any] = None
     """What :meth:`prepare` made; only :meth:`prepared` sets it."""
 
@@ -100,8 +101,9 @@ class Objective:
     def prepared(
         self, data: ObjectiveData | None, vocabulary: Vocabulary, config: PreTrainedConfig, sequence_length: int
     ) -> Self:
-        """A copy that holds what :meth:`prepare` makes."""
-        ready = copy.copy(self)
+        """A copy for one model, which holds what :meth:`prepare` makes."""
+        ready = dataclasses.replace(self)
+        object.__setattr__(ready, "kind", model_kind(config))
         object.__setattr__(ready, "material", self.prepare(data, vocabulary, config, sequence_length))
         return ready
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lexigraft.core.config.input_files import Files, InputFile
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.architecture import ModelKind, model_kind
-from lexigraft.core.registry import make
-from lexigraft.core.training.objective import DEFAULT_OBJECTIVE, Objective, ObjectiveData
+from lexigraft.core.models.architecture import ModelKind
+from lexigraft.core.training.extended_objective import ExtendedObjective
+from lexigraft.core.training.objective import ObjectiveData
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import torch
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedModel
 
     from lexigraft.core.tokenization.vocabulary import Vocabulary
     from lexigraft.core.training.augmented_text import Augmentation
@@ -34,15 +34,8 @@ class Changes(ObjectiveData):
     augmentation: Augmentation
 
 
-class _Material(NamedTuple):
-    """What rows and batches are made of: the changes, and the kind of model."""
-
-    augmentation: Augmentation
-    kind: ModelKind
-
-
 @dataclass(frozen=True)
-class CodeSwitchRestore(Objective):
+class CodeSwitchRestore(ExtendedObjective):
     """Restore sentences in which a dictionary's translations stand in the place of words.
 
     The text is divided into sentences; those of which nothing was switched are left out of the epoch, and each epoch
@@ -79,15 +72,7 @@ class CodeSwitchRestore(Objective):
             raise ValueError("p must be above 0 and not above 1, noise must lie between 0 and 1")
 
     def read(self, files: Files, unseen: Collection[str] = ()) -> Changes:
-        """Read the dictionary.
-
-        Args:
-            files: Its paths.
-            unseen: Not used: words are no running text.
-
-        Raises:
-            LexigraftError: A missing file, or one without a pair.
-        """
+        """Read the dictionary, in which there must be a pair."""
         from lexigraft.core.data.augmentation import make_augmenters
         from lexigraft.core.training.augmented_text import Augmentation
 
@@ -95,12 +80,6 @@ class CodeSwitchRestore(Objective):
         noise = [{"noise": {"p": self.noise}}] if self.noise else []
         augmentation = Augmentation(make_augmenters([*noise, {"code_switch": switch}]))
         return Changes(hash=augmentation.augmenters[-1].content, augmentation=augmentation)
-
-    def prepare(
-        self, data: Changes, vocabulary: Vocabulary, config: PreTrainedConfig, sequence_length: int
-    ) -> _Material:
-        """Keep the changes, and what kind of model learns."""
-        return _Material(data.augmentation, model_kind(config))
 
     def pack(self, vocabulary: Vocabulary, lines: Sequence[str], sequence_length: int) -> TrainingText:
         """Rows of switched and clean text, anew in every epoch.
@@ -115,10 +94,14 @@ class CodeSwitchRestore(Objective):
         """
         from lexigraft.core.training.augmented_text import AugmentedText
 
-        material: _Material = self.material
-        material.augmentation.refuse_idle(lines)
-        pack_epoch = {"masked": self._masked_rows, "causal": self._causal_rows, "seq2seq": self._seq2seq_rows}
-        text = AugmentedText(lambda epoch: pack_epoch[material.kind](vocabulary, lines, sequence_length, epoch))
+        self.material.augmentation.refuse_idle(lines)
+        by_kind: Mapping[ModelKind | None, Callable[..., PackedText]] = {
+            "masked": self._masked_rows,
+            "causal": self._causal_rows,
+            "seq2seq": self._seq2seq_rows,
+        }
+        pack_epoch = by_kind[self.kind]
+        text = AugmentedText(lambda epoch: pack_epoch(vocabulary, lines, sequence_length, epoch))
         text.at(0, 0)  # what fills no row is refused before anything trains
         return text
 
@@ -143,12 +126,12 @@ class CodeSwitchRestore(Objective):
         import torch
 
         known = torch.ones_like(sequences, dtype=torch.bool) if predictable is None else predictable
-        if self.material.kind == "causal":
+        if self.kind == "causal":
             first, end = (vocabulary.specials.get(role) for role in ("bos", "eos"))
             answers = known if first in (None, end) else known & (sequences != first)
-            return self._usual.batch(sequences, vocabulary, generator, answers)
+            return self.usual.batch(sequences, vocabulary, generator, answers)
         read, clean = sequences.chunk(2, 1)
-        if self.material.kind == "masked":
+        if self.kind == "masked":
             return {"input_ids": read, "labels": clean.masked_fill(read == clean, -100)}
         seen, learned = known.chunk(2, 1)
         return {"input_ids": read, "attention_mask": seen.long(), "labels": clean.masked_fill(~learned, -100)}
@@ -157,20 +140,11 @@ class CodeSwitchRestore(Objective):
         """Mean cross-entropy in nats over the tokens to restore; 0 without such tokens."""
         from torch.nn.functional import cross_entropy
 
-        if self.material.kind != "seq2seq":
-            return self._usual.loss(model, batch)
+        if self.kind != "seq2seq":
+            return self.usual.loss(model, batch)
         logits = model(**batch, use_cache=False).logits
         total = cross_entropy(logits.flatten(0, 1).float(), batch["labels"].flatten(), reduction="sum")
         return total / max(1, self.predicted(batch))
-
-    def predicted(self, batch: Mapping[str, torch.Tensor]) -> int:
-        """How many tokens of a batch are to be restored."""
-        return super().predicted(batch) if self.material.kind == "seq2seq" else self._usual.predicted(batch)
-
-    @property
-    def _usual(self) -> Objective:
-        usual: Objective = make("objective", DEFAULT_OBJECTIVE[self.material.kind])
-        return usual
 
     def _changed(self, lines: Sequence[str], epoch: int) -> Iterator[tuple[str, str]]:
         """Sentences of which something is switched, each with the clean one."""

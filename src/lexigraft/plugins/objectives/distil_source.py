@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from lexigraft.core.config.input_files import Files, InputFile
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import ModelKind, context_length, model_kind
-from lexigraft.core.registry import make
-from lexigraft.core.training.objective import Objective, ObjectiveData
+from lexigraft.core.training.extended_objective import AddedTerm
+from lexigraft.core.training.objective import ObjectiveData
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,14 +60,12 @@ class _Chunks(NamedTuple):
     """The source text, line by line, padded.
 
     Attributes:
-        usual: The usual objective of causal models.
         ids: What the student reads, int64, ``(lines, length)``.
         labels: The tokens that it predicts there; -100 where there is none to compare, ``(lines, length)``.
         chunks: The chunk of each label, ``(lines, length)``.
         teacher: Log-likelihoods of the chunks, float32, ``(lines, chunks)``; 1 where there is no chunk.
     """
 
-    usual: Objective
     ids: torch.Tensor
     labels: torch.Tensor
     chunks: torch.Tensor
@@ -75,7 +73,7 @@ class _Chunks(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DistilSource(Objective):
+class DistilSource(AddedTerm):
     """Learn target text as usual, and stay close to the ungrafted model on source text.
 
     Both models tokenize the same source lines, each in its own way. Between the byte boundaries that the two
@@ -98,7 +96,6 @@ class DistilSource(Objective):
 
     name: ClassVar[str] = "distil_source"
     kinds: ClassVar[frozenset[ModelKind]] = frozenset({"causal"})
-    resets: ClassVar[bool] = True
     files: ClassVar[Mapping[str, InputFile]] = {
         "teacher": InputFile("the ungrafted model: a folder or a Hub name"),
         "text": InputFile("source-language text (.txt, .jsonl, .parquet, …)"),
@@ -117,10 +114,6 @@ class DistilSource(Objective):
 
     def read(self, files: Files, unseen: Collection[str] = ()) -> SourceText:
         """The source text, and the teacher's configuration and vocabulary.
-
-        Args:
-            files: The teacher, and the files of the text.
-            unseen: Lines that are left out.
 
         Raises:
             LexigraftError: Several teachers, one that is not causal, or no line to hear it on.
@@ -150,13 +143,7 @@ class DistilSource(Objective):
     def prepare(
         self, data: SourceText, vocabulary: Vocabulary, config: PreTrainedConfig, sequence_length: int
     ) -> _Chunks:
-        """Let the teacher read the source text.
-
-        Args:
-            data: The text and the teacher.
-            vocabulary: The student's vocabulary.
-            config: Its configuration.
-            sequence_length: Tokens of a line that the student reads at most.
+        """Let the teacher read the source text; the student reads as much of a line as fits into a sequence.
 
         Raises:
             LexigraftError: The teacher's weights cannot be read, or no line has a chunk of both tokenizers.
@@ -184,26 +171,18 @@ class DistilSource(Objective):
             labels[row, :last] = own[1 - len(prefix) :].masked_fill(compared < 0, -100)
             chunks[row, :last] = compared.clamp(min=0)
             teacher[row, : len(line.teacher)] = torch.from_numpy(line.teacher)
-        return _Chunks(make("objective", "causal"), ids, labels, chunks, teacher)
+        return _Chunks(ids, labels, chunks, teacher)
 
-    def batch(
-        self,
-        sequences: torch.Tensor,
-        vocabulary: Vocabulary,
-        generator: torch.Generator,
-        predictable: torch.Tensor | None = None,
-    ) -> dict[str, torch.Tensor]:
-        """The usual batch, and ``source``: numbers of drawn source lines, ``(batch, lines_per_sequence)``."""
+    def draw(self, sequences: int, generator: torch.Generator) -> torch.Tensor:
+        """Numbers of source lines."""
         import torch
 
-        material: _Chunks = self.material
-        drawn = torch.randint(len(material.ids), (len(sequences), self.lines_per_sequence), generator=generator)
-        return {**material.usual.batch(sequences, vocabulary, generator, predictable), "source": drawn}
+        size = (sequences, self.lines_per_sequence)
+        return torch.randint(len(self.material.ids), size, generator=generator)
 
-    def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The usual loss, plus the weighted divergence from the teacher."""
-        usual = self.material.usual.loss(model, batch)
-        return usual + self.weight * self.temperature * self.divergence(model, batch["source"])
+    def term(self, model: PreTrainedModel, drawn: torch.Tensor) -> torch.Tensor:
+        """The divergence from the teacher, times the temperature."""
+        return self.temperature * self.divergence(model, drawn)
 
     def divergence(self, model: PreTrainedModel, source: torch.Tensor) -> torch.Tensor:
         """The divergence of the student's chunk likelihoods from the teacher's, a mean over chunks in nats.
@@ -235,11 +214,6 @@ class DistilSource(Objective):
         student = nats.new_zeros(teacher.numel()).index_add(0, rows * teacher.shape[1] + chunks[compared], -nats)
         known = teacher <= 0
         return binary_divergence(teacher[known], student.view_as(teacher)[known], self.temperature).mean()
-
-    def predicted(self, batch: Mapping[str, torch.Tensor]) -> int:
-        """The tokens that the usual loss is the mean of."""
-        count: int = self.material.usual.predicted(batch)
-        return count
 
 
 def _prefix(vocabulary: Vocabulary) -> list[int]:

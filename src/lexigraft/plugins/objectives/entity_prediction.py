@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lexigraft.core.models.architecture import ModelKind
-from lexigraft.core.training.masking import hidden, maskable, masked_cross_entropy
-from lexigraft.core.training.objective import Objective
+from lexigraft.core.training.extended_objective import ExtendedObjective
+from lexigraft.core.training.masking import hidden, maskable
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel
 
     from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -19,7 +18,7 @@ MASKED_SHARE, RANDOM_SHARE = 0.8, 0.1
 
 
 @dataclass(frozen=True)
-class EntityPrediction(Objective):
+class EntityPrediction(ExtendedObjective):
     """Predict entities that are hidden from a masked model; which tokens are entities the anchors of the text say.
 
     `wep` (whole entities): 80 % of the chosen entities become mask tokens as a whole, 20 % stay as they are; all their
@@ -93,10 +92,6 @@ class EntityPrediction(Objective):
             inputs = hidden(inputs, others, vocabulary, generator, MASKED_SHARE, RANDOM_SHARE)
             learned |= others
         return {"input_ids": inputs, "labels": sequences.masked_fill(~learned, -100)}
-
-    def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Mean cross-entropy in nats over the predicted tokens."""
-        return masked_cross_entropy(model, batch, self.logits_per_block)
 
     def _draws(self, numbers: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """A number from 0 to 1 for each token, in `wep` the same for all tokens of an entity."""

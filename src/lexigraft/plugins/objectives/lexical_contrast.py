@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from lexigraft.core.config.input_files import Files, InputFile
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.architecture import ModelKind, model_kind
-from lexigraft.core.registry import make
+from lexigraft.core.models.architecture import ModelKind
+from lexigraft.core.training.extended_objective import AddedTerm
 from lexigraft.core.training.hidden_states import Layer, layer_number, mean_states, recorded_states
-from lexigraft.core.training.objective import DEFAULT_OBJECTIVE, Objective, ObjectiveData
+from lexigraft.core.training.objective import ObjectiveData
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +37,6 @@ class _Words(NamedTuple):
     """The words of the dictionary as a model reads them.
 
     Attributes:
-        usual: The usual objective of the model's kind.
         ids: Token ids in the tokenizer's frame, int64, ``(words, length)``, padded on the right.
         read: Which of them are tokens, ``(words, length)``.
         own: Which of them are the word's own, without the frame, ``(words, length)``.
@@ -46,7 +45,6 @@ class _Words(NamedTuple):
         layer: The layer that is compared.
     """
 
-    usual: Objective
     ids: torch.Tensor
     read: torch.Tensor
     own: torch.Tensor
@@ -56,7 +54,7 @@ class _Words(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LexicalContrast(Objective):
+class LexicalContrast(AddedTerm):
     """Draw the vectors of a word and of its translation together while the model learns its language as usual.
 
     The loss is the usual one of the model's kind plus ``weight`` times the contrast of word pairs that each step draws
@@ -77,7 +75,6 @@ class LexicalContrast(Objective):
 
     name: ClassVar[str] = "lexical_contrast"
     kinds: ClassVar[frozenset[ModelKind]] = frozenset({"masked", "causal"})
-    resets: ClassVar[bool] = True
     files: ClassVar[Mapping[str, InputFile]] = {
         "dictionary": InputFile("word pairs: lines of source TAB target (.tsv or .tsv.gz)"),
     }
@@ -94,15 +91,7 @@ class LexicalContrast(Objective):
             raise ValueError("pairs_per_sequence must be at least 1")
 
     def read(self, files: Files, unseen: Collection[str] = ()) -> LexicalData:
-        """The dictionary.
-
-        Args:
-            files: Its paths.
-            unseen: Not used: words are no running text.
-
-        Raises:
-            LexigraftError: A missing or unreadable file, or fewer than two pairs.
-        """
+        """The dictionary, which holds two pairs or more."""
         from lexigraft.core.config.recipe import DictionarySettings
         from lexigraft.core.data.dictionary import load_dictionary
 
@@ -118,17 +107,7 @@ class LexicalContrast(Objective):
     def prepare(
         self, data: LexicalData, vocabulary: Vocabulary, config: PreTrainedConfig, sequence_length: int
     ) -> _Words:
-        """Tokenize the dictionary's words, and make the usual objective.
-
-        Args:
-            data: The dictionary.
-            vocabulary: The vocabulary.
-            config: The model's configuration.
-            sequence_length: The longest word in tokens; pairs with a longer one are left out.
-
-        Raises:
-            LexigraftError: Fewer than two pairs have tokens on both sides.
-        """
+        """Tokenize the words; two pairs or more must have tokens on both sides, no more than a sequence has."""
         import numpy as np
         import torch
         from scipy.sparse import csr_array
@@ -136,7 +115,6 @@ class LexicalContrast(Objective):
         from lexigraft.core.methods.distillation import padded
         from lexigraft.core.methods.occurrences import frame
 
-        usual = make("objective", DEFAULT_OBJECTIVE[model_kind(config)])
         before, after = frame(vocabulary)
         room = sequence_length - len(before) - len(after)
         pieces = {word: vocabulary.pieces(word.encode(), True) for pair in data.dictionary.pairs for word in pair}
@@ -153,40 +131,24 @@ class LexicalContrast(Objective):
         own = (places >= len(before)) & (places < mask.sum(1, keepdim=True) - len(after))
         numbered = torch.tensor([[numbers[word] for word in pair] for pair in pairs])
         related = csr_array((np.ones(len(pairs), np.bool_), tuple(numbered.numpy().T)), shape=(len(numbers),) * 2)
-        return _Words(usual, ids, read, own, numbered, related + related.T, layer_number(config, self.layer))
+        return _Words(ids, read, own, numbered, related + related.T, layer_number(config, self.layer))
 
-    def batch(
-        self,
-        sequences: torch.Tensor,
-        vocabulary: Vocabulary,
-        generator: torch.Generator,
-        predictable: torch.Tensor | None = None,
-    ) -> dict[str, torch.Tensor]:
-        """The usual batch, and ``words``: numbers of drawn pairs of words, ``(batch, 2 pairs)``."""
+    def draw(self, sequences: int, generator: torch.Generator) -> torch.Tensor:
+        """Pairs of words, as numbers of words, those of a pair beside each other."""
         import torch
 
-        material: _Words = self.material
-        drawn = torch.randint(len(material.pairs), (len(sequences), self.pairs_per_sequence), generator=generator)
-        usual = material.usual.batch(sequences, vocabulary, generator, predictable)
-        return {**usual, "words": material.pairs[drawn].flatten(1)}
+        pairs: torch.Tensor = self.material.pairs
+        drawn = torch.randint(len(pairs), (sequences, self.pairs_per_sequence), generator=generator)
+        return pairs[drawn].flatten(1)
 
-    def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The usual loss, plus the weighted contrast."""
-        return self.material.usual.loss(model, batch) + self.weight * self.contrast(model, batch["words"])
-
-    def contrast(self, model: PreTrainedModel, words: torch.Tensor) -> torch.Tensor:
-        """How badly words find their translations, a mean in nats.
-
-        Args:
-            model: The model.
-            words: Numbers of words, those of a pair beside each other, ``(rows, 2 pairs)``.
-        """
+    def term(self, model: PreTrainedModel, drawn: torch.Tensor) -> torch.Tensor:
+        """How badly words find their translations, a mean in nats."""
         import torch
 
         from lexigraft.core.training.contrast import pair_contrast
 
         material: _Words = self.material
-        words = words.flatten().cpu()
+        words = drawn.flatten().cpu()
         same = (words[:, None] == words[None, :]).to(model.device)
         related = torch.from_numpy(material.related[words.numpy()][:, words.numpy()].toarray()).to(model.device)
         length = int(material.read[words].sum(1).max())
@@ -195,8 +157,3 @@ class LexicalContrast(Objective):
             model.base_model(input_ids=ids, attention_mask=read.long())
         vectors = torch.nn.functional.normalize(mean_states(states[material.layer], own), dim=1)
         return pair_contrast(vectors, self.temperature, same | related)
-
-    def predicted(self, batch: Mapping[str, torch.Tensor]) -> int:
-        """The tokens that the usual loss is the mean of."""
-        count: int = self.material.usual.predicted(batch)
-        return count

@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 from lexigraft.core.config.input_files import Files, InputFile
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import ModelKind
-from lexigraft.core.registry import make
-from lexigraft.core.training.objective import Objective, ObjectiveData
+from lexigraft.core.training.extended_objective import ExtendedObjective
+from lexigraft.core.training.objective import ObjectiveData
 
 if TYPE_CHECKING:
-    import torch
-    from transformers import PreTrainedModel
-
     from lexigraft.core.tokenization.vocabulary import Vocabulary
     from lexigraft.core.training.packing import TrainingText
 
@@ -34,7 +31,7 @@ class PairData(ObjectiveData):
 
 
 @dataclass(frozen=True)
-class TranslationPairs(Objective):
+class TranslationPairs(ExtendedObjective):
     """Predict hidden tokens of a text beside its translation, and of the training text.
 
     A share of the rows holds pairs, ``text [SEP] translation [SEP]``, each in an order that is drawn anew in every
@@ -84,18 +81,11 @@ class TranslationPairs(Objective):
         return PairData(hash=hash_of(corpora), corpora=tuple(corpora))
 
     def pack(self, vocabulary: Vocabulary, lines: Sequence[str], sequence_length: int) -> TrainingText:
-        """Rows of the training text and rows of pairs, by turns.
-
-        Args:
-            vocabulary: The vocabulary to encode with.
-            lines: The training text.
-            sequence_length: Tokens of a row.
-
-        Raises:
-            LexigraftError: The text, or the pairs, do not fill one row.
-        """
+        """Rows of the training text and rows of pairs, by turns; both must fill one row."""
+        from lexigraft.core.config.mixture import TARGET
+        from lexigraft.core.data.mixture.schedule import turns
         from lexigraft.core.training.augmented_text import AugmentedText
-        from lexigraft.core.training.interleaved_text import InterleavedText
+        from lexigraft.core.training.mixed_text import MixedText
         from lexigraft.core.training.packing import PackedText, pack
 
         def packed(epoch: int) -> PackedText:
@@ -107,7 +97,8 @@ class TranslationPairs(Objective):
 
         pairs = AugmentedText(packed)
         pairs.at(0, 0)  # pairs that fill no row are refused before anything trains
-        return InterleavedText(pack(vocabulary, lines, sequence_length, kind="masked"), pairs, self.pair_share)
+        text = pack(vocabulary, lines, sequence_length, kind="masked")
+        return MixedText({TARGET: text, "pairs": pairs}, turns(self.pair_share))
 
     def pairs_of(self, data: PairData, epoch: int) -> Iterator[Pair]:
         """The pairs of an epoch, in order.
@@ -129,22 +120,3 @@ class TranslationPairs(Objective):
         for n in generator.permutation(len(drawn)).tolist():
             left, right = drawn[n]
             yield (right, left) if turned[n] else (left, right)
-
-    def batch(
-        self,
-        sequences: torch.Tensor,
-        vocabulary: Vocabulary,
-        generator: torch.Generator,
-        predictable: torch.Tensor | None = None,
-    ) -> dict[str, torch.Tensor]:
-        """Hide tokens as masked language modeling does; see the base class."""
-        return self._masked.batch(sequences, vocabulary, generator, predictable)
-
-    def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Mean cross-entropy in nats over the hidden tokens."""
-        return self._masked.loss(model, batch)
-
-    @property
-    def _masked(self) -> Objective:
-        masked: Objective = make("objective", "masked", {"mask_share": self.mask_share})
-        return masked

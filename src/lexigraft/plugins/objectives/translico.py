@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 from lexigraft.core.config.input_files import Files, InputFile
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import ModelKind
-from lexigraft.core.registry import make
+from lexigraft.core.training.extended_objective import ExtendedObjective
 from lexigraft.core.training.hidden_states import Layer, layer_number, mean_states, recorded_states
-from lexigraft.core.training.objective import Objective, ObjectiveData
+from lexigraft.core.training.objective import ObjectiveData
 
 if TYPE_CHECKING:
     import torch
@@ -37,18 +37,16 @@ class _Material(NamedTuple):
     """What every batch needs.
 
     Attributes:
-        masked: The objective of each side.
         given: Transliterations by line, where the user gives them.
         layer: The layer that is compared.
     """
 
-    masked: Objective
     given: Mapping[str, str] | None
     layer: int
 
 
 @dataclass(frozen=True)
-class Translico(Objective):
+class Translico(ExtendedObjective):
     """Learn lines in their own script and in Latin letters, and draw the two together.
 
     A row is a line and its transliteration, each framed, cut to half of the sequence length and padded. Both sides are
@@ -95,11 +93,7 @@ class Translico(Objective):
             raise ValueError("mask_share must lie between 0 and 1")
 
     def read(self, files: Files, unseen: Collection[str] = ()) -> Transliterations | None:
-        """The given transliterations; without them the transliterator is tried.
-
-        Args:
-            files: Their paths.
-            unseen: Not used: only lines of the training text are looked up.
+        """The given transliterations, of which only lines of the training text are used; else tries the transliterator.
 
         Raises:
             LexigraftError: A line without a tab, files without a line, or a transliterator that is not here.
@@ -130,13 +124,7 @@ class Translico(Objective):
     def prepare(
         self, data: Transliterations | None, vocabulary: Vocabulary, config: PreTrainedConfig, sequence_length: int
     ) -> _Material:
-        """Make the objective of the sides.
-
-        Args:
-            data: The given transliterations.
-            vocabulary: The vocabulary.
-            config: The model's configuration.
-            sequence_length: Tokens of the two sides of a row.
+        """Keep the given transliterations, and the number of the layer.
 
         Raises:
             LexigraftError: The tokenizer has no padding token, or none that ``pooling: cls`` could take.
@@ -147,16 +135,10 @@ class Translico(Objective):
             raise LexigraftError("the tokenizer has no pad token", hint="Lines are padded to one length; add one")
         if self.pooling == "cls" and not frame(vocabulary)[0]:
             raise LexigraftError("the tokenizer puts no token before a text", "pooling cls", "Use pooling mean")
-        masked = make("objective", "masked", {"mask_share": self.mask_share})
-        return _Material(masked, data.by_line if data else None, layer_number(config, self.layer))
+        return _Material(data.by_line if data else None, layer_number(config, self.layer))
 
     def pack(self, vocabulary: Vocabulary, lines: Sequence[str], sequence_length: int) -> PackedText:
         """One row for each line: the line, then its transliteration, each in half of the sequence length.
-
-        Args:
-            vocabulary: The vocabulary.
-            lines: The training text.
-            sequence_length: Tokens of the two sides together.
 
         Raises:
             LexigraftError: A line without a given transliteration, transliterations that are the lines themselves, or
@@ -224,7 +206,7 @@ class Translico(Objective):
         if self.pooling == "cls":
             pooled = torch.zeros_like(read)
             pooled[..., 0] = True
-        masked = self.material.masked.batch(sides.flatten(0, 1), vocabulary, generator)
+        masked = self.usual.batch(sides.flatten(0, 1), vocabulary, generator)
         both = {key: value.view_as(sides) for key, value in masked.items()}
         return {**both, "attention_mask": read.long(), "pooled": pooled}
 
@@ -234,13 +216,12 @@ class Translico(Objective):
 
         from lexigraft.core.training.contrast import pair_contrast
 
-        material: _Material = self.material
         total, vectors = torch.zeros((), device=model.device), []
         for number in range(2):
             side = {key: value[:, number] for key, value in batch.items()}
             with recorded_states(model) as states:
-                total = total + material.masked.loss(model, side)
-            vectors.append(mean_states(states[material.layer], side["pooled"]))
+                total = total + self.usual.loss(model, side)
+            vectors.append(mean_states(states[self.material.layer], side["pooled"]))
         pairs = torch.stack(vectors, 1).flatten(0, 1)
         if self.normalize:
             pairs = torch.nn.functional.normalize(pairs, dim=1)

@@ -46,6 +46,19 @@ def schedule(
     return np.concatenate(parts)
 
 
+def turns(share: float, rows: int = 10_000) -> npt.NDArray[np.int16]:
+    """Two texts by turns, of which the second has ``floor(n * share)`` of the first n rows, for every n.
+
+    Args:
+        share: The second text's share.
+        rows: Rows of the schedule.
+
+    Returns:
+        Numbers of texts, 0 or 1, ``(rows,)``.
+    """
+    return np.diff(np.floor(np.arange(rows + 1) * share)).astype(np.int16)
+
+
 def _counts(weights: Sequence[float], rows: int) -> npt.NDArray[np.int64]:
     """Whole shares of some rows: rounded down, what is left over to the largest remainders."""
     exact = np.asarray(weights) * rows
