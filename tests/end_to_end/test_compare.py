@@ -72,6 +72,7 @@ def test_every_strategy_is_measured_at_every_point(whole: tuple[Path, Path, str]
             assert any(k[0] == name and k[4] == "bits_per_byte/source" for k in found)
         assert name in text
         assert name in (out / "report.html").read_text(encoding="utf-8")
+    assert "Segmentation before and after" in (out / "report.md").read_text(encoding="utf-8")
     bodies = {k[0]: k[2] for k in found}
     assert bodies["tema"] == bodies["poor"] == "target"
     assert bodies["focus"] == bodies["keep"] == "source"

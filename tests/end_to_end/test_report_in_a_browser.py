@@ -1,10 +1,11 @@
-"""The report in a real browser: the search, names that switch lines off, no errors, nothing wider than the page."""
+"""The report in a real browser and a sandbox: search, lines off, zoom, no errors, nothing wider than the page."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
+from html import escape
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from lexigraft.report.writer import write_report
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")]
 USE = """<script>
-const found = document.body.dataset;
+const found = {};
 const box = document.querySelector("#token-search input");
 box.value = "WAS";
 box.dispatchEvent(new Event("input"));
@@ -28,7 +29,48 @@ const name = document.querySelector('svg.curves .series[data-label="focus"] .nam
 name.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter"}));
 found.off = [...new Set([...document.querySelectorAll(".series.off")].map((one) => one.dataset.label))].join(" ");
 found.wide = document.documentElement.scrollWidth > window.innerWidth;
+
+const chart = document.querySelector("svg.curves[data-box]");
+const [left, top_, right, bottom] = chart.dataset.box.split(" ").map(Number);
+const last = [...chart.querySelectorAll('.series[data-label="tema"] circle')].at(-1);
+const at = () => last.getAttribute("cx") + "," + last.getAttribute("cy");
+const labels = () => [...chart.querySelectorAll(".ticks text")].map((one) => one.textContent).join(" ");
+const mouse = (type, x, y) => {
+  const {x: clientX, y: clientY} = new DOMPoint(x, y).matrixTransform(chart.getScreenCTM());
+  const values = {clientX, clientY, button: 0, pointerType: "mouse", bubbles: true};
+  chart.dispatchEvent(type === "dblclick" ? new MouseEvent(type, values) : new PointerEvent(type, values));
+};
+const drag = (x, y, toX, toY) => {
+  mouse("pointerdown", x, y);
+  mouse("pointermove", toX, toY);
+  mouse("pointerup", toX, toY);
+};
+const press = (key) => chart.dispatchEvent(new KeyboardEvent("keydown", {key}));
+const before = [at(), labels()];
+drag((left + right) / 2, top_ + 100, right, top_ + 101);
+found.steps = at();
+mouse("dblclick", right - 9, bottom - 9);
+found.reset = String(at() === before[0] && labels() === before[1]);
+drag(left, (top_ + bottom) / 2, right, bottom);
+found.values = at();
+found.relabelled = labels() !== before[1];
+press("Escape");
+found.escaped = String(at() === before[0]);
+chart.parentElement.querySelector(".zoom button").click();
+found.closer = at() !== before[0];
+press("ArrowRight");
+window.dispatchEvent(new Event("beforeprint"));
+found.printed = String(at() === before[0] && labels() === before[1]);
+found.before = before[0];
+parent.postMessage(found, "*");
 </script>"""
+LEFT, TOP, RIGHT, BOTTOM = 46, 14, 624, 360
+MIDDLE = (LEFT + RIGHT) / 2
+"""Of the chart."""
+FRAME = """<body><iframe sandbox="allow-scripts" width="1280" height="900" srcdoc="{}"></iframe><script>
+addEventListener("message", ({{ data }}) => Object.assign(document.body.dataset, data));
+</script></body>"""
+"""As MLflow shows artifacts: scripts run, but without an origin there is no storage."""
 
 
 def test_the_page_works_in_a_browser(tmp_path: Path) -> None:
@@ -46,12 +88,22 @@ def test_the_page_works_in_a_browser(tmp_path: Path) -> None:
         pq.write_table(pa.table(rows), cell_folder(tmp_path, cell) / "provenance.parquet")
     page = tmp_path / "used.html"
     text = write_report(tmp_path).html.read_text(encoding="utf-8")
-    page.write_text(text.replace("</body>", f"{USE}</body>"), encoding="utf-8")
+    page.write_text(FRAME.format(escape(text.replace("</body>", f"{USE}</body>"))), encoding="utf-8")
     command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1280,900", "--dump-dom", page.as_uri()]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1300,1000", "--virtual-time-budget=3000"]
+    command += ["--dump-dom", page.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     body = re.search(r"<body[^>]*>", done.stdout)
     assert body is not None
     found = dict(re.findall(r'data-(\w+)="([^"]*)"', body.group()))
-    assert found == {"rows": "▁wasi ▁wasikuna", "status": "2 tokens", "off": "focus", "wide": "false"}
+    (x, y), steps, values = ([float(v) for v in found.pop(of).split(",")] for of in ("before", "steps", "values"))
+    assert found == {
+        "rows": "▁wasi ▁wasikuna",
+        "status": "2 tokens",
+        "off": "focus",
+        "wide": "false",
+        **dict.fromkeys(("reset", "relabelled", "escaped", "closer", "printed"), "true"),
+    }
+    assert steps == pytest.approx([LEFT + (x - MIDDLE) / (RIGHT - MIDDLE) * (RIGHT - LEFT), y], abs=0.06)
+    assert values == pytest.approx([x, TOP + 2 * (y - (TOP + BOTTOM) / 2)], abs=0.06), "the lower half fills the chart"
     assert "CONSOLE" not in done.stderr

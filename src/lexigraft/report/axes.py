@@ -17,6 +17,11 @@ class Scale(NamedTuple):
     end: float
     log: bool = False
 
+    @property
+    def as_data(self) -> str:
+        """Its values for a script."""
+        return f"{self.low:g} {self.high:g} {self.start:g} {self.end:g} {int(self.log)}"
+
     def __call__(self, value: float) -> float:
         low, high, at = (
             (math.log(v) for v in (self.low, self.high, value)) if self.log else (self.low, self.high, value)
@@ -25,7 +30,7 @@ class Scale(NamedTuple):
 
 
 def grid(x: Scale, y: Scale, box: tuple[float, ...], y_name: str, x_name: str) -> str:
-    parts = []
+    parts = ['<g class="ticks">']
     for tick in ticks(y, 7 if y_name else 4):
         at = f"{y(tick):.1f}"
         parts.append(f'<line class="grid" x1="{box[0]}" x2="{box[2]}" y1="{at}" y2="{at}"/>')
@@ -33,6 +38,7 @@ def grid(x: Scale, y: Scale, box: tuple[float, ...], y_name: str, x_name: str) -
     for tick in ticks(x, 6 if x_name else 3):
         at, base = f"{x(tick):.1f}", box[3] + 16
         parts.append(f'<text class="tick" x="{at}" y="{base}" text-anchor="middle">{tick:g}</text>')
+    parts.append("</g>")
     if x_name:
         parts.append(f'<text class="tick" x="{box[2]}" y="{box[3] + 34}" text-anchor="end">{x_name}</text>')
         parts.append(f'<text class="tick" x="{box[0] + 6}" y="{box[1] + 2}">{y_name}</text>')

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from lexigraft.core.evaluation.benchmark.leaderboard import Entry, Leaderboard
-from lexigraft.core.evaluation.benchmark.record import BenchmarkRecord, ComparisonRecord
+from lexigraft.core.evaluation.benchmark.record import BenchmarkRecord, ComparisonRecord, MetricRecord
 from lexigraft.core.evaluation.statistics.intervals import estimate
 from lexigraft.core.evaluation.statistics.ranking import Rank
 from lexigraft.core.utils.files import write_whole
+from lexigraft.report.benchmark_heat import heat_map
 from lexigraft.report.formats import NOTHING, interval, seconds
 from lexigraft.report.latex import latex_table
 from lexigraft.report.page_template import render
 from lexigraft.report.tables import TextTable, markdown_table
 
-COLUMNS = ("strategy", "mean rank", "log strength", "recovered", "seconds a cell")
+COLUMNS = ("strategy", "mean rank", "log strength", "recovered", "time of a cell")
 HOW_TO_READ = (
     "Mean rank over languages and tasks, 1 the best, with its 95% interval over them. Log strength: of Bradley and "
     "Terry's model, a difference of 1 means odds of e to win one language and task. Recovered: the way from random "
@@ -51,13 +53,14 @@ def write_benchmark_report(board: Leaderboard, record: BenchmarkRecord, folder: 
     write_whole(paths.csv, _csv(record))
     write_whole(paths.latex, latex_table(ranked(board)))
     write_whole(paths.markdown, "\n".join(_markdown(board, record)) + "\n")
-    pages = [(name, per_comparison(one)) for name, one in record.comparisons.items()]
+    pages = [(name, per_metric(one)) for name, one in record.comparisons.items()]
     page = render(
         "benchmark.html.j2",
         name=board.suite,
         how_to_read=HOW_TO_READ,
         table=ranked(board),
-        heat=_heat(board),
+        lead=lead(board),
+        heat=heat_map(board, record),
         pages=pages,
         versions=record.versions,
     )
@@ -81,34 +84,63 @@ def _rank(rank: Rank | None) -> str:
 
 def per_comparison(one: ComparisonRecord) -> TextTable:
     """Every figure of one comparison: mean over seeds with half of the 95% interval over them."""
-    rows = []
-    for label in one.labels:
-        values = [list(metric.figures.get(label, {}).values()) for metric in one.metrics.values()]
-        rows.append((label, *(interval(estimate(found)) if found else NOTHING for found in values)))
+    rows = ((label, *(_figure(metric, label) for metric in one.metrics.values())) for label in one.labels)
     return TextTable(("strategy", *one.metrics), tuple(rows))
 
 
-class HeatCell(NamedTuple):
-    """One figure of the heat map: its place among the strategies, from 0 (best) to 1, and how it is shown."""
+def per_metric(one: ComparisonRecord) -> list[tuple[str, TextTable]]:
+    """The same, a table for each metric, none of which is wider than a page."""
+    return [
+        (
+            name,
+            TextTable(("strategy", _direction(metric)), tuple((label, _figure(metric, label)) for label in one.labels)),
+        )
+        for name, metric in one.metrics.items()
+    ]
 
-    place: float
-    text: str
+
+def _direction(metric: MetricRecord) -> str:
+    return "lower is better" if metric.lower_is_better else "higher is better"
 
 
-def _heat(board: Leaderboard) -> list[tuple[str, str, list[HeatCell | None]]]:
-    """Blocks by strategies: each figure with its rank in the block."""
-    rows = []
-    for block in board.blocks:
-        known = [entry.figures[block] for entry in board.entries if block in entry.figures]
-        order = sorted(known, reverse=not block.lower_is_better)
-        cells = [
-            HeatCell(order.index(value) / max(len(order) - 1, 1), f"{value:.3f}")
-            if (value := entry.figures.get(block)) is not None
-            else None
-            for entry in board.entries
-        ]
-        rows.append((block.comparison, block.metric, cells))
-    return rows
+def _figure(metric: MetricRecord, label: str) -> str:
+    found = list(metric.figures.get(label, {}).values())
+    return interval(estimate(found)) if found else NOTHING
+
+
+def lead(board: Leaderboard) -> list[str]:
+    """What the leaderboard says in sentences that claim nothing within error.
+
+    Args:
+        board: The leaderboard.
+    """
+    return [*_lowest_rank(board), *_firsts(board)]
+
+
+def _lowest_rank(board: Leaderboard) -> Iterator[str]:
+    ranks = {entry.label: entry.rank for entry in board.entries if entry.rank is not None}
+    if len(ranks) > 1:
+        (best, first), *others = ranks.items()
+        yield f"Lowest mean rank: {best}, {first.mean:.2f} of {len(ranks)}."
+        level = [label for label, rank in others if rank.low <= first.high]
+        whom = "every other one" if len(level) == len(others) else ", ".join(level)
+        yield (
+            f"Its interval overlaps that of {whom}: not told apart." if level else "No other interval reaches its own."
+        )
+
+
+def _firsts(board: Leaderboard) -> Iterator[str]:
+    """Which strategies are first in the first metric, bits per byte, and in how many comparisons."""
+    blocks = [block for block in board.blocks if block.metric == board.blocks[0].metric]
+    known = {block: [entry for entry in board.entries if block in entry.figures] for block in blocks}
+    firsts = Counter(
+        (min if block.lower_is_better else max)(entries, key=lambda entry: entry.figures[block]).label
+        for block, entries in known.items()
+        if entries
+    )
+    if firsts:
+        names = ", ".join(f"{label} in {n} of {len(blocks)}" for label, n in firsts.most_common())
+        yield f"Best mean in {blocks[0].metric}: {names}."
 
 
 def _csv(record: BenchmarkRecord) -> str:
@@ -124,6 +156,7 @@ def _csv(record: BenchmarkRecord) -> str:
 
 def _markdown(board: Leaderboard, record: BenchmarkRecord) -> Iterator[str]:
     yield f"# {board.suite}\n"
+    yield f"{' '.join(lead(board))}\n"
     yield f"{HOW_TO_READ}\n"
     yield from markdown_table(ranked(board))
     for name, one in record.comparisons.items():

@@ -56,7 +56,8 @@ def lines_figure(
 ) -> str:
     """Values by step on one chart, 820 × 400, each line labelled at its end; empty without lines.
 
-    Each line is a group of class ``series`` with its label, and each of its points says its value.
+    Each line is a group of class ``series`` with its label, and each of its points says its value. What a script needs
+    to zoom is in the data of the element: the plot's box and both scales.
 
     Args:
         lines: Values by step, by label.
@@ -83,7 +84,8 @@ def lines_figure(
     for (label, points), place in zip(lines.items(), places, strict=True):
         above = shown is not None and ends[label] > shown.high
         parts.append(_series(label, points, x, y, styles[label], place, clip, above=above, edge=box[2]))
-    return svg("curves", width, height, title, parts)
+    data = f' data-box="{" ".join(map(str, box))}" data-x="{x.as_data}" data-y="{y.as_data}"'
+    return svg("curves", width, height, title, parts, data)
 
 
 def _series(
@@ -110,7 +112,7 @@ def _series(
     else:
         text = short(label)
         path = f"M{x(last) + 5:.1f} {y(points[last]):.1f} L{edge + 16:.1f} {place:.1f}"
-        tail = f'<path d="{path}" stroke="{style.color}" stroke-width="0.8" fill="none" opacity="0.6"/>'
+        tail = f'<path class="tail" d="{path}" stroke="{style.color}" stroke-width="0.8" fill="none" opacity="0.6"/>'
     name = f'<text x="{edge + 20:.1f}" y="{place + 4:.1f}" fill="{style.color}" class="name">{escape(text)}</text>'
     drawn = f'<g clip-path="url(#{clip})">{_line(points, x, y, style, 2.2)}{dots}</g>'
     return f'<g class="series" data-label="{escape(label)}">{drawn}{tail}{name}</g>'

@@ -114,6 +114,6 @@ def short(label: str) -> str:
     return label if len(label) <= 20 else label[:19] + "…"
 
 
-def svg(kind: str, width: int, height: int, label: str, parts: Sequence[str]) -> str:
-    head = f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
+def svg(kind: str, width: int, height: int, label: str, parts: Sequence[str], data: str = "") -> str:
+    head = f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}"{data}>'
     return f"{head}{''.join(parts)}</svg>"

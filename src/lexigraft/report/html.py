@@ -9,6 +9,7 @@ from lexigraft.report.curves import curves_figure, small_figures
 from lexigraft.report.data import Report
 from lexigraft.report.figures import cost_figure, interval_figures, line_styles
 from lexigraft.report.page_template import render
+from lexigraft.report.segmentation import cuts, how_to_read, segmentation_of
 from lexigraft.report.tables import (
     ARMS,
     DETECTABLE,
@@ -43,7 +44,7 @@ def page(report: Report, folder: Path) -> str:
 
     table, styles = summary(report), line_styles(report)
     figures = interval_figures(report)
-    said = verdict(report)
+    said, cut = verdict(report), segmentation_of(report.comparison)
     comparison_facts = report.comparison.facts
     rows = [
         {
@@ -77,6 +78,8 @@ def page(report: Report, folder: Path) -> str:
         losses={label: Markup(f) for label, f in small_figures(report, "loss").items()},
         tasks=[(metric.task, task(report, metric)) for metric in report.tasks],
         how_to_read_tasks=how_to_read_tasks(report),
+        segmentation=None if cut is None else how_to_read(cut),
+        samples=[] if cut is None else cuts(cut.lines),
         token_rows=read_token_rows(folder, report.comparison),
         tables=[(title, note, part) for title, note, part in _tables(report) if len(part.columns) > 1 and part.rows],
         recipe=report.recipe.rstrip(),

@@ -14,6 +14,7 @@ from lexigraft.report.differences import Metric
 from lexigraft.report.formats import NOTHING, count, detectable, interval, number, p_value, seconds, share, signed, size
 from lexigraft.report.metric_names import FERTILITY, UNKNOWN
 from lexigraft.report.rows import Row
+from lexigraft.report.segmentation import FACT
 
 ARMS = "Arms against their control"
 HOW_TO_READ_ARMS = (
@@ -235,7 +236,8 @@ def facts(report: Report) -> list[tuple[str, str]]:
     """What was compared on what, as name and value."""
     known = dict(report.comparison.facts)
     versions = known.pop("versions", None)
-    known.pop("controls", None)
+    for shown_elsewhere in ("controls", FACT):
+        known.pop(shown_elsewhere, None)
     pairs = [("strategies", str(len(report.comparison.labels)))]
     pairs.append(("seeds", ", ".join(map(str, report.comparison.seeds))))
     pairs += [(name.replace("_", " "), _fact(name, value)) for name, value in known.items() if value not in (None, {})]

@@ -6,21 +6,22 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from lexigraft.core.tokenization.measures.segmentation import Piece
+from lexigraft.core.tokenization.measures.segmentation_samples import Sample
 from lexigraft.core.tokenization.measures.tokenizer_report import TokenizerReport, figures
 from lexigraft.report.axes import Scale
 from lexigraft.report.figures import PALETTE
 from lexigraft.report.page_template import render
+from lexigraft.report.segmentation import cuts
 
 WIDTH, BAR, GAP, LEFT = 820, 18, 8, 190
 
 
-def tokenizer_page(report: TokenizerReport, samples: Mapping[str, Mapping[str, Sequence[Piece]]]) -> str:
+def tokenizer_page(report: TokenizerReport, samples: Sequence[Sample]) -> str:
     """The whole page; every text from outside is escaped, and nothing is loaded from anywhere.
 
     Args:
         report: The figures.
-        samples: Lines of the text, each with the parts that every tokenizer cuts it into.
+        samples: Some lines of the text, as every tokenizer cuts them.
     """
     from markupsafe import Markup
 
@@ -36,18 +37,7 @@ def tokenizer_page(report: TokenizerReport, samples: Mapping[str, Mapping[str, S
         warnings=report.warnings,
         rows=rows,
         figures=[(title, note, Markup(figure)) for title, note, figure in _figures(report, names, colors)],
-        samples=[
-            [
-                {
-                    "name": names[name],
-                    "color": colors[name],
-                    "count": sum(piece.kind != "between" for piece in pieces),
-                    "pieces": _tinted(pieces),
-                }
-                for name, pieces in cut.items()
-            ]
-            for cut in samples.values()
-        ],
+        samples=cuts(samples, names, colors),
     )
 
 
@@ -55,15 +45,6 @@ def _short(paths: Sequence[str]) -> dict[str, str]:
     """Names without their folders, where these are not needed to tell them apart."""
     last = [Path(path).name or path for path in paths]
     return dict(zip(paths, last if len(set(last)) == len(last) else paths, strict=True))
-
-
-def _tinted(pieces: Sequence[Piece]) -> list[tuple[str, str]]:
-    """Each part with its class: tokens of text take two tints by turns, so that their borders show."""
-    found, n = [], 0
-    for text, kind in pieces:
-        found.append((text, kind if kind != "text" else f"text{n % 2}"))
-        n += kind != "between"
-    return found
 
 
 def _figures(

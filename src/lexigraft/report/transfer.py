@@ -14,6 +14,7 @@ from lexigraft.core.utils.files import write_whole
 from lexigraft.report.curves import lines_figure
 from lexigraft.report.figures import DASHES, PALETTE, LineStyle
 from lexigraft.report.formats import interval
+from lexigraft.report.heat import HeatCell, ground
 from lexigraft.report.page_template import render
 from lexigraft.report.transfer_data import Outcome, Pair, TransferReport, explanations, read_transfer_report
 from lexigraft.report.writer import results_csv
@@ -102,7 +103,7 @@ def _shown(report: TransferReport, outcome: Outcome) -> dict[str, Any]:
     rows = []
     for donor in (*report.donors, *report.targets):
         shown = [_cell(cells.get((donor, target)), outcome, largest) for target in targets]
-        if any(cell["text"] for cell in shown):
+        if any(shown):
             rows.append({"donor": donor, "control": donor in report.targets, "cells": shown})
     return {
         "name": outcome.name,
@@ -113,19 +114,17 @@ def _shown(report: TransferReport, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _cell(pair: Pair | None, outcome: Outcome, largest: float) -> dict[str, str]:
-    """A cell of the heat map: blue for a gain, orange for a loss, both readable without color by their sign."""
+def _cell(pair: Pair | None, outcome: Outcome, largest: float) -> HeatCell | None:
+    """A cell of the heat map, readable without color by its sign."""
     if pair is None:
-        return {"text": "", "color": "transparent", "about": ""}
+        return None
     change = pair.adapted - pair.zero_shot
     better = -change if outcome.lower_is_better else change
-    strength = min(1.0, abs(better) / largest)
-    hue = "0, 114, 178" if better > 0 else "213, 94, 0"
     told = outcome.p_values.get((pair.donor, pair.target), 1.0) < SIGNIFICANT
     width = pair.gain.half_width if pair.gain is not None else math.inf
     about = f"{pair.zero_shot:.3f} to {pair.adapted:.3f}" + (f", ± {width:.3f}" if math.isfinite(width) else "")
     text = f"{better:+.3f}".replace("-", "−") + ("*" if told else "")
-    return {"text": text, "color": f"rgba({hue}, {0.75 * strength:.2f})", "about": about}
+    return HeatCell(text, ground(better / largest), about, strong=told)
 
 
 def _curves(report: TransferReport, target: str) -> str:

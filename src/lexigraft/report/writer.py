@@ -14,6 +14,7 @@ from lexigraft.report.data import Report, read_report
 from lexigraft.report.formats import NOTHING
 from lexigraft.report.html import page
 from lexigraft.report.latex import latex_table
+from lexigraft.report.segmentation import how_to_read, markdown_samples, segmentation_of
 from lexigraft.report.tables import (
     ARMS,
     COST_COLUMNS,
@@ -146,6 +147,10 @@ def _markdown(report: Report) -> Iterator[str]:
             if title in explained:
                 yield f"{explained[title]}\n"
             yield from markdown_table(part)
+    if (cut := segmentation_of(report.comparison)) is not None:
+        yield "\n## Segmentation before and after\n"
+        yield how_to_read(cut)
+        yield from markdown_samples(cut.lines)
     yield "\n## How to reproduce\n"
     yield "```\nlexigraft compare recipe.yaml --out DIR\n```"
     if report.recipe:

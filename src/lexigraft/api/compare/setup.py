@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lexigraft.api.adapt import refuse_untrainable
 from lexigraft.api.augment import check_augmenters
@@ -27,6 +27,7 @@ from lexigraft.core.grafting.strategy import Body, Strategy, needs_of, uses_of
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.matching.alignment import refuse_unknown_rules
+from lexigraft.core.tokenization.measures.segmentation_samples import Segmentation
 from lexigraft.core.tokenization.target_check import check_usable
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.devices import usable_device
@@ -36,6 +37,10 @@ from lexigraft.core.utils.versions import versions
 
 if TYPE_CHECKING:
     from lexigraft.adapters.tracking.tracker import MlflowTracker
+
+SAMPLES = 4
+SAMPLE_CHARACTERS = 160
+"""Held-out lines whose segmentation the report shows, and how much of a long one."""
 
 
 @dataclass(frozen=True)
@@ -222,8 +227,15 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
         "device": _device(),
         "versions": versions(),
         **({"controls": controls} if controls else {}),
+        "segmentation": _segmentation(shared),
     }
     return Comparison(recipe.name, cells, recipe.reference_label, facts)
+
+
+def _segmentation(shared: Shared) -> dict[str, Any]:
+    """Held-out lines as the source's tokenizer and the target tokenizer cut them."""
+    vocabularies = {"source tokenizer": shared.source.vocabulary, "target tokenizer": shared.target}
+    return Segmentation.of(vocabularies, shared.texts.heldout, SAMPLES, SAMPLE_CHARACTERS).as_json()
 
 
 def _device() -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lexigraft.core.data.aligned_lines import read_aligned
-from lexigraft.core.data.corpus import Corpus, evenly_chosen, load_corpus
+from lexigraft.core.data.corpus import load_corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.disk_model import read_header
 from lexigraft.core.tokenization.measures.parity import measure_parity
 from lexigraft.core.tokenization.measures.predicted_speed import predicted_speed
-from lexigraft.core.tokenization.measures.segmentation import Piece, segmented
+from lexigraft.core.tokenization.measures.segmentation_samples import segmentation_samples
 from lexigraft.core.tokenization.measures.tokenizer_measures import TokenizerMeasures, measure_tokenizer
 from lexigraft.core.tokenization.measures.tokenizer_report import TokenizerReport
 from lexigraft.core.tokenization.measures.word_measures import SHARE_WITHOUT_SPACES, share_without_spaces
-from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.files import write_whole
 from lexigraft.report.tokenizers import tokenizer_page
 
@@ -81,14 +80,9 @@ def report_tokenizers(
         warnings=(*_spaces_warning(text.lines), *_mark_warnings(measures)),
     )
     if html is not None:
-        write_whole(Path(html), tokenizer_page(report, _samples(vocabularies, text)))
+        samples = segmentation_samples(vocabularies, text, SAMPLES, SAMPLE_CHARACTERS)
+        write_whole(Path(html), tokenizer_page(report, samples))
     return report
-
-
-def _samples(vocabularies: Mapping[str, Vocabulary], text: Corpus) -> dict[str, dict[str, list[Piece]]]:
-    lines = [line[:SAMPLE_CHARACTERS] for line in evenly_chosen(text, SAMPLES).lines]
-    cut = {name: list(segmented(vocabulary, lines)) for name, vocabulary in vocabularies.items()}
-    return {line: {name: pieces[n] for name, pieces in cut.items()} for n, line in enumerate(lines)}
 
 
 def _spaces_warning(lines: Sequence[str]) -> list[str]:
