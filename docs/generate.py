@@ -10,15 +10,17 @@ from typing import Any
 
 from lexigraft.api.plugins.augmenters import AugmenterRecord, augmenter_details, list_augmenters
 from lexigraft.api.plugins.evaluators import EvaluatorRecord, by_data, evaluator_details, list_evaluators
-from lexigraft.api.plugins.records import FieldRecord, PluginDetails
+from lexigraft.api.plugins.objectives import ObjectiveRecord, by_use, list_objectives, objective_details
+from lexigraft.api.plugins.records import FieldRecord, PluginDetails, ReaderRecord
 from lexigraft.api.plugins.strategies import StrategyRecord, by_needs, details, list_strategies
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.files import replacing
 
 START, END = "<!-- generated -->", "<!-- /generated -->"
-README, STRATEGIES, EVALUATORS, AUGMENTERS = (
+README, STRATEGIES, OBJECTIVES, EVALUATORS, AUGMENTERS = (
     Path("README.md"),
     Path("docs/reference/strategies.md"),
+    Path("docs/reference/objectives.md"),
     Path("docs/reference/evaluators.md"),
     Path("docs/reference/augmenters.md"),
 )
@@ -51,6 +53,23 @@ def _evaluator_page(found: PluginDetails[EvaluatorRecord]) -> str:
     one = found.summary
     better = "lower" if one.lower_is_better else "higher"
     facts = f"*Models: {', '.join(one.kinds)}; {better} is better{'; also of held-out text' if one.text else ''}.*"
+    return _reader_page(found, facts)
+
+
+def objective_reference() -> str:
+    """Every working objective in full: its files, the kinds of models it trains, its record and its options."""
+    groups = by_use([one for one in list_objectives() if one.broken is None])
+    return "\n\n".join(_objective_page(objective_details(one.name)) for group in groups.values() for one in group)
+
+
+def _objective_page(found: PluginDetails[ObjectiveRecord]) -> str:
+    one = found.summary
+    text = "; on annotated text" if one.annotated else "; lays out the training text itself" if one.lays_out else ""
+    return _reader_page(found, f"*Models: {', '.join(one.kinds)}{text}.*")
+
+
+def _reader_page(found: PluginDetails[Any], facts: str) -> str:
+    one: ReaderRecord = found.summary
     rows = [
         f"| `{name}` | {_cell(file.holds)} | {'yes' if file.required else 'no'} |" for name, file in one.files.items()
     ]
@@ -163,6 +182,7 @@ def rewrite(path: Path, content: str) -> bool:
 GENERATED: Mapping[Path, Callable[[], str]] = {
     README: strategy_table,
     STRATEGIES: strategy_reference,
+    OBJECTIVES: objective_reference,
     EVALUATORS: evaluator_reference,
     AUGMENTERS: augmenter_reference,
 }

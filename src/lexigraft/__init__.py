@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lexigraft import augmenters as augmenters
     from lexigraft import evaluators as evaluators
+    from lexigraft import objectives as objectives
     from lexigraft import settings as settings
     from lexigraft import strategies as strategies
     from lexigraft import testing as testing
@@ -45,7 +46,7 @@ _WHERE = {
     "analyze_pairs": "lexigraft.api.transfer.analysis",
     "LexigraftError": "lexigraft.core.errors",
 }
-_MODULES = ("augmenters", "evaluators", "settings", "strategies", "testing")
+_MODULES = ("augmenters", "evaluators", "objectives", "settings", "strategies", "testing")
 
 __all__ = [
     "LexigraftError",
@@ -62,6 +63,7 @@ __all__ = [
     "list_strategies",
     "load_adapter",
     "mix_adapters",
+    "objectives",
     "overlap",
     "pretrain",
     "settings",

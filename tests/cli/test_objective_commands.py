@@ -1,4 +1,4 @@
-"""`lexigraft adapt --objective` with options and files."""
+"""`lexigraft objectives`, and `adapt --objective` with options and files."""
 
 from __future__ import annotations
 
@@ -44,3 +44,35 @@ def test_mistakes_leave_nothing_behind(arguments: list[str], message: str, files
     assert refused.code == 2
     assert message in refused.err
     assert not out.exists()
+
+
+def test_list_and_show() -> None:
+    listed = {one["name"]: one for one in lexigraft("objectives", "list", "--json").json}
+    assert listed["distil_source"]["kinds"] == ["causal"]
+    assert list(listed["distil_source"]["files"]) == ["teacher", "text"]
+    assert (listed["entity_prediction"]["annotated"], listed["translico"]["lays_out"]) == (True, True)
+    usual, _, others = lexigraft("objectives", "list").out.partition("\nothers\n")
+    assert "the usual one of a kind of models" in usual
+    assert all(f"  {name} " in usual for name in ("causal", "masked", "span_corruption"))
+    assert "[transliterations]; masked models" in others
+    shown = lexigraft("objectives", "show", "distil_source").out
+    assert "--objective-file teacher=" in shown
+    assert "lines_per_sequence" in shown
+    assert "Minixhofer et al. 2025" in shown
+    wrong = lexigraft("objectives", "show", "distill_source")
+    assert (wrong.code, "Did you mean 'distil_source'?" in wrong.err) == (2, True)
+
+
+def test_new_writes_a_file_that_is_then_listed_and_a_broken_one_is_listed_as_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = lexigraft("objectives", "new", "my_loss", "--folder", tmp_path)
+    assert (made.code, "lexigraft objectives check my_loss" in made.out) == (0, True)
+    (tmp_path / "objectives" / "bad.py").write_text("raise ValueError('no')")
+    monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path))
+    listed = lexigraft("objectives", "list").out
+    assert "keep the input rows short" in listed
+    assert "BROKEN: ValueError: no" in listed
+    assert lexigraft("objectives", "check", "bad").code == 1
+    taken = lexigraft("objectives", "new", "masked", "--folder", tmp_path)
+    assert (taken.code, "has this name already" in taken.err) == (2, True)

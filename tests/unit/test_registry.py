@@ -159,7 +159,7 @@ def test_listing_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "set()"
 
 
-@pytest.mark.parametrize("kit", ["strategies", "evaluators", "augmenters"])
+@pytest.mark.parametrize("kit", ["strategies", "objectives", "evaluators", "augmenters"])
 def test_what_authors_import_brings_nothing_heavy(kit: str) -> None:
     check = (
         f"import sys, lexigraft.{kit};"

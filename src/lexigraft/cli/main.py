@@ -30,7 +30,7 @@ from lexigraft.cli import (
     transfer,
 )
 from lexigraft.cli.exit_codes import guarded
-from lexigraft.cli.plugins import augmenters, evaluators, strategies
+from lexigraft.cli.plugins import augmenters, evaluators, objectives, strategies
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.distributed import processes
 
@@ -66,6 +66,7 @@ app.add_typer(dictionary.app, name="dictionary")
 app.add_typer(cell.app, name="cell")
 app.add_typer(remote.app, name="remote")
 app.add_typer(strategies.app, name="strategies")
+app.add_typer(objectives.app, name="objectives")
 app.add_typer(evaluators.app, name="evaluators")
 app.add_typer(augmenters.app, name="augmenters")
 

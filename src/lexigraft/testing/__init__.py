@@ -1,11 +1,11 @@
-"""The contracts of strategies, evaluators and augmenters, checked in one's own tests.
+"""The contracts of strategies, objectives, evaluators and augmenters, checked in one's own tests.
 
-``check_strategy(MyMethod)``, ``check_evaluator(MyMeasure)`` and ``check_augmenter(MyChange)`` raise an
-``AssertionError`` that lists every broken law; an evaluator is checked on the tiny data that its ``sample`` writes, an
-augmenter on annotated documents in several scripts. ``FIXTURE_NAMES`` names the tiny
-models; ``fixture(name)`` makes one of them, with a source and a target tokenizer; ``tiny_tokenizer(family, variant)``
-makes a tokenizer of one family. All are built in code, offline, and the same every time. ``Fixture`` is what the
-``sample`` method of a need gets: a tiny model with both vocabularies and their alignment.
+``check_strategy(MyMethod)``, ``check_objective(MyLoss)``, ``check_evaluator(MyMeasure)`` and
+``check_augmenter(MyChange)`` raise an ``AssertionError`` that lists every broken law; an objective and an evaluator are
+checked on the tiny data that their ``sample`` writes, an augmenter on annotated documents in several scripts.
+``FIXTURE_NAMES`` names the tiny models; ``fixture(name)`` makes one of them, with a source and a target tokenizer;
+``tiny_tokenizer(family, variant)`` makes a tokenizer of one family. All are built in code, offline, and the same every
+time. ``Fixture`` is what the ``sample`` method of a need gets: a tiny model with both vocabularies and their alignment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lexigraft.testing.check import check_augmenter, check_evaluator, check_strategy
+    from lexigraft.testing.check import check_augmenter, check_evaluator, check_objective, check_strategy
     from lexigraft.testing.contract import FIXTURE_NAMES
     from lexigraft.testing.inputs import Fixture
     from lexigraft.testing.law import Outcome
@@ -27,6 +27,7 @@ __all__ = [
     "Outcome",
     "check_augmenter",
     "check_evaluator",
+    "check_objective",
     "check_strategy",
     "fixture",
     "tiny_tokenizer",
@@ -38,6 +39,7 @@ _WHERE = {
     "Outcome": "law",
     "check_augmenter": "check",
     "check_evaluator": "check",
+    "check_objective": "check",
     "check_strategy": "check",
     "fixture": "tiny_models",
     "tiny_tokenizer": "tiny_tokenizers",

@@ -1,4 +1,4 @@
-"""The contract checks of a strategy, an evaluator and an augmenter, for the tests of their authors."""
+"""The contract checks of strategies, objectives, evaluators and augmenters, for the tests of their authors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.evaluator import Evaluator
 from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.registry import Plugin, base_of, with_article
+from lexigraft.core.training.objective import Objective
 from lexigraft.testing.augmenter_contract import run_augmenter_checks
 from lexigraft.testing.contract import FIXTURE_NAMES, run_checks
 from lexigraft.testing.evaluator_contract import EVALUATOR_FIXTURES, run_evaluator_checks
 from lexigraft.testing.law import Outcome, plugin_of, raise_broken
+from lexigraft.testing.objective_contract import OBJECTIVE_FIXTURES, run_objective_checks
 
 
 def check_strategy(
@@ -67,6 +69,32 @@ def check_evaluator(
     """
     plugin, own = _plugin_with_fields("evaluator", evaluator)
     outcomes = run_evaluator_checks(plugin, _names(fixtures), {**own, **(options or {})})
+    raise_broken(plugin, outcomes)
+    return outcomes
+
+
+def check_objective(
+    objective: type[Objective] | Objective,
+    fixtures: str | Iterable[str] = OBJECTIVE_FIXTURES,
+    options: Mapping[str, Any] | None = None,
+) -> list[Outcome]:
+    """Check every law of the contract on an objective, on the tiny files that its ``sample`` writes.
+
+    Args:
+        objective: The class, wherever it is defined, or an instance, which is checked with its own options.
+        fixtures: Names of fixture models, from ``FIXTURE_NAMES``, or one name; by default one of each kind of model.
+        options: Options that differ from the defaults (or from the instance's).
+
+    Returns:
+        One outcome for each law and fixture, none of them failed.
+
+    Raises:
+        AssertionError: The objective breaks laws: the message lists each with the fixture and the reason.
+        LexigraftError: This is no objective, or one without a name.
+        UnknownName: A fixture that does not exist.
+    """
+    plugin, own = _plugin_with_fields("objective", objective)
+    outcomes = run_objective_checks(plugin, _names(fixtures), {**own, **(options or {})})
     raise_broken(plugin, outcomes)
     return outcomes
 

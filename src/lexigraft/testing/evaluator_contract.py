@@ -9,9 +9,9 @@ from lexigraft.core.registry import Plugin
 from lexigraft.testing.contract import cached_fixture
 from lexigraft.testing.evaluator_trial import Data, ModelTrial
 from lexigraft.testing.law import NO_FIXTURE, Law, Outcome, outcome_of
-from lexigraft.testing.laws import evaluator_conduct, evaluator_data, evaluator_file, evaluator_scores, plugin_file
+from lexigraft.testing.laws import evaluator_conduct, evaluator_data, evaluator_scores, plugin_file, reader_file
 
-OF_FORM: tuple[Law, ...] = (*plugin_file.LAWS, *evaluator_file.LAWS)
+OF_FORM: tuple[Law, ...] = (*plugin_file.LAWS, *reader_file.LAWS)
 ON_DATA: tuple[Law, ...] = evaluator_data.LAWS
 ON_MODELS: tuple[Law, ...] = (*evaluator_scores.LAWS, *evaluator_conduct.LAWS)
 EVALUATOR_FIXTURES = ("roberta-tied-bias", "llama-untied", "llama-bf16", "t5-tied")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import shutil
-import tempfile
-import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +28,7 @@ from lexigraft.testing.inputs import Fixture
 from lexigraft.testing.law import NotApplicable, skip_unless
 from lexigraft.testing.model_state import changed, in_adaptation, state_of
 from lexigraft.testing.random_state import global_state, set_global_state
+from lexigraft.testing.sample_data import SampleData, extras_may_lack
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -40,7 +36,7 @@ if TYPE_CHECKING:
 DROPOUT = 0.5
 
 
-class Data:
+class Data(SampleData):
     """The sample data of an evaluator.
 
     Args:
@@ -49,29 +45,22 @@ class Data:
     """
 
     def __init__(self, plugin: Plugin, options: Mapping[str, Any]) -> None:
-        assert plugin.cls is not None
-        self.plugin, self.options = plugin, dict(options)
-        self.configured: Evaluator = construct("evaluator", plugin.name, plugin.cls, self.options)
-
-    @cached_property
-    def root(self) -> Path:
-        """A temporary folder, removed with this object."""
-        root = Path(tempfile.mkdtemp(prefix="lexigraft-laws-"))
-        weakref.finalize(self, shutil.rmtree, root, True)
-        return root
-
-    def folder(self) -> Path:
-        """A new folder, empty."""
-        return Path(tempfile.mkdtemp(dir=self.root))
+        super().__init__(plugin, options)
+        self.configured: Evaluator = self.made
 
     @cached_property
     def sample(self) -> Sample:
         """The tiny data; raises ``NotApplicable`` where the evaluator gives none."""
-        with _extras_may_lack():
+        with extras_may_lack():
             sample = self.configured.sample(self.folder())
         if sample is None:
             raise NotApplicable("the evaluator gives no sample data")
         return sample
+
+    @property
+    def files(self) -> Files:
+        """The files of the tiny data."""
+        return self.sample.files
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -82,13 +71,8 @@ class Data:
 
     def read(self, files: Files) -> EvaluationData:
         """What the evaluator reads from some files."""
-        with _extras_may_lack():
+        with extras_may_lack():
             return read_data(self.evaluator, files)
-
-    @cached_property
-    def read_once(self) -> EvaluationData:
-        """What the evaluator reads from its sample."""
-        return self.read(self.sample.files)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +118,7 @@ class ModelTrial:
         evaluator = self.data.evaluator
         skip_unless(self.kind in evaluator.kinds, f"the evaluator does not measure {self.kind} models")
         chosen = self.model if model is None else model
-        with _extras_may_lack():
+        with extras_may_lack():
             return evaluator.evaluate(chosen, self.fixture.source, self.data.read_once, context)
 
     @cached_property
@@ -195,19 +179,3 @@ def other_scores(one: Scores, two: Scores) -> list[str]:
         for name, outcomes in one.items.items()
         if not all(map(np.array_equal, outcomes, two.items[name]))
     ]
-
-
-def replaced(files: Files, name: str, path: Path) -> dict[str, list[str]]:
-    """Files with another one in the place of one of them."""
-    return {key: [str(path)] if key == name else list(paths) for key, paths in files.items()}
-
-
-@contextlib.contextmanager
-def _extras_may_lack() -> Iterator[None]:
-    """Turn the refusal of an evaluator whose optional package is not installed into ``NotApplicable``."""
-    try:
-        yield
-    except LexigraftError as refusal:
-        if refusal.hint.startswith("pip install"):
-            raise NotApplicable(str(refusal)) from None
-        raise

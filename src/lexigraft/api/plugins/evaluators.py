@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lexigraft.api.plugins.records import PluginDetails, PluginRecord, details_of
-from lexigraft.core.evaluation.evaluator import InputFile, TextEvaluator
+from lexigraft.api.plugins.records import PluginDetails, ReaderRecord, details_of
+from lexigraft.core.evaluation.evaluator import TextEvaluator
 from lexigraft.core.registry import Plugin, discover, resolve
 
 if TYPE_CHECKING:
@@ -17,28 +17,16 @@ TEXT_HEADING, TASK_HEADING = "measure held-out text", "measure tasks"
 
 
 @dataclass(frozen=True)
-class EvaluatorRecord(PluginRecord):
+class EvaluatorRecord(ReaderRecord):
     """The entry of one evaluator in a list.
 
     Attributes:
-        files: What it reads, by the names that recipes give the files.
-        kinds: The kinds of models that it measures.
         text: Whether it measures running text, so that a comparison can run it on every held-out text.
         lower_is_better: Whether a lower main figure is the better one.
-        source: Where it was published.
     """
 
-    files: Mapping[str, InputFile] = field(default_factory=dict)
-    kinds: Sequence[str] = ()
     text: bool = False
     lower_is_better: bool = False
-    source: str = ""
-
-    @property
-    def reads(self) -> str:
-        """Its files and kinds of models as a phrase, such as ``test, [train]; causal models``."""
-        files = ", ".join(name if file.required else f"[{name}]" for name, file in self.files.items())
-        return f"{files or 'no files'}; {', '.join(self.kinds)} models"
 
 
 def list_evaluators() -> list[EvaluatorRecord]:

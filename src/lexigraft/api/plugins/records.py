@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
+from lexigraft.core.config.input_files import InputFile
 from lexigraft.core.registry import Plugin, resolve
 
 
@@ -37,6 +38,27 @@ class PluginRecord:
             del values["broken"]
             return values
         return {key: values[key] for key in self.known_of_broken}
+
+
+@dataclass(frozen=True)
+class ReaderRecord(PluginRecord):
+    """The entry of a plug-in that reads files and is for some kinds of models.
+
+    Attributes:
+        files: What it reads, by the names that recipes give the files.
+        kinds: The kinds of models that it is for.
+        source: Where it was published.
+    """
+
+    files: Mapping[str, InputFile] = field(default_factory=dict)
+    kinds: Sequence[str] = ()
+    source: str = ""
+
+    @property
+    def reads(self) -> str:
+        """Its files and kinds of models as a phrase, such as ``test, [train]; causal models``."""
+        files = ", ".join(name if file.required else f"[{name}]" for name, file in self.files.items())
+        return f"{files or 'no files'}; {', '.join(self.kinds)} models"
 
 
 @dataclass(frozen=True)

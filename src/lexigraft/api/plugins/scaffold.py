@@ -6,7 +6,7 @@ import keyword
 import re
 from pathlib import Path
 
-from lexigraft.api.plugins.templates import AUGMENTER, EVALUATOR, STRATEGY
+from lexigraft.api.plugins.templates import AUGMENTER, EVALUATOR, OBJECTIVE, STRATEGY
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import KINDS, by_any_name, with_article
 from lexigraft.core.utils.files import replacing
@@ -16,7 +16,7 @@ def new_plugin(kind: str, name: str, folder: Path) -> Path:
     """Write a plug-in that keeps the whole contract, as a start.
 
     Args:
-        kind: ``strategy``, ``evaluator`` or ``augmenter``.
+        kind: ``strategy``, ``objective``, ``evaluator`` or ``augmenter``.
         name: Its name: a lower-case identifier that no plug-in of the kind has yet.
         folder: The plug-in folder (what ``LEXIGRAFT_PLUGINS`` names); the file goes to ``strategies/NAME.py``
             in it, or likewise for the other kinds.
@@ -38,7 +38,8 @@ def new_plugin(kind: str, name: str, folder: Path) -> Path:
     if path.exists():
         raise LexigraftError("file exists", path, "Choose another name or folder")
     words = name.split("_")
-    template = {"strategy": STRATEGY, "evaluator": EVALUATOR, "augmenter": AUGMENTER}[kind]
+    templates = {"strategy": STRATEGY, "objective": OBJECTIVE, "evaluator": EVALUATOR, "augmenter": AUGMENTER}
+    template = templates[kind]
     title = " ".join(words).strip().capitalize()
     text = template.format(name=name, title=title, cls=_class_name(words, template))
     with replacing(path) as temporary:

@@ -39,6 +39,43 @@ class {cls}(Strategy):
         return pieces, [weight / sum(weights) for weight in weights]
 '''
 
+OBJECTIVE = '''"""{title}: the usual loss of the model's kind, and short rows of the tokens that are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from lexigraft.objectives import ExtendedObjective, ModelKind
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class {cls}(ExtendedObjective):
+    """Learn as usual, and keep the input rows short.
+
+    The loss is the usual one of the model's kind plus ``weight`` times the mean square of what the input rows of a
+    batch's tokens hold. Text is packed and hidden as usual, because only the loss is another one.
+
+    Source: name the paper and section, or say where the idea comes from.
+
+    Attributes:
+        weight: Weight of the mean square.
+    """
+
+    name: ClassVar[str] = "{name}"
+    kinds: ClassVar[frozenset[ModelKind]] = frozenset({{"masked", "causal", "seq2seq"}})
+    weight: float = 0.1
+
+    def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The usual loss, plus the weighted mean square."""
+        rows = model.get_input_embeddings()(batch["input_ids"])
+        return super().loss(model, batch) + self.weight * rows.float().square().mean()
+'''
+
 EVALUATOR = '''"""{title}: how often the row of a word's translation is the nearest one."""
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import typer
 
 from lexigraft.cli.options import Json
 from lexigraft.cli.output import print_json
-from lexigraft.cli.plugins.shared import Name, add_check_and_new, group, names, print_details
+from lexigraft.cli.plugins.shared import Name, add_check_and_new, group, names, print_details, reader_facts, reader_text
 
 if TYPE_CHECKING:
     from lexigraft.testing.law import Outcome
@@ -27,10 +27,7 @@ def list_(json: Json = False) -> None:
         print_json([one.as_json() for one in records])
         return
     for heading, members in by_data(records).items():
-        lines = (
-            (names(one), f"BROKEN: {one.broken}" if one.broken else f"{one.summary}\n{one.reads}") for one in members
-        )
-        group(heading, dict(lines))
+        group(heading, {names(one): reader_text(one) for one in members})
 
 
 @app.command()
@@ -39,12 +36,9 @@ def show(name: Name, json: Json = False) -> None:
     from lexigraft.api.plugins.evaluators import evaluator_details
 
     shown = evaluator_details(name)
-    optional = {True: "", False: " (may be left out)"}
-    files = {f"--data {key}=": f"{file.holds}{optional[file.required]}" for key, file in shown.summary.files.items()}
     better = {True: "lower is better", False: "higher is better"}[shown.summary.lower_is_better]
-    working = shown.summary.broken is None
-    facts = {**files, "models": ", ".join(shown.summary.kinds), "main figure": better}
-    print_details(shown, json, facts if working else None)
+    facts = {**reader_facts(shown.summary, "--data"), "main figure": better}
+    print_details(shown, json, facts if shown.summary.broken is None else None)
 
 
 def _run_checks(name: str) -> Sequence[Outcome]:

@@ -1,4 +1,4 @@
-"""What the commands `strategies`, `evaluators` and `augmenters` share."""
+"""What the commands `strategies`, `objectives`, `evaluators` and `augmenters` share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lexigraft.cli.options import Json
 from lexigraft.cli.output import pairs, print_json, table
 
 if TYPE_CHECKING:
-    from lexigraft.api.plugins.records import PluginDetails, PluginRecord
+    from lexigraft.api.plugins.records import PluginDetails, PluginRecord, ReaderRecord
     from lexigraft.testing.law import Outcome
 
 Name = Annotated[str, typer.Argument(help="Its name.")]
@@ -50,6 +50,18 @@ def names(one: PluginRecord) -> str:
     """A plug-in's name with its other names."""
     also = ", ".join(one.aliases)
     return f"{one.name} ({also})" if also else one.name
+
+
+def reader_text(one: ReaderRecord) -> str:
+    """What a plug-in does and reads, for a list."""
+    return f"BROKEN: {one.broken}" if one.broken else f"{one.summary}\n{one.reads}"
+
+
+def reader_facts(one: ReaderRecord, option: str) -> dict[str, str]:
+    """What a plug-in reads, by the option that names the files, and the kinds of models that it is for."""
+    optional = {True: "", False: " (may be left out)"}
+    files = {f"{option} {key}=": f"{file.holds}{optional[file.required]}" for key, file in one.files.items()}
+    return {**files, "models": ", ".join(one.kinds)}
 
 
 def group(heading: str, members: Mapping[str, str]) -> None:

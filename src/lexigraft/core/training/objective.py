@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lexigraft.core.config.input_files import Files, InputFile, refuse_other_files
@@ -149,6 +150,19 @@ class Objective:
     def predicted(self, batch: Mapping[str, torch.Tensor]) -> int:
         """How many tokens of a batch :meth:`loss` averages over: the weight of a process's share of the batch."""
         return int((batch["labels"] != -100).sum())
+
+    def sample(self, folder: Path, lines: Sequence[str], model: Path) -> Files | None:
+        """Write tiny files that this objective, with its own options, can read; the laws train tiny models with them.
+
+        Args:
+            folder: An empty folder.
+            lines: The training text of the laws, in plain English.
+            model: Folder of a tiny model of the kind that trains.
+
+        Returns:
+            The files, or None where there are none: the laws that train do not apply to an objective that needs some.
+        """
+        return None if any(file.required for file in self.files.values()) else {}
 
     def parameters(self) -> dict[str, Any]:
         """The options as plain values, for recipes and MLflow."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lexigraft.core.config.input_files import Files, InputFile
@@ -145,6 +146,12 @@ class CodeSwitchRestore(ExtendedObjective):
         logits = model(**batch, use_cache=False).logits
         total = cross_entropy(logits.flatten(0, 1).float(), batch["labels"].flatten(), reduction="sum")
         return total / max(1, self.predicted(batch))
+
+    def sample(self, folder: Path, lines: Sequence[str], model: Path) -> Files:
+        """Write a dictionary of a few words, each of one token."""
+        path = folder / "dictionary.tsv"
+        path.write_text("the\tand\nriver\tbread\nhouse\tmarket\nand\tthe\n", encoding="utf-8")
+        return {"dictionary": [str(path)]}
 
     def _changed(self, lines: Sequence[str], epoch: int) -> Iterator[tuple[str, str]]:
         """Sentences of which something is switched, each with the clean one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from lexigraft.core.config.input_files import Files, InputFile
@@ -214,6 +215,12 @@ class DistilSource(AddedTerm):
         student = nats.new_zeros(teacher.numel()).index_add(0, rows * teacher.shape[1] + chunks[compared], -nats)
         known = teacher <= 0
         return binary_divergence(teacher[known], student.view_as(teacher)[known], self.temperature).mean()
+
+    def sample(self, folder: Path, lines: Sequence[str], model: Path) -> Files:
+        """Write a few lines; the model is its own teacher."""
+        path = folder / "text.txt"
+        path.write_text("The river runs.\nThe moon is light.\n", encoding="utf-8")
+        return {"teacher": [str(model)], "text": [str(path)]}
 
 
 def _prefix(vocabulary: Vocabulary) -> list[int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from lexigraft.core.config.input_files import Files, InputFile
@@ -157,3 +158,9 @@ class LexicalContrast(AddedTerm):
             model.base_model(input_ids=ids, attention_mask=read.long())
         vectors = torch.nn.functional.normalize(mean_states(states[material.layer], own), dim=1)
         return pair_contrast(vectors, self.temperature, same | related)
+
+    def sample(self, folder: Path, lines: Sequence[str], model: Path) -> Files:
+        """Write a dictionary of a few words."""
+        path = folder / "dictionary.tsv"
+        path.write_text("river\tbread\nhouse\tmarket\nmoon\tlight\n", encoding="utf-8")
+        return {"dictionary": [str(path)]}

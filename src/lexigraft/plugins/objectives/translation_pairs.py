@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lexigraft.core.config.input_files import Files, InputFile
@@ -120,3 +121,9 @@ class TranslationPairs(ExtendedObjective):
         for n in generator.permutation(len(drawn)).tolist():
             left, right = drawn[n]
             yield (right, left) if turned[n] else (left, right)
+
+    def sample(self, folder: Path, lines: Sequence[str], model: Path) -> Files:
+        """Write every line with itself in capital letters."""
+        path = folder / "pairs.tsv"
+        path.write_text("".join(f"{line}\t{line.upper()}\n" for line in lines), encoding="utf-8")
+        return {"pairs": [str(path)]}

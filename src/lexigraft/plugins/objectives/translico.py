@@ -226,3 +226,9 @@ class Translico(ExtendedObjective):
         if self.normalize:
             pairs = torch.nn.functional.normalize(pairs, dim=1)
         return total + self.weight * pair_contrast(pairs, self.temperature) / 2
+
+    def sample(self, folder: Path, lines: Sequence[str], model: Path) -> Files:
+        """Write capital letters as the transliteration of every line."""
+        path = folder / "transliterations.tsv"
+        path.write_text("".join(f"{line}\t{line.upper()}\n" for line in lines), encoding="utf-8")
+        return {"transliterations": [str(path)]}

@@ -1,10 +1,10 @@
-"""Laws of an evaluator's file."""
+"""Laws of the file of a plug-in that reads files and is for some kinds of models."""
 
 from __future__ import annotations
 
 from typing import get_args
 
-from lexigraft.core.evaluation.evaluator import InputFile
+from lexigraft.core.config.input_files import InputFile
 from lexigraft.core.models.architecture import ModelKind
 from lexigraft.core.registry import Plugin
 from lexigraft.testing.law import Law, require
