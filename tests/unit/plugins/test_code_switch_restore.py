@@ -33,11 +33,11 @@ KINDS = {"masked": "bert-tied-bias", "causal": "llama-untied", "seq2seq": "t5-ti
 class World:
     """A tiny model of a kind, the objective ready for it, and its first batch."""
 
-    def __init__(self, kind: str, folder: Path, **options: Any) -> None:
+    def __init__(self, kind: str, folder: Path, words: str = WORDS, **options: Any) -> None:
         self.model: PreTrainedModel
         self.model, tokenizer, _ = fixture(KINDS[kind])
         self.vocabulary = Vocabulary.of(tokenizer)
-        (folder / "words.tsv").write_text(WORDS)
+        (folder / "words.tsv").write_text(words)
         objective: Objective = make("objective", "code_switch_restore", {"p": 1.0, **options})
         data = read_files(objective, {"dictionary": [str(folder / "words.tsv")]})
         self.objective = objective.prepared(data, self.vocabulary, self.model.config, LENGTH)
@@ -123,6 +123,14 @@ def test_an_encoder_decoder_reads_switched_and_writes_clean_sentences(tmp_path: 
     assert (seen == (read != world.vocabulary.specials["pad"])).all()
     pairs = set(zip(sentences(world, read, 0), sentences(world, labels, 0), strict=True))
     assert pairs == {(switched, clean) for clean, switched in SWITCHED.items()}
+
+
+def test_the_words_of_the_text_may_stand_in_the_second_column(tmp_path: Path) -> None:
+    backwards = "".join("\t".join(reversed(line.split("\t"))) + "\n" for line in WORDS.splitlines())
+    read = World("seq2seq", tmp_path, backwards, reverse=True).batch["input_ids"]
+    assert torch.equal(read, World("seq2seq", tmp_path).batch["input_ids"])
+    with pytest.raises(LexigraftError, match="nothing to do"):
+        World("seq2seq", tmp_path, "market\tkapital\n", reverse=True)
 
 
 @pytest.mark.parametrize("kind", KINDS)

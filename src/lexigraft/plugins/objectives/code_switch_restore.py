@@ -51,6 +51,7 @@ class CodeSwitchRestore(ExtendedObjective):
 
     Attributes:
         p: The probability with which a known word, or a sentence, is switched.
+        reverse: Whether the text's words are in the dictionary's second column.
         per: What is drawn: each known word alone, or a sentence, of which all known words are then switched.
         noise: The probability with which a word is left out, misspelled or put behind the next one before.
         separator: What stands between switched and clean text for causal models.
@@ -63,6 +64,7 @@ class CodeSwitchRestore(ExtendedObjective):
         "dictionary": InputFile("a word of the text TAB its translation [TAB count], one pair a line (.tsv, .tsv.gz)")
     }
     p: float = 0.35
+    reverse: bool = False
     per: Literal["word", "sentence"] = "word"
     noise: float = 0.0
     separator: str = " =>"
@@ -77,7 +79,7 @@ class CodeSwitchRestore(ExtendedObjective):
         from lexigraft.core.data.augmentation import make_augmenters
         from lexigraft.core.training.augmented_text import Augmentation
 
-        switch = {"file": tuple(files["dictionary"]), "p": self.p, "per": self.per}
+        switch = {"file": tuple(files["dictionary"]), "p": self.p, "reverse": self.reverse, "per": self.per}
         noise = [{"noise": {"p": self.noise}}] if self.noise else []
         augmentation = Augmentation(make_augmenters([*noise, {"code_switch": switch}]))
         return Changes(hash=augmentation.augmenters[-1].content, augmentation=augmentation)
