@@ -10,6 +10,7 @@ from lexigraft.report.data import Report
 from lexigraft.report.figures import cost_figure, interval_figures, line_styles
 from lexigraft.report.page_template import render
 from lexigraft.report.segmentation import cuts, how_to_read, segmentation_of
+from lexigraft.report.strategy_records import summaries
 from lexigraft.report.tables import (
     ARMS,
     DETECTABLE,
@@ -24,6 +25,7 @@ from lexigraft.report.tables import (
     facts,
     how_to_read_tasks,
     measures,
+    reproduction,
     standing,
     summary,
     task,
@@ -61,6 +63,7 @@ def page(report: Report, folder: Path) -> str:
         "report.html.j2",
         name=report.comparison.name,
         verdict=said,
+        summaries=summaries(report.comparison),
         seeds=len(report.comparison.seeds),
         strategies=len(report.rows),
         facts=facts(report),
@@ -82,6 +85,7 @@ def page(report: Report, folder: Path) -> str:
         samples=[] if cut is None else cuts(cut.lines),
         token_rows=read_token_rows(folder, report.comparison),
         tables=[(title, note, part) for title, note, part in _tables(report) if len(part.columns) > 1 and part.rows],
+        reproduction=reproduction(report, said.best),
         recipe=report.recipe.rstrip(),
     )
 

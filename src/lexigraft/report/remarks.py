@@ -68,6 +68,8 @@ def _lossy(rows: Sequence[Row]) -> list[str]:
 
 def remarks_of(rows: Sequence[Row]) -> list[str]:
     lines = []
+    if other := [r.label for r in rows if r.is_bound]:
+        lines.append(f"A bound that knows the right rows, and no contender: {', '.join(other)}.")
     if other := [r.label for r in rows if r.body == "target"]:
         lines.append(f"On the target-language model's body: {', '.join(other)}; the others are on the source's.")
     if other := [r.label for r in rows if r.keeps_tokenizer]:

@@ -246,6 +246,25 @@ def facts(report: Report) -> list[tuple[str, str]]:
     return pairs
 
 
+def reproduction(report: Report, best: str) -> list[tuple[str, str]]:
+    """What there is to reproduce, with the command that does it in the comparison's folder ``DIR``.
+
+    Args:
+        report: The report.
+        best: The label whose cell is the example.
+    """
+    cell = next(cell for cell in report.comparison.cells if cell.label == best)
+    return [
+        ("Every number", "lexigraft compare DIR/recipe.yaml --out NEW"),
+        (
+            f"The figures of one strategy and seed, such as {cell.title}",
+            f"lexigraft cell run --recipe DIR/recipe.yaml --cell {cell.folder} --out NEW",
+        ),
+        ("Means, intervals and tests, and these pages, from the finished cells", "lexigraft report DIR"),
+        ("Bootstrap intervals and permutation tests beside them", "lexigraft report DIR --resample"),
+    ]
+
+
 def standing(row: Row, report: Report) -> str:
     """How many of the comparison's seeds the row has, where it is not all of them."""
     wanted = len(report.comparison.seeds)

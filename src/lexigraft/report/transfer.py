@@ -14,7 +14,7 @@ from lexigraft.core.utils.files import write_whole
 from lexigraft.report.curves import lines_figure
 from lexigraft.report.figures import DASHES, PALETTE, LineStyle
 from lexigraft.report.formats import interval
-from lexigraft.report.heat import HeatCell, ground
+from lexigraft.report.heat_maps.cell import HeatCell, ground
 from lexigraft.report.page_template import render
 from lexigraft.report.transfer_data import Outcome, Pair, TransferReport, explanations, read_transfer_report
 from lexigraft.report.writer import results_csv

@@ -15,6 +15,7 @@ from lexigraft.report.formats import NOTHING
 from lexigraft.report.html import page
 from lexigraft.report.latex import latex_table
 from lexigraft.report.segmentation import how_to_read, markdown_samples, segmentation_of
+from lexigraft.report.strategy_records import summaries
 from lexigraft.report.tables import (
     ARMS,
     COST_COLUMNS,
@@ -27,6 +28,7 @@ from lexigraft.report.tables import (
     markdown_table,
     measures,
     ranking,
+    reproduction,
     standing,
     summary,
     tasks,
@@ -116,6 +118,9 @@ def _markdown(report: Report) -> Iterator[str]:
     said = verdict(report)
     yield f"# {report.comparison.name}"
     yield f"\nUse **{said.best}**: {' '.join(said.sentences)}\n"
+    what = summaries(report.comparison)
+    if said.best in what:
+        yield f"What {said.best} does: {what[said.best]}\n"
     yield from (f"- {name}: {value}" for name, value in facts(report))
     for warning in report.warnings:
         yield f"\n> **Warning.** {warning}"
@@ -152,7 +157,7 @@ def _markdown(report: Report) -> Iterator[str]:
         yield how_to_read(cut)
         yield from markdown_samples(cut.lines)
     yield "\n## How to reproduce\n"
-    yield "```\nlexigraft compare recipe.yaml --out DIR\n```"
+    yield from (f"- {what}: `{command}`" for what, command in reproduction(report, said.best))
     if report.recipe:
         yield f"\n```yaml\n{report.recipe.rstrip()}\n```"
 

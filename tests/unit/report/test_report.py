@@ -304,3 +304,24 @@ def test_many_measures_make_a_long_table_and_not_a_wide_one(tmp_path: Path) -> N
     assert "- measured lines: heldout: 200" in text
     header = next(line for line in text.splitlines() if line.startswith("| strategy | bits per byte"))
     assert header.count("step 0") == 1, "the probe at step 0 is step 0"
+
+
+def test_a_newcomer_reads_what_the_strategies_do_and_how_to_get_the_numbers(tmp_path: Path) -> None:
+    cells = [dataclasses.replace(c, label="mine") if c.label == "poor" else c for c in made_cells((0,))]
+    cells = [
+        dataclasses.replace(c, parameters={"strategy": "not_installed"}) if c.label == "mine" else c for c in cells
+    ]
+    save_comparison(tmp_path, made_comparison(cells), "r")
+    for made, cell in zip(made_cells((0,)), cells, strict=True):
+        save_result(tmp_path, dataclasses.replace(made_result(made), cell=cell))
+    paths = write_report(tmp_path)
+    page, text = paths.html.read_text(encoding="utf-8"), paths.markdown.read_text(encoding="utf-8")
+    assert "What tema does: Each rare token's row is placed relative to" in text
+    assert "<dt>mean</dt><dd>Each new row is the mean of all source rows.</dd>" in page
+    assert re.search(r"<dt>focus\+subword_mean</dt><dd>[^<]+ Then, for what is left: [^<]+pieces", page)
+    assert "<dt>mine</dt>" not in page
+    assert "A bound that knows the right rows, and no contender: oracle." in page
+    tema = next(cell for cell in cells if cell.label == "tema")
+    command = f"lexigraft cell run --recipe DIR/recipe.yaml --cell {tema.folder} --out NEW"
+    assert f"<code>{command}</code>" in page
+    assert f"such as tema (seed 0): `{command}`" in text
