@@ -3,11 +3,11 @@
     python benchmarks/comparison/choice_by_step.py Quechua=results-q Guarani=results-g … [--only focus subword_mean …]
 
 Candidates are the strategies on the source's body with the target tokenizer. For each seed the best of them is chosen
-by what was known early: bits per byte on held-out text at each step that was measured, or the mean training loss of the
-first steps, which all candidates of a seed spend on the same batches. The columns: how many seeds choose the strategy
-that is best at the end; by how much the chosen one lies above that, in % of its bits per byte, in the mean over the
-seeds (± half of the 95% t-interval over them) and at most; and which share of one adaptation's tokens the trials of all
-candidates take.
+by what was known early: bits per byte on held-out text at each step that was measured, or the mean training loss of
+some early steps, which all candidates of a seed spend on the same batches. The columns: how many seeds choose the
+strategy that is best at the end; by how much the chosen one lies above that, in % of its bits per byte, in the mean
+over the seeds (± half of the 95% t-interval over them) and at most; and which share of one adaptation's tokens the
+trials of all candidates take.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from lexigraft.core.evaluation.statistics.intervals import estimate
 from lexigraft.core.utils.not_none import not_none
 from lexigraft.report.metric_names import TARGET
 
-FIRST = (2, 4, 8, 13, 20, 50)
-"""Of how many first steps the mean training loss is taken."""
+LAST = (2, 4, 8, 14, 20, 50)
+"""The last of the steps whose mean training loss is taken; the first one is half of it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,8 +62,8 @@ def _known(result: CellResult) -> dict[str, tuple[int, float]]:
     bits = sorted((score.step, score.value) for score in result.scores if score.metric == TARGET)
     found = {f"bits per byte, step {step}": (step, value) for step, value in bits[:-1]}
     losses = [loss for _, loss in result.losses]
-    for first in (n for n in FIRST if n < len(losses)):
-        found[f"training loss, steps 1 to {first}"] = (first, sum(losses[:first]))
+    for last in (n for n in LAST if n < len(losses)):
+        found[f"training loss, steps {last // 2 + 1} to {last}"] = (last, sum(losses[last // 2 : last]))
     return found
 
 
