@@ -89,7 +89,7 @@ def test_a_member_without_its_inputs_is_left_out() -> None:
     ctx = asking()
     make("strategy", "ensemble", {"members": ["focus", "mean"]}).plan(ctx)
     assert ctx.journal.notes[0] == "ensemble left out what lacks an input: focus (target_vectors)"
-    with pytest.raises(LexigraftError, match="can use none of its members"):
+    with pytest.raises(LexigraftError, match="can use none of its strategies"):
         make("strategy", "ensemble", {"members": ["focus"]}).plan(asking())
 
 

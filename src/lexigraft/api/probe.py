@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from lexigraft.api.adapt import adapt_model
 from lexigraft.api.augment import learns_entities
@@ -15,7 +16,7 @@ from lexigraft.core.config.recipe import GraftSettings
 from lexigraft.core.data.corpus import Corpus, evenly_chosen, split, without
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import graft_model, make_chain
-from lexigraft.core.grafting.resources import Loader, ProbeRun
+from lexigraft.core.grafting.resources import Loader, ProbeRun, Watch
 from lexigraft.core.models.architecture import context_length
 from lexigraft.core.registry import PluginSpec, make
 from lexigraft.core.tokenization.vocabulary import Vocabulary
@@ -80,26 +81,63 @@ class ModelProbe:
     loaders: Mapping[Need, Loader]
     within_word: Literal["whole", "left_to_right"] = "whole"
 
-    def __call__(self, chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
+    @property
+    def adaptation_steps(self) -> int:
+        """Steps of the adaptation that the trials shorten."""
+        return self.settings.adaptation.steps
+
+    def __call__(
+        self,
+        chain: Sequence[PluginSpec],
+        *,
+        steps: int,
+        seed: int,
+        watch: Watch = lambda step, bits: True,
+        looks: Collection[int] = (),
+    ) -> ProbeRun:
         """Graft, adapt and measure; see :class:`lexigraft.core.grafting.resources.Probe`."""
+        from lexigraft.adapters.training.training_text import rows_per_batch
         from lexigraft.core.utils.random_state import global_randomness_kept
 
         settings = self.settings
+        evaluator = make("evaluator", "bits_per_byte", {**settings.measure, "within_word": self.within_word})
+
+        def look(step: int, live: PreTrainedModel) -> dict[str, float]:
+            bits = evaluator.line_bits(live, grafted.vocabulary, self.lines.lines)
+            if not watch(step, bits):
+                raise _Ended(step, bits)
+            return {}
+
         with global_randomness_kept():
             grafted = graft_model(
                 settings.source, self.target, make_chain(chain), self.loaders, seed=seed, settings=settings.graft
             )
-            adapted = adapt_model(
-                grafted.model,
-                grafted.vocabulary,
-                self.train,
-                shortened(settings.adaptation, steps, seed, grafted.model),
-                new_ids=grafted.alignment.new.tolist(),
-            )
-            evaluator = make("evaluator", "bits_per_byte", {**settings.measure, "within_word": self.within_word})
-            bits = evaluator.line_bits(adapted.model, grafted.vocabulary, self.lines.lines)
+            short = shortened(settings.adaptation, steps, seed, grafted.model)
+            new_ids = grafted.alignment.new.tolist()
+            try:
+                adapted = adapt_model(
+                    grafted.model,
+                    grafted.vocabulary,
+                    self.train,
+                    short,
+                    new_ids=new_ids,
+                    on_step=look,
+                    eval_steps=looks,
+                )
+                bits = evaluator.line_bits(adapted.model, grafted.vocabulary, self.lines.lines)
+            except _Ended as ended:
+                steps, bits = ended.step, ended.bits
         sizes = np.array([len(line.encode()) for line in self.lines.lines], np.int64)
-        return ProbeRun(bits, sizes, adapted.tokens_trained + grafted.rows.counts["learned_tokens"])
+        trained = steps * rows_per_batch(short) * short.sequence_length
+        return ProbeRun(bits, sizes, trained + grafted.rows.counts["learned_tokens"])
+
+
+class _Ended(Exception):
+    """The end of a trial whose watch has seen enough."""
+
+    def __init__(self, step: int, bits: npt.NDArray[np.float64]) -> None:
+        super().__init__(step)
+        self.step, self.bits = step, bits
 
 
 def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedModel) -> AdaptSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from lexigraft.core.grafting.resources import (
     PoorModel,
     ProbeRun,
     StaticVectors,
+    Watch,
     Words,
     WordSpace,
     WordVectors,
@@ -128,12 +129,28 @@ class Fixture:
         return Folders(self.model, self.source, self.poor, self.target)
 
 
-def sample_probe(chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
-    """Synthetic bits per line without a graft, decided by the chain's names; longer chains tend to need fewer."""
-    sizes = np.array([len(line.encode()) for line in TARGET_TEXT.splitlines()], np.int64)
-    names = ",".join(name for name, _ in chain)
-    noise = np.array([zlib.crc32(f"{names} {n}".encode()) % 97 for n in range(len(sizes))]) / 97
-    return ProbeRun(sizes * (3.0 - 0.4 * len(chain)) + noise, sizes, steps * len(sizes))
+@dataclass(frozen=True)
+class SampleProbe:
+    """Synthetic trials without a graft, decided by the chain's names; longer chains tend to need fewer bits."""
+
+    adaptation_steps: int = 200
+
+    def __call__(
+        self,
+        chain: Sequence[PluginSpec],
+        *,
+        steps: int,
+        seed: int,
+        watch: Watch = lambda step, bits: True,
+        looks: Collection[int] = (),
+    ) -> ProbeRun:
+        """Bits per line, the same at each step; see :class:`lexigraft.core.grafting.resources.Probe`."""
+        sizes = np.array([len(line.encode()) for line in TARGET_TEXT.splitlines()], np.int64)
+        names = ",".join(name for name, _ in chain)
+        noise = np.array([zlib.crc32(f"{names} {n}".encode()) % 97 for n in range(len(sizes))]) / 97
+        bits = sizes * (3.0 - 0.4 * len(chain)) + noise
+        ended = next((step for step in sorted(looks) if not watch(step, bits)), steps)
+        return ProbeRun(bits, sizes, ended * len(sizes))
 
 
 def seeded_vectors(vocabulary: Vocabulary, seed: int = 11) -> StaticVectors:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,14 @@ from lexigraft.core.config.adaptation import AdaptSettings, Phase
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.errors import LexigraftError, UnknownName
-from lexigraft.core.evaluation.scores import ItemScores
-from lexigraft.core.evaluation.statistics.paired_comparison import difference
 from lexigraft.core.grafting.chains import plan_of_chain
 from lexigraft.core.grafting.folder import read_provenance
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Mix
-from lexigraft.core.grafting.resources import ProbeRun
+from lexigraft.core.grafting.resources import ProbeRun, Watch
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.grafting.strategy import InitContext, Strategy, uses_of
+from lexigraft.core.methods.race import Race
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import Role, tables_of
 from lexigraft.core.registry import PluginSpec, make
@@ -46,22 +45,33 @@ VECTORS = vectors(TARGET.size, {2: [1, 0, 0], 3: [0, 2, 0], 4: [0, 0, 5], 5: [8,
 SIZES = np.array([10, 20, 30])
 
 
-def probe(figures: Mapping[str, Sequence[float]], tried: list[str] | None = None) -> Callable[..., ProbeRun]:
-    """Made bits of three lines for each chain."""
+@dataclass(frozen=True)
+class MadeProbe:
+    """Made bits of three lines for each chain, or for each of its looks and the end; 100 tokens a step."""
 
-    def run_one(chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
+    figures: Mapping[str, Any]
+    tried: list[str] = field(default_factory=list)
+    adaptation_steps: int = 0
+
+    def __call__(
+        self, chain: Sequence[PluginSpec], *, steps: int, seed: int, watch: Watch, looks: Collection[int]
+    ) -> ProbeRun:
         names = ",".join(name for name, _ in chain)
-        if tried is not None:
-            tried.append(f"{names} {steps} {seed}")
-        if names not in figures:
+        self.tried.append(f"{names} {steps} {seed}")
+        if names not in self.figures:
             raise LexigraftError("does not run", names)
-        return ProbeRun(np.array(figures[names], np.float64), SIZES, 100)
+        bits = np.array(self.figures[names], np.float64)
+        curve = np.broadcast_to(bits, (len(looks) + 1, 3))
+        for step, here in zip(looks, curve, strict=False):
+            if not watch(step, here):
+                return ProbeRun(here, SIZES, 100 * step)
+        return ProbeRun(curve[-1], SIZES, 100 * steps)
 
-    return run_one
 
-
-def asked(figures: Mapping[str, Sequence[float]], tried: list[str] | None = None, static: bool = True) -> InitContext:
-    supplies: dict[Need, Any] = {Need.PROBE: probe(figures, tried)}
+def asked(
+    figures: Mapping[str, Any], tried: list[str] | None = None, static: bool = True, adaptation: int = 0
+) -> InitContext:
+    supplies: dict[Need, Any] = {Need.PROBE: MadeProbe(figures, [] if tried is None else tried, adaptation)}
     return context(SOURCE, TARGET, {Role.INPUT: TABLE}, supplies | ({Need.TARGET_VECTORS: VECTORS} if static else {}))
 
 
@@ -72,17 +82,81 @@ def auto(*candidates: str, **fields: Any) -> Strategy:
 
 def test_the_best_is_taken_and_its_gap_to_the_runner_up_said() -> None:
     tried: list[str] = []
-    ctx = asked({"focus": [20, 41, 60], "subword_mean": [26, 50, 77], "mean": [40, 80, 120]}, tried)
+    figures = {"focus": [20, 41, 60], "subword_mean": [23, 41, 60], "mean": [20, 47, 60]}
+    ctx = asked(figures, tried)
     rows = build_rows([auto("mean", "subword_mean", "focus", steps=7)], ctx)
-    # (121, 153, 240) / 60; differences 6, 9, 17 of 10, 20, 30 bytes: ratio 32/60, residuals 2/3, -5/3, 1,
-    # squares 4.22222: variance 3/2 * 4.22222 / 3600 = 0.00175926, half width 4.3027 * 0.041944 = 0.18047.
+    # (121, 124, 127) / 60; differences to the second 3, 0, 0 of 10, 20, 30 bytes: ratio 0.05, residuals 2.5, -1, -1.5,
+    # squares 9.5: variance 3/2 * 9.5 / 3600 = 0.00395833, half width 4.3027 * 0.0629153 = 0.27070.
     assert rows.notes == (
-        "auto chose focus: 2.017 bits per byte after 7 steps, 0.533 ± 0.180 below subword_mean",
-        "auto also tried mean (4.000)",
+        "auto chose focus: 2.017 bits per byte after 7 steps, 0.050 ± 0.271 below subword_mean (not told apart)",
+        "auto also tried mean (2.117)",
     )
-    assert rows.counts["learned_tokens"] == 300
+    assert rows.counts["learned_tokens"] == 3 * 700
     assert [t.split()[:2] for t in tried] == [["mean", "7"], ["subword_mean", "7"], ["focus", "7"]]
     assert rows.provenance.rules[5:] == ("auto", "fallback", "fallback")
+
+
+def test_a_trial_ends_where_it_clearly_lies_above_the_best_one_there() -> None:
+    # Looks at 8 and 16 of 32. subword_mean is 6, 9, 17 bits above at 8, of 10, 20, 30 bytes: ratio 32/60, residuals
+    # 2/3, -5/3, 1, squares 4.22222: variance 3/2 * 4.22222 / 3600 = 0.00175926, half width 4.3027 * 0.041944 = 0.180.
+    # mean is level at 8 (1, 0, -1) and above at 16 by (20 + 40 + 60) / 60, each line by the same.
+    figures = {
+        "focus": [[30, 60, 90], [25, 50, 75], [20, 41, 60]],
+        "subword_mean": [[36, 69, 107], [0, 0, 0], [0, 0, 0]],
+        "mean": [[31, 60, 89], [45, 90, 135], [0, 0, 0]],
+    }
+    rows = build_rows([auto("focus", "subword_mean", "mean", steps=32)], asked(figures))
+    assert rows.notes == (
+        "auto chose focus: 2.017 bits per byte after 32 steps, 2.000 ± 0.000 below mean after 16",
+        "auto ended trials early: mean after 16 (2.000 ± 0.000 above), subword_mean after 8 (0.533 ± 0.180 above)",
+    )
+    assert rows.counts["learned_tokens"] == 3200 + 800 + 1600
+
+
+def test_what_starts_behind_may_win_and_losers_are_compared_with_the_winner() -> None:
+    # zero begins level with mean (1, 0, -1 bits), subword_mean is ended by mean at 8; the note has its gap to zero: 10,
+    # 21, 30 less 1, 0, -1 of the same lines is 9, 21, 31 in 60 bytes.
+    figures = {
+        "mean": [[30, 60, 90], [25, 50, 75], [25, 50, 75]],
+        "subword_mean": [[40, 81, 120], [0, 0, 0], [0, 0, 0]],
+        "zero": [[31, 60, 89], [25, 51, 75], [20, 40, 60]],
+    }
+    rows = build_rows([auto("mean", "subword_mean", "zero", steps=32)], asked(figures))
+    assert rows.notes[0] == "auto chose zero: 2.000 bits per byte after 32 steps, 0.500 ± 0.000 below mean"
+    assert rows.notes[1].startswith("auto ended trials early: subword_mean after 8 (1.017 ± ")
+
+
+@pytest.mark.parametrize(
+    ("adaptation", "candidates", "fields", "steps"),
+    [
+        (200, 2, {}, 20),  # 0.2 * 200 / 2
+        (200, 3, {}, 13),
+        (200, 3, {"share": 0.1, "seeds": 2}, 8),  # 3.3, but never fewer than 8
+        (10_000, 3, {}, 50),
+        (10_000, 3, {"steps": 2}, 2),
+        (0, 3, {}, 50),  # its length is not known
+    ],
+)
+def test_all_trials_together_are_a_share_of_the_adaptation(
+    adaptation: int, candidates: int, fields: dict[str, Any], steps: int
+) -> None:
+    names = ("mean", "zero", "random")[:candidates]
+    tried: list[str] = []
+    build_rows([auto(*names, **fields)], asked({name: [1, 2, 3] for name in names}, tried, adaptation=adaptation))
+    assert {int(t.split()[1]) for t in tried} == {steps}
+
+
+def test_candidates_have_fields_in_brackets() -> None:
+    ctx = asked({"focus,mean": [1, 1, 1]})
+    rows = build_rows([auto("focus[temperature=0.1, weights=entmax15],mean", "zero")], ctx)
+    plain = [make("strategy", "focus", {"temperature": 0.1, "weights": "entmax15"}), make("strategy", "mean")]
+    wanted = build_rows(plain, replace(ctx, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(rows.tables[Role.INPUT], wanted.tables[Role.INPUT])
+    assert auto("ramen", "ramen[align=dictionary]").optional_needs() > auto("ramen", "mean").optional_needs()
+    with pytest.raises(LexigraftError, match="temperature"):
+        auto("focus[temperature=warm]")
+    with pytest.raises(UnknownName, match="heat"):
+        auto("focus[heat=1]")
 
 
 def test_the_chosen_chains_own_graft_comes_out_bit_for_bit() -> None:
@@ -159,7 +233,7 @@ def test_what_every_candidate_needs_is_needed_and_the_rest_is_welcome() -> None:
 
 
 def test_no_candidate_is_an_error_that_says_how_to_help() -> None:
-    with pytest.raises(LexigraftError, match=r"none of its candidates: focus, wechsel.*--corpus F or --target-vectors"):
+    with pytest.raises(LexigraftError, match=r"none of its strategies: focus, wechsel.*--corpus F or --target-vectors"):
         build_rows([auto("focus", "wechsel")], asked({}, static=False))
     with pytest.raises(LexigraftError, match=r"no candidate of auto can be tried.*does not run: mean"):
         build_rows([auto("mean", "zero")], asked({}))
@@ -226,37 +300,40 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def measured(home: Path, seed: int) -> dict[str, ProbeRun]:
-    """Every candidate tried by hand, with the seed that `auto` draws."""
+def trials(home: Path) -> ModelProbe:
+    """The probe of a graft in that folder."""
     text = load_corpus([home / "target.txt.gz"])
     given = StrategyInputs(corpus=lambda: text, probing=ProbeSettings(str(home / "source")))
     trial = given.loaders(load_vocabulary(home / "tokenizer"), home / "cache")[Need.PROBE]()
     assert isinstance(trial, ModelProbe)
     assert {*trial.lines.lines} < {*text.lines}
-    (drawn,) = torch.randint(2**31, (1,), generator=torch.Generator().manual_seed(seed)).tolist()
-    return {name: trial([(name, {})], steps=4, seed=drawn) for name in CANDIDATES}
+    return trial
 
 
 @pytest.mark.slow
 def test_real_adaptations_decide_and_the_graft_is_the_winners_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEXIGRAFT_CACHE", str(home / "cache"))
     state = torch.random.get_rng_state()
-    runs = measured(home, seed=5)
+    (drawn,) = torch.randint(2**31, (1,), generator=torch.Generator().manual_seed(5)).tolist()
+    trial = trials(home)
+    race = Race(trial, 4, [drawn])
+    for name in CANDIDATES:
+        race.run(name)
+    best = race.finished()[0]
+    seen: dict[int, list[float]] = {}
+    watched = trial([(best, {})], steps=4, seed=drawn, watch=lambda n, bits: not seen.update({n: [*bits]}), looks=[2])
+    assert watched.bits.tolist() == race.curves[best][0][4].numerators.tolist(), "looking changes nothing"
+    ended = trial([(best, {})], steps=4, seed=drawn, watch=lambda step, bits: False, looks=[2, 3])
+    assert (ended.tokens, {2: [*ended.bits]}) == (watched.tokens / 2, seen)
     assert torch.equal(state, torch.random.get_rng_state())
-    items = {name: ItemScores.of(run.bits, run.bytes) for name, run in runs.items()}
-    scores = {name: found.ratio for name, found in items.items()}
-    assert len({round(score, 3) for score in scores.values()}) == len(CANDIDATES), "the trials differ"
-    best, runner_up, *_ = sorted(scores, key=lambda name: scores[name])
     common = ["graft", "--source", home / "source", "--target-tokenizer", home / "tokenizer", "--seed", 5]
     common += ["--corpus", home / "target.txt.gz", "--json"]
     listed = f"candidates={json.dumps(CANDIDATES)}"
     done = lexigraft(*common, "--strategy", "auto", "--set", listed, "--set", "steps=4", "--out", home / "auto")
     assert done.code == 0, done.err
-    apart = difference([items[runner_up]], [items[best]])
-    sentence = f"auto chose {best}: {scores[best]:.3f} bits per byte after 4 steps, {apart.mean:.3f} ± "
     (note,) = [n for n in done.json["notes"] if n.startswith("auto chose")]
-    assert note.startswith(sentence + f"{apart.half_width:.3f} below {runner_up}")
-    assert done.json["learned_tokens"] == sum(run.tokens for run in runs.values()) > 0
+    assert note.startswith(f"auto chose {best}: {race.score(best):.3f} bits per byte after 4 steps, ")
+    assert done.json["learned_tokens"] == race.tokens > 0
     assert lexigraft(*common, "--strategy", best, "--out", home / "plain").code == 0
     auto_tables, plain = (tables_of(load_model(home / name)).by_role for name in ("auto", "plain"))
     assert all(torch.equal(auto_tables[role], plain[role]) for role in plain)

@@ -39,6 +39,6 @@ class Probe(NeedSpec):
 
     def sample(self, fixture: Fixture) -> Loaded:
         """Synthetic figures without a graft."""
-        from lexigraft.testing.inputs import sample_probe
+        from lexigraft.testing.inputs import SampleProbe
 
-        return sample_probe
+        return SampleProbe()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.grafting.needs import Need
+from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.needs import Need, how_to_meet
 from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
 from lexigraft.core.grafting.rows import covered_by, plans_by_role
 from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy, needs_of, uses_of
@@ -21,18 +23,29 @@ if TYPE_CHECKING:
 
 
 def named_specs(names: str) -> list[PluginSpec]:
-    """The strategies of ``"focus"`` or ``"focus,subword_mean"``, with their default fields."""
-    return [(name.strip(), {}) for name in names.split(",") if name.strip()]
+    """The strategies of ``"focus"``, ``"focus,subword_mean"`` or ``"ramen[align=dictionary],mean"``.
+
+    Fields that are not named have their defaults.
+    """
+    return [_named_spec(name.strip()) for name in re.split(r",(?![^\[]*\])", names) if name.strip()]
+
+
+def _named_spec(name: str) -> PluginSpec:
+    found = re.fullmatch(r"([^\[\]]+)\[(.+)\]", name)
+    if found is None:
+        return name, {}
+    fields = (pair.partition("=") for pair in found[2].split(","))
+    return found[1].strip(), {key.strip(): value.strip() for key, _, value in fields}
 
 
 def named_chain(names: str) -> list[Strategy]:
-    """Strategies with their default fields from ``"focus"`` or ``"focus,subword_mean"``.
+    """Strategies from their names as :func:`named_specs` reads them.
 
     Raises:
-        LexigraftError: An unknown strategy.
+        LexigraftError: An unknown strategy, or a field that it cannot take.
         ValueError: No name, or one that keeps another body than the source's.
     """
-    chain: list[Strategy] = [make("strategy", name) for name, _ in named_specs(names)]
+    chain: list[Strategy] = [make("strategy", name, dict(fields)) for name, fields in named_specs(names)]
     if not chain:
         raise ValueError("name at least one strategy to start from")
     if other := [s.name for s in chain if s.body is not Body.SOURCE]:
@@ -43,6 +56,27 @@ def named_chain(names: str) -> list[Strategy]:
 def named_needs(names: str) -> frozenset[Need]:
     """What the named strategies need."""
     return needs_of(named_chain(names))
+
+
+def usable(names: Sequence[str], asking: Strategy, ctx: InitContext) -> list[str]:
+    """Those of several named chains whose needs are met here; a note says which are not.
+
+    Args:
+        names: Each as :func:`named_specs` reads it.
+        asking: The strategy that would use them; its optional needs are theirs.
+        ctx: Its context.
+
+    Raises:
+        LexigraftError: None of them can run.
+    """
+    missing = {one: ctx.resources.missing(named_needs(one)) for one in names}
+    if out := [f"{one} ({', '.join(needs)})" for one, needs in missing.items() if needs]:
+        ctx.journal.note(f"{asking.name} left out what lacks an input: {', '.join(out)}")
+    able = [one for one, needs in missing.items() if not needs]
+    if not able:
+        hint = how_to_meet(sorted(asking.optional_needs()))
+        raise LexigraftError(f"{asking.name} can use none of its strategies", ", ".join(names), hint)
+    return able
 
 
 PositionedPart = tuple[npt.NDArray[np.int64], Mix | Dense]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
@@ -143,7 +143,7 @@ class ProbeRun:
     """One short adaptation of a candidate, measured on lines held out of the training text.
 
     Attributes:
-        bits: What the model needs for each line, float64, shape ``(lines,)``; lower is better.
+        bits: What the model needs for each line at the end, float64, shape ``(lines,)``; lower is better.
         bytes: The UTF-8 bytes of each line, the same for every candidate, int64, shape ``(lines,)``.
         tokens: Tokens of text that the candidate and its adaptation learned on, repetitions included.
     """
@@ -153,16 +153,37 @@ class ProbeRun:
     tokens: int
 
 
-class Probe(Protocol):
-    """Grafts the source model with a chain, adapts it for some steps, and measures it."""
+Watch = Callable[[int, npt.NDArray[np.float64]], bool]
+"""Gets a step of a trial and the bits of each line there; False ends the trial."""
 
-    def __call__(self, chain: Sequence[PluginSpec], *, steps: int, seed: int) -> ProbeRun:
+
+class Probe(Protocol):
+    """Grafts the source model with a chain, adapts it for some steps, and measures it.
+
+    Attributes:
+        adaptation_steps: How many steps the whole adaptation has that the trials are short ones of.
+    """
+
+    @property
+    def adaptation_steps(self) -> int: ...
+
+    def __call__(
+        self,
+        chain: Sequence[PluginSpec],
+        *,
+        steps: int,
+        seed: int,
+        watch: Watch = lambda step, bits: True,
+        looks: Collection[int] = (),
+    ) -> ProbeRun:
         """Try a chain.
 
         Args:
             chain: Strategies with their fields, in the order of a graft.
             steps: How long the adaptation is.
             seed: Decides everything random in the graft and the adaptation; the held-out lines are always the same.
+            watch: Called at each of ``looks``; a trial that it ends is what it was there.
+            looks: Steps before the last at which the model is measured too, which changes nothing in the trial.
 
         Raises:
             LexigraftError: The chain cannot be grafted or adapted.

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lexigraft.core.errors import LexigraftError
-from lexigraft.core.grafting.chains import named_chain, named_needs
-from lexigraft.core.grafting.needs import Need, how_to_meet
+from lexigraft.core.grafting.chains import named_chain, named_needs, usable
+from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Dense, Plan
 from lexigraft.core.grafting.rows import Rows, build_rows
 from lexigraft.core.grafting.strategy import InitContext, Strategy
@@ -83,7 +82,7 @@ class Ensemble(Strategy):
 
     def plan(self, ctx: InitContext) -> Plan:
         """Make every member's rows, and learn their weights."""
-        able = self._able(ctx)
+        able = usable(self.members, self, ctx)
         if not len(ctx.target_ids):
             return empty_mix(0)
         made = [build_rows(named_chain(names), ctx) for names in able]
@@ -99,17 +98,6 @@ class Ensemble(Strategy):
                 rows[covered] = combined[role]
             plan[role] = Dense(rows[at], covered[at])
         return plan
-
-    def _able(self, ctx: InitContext) -> list[str]:
-        """The members whose needs are met."""
-        missing = {names: ctx.resources.missing(named_needs(names)) for names in self.members}
-        if out := [f"{names} ({', '.join(needs)})" for names, needs in missing.items() if needs]:
-            ctx.journal.note(f"{self.name} left out what lacks an input: {', '.join(out)}")
-        able = [names for names, needs in missing.items() if not needs]
-        if not able:
-            hint = how_to_meet(sorted(self.optional_needs()))
-            raise LexigraftError(f"{self.name} can use none of its members", ", ".join(self.members), hint)
-        return able
 
     def _combined(self, ctx: InitContext, able: list[str], made: list[Rows], ids: Ids) -> dict[Role, torch.Tensor]:
         """The weighted rows of the ids, by role."""
