@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from lexigraft.api.compare.inputs import load_texts, prepare, strategy_inputs
+from lexigraft.api.compare.inputs import load_texts, strategy_inputs
+from lexigraft.api.compare.preparation import prepare
 from lexigraft.core.config.recipe_files import read_recipe
 from lexigraft.core.data.corpus import load_corpus, split, without
 from lexigraft.core.evaluation.scoring import Item, item_bits

@@ -7,7 +7,7 @@ import pty
 import subprocess
 import sys
 
-TELL = "from lexigraft.cli.compare import show_progress; show_progress('focus[k=3] (seed 0) done', 2, 6)"
+TELL = "from lexigraft.cli.output import show_progress; show_progress('focus[k=3] (seed 0) done', 2, 6)"
 
 
 def test_progress_is_a_plain_line_in_a_file_and_a_bar_on_a_terminal() -> None:

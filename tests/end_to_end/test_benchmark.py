@@ -10,10 +10,11 @@ import yaml
 
 from fixtures.commands import lexigraft
 from fixtures.recipes import one_cell_recipe
-from lexigraft.api.benchmark.compared import shared_inputs
-from lexigraft.core.evaluation.cells.cell import Cell
+from lexigraft.api.benchmark.comparison_record import recorded_inputs
 
 pytestmark = pytest.mark.slow
+
+UNKNOWN = {"strategies": ["random", "subword_meen"]}
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +59,8 @@ def test_one_strategy_joins_without_the_others_running_again(suite: tuple[Path, 
 
 def test_what_a_strategy_reads_by_itself_is_no_input_of_all() -> None:
     parameters = {"source": "a", "train": "b", "training": "c", "tokenizer": "d", "tasks.x": 1, "versions.torch": "2"}
-    cell = Cell("one_to_one", 0, "source", "k", {**parameters, "fields.one_to_one.dim": 100, "seed": 0})
-    assert shared_inputs(cell) == {"source": "a", "train": "b", "tokenizer": "d", "tasks.x": 1}
+    parameters |= {"fields.one_to_one.dim": 100, "seed": 0}
+    assert recorded_inputs(parameters) == {"source": "a", "train": "b", "tokenizer": "d", "tasks.x": 1}
 
 
 def test_other_inputs_are_refused_with_what_differs(suite: tuple[Path, Path], tmp_path: Path) -> None:
@@ -72,6 +73,19 @@ def test_other_inputs_are_refused_with_what_differs(suite: tuple[Path, Path], tm
     assert done.code == 2
     assert "'small' was recorded on other inputs" in done.err
     assert "adaptation.learning_rate" in done.err
+    assert not (tmp_path / "out").exists(), "nothing ran"
+
+
+def test_another_tokenizer_is_refused_before_a_cell_runs(suite: tuple[Path, Path], tmp_path: Path) -> None:
+    path, out = suite
+    trained = {"target_tokenizer": {"type": "unigram", "size": 300}}
+    recipes = [{"path": str(path.parent / "recipe.yaml"), "overrides": trained}]
+    changed = tmp_path / "suite.yaml"
+    changed.write_text(yaml.safe_dump({"name": "x", "recipes": recipes, "record_file": str(out / "record.json")}))
+    done = lexigraft("benchmark", changed, "--out", tmp_path / "out", "--only", "mean")
+    assert done.code == 2
+    assert "do not compare: tokenizer" in done.err
+    assert not list((tmp_path / "out").rglob("cells"))
 
 
 @pytest.mark.parametrize(
@@ -81,6 +95,7 @@ def test_other_inputs_are_refused_with_what_differs(suite: tuple[Path, Path], tm
         ({"name": "x", "recipes": ["none.yaml"]}, "recipe not found"),
         ({"name": "x", "recipes": ["recipe.yaml", "recipe.yaml"]}, "share a name"),
         ({"name": "x", "recipe": ["recipe.yaml"]}, "recipe"),
+        ({"name": "x", "recipes": ["recipe.yaml", {"path": "again.yaml", "overrides": UNKNOWN}]}, "subword_meen"),
     ],
 )
 def test_a_wrong_suite_is_one_error_before_anything_runs(

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lexigraft.api.adaptation_texts import read_further_texts, texts_of
 from lexigraft.api.augment import annotations_for, augmentation_of, check_augmenters, extend_for
 from lexigraft.api.evaluate import measure
+from lexigraft.api.further_texts import read_further_texts, texts_of
 from lexigraft.api.objectives import objective_data, objective_for
 from lexigraft.core.config.adaptation import AdaptSettings, Phase
 from lexigraft.core.config.evaluation import EvaluationSettings
@@ -118,9 +118,9 @@ def refuse_untrainable(model: PreTrainedModel, settings: AdaptSettings) -> None:
     """Refuse settings that a grafted model of this body could not be trained with; the model needs no weights.
 
     Raises:
-        LexigraftError: See :func:`lexigraft.adapters.training.adapt.checked_phases`, and :func:`objective_data`.
+        LexigraftError: See :func:`lexigraft.adapters.training.phases.checked_phases`, and :func:`objective_data`.
     """
-    from lexigraft.adapters.training.adapt import checked_phases
+    from lexigraft.adapters.training.phases import checked_phases
 
     objective = objective_for(model.config, settings.objective, settings.objective_options)
     checked_phases(model, settings, objective, new_ids=[0])

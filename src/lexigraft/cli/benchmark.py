@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from lexigraft.cli.compare import BackendConfig, BackendName, Jobs, MaxParallel, show_progress
+from lexigraft.api.study.run_options import RunOptions
 from lexigraft.cli.options import Json
-from lexigraft.cli.output import print_json, say
+from lexigraft.cli.output import print_json
+from lexigraft.cli.run_options import with_run_options
 
 Only = Annotated[
     list[str] | None,
@@ -19,34 +20,21 @@ Only = Annotated[
 RecordFile = Annotated[Path | None, typer.Option("--record", help="Published results for --only, if not the suite's.")]
 
 
+@with_run_options
 def benchmark(
     suite: Annotated[Path, typer.Argument(help="A suite: a YAML file that lists recipes; see examples/.")],
     out: Annotated[Path, typer.Option(help="The folder for results; an interrupted run goes on there.")],
     only: Only = None,
     record: RecordFile = None,
-    jobs: Jobs = 1,
-    backend: BackendName = None,
-    backend_config: BackendConfig = None,
-    max_parallel: MaxParallel = 1,
+    *,
+    run: RunOptions,
     json: Json = False,
 ) -> None:
     """Run a suite of comparisons and rank the strategies over all of them."""
-    from lexigraft.api.benchmark.run import benchmark as run
-
-    done = run(
-        suite,
-        out,
-        only=only or (),
-        record=record,
-        jobs=jobs,
-        backend=backend,
-        backend_config=backend_config,
-        max_parallel=max_parallel,
-        say=say,
-        progress=show_progress,
-    )
+    from lexigraft.api.benchmark.run import benchmark as run_suite
     from lexigraft.report.benchmark import ranked
 
+    done = run_suite(suite, out, only=only or (), record=record, **run)
     table = ranked(done.leaderboard)
     files = {name: str(path) for name, path in done.report._asdict().items()} | {"record": str(done.record)}
     if json:

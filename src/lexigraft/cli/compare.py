@@ -10,47 +10,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lexigraft.api.study.run_options import RunOptions
 from lexigraft.cli.options import Json, Sets, assignments
-from lexigraft.cli.output import print_json, say
+from lexigraft.cli.output import print_json, say, show_progress
+from lexigraft.cli.run_options import Jobs, with_run_options
 from lexigraft.core.utils.secrets import masked_uris
 
 if TYPE_CHECKING:
     from lexigraft.api.compare.run import Compared
 
-Jobs = Annotated[int, typer.Option(help="Cells at a time; threads are divided among them.", min=1)]
 
-BackendName = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Run stages and cells as jobs: local, or another launcher.")
-]
-BackendConfig = Annotated[Path | None, typer.Option(help="The backend's settings, a YAML or JSON file.")]
-MaxParallel = Annotated[int, typer.Option(help="Most jobs of the backend at a time.", min=1)]
-
-
+@with_run_options
 def compare(
     recipe: Annotated[Path, typer.Argument(help="A YAML recipe; see examples/.")],
     out: Annotated[Path, typer.Option(help="The folder for results and report; an interrupted run goes on there.")],
     set_: Sets = None,
-    jobs: Jobs = 1,
-    backend: BackendName = None,
-    backend_config: BackendConfig = None,
-    max_parallel: MaxParallel = 1,
+    *,
+    run: RunOptions,
     json: Json = False,
 ) -> None:
     """Compare strategies on one language with the same data and budget."""
-    from lexigraft.api.compare.run import compare as run
+    from lexigraft.api.compare.run import compare as compare_strategies
 
-    done = run(
-        recipe,
-        out,
-        overrides=assignments(set_),
-        jobs=jobs,
-        backend=backend,
-        backend_config=backend_config,
-        max_parallel=max_parallel,
-        say=say,
-        progress=show_progress,
-    )
-    _show(done, json)
+    _show(compare_strategies(recipe, out, overrides=assignments(set_), **run), json)
 
 
 def demo(
@@ -78,20 +60,6 @@ def report(
 
     paths = {name: str(path) for name, path in write_study_report(folder, resample=resample)._asdict().items()}
     print_json(paths) if json else typer.echo("\n".join(paths.values()))
-
-
-def show_progress(message: str, done: int, total: int) -> None:
-    """A line with a bar on a terminal, a plain line elsewhere; training shows a live bar of its own in between."""
-    if not sys.stderr.isatty():
-        say(f"[{done}/{total}] {message}")
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    bar = Progress(MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}", markup=False), console=console)
-    bar.add_task(message, total=total, completed=done)
-    console.print(bar)
 
 
 def _show(done: Compared, as_json: bool) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lexigraft.cli.options import AllowMissing, Json, Sets, assignments, sections
 from lexigraft.cli.output import pairs, print_json
 from lexigraft.core.errors import LexigraftError
+
+if TYPE_CHECKING:
+    from lexigraft.api.graft import GraftResult
 
 
 def graft(
@@ -120,9 +123,10 @@ def graft(
         settings=validate(GraftSettings, settings, "graft"),
         force=force,
     )
-    if json:
-        print_json(done.as_json())
-        return
+    print_json(done.as_json()) if json else _show(done)
+
+
+def _show(done: GraftResult) -> None:
     before = done.facts["source"]
     padding = before["rows"] - before["tokens"]
     matched = ", ".join(f"{rule} {n:,}" for rule, n in done.matched.items() if n)
@@ -138,7 +142,7 @@ def graft(
             **({"learned on": f"{done.learned_tokens:,} tokens"} if done.learned_tokens else {}),
             "seconds": ", ".join(f"{stage} {taken:.2f}" for stage, taken in done.seconds.items()),
             "peak memory": f"{done.peak_rss_bytes / 1e9:.2f} GB",
-            "written to": out,
+            "written to": done.out,
         }
     )
     for sentence in done.notes:

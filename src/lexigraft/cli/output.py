@@ -23,6 +23,20 @@ def say(text: str) -> None:
         typer.echo(text, err=True)
 
 
+def show_progress(message: str, done: int, total: int) -> None:
+    """A line with a bar on a terminal, a plain line elsewhere; training shows a live bar of its own in between."""
+    if not sys.stderr.isatty():
+        say(f"[{done}/{total}] {message}")
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    bar = Progress(MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}", markup=False), console=console)
+    bar.add_task(message, total=total, completed=done)
+    console.print(bar)
+
+
 def printable(text: str) -> str:
     """A text without characters that steer a terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" or ord(c) > 0x9F else "\ufffd" for c in text)

@@ -7,28 +7,25 @@ from typing import Annotated
 
 import typer
 
-from lexigraft.cli.compare import BackendConfig, BackendName, Jobs, MaxParallel, show_progress
+from lexigraft.api.study.run_options import RunOptions
 from lexigraft.cli.options import Json, Sets, assignments
-from lexigraft.cli.output import print_json, say
+from lexigraft.cli.output import print_json
+from lexigraft.cli.run_options import with_run_options
 
 
+@with_run_options
 def transfer(
     recipe: Annotated[Path, typer.Argument(help="A YAML recipe with donors and targets; see examples/.")],
     out: Annotated[Path, typer.Option(help="The folder for results and report; an interrupted run goes on there.")],
     set_: Sets = None,
-    jobs: Jobs = 1,
-    backend: BackendName = None,
-    backend_config: BackendConfig = None,
-    max_parallel: MaxParallel = 1,
+    *,
+    run: RunOptions,
     json: Json = False,
 ) -> None:
     """Adapt one model on each donor language and measure every target language."""
-    from lexigraft.api.transfer.run import transfer as run
+    from lexigraft.api.transfer.run import transfer as run_transfer
 
-    done = run(
-        recipe, out, overrides=assignments(set_), jobs=jobs, backend=backend, backend_config=backend_config,
-        max_parallel=max_parallel, say=say, progress=show_progress,
-    )  # fmt: skip
+    done = run_transfer(recipe, out, overrides=assignments(set_), **run)
     if json:
         from lexigraft.report.transfer_data import read_transfer_report
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class LexigraftError(Exception):
@@ -22,7 +23,7 @@ class LexigraftError(Exception):
         shown = what if value is None else f"{what}: {value}"
         super().__init__(f"{shown}. {hint}" if hint else shown)
 
-    def __reduce__(self) -> tuple[type[LexigraftError], tuple[str, object, str]]:
+    def __reduce__(self) -> tuple[type[LexigraftError], tuple[Any, ...]]:
         """Pickle all arguments, for errors of worker processes (exceptions otherwise pickle only their message)."""
         return type(self), (self.what, self.value, self.hint)
 
@@ -45,7 +46,7 @@ class UnknownName(LexigraftError):
         self.kind, self.name, self.known = kind, name, sorted(known)
         super().__init__(f"unknown {kind}", name, did_you_mean(name, self.known))
 
-    def __reduce__(self) -> tuple[type[UnknownName], tuple[str, str, list[str]]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[UnknownName], tuple[Any, ...]]:
         """Pickle the constructor's own arguments."""
         return UnknownName, (self.kind, self.name, self.known)
 

@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel
 
 from fixtures.adapting import adapted, load, weights
-from lexigraft.api.adaptation_texts import read_further_texts, texts_of
+from lexigraft.api.further_texts import read_further_texts, texts_of
 from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.transfer_recipe import TransferSettings

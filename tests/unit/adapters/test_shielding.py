@@ -11,8 +11,8 @@ import torch
 from transformers import PreTrainedModel
 
 from fixtures.adapting import adapted, load, weights
+from lexigraft.adapters.training.parts import parts
 from lexigraft.adapters.training.shielding import Columns, importance, most_important
-from lexigraft.adapters.training.trainable import parts
 from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.base import validate
 from lexigraft.core.data.corpus import Corpus

@@ -1,4 +1,4 @@
-"""Continued pretraining on text of models that read images: the text side learns, the rest stays byte for byte."""
+"""Continued pretraining on text of models that read images: the text model learns, the rest stays byte for byte."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("name", "body"), [("llava", "lora"), ("llava", "top_bottom:1"), ("qwen2-vl", "full")])
-def test_text_trains_the_text_side_only(name: str, body: str, text: Path, tmp_path: Path) -> None:
+def test_text_trains_the_text_model_only(name: str, body: str, text: Path, tmp_path: Path) -> None:
     source = save_vision_model(name, vision_tokenizer(name), tmp_path / "source")
     settings = AdaptSettings(steps=2, sequence_length=24, batch_tokens=96, body=body, learning_rate=0.05)
     result = adapt(str(source), [text], out=tmp_path / "out", settings=settings, heldout=[text])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.compare.inputs import load_texts, prepare_tokenizer, tokenizer_path
+from lexigraft.api.compare.inputs import load_texts
+from lexigraft.api.compare.preparation import prepare_tokenizer, tokenizer_path
 from lexigraft.api.doctor.findings import Findings, Mark
 from lexigraft.api.doctor.recipe import report_recipe
 from lexigraft.api.graft import graft_model

@@ -1,4 +1,4 @@
-"""Models that read images: the text side is grafted, the rest stays byte for byte, the processor goes along."""
+"""Models that read images: the text model is grafted, the rest stays byte for byte, the processor goes along."""
 
 from __future__ import annotations
 
@@ -228,11 +228,11 @@ def test_a_path_leads_to_the_text_of_a_class_whose_accessors_do_not(tmp_path: Pa
     )
 
 
-def test_a_model_without_a_text_side_is_refused(tmp_path: Path, folders: Any) -> None:
+def test_a_model_without_a_text_model_is_refused(tmp_path: Path, folders: Any) -> None:
     model = transformers.CLIPVisionModel.from_pretrained(folders("clip"))
     model.save_pretrained(tmp_path / "source")
     vision_tokenizer("clip").save_pretrained(tmp_path / "source")
-    with pytest.raises(LexigraftError, match="no text side in this model: CLIPVisionModel"):
+    with pytest.raises(LexigraftError, match="no text model in this model: CLIPVisionModel"):
         prepared(tmp_path / "source", vision_tokenizer("clip", *MOVED))
 
 

@@ -20,7 +20,9 @@ from transformers import (
 )
 
 from fixtures.adapting import load
-from lexigraft.adapters.training.trainable import add_lora, parts, set_trainable
+from lexigraft.adapters.training.lora import add_lora
+from lexigraft.adapters.training.parts import parts
+from lexigraft.adapters.training.trainable import set_trainable
 from lexigraft.core.config.adaptation import AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind

@@ -11,29 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.adapters.training.learning_rates import rates_of
-from lexigraft.adapters.training.loop import uses_bfloat16
-from lexigraft.adapters.training.peft_calls import merged
-from lexigraft.adapters.training.quantization import Quantized, refuse_unquantizable
+from lexigraft.adapters.training.lora import plain_name
+from lexigraft.adapters.training.parts import Parts, parts
+from lexigraft.adapters.training.phases import checked_phases
+from lexigraft.adapters.training.prepared_model import PreparedModel
 from lexigraft.adapters.training.resume import run_folder, train_phase
 from lexigraft.adapters.training.run_settings import Loop, OnStep
 from lexigraft.adapters.training.shielding import importance, most_important
-from lexigraft.adapters.training.trainable import (
-    Parts,
-    add_lora,
-    lora_targets,
-    parts,
-    plain_name,
-    refuse_impossible,
-    set_trainable,
-    train_shared_padding_row,
-)
+from lexigraft.adapters.training.trainable import set_trainable, trainable_parameters
 from lexigraft.adapters.training.training_text import pack_further, rows_per_batch, tokens_by_text, training_text
-from lexigraft.core.config.adaptation import SOURCE, AdaptSettings, Phase
-from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.architecture import model_kind, refuse_long_sequences
+from lexigraft.core.config.adaptation import SOURCE, AdaptSettings
+from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.models.document_attention import refuse_mixing
-from lexigraft.core.training.objective import refuse_unsuitable, refuse_without_mask
-from lexigraft.core.utils.distributed import processes
 
 if TYPE_CHECKING:
     import torch
@@ -120,8 +109,6 @@ def adapt(
         LexigraftError: The objective does not suit the model, the settings ask for what it cannot do, or the corpus
             does not fill one sequence.
     """
-    import torch
-
     started = time.perf_counter()
     phases = checked_phases(model, settings, objective, new_ids)
     if settings.documents == "reset":
@@ -136,39 +123,15 @@ def adapt(
         columns = importance(model, model_parts, objective, vocabulary, source, settings.seed)
     run = None
     if work is not None and settings.checkpoint_every:
-        key_parts = [
-            settings.model_dump_json(exclude={"texts"}),
-            objective.name,
-            json.dumps(objective.parameters(), sort_keys=True),
-        ]
-        key_parts += [vocabulary.hash, corpus.hash, str(list(new_ids) if new_ids is not None else None)]
-        key_parts += augmentation.key() if augmentation is not None else []
-        key_parts += [data.hash] if data is not None else []
-        key_parts += [f"{name} {text.hash}" for name, text in sorted(texts.items())]
-        run = run_folder(work, "adapt", key_parts, model)
-    if run is not None and not resume:
-        shutil.rmtree(run, ignore_errors=True)
-    dtypes = {name: p.dtype for name, p in model.named_parameters()}
-    train_shared_padding_row(model, vocabulary)
-    quantized = None
-    if phases and settings.quantization == "4bit":
-        compute_dtype = torch.bfloat16 if uses_bfloat16(settings.precision) else torch.float32
-        quantized = Quantized(model, lora_targets(model, settings, phases), compute_dtype)
-    peft_model = add_lora(model, settings, phases)
-    _raise_precision(model, uses_bfloat16(settings.precision))
-    restore_cache = _checkpoint_gradients(model) if settings.gradient_checkpointing else None
-
-    loop = Loop(
-        steps=settings.steps,
-        rows_per_batch=rows_per_batch(settings),
-        learning_rate=settings.learning_rate,
-        warmup_share=settings.warmup_share,
-        schedule=settings.schedule,
-        weight_decay=settings.weight_decay,
-        precision=settings.precision,
-        checkpoint_every=settings.checkpoint_every,
-        seed=settings.seed,
-    )
+        content = [vocabulary.hash, corpus.hash, str(list(new_ids) if new_ids is not None else None)]
+        content += augmentation.key() if augmentation is not None else []
+        content += [data.hash] if data is not None else []
+        content += [f"{name} {text.hash}" for name, text in sorted(texts.items())]
+        run = run_folder(work, "adapt", [*_settings_key(settings, objective), *content], model)
+        if not resume:
+            shutil.rmtree(run, ignore_errors=True)
+    prepared = PreparedModel(model, vocabulary, settings, phases)
+    loop = _loop(settings, model_parts)
     losses: list[tuple[int, float]] = []
     evaluations: dict[int, dict[str, float]] = {}
     trained: set[str] = set()
@@ -178,20 +141,14 @@ def adapt(
         release = set_trainable(model, model_parts, phase, new_ids, held)
         names = {n for n, p in model.named_parameters() if p.requires_grad}
         trained |= {plain_name(n) for n in names if ".lora_" not in n}
-        most_trainable = max(most_trainable, _count(model, model_parts, phase, new_ids, held))
+        most_trainable = max(most_trainable, trainable_parameters(model, model_parts, phase, new_ids, held))
+        rates = rates_of(model, model_parts, phase.learning_rates or settings.learning_rates, new_ids)
         history = train_phase(
             model,
             objective,
             vocabulary,
             packed,
-            replace(
-                loop,
-                steps=phase.steps,
-                first_step=first_step,
-                table_names=_tables(model_parts),
-                rates=rates_of(model, model_parts, phase.learning_rates or settings.learning_rates, new_ids),
-                held_columns=held,
-            ),
+            replace(loop, steps=phase.steps, first_step=first_step, rates=rates, held_columns=held),
             on_step=on_step,
             eval_steps=eval_steps,
             folder=run / f"phase-{number}" if run is not None else None,
@@ -201,15 +158,7 @@ def adapt(
         evaluations |= history.evaluations
         release()
         first_step += phase.steps
-    if restore_cache is not None:
-        restore_cache()
-    if quantized is not None:
-        peft_model = quantized.restore(peft_model)
-    lora, config = _merge(peft_model)
-    for name, parameter in model.named_parameters():
-        parameter.data = parameter.data.to(dtypes[name])
-        parameter.requires_grad_(True)
-    model.eval()
+    lora, config = prepared.restore()
     if run is not None:
         shutil.rmtree(run, ignore_errors=True)
     return Adapted(
@@ -226,132 +175,24 @@ def adapt(
     )
 
 
-def checked_phases(
-    model: PreTrainedModel, settings: AdaptSettings, objective: Objective, new_ids: Sequence[int] | None
-) -> list[Phase]:
-    """What trains when, after everything that a model without weights can tell about it.
+def _settings_key(settings: AdaptSettings, objective: Objective) -> list[str]:
+    """What decides a run besides its model and texts, as text."""
+    parameters = json.dumps(objective.parameters(), sort_keys=True)
+    return [settings.model_dump_json(exclude={"texts"}), objective.name, parameters]
 
-    Args:
-        model: The plain model, which may be on the meta device.
-        settings: What trains, for how long.
-        objective: The training objective.
-        new_ids: Rows of new tokens, for ``new_rows``.
 
-    Raises:
-        LexigraftError: The objective does not suit the model, or the settings ask for what it cannot do.
-    """
-    refuse_unsuitable(objective, model.config)
-    if objective.packs and (settings.augment or settings.documents != "separated" or settings.used_texts):
-        hint = "Leave out adaptation.augment, adaptation.documents and adaptation.mixture, and shield no body"
-        raise LexigraftError("objective lays out the training text itself", objective.name, hint)
-    if settings.augment or settings.documents == "reset":
-        refuse_without_mask(objective)
-    if settings.documents == "reset" and not objective.resets:
-        hint = "Leave adaptation.documents at 'separated'"
-        raise LexigraftError("objective cannot keep documents apart", objective.name, hint)
-    phases = settings.phases or (
-        [Phase(steps=settings.steps, embeddings=settings.embeddings, head=settings.head, body=settings.body)]
-        if settings.steps
-        else []
+def _loop(settings: AdaptSettings, model_parts: Parts) -> Loop:
+    """What the phases have in common."""
+    tables = model_parts.embeddings | model_parts.output | model_parts.bias
+    return Loop(
+        steps=settings.steps,
+        rows_per_batch=rows_per_batch(settings),
+        learning_rate=settings.learning_rate,
+        warmup_share=settings.warmup_share,
+        schedule=settings.schedule,
+        weight_decay=settings.weight_decay,
+        precision=settings.precision,
+        checkpoint_every=settings.checkpoint_every,
+        seed=settings.seed,
+        table_names=tables | {name.replace(".weight", ".base_layer.weight") for name in tables},
     )
-    refuse_impossible(model, phases, new_ids)
-    refuse_long_sequences(model, settings.sequence_length)
-    if new_ids is None and _rates_by_row(phases, settings):
-        raise LexigraftError("new rows have a rate of their own, but none is known", hint="Say which rows are new")
-    _refuse_sharded(phases, settings)
-    targets = lora_targets(model, settings, phases)
-    if phases and settings.quantization == "4bit":
-        refuse_unquantizable(model, targets, phases)
-    return phases
-
-
-def _rates_by_row(phases: Sequence[Phase], settings: AdaptSettings) -> bool:
-    rates = [phase.learning_rates or settings.learning_rates for phase in phases]
-    return any(one.new_rows != one.tables for one in rates)
-
-
-def _refuse_sharded(phases: Sequence[Phase], settings: AdaptSettings) -> None:
-    sharding = processes().sharding
-    by_rows = any("new_rows" in (phase.embeddings, phase.head) for phase in phases)
-    shielded = any(phase.shielded_share for phase in phases)
-    if sharding and (by_rows or shielded or _rates_by_row(phases, settings)):
-        raise LexigraftError(
-            "rows or columns cannot train by themselves where weights are in shards",
-            sharding,
-            "Use 'full' with one rate for tables and new_rows, or plain processes",
-        )
-
-
-def _tables(model_parts: Parts) -> frozenset[str]:
-    names = model_parts.embeddings | model_parts.output | model_parts.bias
-    return names | {n.replace(".weight", ".base_layer.weight") for n in names}
-
-
-def _count(
-    model: PreTrainedModel,
-    model_parts: Parts,
-    phase: Phase,
-    new_ids: Sequence[int] | None,
-    held: Mapping[str, Columns],
-) -> int:
-    rows = len(set(new_ids or ()))
-    total = 0
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        plain = plain_name(name)
-        mode = phase.embeddings if plain in model_parts.embeddings else phase.head
-        by_rows = mode == "new_rows" and plain in model_parts.embeddings | model_parts.output | model_parts.bias
-        total += parameter.numel() * rows // len(parameter) if by_rows else parameter.numel()
-        if plain in held:
-            axis, columns = held[plain].axis, held[plain].values
-            total -= parameter.numel() // parameter.shape[axis] * len(columns)
-    return total
-
-
-def _raise_precision(model: PreTrainedModel, bfloat16: bool) -> None:
-    """Cast weights to float32 for training; under bfloat16 autocast the body's own weights keep their dtype."""
-    import torch
-
-    for name, parameter in model.named_parameters():
-        if not parameter.is_floating_point():
-            continue
-        if not bfloat16 or ".lora_" in name or parameter.dtype == torch.float16:
-            parameter.data = parameter.data.float()
-    if bfloat16:
-        for table in (model.get_input_embeddings(), model.get_output_embeddings()):
-            for parameter in table.parameters():
-                parameter.data = parameter.data.float()
-
-
-def _checkpoint_gradients(model: PreTrainedModel) -> Any:
-    cached = getattr(model.config, "use_cache", None)
-    # Newer transformers renamed these and warn about the old names.
-    enable = getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)
-    disable = getattr(model, "activation_checkpointing_disable", model.gradient_checkpointing_disable)
-    enable()
-    model.enable_input_require_grads()
-
-    def restore() -> None:
-        disable()
-        model.disable_input_require_grads()
-        if cached is not None:
-            model.config.use_cache = cached
-
-    return restore
-
-
-def _merge(peft_model: Any) -> tuple[dict[str, Any], Any]:
-    """Merge the LoRA layers into the model's weights and remove them; returns their state and configuration."""
-    if peft_model is None:
-        return {}, None
-    from peft import get_peft_model_state_dict
-
-    state = get_peft_model_state_dict(peft_model, save_embedding_layers=False)
-    lora = {name: value.detach().cpu().clone() for name, value in state.items() if "lora_" in name}
-    config = peft_model.peft_config["default"]
-    model = merged(peft_model)
-    for attribute in ("peft_config", "_hf_peft_config_loaded"):
-        if attribute in vars(model):
-            delattr(model, attribute)
-    return lora, config

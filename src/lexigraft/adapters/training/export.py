@@ -6,7 +6,7 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lexigraft.adapters.training.trainable import lora_owner
+from lexigraft.adapters.training.lora import lora_owner
 from lexigraft.core.utils.files import whole_folder
 
 if TYPE_CHECKING:

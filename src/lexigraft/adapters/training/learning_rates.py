@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lexigraft.adapters.training.trainable import Parts, lora_owner, plain_name
+from lexigraft.adapters.training.lora import lora_owner, plain_name
+from lexigraft.adapters.training.parts import Parts
 
 if TYPE_CHECKING:
     import torch

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.adapters.training.loop import train
+from lexigraft.adapters.training.parts import parts
 from lexigraft.adapters.training.resume import run_folder
 from lexigraft.adapters.training.run_settings import Loop, OnStep
-from lexigraft.adapters.training.trainable import parts, train_shared_padding_row
+from lexigraft.adapters.training.trainable import train_shared_padding_row
 from lexigraft.core.config.model_presets import MODEL_PRESETS
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.models.architecture import model_kind

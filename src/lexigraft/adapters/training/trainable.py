@@ -1,65 +1,21 @@
-"""Choice of the parts of a model that train."""
+"""Choice of the parameters that train in a phase."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lexigraft.adapters.training.peft_calls import expected_peft_warnings
-from lexigraft.core.errors import LexigraftError, did_you_mean
-from lexigraft.core.models.text_side import beside_text
+from lexigraft.adapters.training.lora import lora_owner, plain_name
+from lexigraft.adapters.training.parts import Parts, end_layers, parts
+from lexigraft.core.errors import LexigraftError
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
     from lexigraft.adapters.training.shielding import Columns
-    from lexigraft.core.config.adaptation import AdaptSettings, Phase
+    from lexigraft.core.config.adaptation import Phase
     from lexigraft.core.tokenization.vocabulary import Vocabulary
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parameters of a plain model by what they are.
-
-    Together they are all of them, each in one part.
-
-    Attributes:
-        embeddings: Names of the input table (of a tied table too).
-        output: Names of an output table of its own.
-        bias: Names of the head's bias.
-        transform: Names of what else the head holds (a masked model's dense layer and norm).
-        body: Names of the rest.
-        other: Names of what reads images in a model that does; it never trains.
-        tied: Whether input and output are one table.
-    """
-
-    embeddings: frozenset[str]
-    output: frozenset[str]
-    bias: frozenset[str]
-    transform: frozenset[str]
-    body: frozenset[str]
-    other: frozenset[str]
-    tied: bool
-
-
-def parts(model: PreTrainedModel) -> Parts:
-    """Sort a plain model's parameters into tables, head and body."""
-    table = model.get_input_embeddings().weight
-    head = model.get_output_embeddings()
-    bias = getattr(head, "bias", None)
-    names = dict(model.named_parameters())
-    inside = {id(p) for p in model.base_model.parameters()}
-    inputs = frozenset(n for n, p in names.items() if p is table)
-    output = frozenset(n for n, p in names.items() if head is not None and p is head.weight) - inputs
-    biases = frozenset(n for n, p in names.items() if p is bias)
-    other = beside_text(model)
-    rest = frozenset(names) - inputs - output - biases - other
-    transform = frozenset(n for n in rest if id(names[n]) not in inside)
-    tied = head is not None and head.weight is table
-    return Parts(inputs, output, biases, transform, rest - transform, other, tied)
 
 
 def refuse_impossible(model: PreTrainedModel, phases: Sequence[Phase], new_ids: Sequence[int] | None) -> None:
@@ -89,43 +45,9 @@ def refuse_impossible(model: PreTrainedModel, phases: Sequence[Phase], new_ids: 
         if "new_rows" in (phase.embeddings, phase.head) and not new_ids:
             raise LexigraftError("there are no new rows to train", hint="Use 'full', or say which rows are new")
         if phase.body.startswith("top_bottom"):
-            _end_layers(model, int(phase.body.split(":")[1]))
+            end_layers(model, int(phase.body.split(":")[1]))
     if new_ids and max(new_ids) >= len(table):
         raise LexigraftError("a new row lies beyond the table", max(new_ids), f"The table has {len(table)} rows")
-
-
-def add_lora(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[Phase]) -> Any:
-    """Insert LoRA layers where any phase asks for them; the given model object is the one to train.
-
-    Args:
-        model: The plain model.
-        settings: Rank, scale, dropout, targets and seed.
-        phases: What trains when.
-
-    Returns:
-        The PEFT model around it, or ``None`` when no phase asks for LoRA.
-
-    Raises:
-        LexigraftError: ``lora_targets`` names no linear layer of the body.
-    """
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers.pytorch_utils import Conv1D
-
-    targets = lora_targets(model, settings, phases)
-    if not targets:
-        return None
-    modules = dict(model.named_modules())
-    config = LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=settings.lora_dropout,
-        target_modules=targets,
-        fan_in_fan_out=all(isinstance(modules[name], Conv1D) for name in targets),
-    )
-    with torch.random.fork_rng(), expected_peft_warnings():
-        torch.manual_seed(settings.seed)
-        return get_peft_model(model, config)
 
 
 def set_trainable(
@@ -150,7 +72,7 @@ def set_trainable(
     Returns:
         A function that removes the gradient hooks.
     """
-    end_layers = _end_layers(model, int(phase.body.split(":")[1])) if phase.body.startswith("top_bottom") else None
+    ends = end_layers(model, int(phase.body.split(":")[1])) if phase.body.startswith("top_bottom") else None
     hooks = []
     for name, parameter in model.named_parameters():
         where = plain_name(name)
@@ -164,8 +86,8 @@ def set_trainable(
             parameter.requires_grad_(mode == "lora")
             continue
         mode = _mode(where, model_parts, phase)
-        in_end_layers = where in model_parts.body and end_layers is not None and where.startswith(end_layers)
-        full = mode == "full" or mode.startswith("shielded") or in_end_layers
+        in_ends = ends is not None and where in model_parts.body and where.startswith(ends)
+        full = mode == "full" or mode.startswith("shielded") or in_ends
         rows = mode == "new_rows" and where not in model_parts.transform
         parameter.requires_grad_(full or rows)
         if rows:
@@ -178,6 +100,37 @@ def set_trainable(
             hook.remove()
 
     return release
+
+
+def trainable_parameters(
+    model: PreTrainedModel,
+    model_parts: Parts,
+    phase: Phase,
+    new_ids: Sequence[int] | None,
+    held: Mapping[str, Columns],
+) -> int:
+    """How many numbers train in a phase: rows and columns that stay as they are do not count.
+
+    Args:
+        model: The model, after :func:`set_trainable`.
+        model_parts: The parts of the plain model.
+        phase: What trains.
+        new_ids: Rows that count as new.
+        held: Columns that stay as they are, by the weight's name in the plain model.
+    """
+    rows = len(set(new_ids or ()))
+    total = 0
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        plain = plain_name(name)
+        mode = phase.embeddings if plain in model_parts.embeddings else phase.head
+        by_rows = mode == "new_rows" and plain in model_parts.embeddings | model_parts.output | model_parts.bias
+        total += parameter.numel() * rows // len(parameter) if by_rows else parameter.numel()
+        if plain in held:
+            axis, columns = held[plain].axis, held[plain].values
+            total -= parameter.numel() // parameter.shape[axis] * len(columns)
+    return total
 
 
 def train_shared_padding_row(model: PreTrainedModel, vocabulary: Vocabulary) -> None:
@@ -198,17 +151,6 @@ def train_shared_padding_row(model: PreTrainedModel, vocabulary: Vocabulary) -> 
     for module in model.modules():
         if isinstance(module, torch.nn.Embedding) and module.weight is table:
             module.padding_idx = None
-
-
-def plain_name(name: str) -> str:
-    """A parameter's name in the model without LoRA layers: that of the layer it belongs to."""
-    return re.sub(r"\.(base_layer|lora_\w+(\.default)?)\b", "", name)
-
-
-def lora_owner(name: str) -> str:
-    """The name, in the model without LoRA layers, of the weight that a LoRA parameter changes."""
-    where = plain_name(name)
-    return where if where.endswith(".weight") else f"{where}.weight"
 
 
 def _mode(name: str, model_parts: Parts, phase: Phase) -> str:
@@ -237,74 +179,3 @@ def _row_mask(rows: Sequence[int]) -> Callable[[torch.Tensor], torch.Tensor]:
 def _column_mask(columns: Columns) -> Callable[[torch.Tensor], torch.Tensor]:
     """A gradient hook that zeroes the given columns."""
     return lambda gradient: gradient.index_fill(columns.axis, columns.values.to(gradient.device), 0)
-
-
-def lora_targets(model: PreTrainedModel, settings: AdaptSettings, phases: Sequence[Phase]) -> list[str]:
-    """Names of the modules that get LoRA layers.
-
-    Args:
-        model: The plain model.
-        settings: For ``lora_targets``.
-        phases: What trains when.
-
-    Raises:
-        LexigraftError: ``lora_targets`` names no linear layer of the body.
-    """
-    import torch
-    from transformers.pytorch_utils import Conv1D
-
-    model_parts = parts(model)
-    targets: list[str] = []
-    if any(phase.body == "lora" for phase in phases):
-        linear = [
-            name
-            for name, module in model.named_modules()
-            if isinstance(module, torch.nn.Linear | Conv1D) and f"{name}.weight" in model_parts.body
-        ]
-        linear = [name for name in linear if _takes_lora(model, name)]
-        wanted = settings.lora_targets
-        targets = [n for n in linear if wanted is None or any(n == w or n.endswith(f".{w}") for w in wanted)]
-        if not targets:
-            known = {name.rsplit(".", 1)[-1] for name in linear}
-            raise LexigraftError("no linear layer of the body has this name", wanted, did_you_mean(str(wanted), known))
-    tables = {"embeddings": model_parts.embeddings, "head": model_parts.output}
-    for word, names in tables.items():
-        if any(getattr(phase, word) == "lora" for phase in phases):
-            targets += [name.removesuffix(".weight") for name in names]
-    return targets
-
-
-def _takes_lora(model: PreTrainedModel, name: str) -> bool:
-    """Whether PEFT puts LoRA on a layer; it refuses those whose weight a fused kernel reads past it (Mamba's)."""
-    from peft import LoraConfig
-    from peft.tuners.tuners_utils import _check_lora_target_modules_mamba
-
-    try:
-        _check_lora_target_modules_mamba(LoraConfig(), model, name.rpartition(".")[2])
-    except ValueError:
-        return False
-    return True
-
-
-def _end_layers(model: PreTrainedModel, count: int) -> tuple[str, ...]:
-    """Name prefixes of the first and last layers of every stack."""
-    import torch
-
-    stacks = [(n, m) for n, m in model.base_model.named_modules() if isinstance(m, torch.nn.ModuleList)]
-    config = model.config.get_text_config()
-    depths = {getattr(config, key, None) for key in ("num_hidden_layers", "num_decoder_layers", "num_layers")}
-    stacks = [(n, m) for n, m in stacks if len(m) in depths and ".layer." not in n]
-    if not stacks:
-        raise LexigraftError(
-            "cannot find this model's layers", type(model).__name__, "Use body 'lora', 'full' or 'frozen'"
-        )
-    if count < 1 or any(count > len(stack) for _, stack in stacks):
-        depth = min(len(stack) for _, stack in stacks)
-        raise LexigraftError("top_bottom asks for layers that are not there", count, f"Choose between 1 and {depth}")
-    base = "" if model.base_model is model else f"{model.base_model_prefix}."
-    return tuple(
-        f"{base}{name}.{i}."
-        for name, stack in stacks
-        for i in range(len(stack))
-        if i < count or i >= len(stack) - count
-    )

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Dataset, SequentialSampler
 from transformers import Trainer, TrainingArguments
 
 from lexigraft.adapters.training.learning_rates import scale_rows, split_groups
+from lexigraft.adapters.training.lora import plain_name
 from lexigraft.adapters.training.shielding import hold_columns
-from lexigraft.adapters.training.trainable import plain_name
 from lexigraft.adapters.training.trained_weights import WEIGHTS, load_trained, trained_state
 from lexigraft.core.training.packing import Unmarked
 from lexigraft.core.utils.distributed import processes

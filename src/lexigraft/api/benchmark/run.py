@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from lexigraft.api.benchmark.compared import comparison_record
+from lexigraft.api.benchmark.comparison_record import comparison_record
+from lexigraft.api.benchmark.input_check import refuse_other_inputs
 from lexigraft.api.compare.run import compare
+from lexigraft.api.compare.study import ComparisonStudy
+from lexigraft.api.study.run_options import RunOptions
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import read_recipe, read_settings
@@ -16,7 +19,7 @@ from lexigraft.core.config.suite import SuiteSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.benchmark.leaderboard import Leaderboard, leaderboard
 from lexigraft.core.evaluation.benchmark.record import BenchmarkRecord, read_record, write_record
-from lexigraft.core.evaluation.cells.runner import Progress
+from lexigraft.core.remote.backend import read_backend
 from lexigraft.core.utils.versions import versions
 from lexigraft.report.benchmark import BenchmarkPaths, write_benchmark_report
 
@@ -44,12 +47,7 @@ def benchmark(
     *,
     only: Sequence[str] = (),
     record: str | Path | None = None,
-    jobs: int = 1,
-    backend: str | None = None,
-    backend_config: str | Path | None = None,
-    max_parallel: int = 1,
-    say: Callable[[str], None] = lambda text: None,
-    progress: Progress = lambda message, done, total: None,
+    **options: Unpack[RunOptions],
 ) -> Benchmarked:
     """Run every comparison of a suite, each in a folder of its own, and rank the strategies over all of them.
 
@@ -60,12 +58,7 @@ def benchmark(
         out: The folder for the comparisons, the record and the leaderboard.
         only: Strategies that run; the others' figures are those of the record.
         record: The published record, for ``only``; the suite's own where not given.
-        jobs: Cells at a time on this machine.
-        backend: The launcher whose jobs run stages and cells; None for this process.
-        backend_config: Its configuration, a YAML or JSON file.
-        max_parallel: Most jobs of the backend at a time.
-        say: Called with a line on what is being prepared.
-        progress: Called when a cell has finished.
+        **options: How the cells of each run; see :class:`RunOptions`.
 
     Returns:
         The leaderboard, with its files.
@@ -74,20 +67,17 @@ def benchmark(
         LexigraftError: Anything wrong with the suite, a recipe or the record, before the first cell runs; or cells
             that failed.
     """
-    path = Path(suite)
+    path, home = Path(suite), Path(out)
+    say = options.get("say", lambda text: None)
     settings = read_settings(path, SuiteSettings)
     recipes = _recipes(settings, only)
     published = _published(settings, path, record) if only else None
-    if published is not None and (missing := [name for name in recipes if name not in published.comparisons]):
-        raise LexigraftError("the record lacks a comparison of the suite", missing[0], f"It holds {published.names}")
-    home = Path(out)
+    if published is not None:
+        _refuse_other_inputs(published, recipes, home, options)
     comparisons = {}
     for name, recipe in recipes.items():
         say(f"{settings.name}: {name}")
-        done = compare(
-            recipe, home / name, jobs=jobs, backend=backend, backend_config=backend_config, max_parallel=max_parallel,
-            say=say, progress=progress,
-        )  # fmt: skip
+        done = compare(recipe, home / name, **options)
         comparisons[name] = comparison_record(done.out)
     measured = BenchmarkRecord(settings.name, comparisons, {k: str(v) for k, v in versions().items()})
     result = measured if published is None else published.merged(measured)
@@ -97,13 +87,14 @@ def benchmark(
 
 
 def _recipes(settings: SuiteSettings, only: Sequence[str]) -> dict[str, CompareSettings]:
-    """Every comparison's recipe by its name, read before the first of them runs."""
+    """Every comparison's recipe by its name, read and checked before the first of them runs."""
     recipes: dict[str, CompareSettings] = {}
     for entry in settings.recipes:
         recipe = read_recipe(Path(entry.path), entry.overrides)
         if recipe.name in recipes:
             raise LexigraftError("two recipes of the suite share a name", recipe.name, "Give one of them another name")
         recipes[recipe.name] = _restricted(recipe, only) if only else recipe
+        ComparisonStudy(recipes[recipe.name]).check_from_afar(files=False)
     return recipes
 
 
@@ -113,6 +104,17 @@ def _restricted(recipe: CompareSettings, only: Sequence[str]) -> CompareSettings
     strategies: list[Any] = [own.get(name, name) for name in only]
     values: Mapping[str, Any] = recipe.model_dump(mode="json", exclude={"strategies", "reference"})
     return validate(CompareSettings, {**values, "strategies": strategies}, f"recipe {recipe.name}")
+
+
+def _refuse_other_inputs(
+    published: BenchmarkRecord, recipes: Mapping[str, CompareSettings], home: Path, options: RunOptions
+) -> None:
+    """Refuse other inputs than the record's before any cell runs, as far as this machine has the files."""
+    records = {name: published.comparison(name) for name in recipes}
+    backend, config = options.get("backend"), options.get("backend_config")
+    if backend is None or read_backend(backend, None if config is None else Path(config)).shares_files:
+        say = options.get("say", lambda text: None)
+        refuse_other_inputs(records, recipes, home, say, trains_here=backend is None)
 
 
 def _published(settings: SuiteSettings, path: Path, record: str | Path | None) -> BenchmarkRecord:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.api.adapt import adapt_model
-from lexigraft.api.adaptation_texts import texts_of
 from lexigraft.api.augment import extend_for, learns_entities
 from lexigraft.api.compare.cell_evaluation import Measurements
 from lexigraft.api.compare.inputs import Prepared, Shared, Texts, open_shared, strategy_inputs
 from lexigraft.api.evaluate import text_evaluators
+from lexigraft.api.further_texts import texts_of
 from lexigraft.api.objectives import adaptation_values
 from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.arms import Line
@@ -27,9 +27,7 @@ from lexigraft.core.grafting.strategy import Strategy, uses_of
 from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.hashing import flat, hash_of
 from lexigraft.core.utils.memory import peak_rss_bytes
-from lexigraft.core.utils.versions import versions
-
-_CODE = ("lexigraft", "torch", "transformers", "peft", "tokenizers")
+from lexigraft.core.utils.versions import result_versions
 
 
 def cells_of(
@@ -49,16 +47,9 @@ def cells_of(
         chains: The configured strategies by label.
     """
     common = {
-        "source": prepared.source_hash,
+        **shared_inputs(recipe, texts, prepared.source_hash),
         "tokenizer": tokenizer_hash,
-        "train": texts.train.hash,
-        "measured": {name: text.hash for name, text in texts.measured.items()},
-        "graft": recipe.graft.model_dump(mode="json", exclude={"memory_budget", "device", "verify"}),
-        "adaptation": adaptation_values(recipe.adaptation),
-        "evaluation": recipe.evaluation.model_dump(mode="json", include={"max_lines"})
-        | {evaluator.name: evaluator.parameters() for evaluator in text_evaluators(recipe.evaluation)},
-        "tasks": {task.name: task.described() for task in texts.tasks},
-        "versions": {name: versions()[name] for name in _CODE},
+        "versions": result_versions(),
     }
     entries = [(line, chains[line.label]) for line in recipe.lines]
     needs = frozenset[Need]().union(*(uses_of(chain) for _, chain in entries))
@@ -69,6 +60,26 @@ def cells_of(
         for line, chain in entries
         for seed in recipe.seeds
     )
+
+
+def shared_inputs(recipe: CompareSettings, texts: Texts, source_hash: str) -> dict[str, Any]:
+    """What every cell of a recipe depends on, but for the target tokenizer and the versions of packages.
+
+    Args:
+        recipe: The recipe.
+        texts: Its texts.
+        source_hash: Content of the source model.
+    """
+    return {
+        "source": source_hash,
+        "train": texts.train.hash,
+        "measured": {name: text.hash for name, text in texts.measured.items()},
+        "graft": recipe.graft.model_dump(mode="json", exclude={"memory_budget", "device", "verify"}),
+        "adaptation": adaptation_values(recipe.adaptation),
+        "evaluation": recipe.evaluation.model_dump(mode="json", include={"max_lines"})
+        | {evaluator.name: evaluator.parameters() for evaluator in text_evaluators(recipe.evaluation)},
+        "tasks": {task.name: task.described() for task in texts.tasks},
+    }
 
 
 def _arm(line: Line, anchors: str | None) -> dict[str, Any]:

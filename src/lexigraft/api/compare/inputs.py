@@ -1,45 +1,27 @@
-"""Shared inputs of a comparison's cells: texts, target tokenizer and poor model, made once and cached by content."""
+"""Inputs that the cells of a comparison share: its texts, tokenizers and models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
-from lexigraft.api.adaptation_texts import FurtherTexts, read_further_texts
 from lexigraft.api.augment import annotations_for
+from lexigraft.api.further_texts import FurtherTexts, read_further_texts
 from lexigraft.api.inputs import StrategyInputs, read_sections
-from lexigraft.api.pretrain import pretrain_model
 from lexigraft.api.probe import ProbeSettings
 from lexigraft.api.tasks import Task, read_tasks
-from lexigraft.core.config.recipe import (
-    CompareSettings,
-    CorpusSettings,
-    GraftSettings,
-    PretrainSettings,
-    TokenizerSettings,
-)
-from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
+from lexigraft.core.config.recipe import CompareSettings, CorpusSettings, GraftSettings
 from lexigraft.core.data.annotations import Annotations
 from lexigraft.core.data.corpus import Corpus, evenly_chosen, load_corpus, split, without
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.grafting.folder import write_model
 from lexigraft.core.grafting.pipeline import make_chain
 from lexigraft.core.grafting.strategy import Strategy
 from lexigraft.core.models.disk_model import DiskModel
-from lexigraft.core.tokenization.editing.changes import changed
 from lexigraft.core.tokenization.files.loading import load_vocabulary
-from lexigraft.core.tokenization.files.saving import save_tokenizer
-from lexigraft.core.tokenization.training import train_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.utils.distributed import processes
-from lexigraft.core.utils.files import made_once, whole_folder
-from lexigraft.core.utils.hashing import hash_of, model_hash
 from lexigraft.core.utils.not_none import not_none
 
-Say = Callable[[str], None]
 POOR_AS_DONOR = "poor_model"
 """The recipe's ``donor`` that means its own poor model, which uses the target tokenizer."""
 
@@ -191,116 +173,3 @@ def open_shared(recipe: CompareSettings, prepared: Prepared) -> Shared:
         load_vocabulary(prepared.target_tokenizer),
         {line.label: make_chain(line.chain) for line in recipe.lines},
     )
-
-
-def prepare(
-    recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lambda text: None
-) -> tuple[Prepared, Vocabulary]:
-    """Train the tokenizer and the poor model that the recipe asks for, or reuse those of an earlier start.
-
-    Args:
-        recipe: The recipe.
-        texts: Its texts.
-        folder: Folder for tokenizer and poor model, named by content.
-        say: Called with a line on what is being trained.
-
-    Returns:
-        Paths and hashes, and the target vocabulary.
-
-    Raises:
-        LexigraftError: Inputs that cannot be used.
-    """
-    tokenizer = prepare_tokenizer(recipe, texts, folder, say)
-    vocabulary = load_vocabulary(tokenizer)
-    poor = prepare_poor_model(recipe, texts, vocabulary, folder, say)
-    return Prepared(tokenizer, poor, model_hash(recipe.source)), vocabulary
-
-
-def tokenizer_path(recipe: CompareSettings, texts: Texts, folder: Path) -> str:
-    """Where the target tokenizer is, or will be once it is trained."""
-    change = recipe.target_tokenizer
-    if not isinstance(change, TokenizerChangeSettings):
-        return trained_tokenizer_path(change, texts.train, folder)
-    familiar = texts.source_train.hash if texts.source_train else ""
-    made_of = [change.model_dump(), load_vocabulary(recipe.source).hash, texts.train.hash, familiar]
-    return str(folder / f"tokenizer-{hash_of(made_of)[:12]}")
-
-
-def trained_tokenizer_path(settings: str | TokenizerSettings, corpus: Corpus, folder: Path) -> str:
-    """Where a tokenizer that is trained on a text lies under a folder; the path itself where one is given."""
-    if not isinstance(settings, TokenizerSettings):
-        return settings
-    return str(folder / f"tokenizer-{hash_of([settings.model_dump(), corpus.hash])[:12]}")
-
-
-def poor_model_path(recipe: CompareSettings, texts: Texts, vocabulary: Vocabulary, folder: Path) -> str | None:
-    """Where the poor model is, or will be once it is trained; None where the recipe has none."""
-    settings = recipe.poor_model
-    if not isinstance(settings, PretrainSettings):
-        return settings
-    return str(folder / f"poor-{hash_of([settings.model_dump(), texts.train.hash, vocabulary.hash])[:12]}")
-
-
-def prepare_tokenizer(recipe: CompareSettings, texts: Texts, folder: Path, say: Say = lambda text: None) -> str:
-    """Make the target tokenizer, unless it is given or was made before; returns where it is."""
-    change = recipe.target_tokenizer
-    if not isinstance(change, TokenizerChangeSettings):
-        return train_tokenizer_once(change, texts.train, folder, say)
-    path = tokenizer_path(recipe, texts, folder)
-    with _missing(Path(path), say) as missing:
-        if missing:
-            say(f"target tokenizer: {change.shown()}")
-            familiar = texts.source_train.lines if texts.source_train else ()
-            vocabulary = changed(load_vocabulary(recipe.source), change, texts.train.lines, familiar)
-            with whole_folder(Path(path), force=False) as draft:
-                save_tokenizer(vocabulary.tokenizer, draft)
-    return path
-
-
-def train_tokenizer_once(
-    settings: str | TokenizerSettings, corpus: Corpus, folder: Path, say: Say = lambda text: None
-) -> str:
-    """Train a tokenizer on a text, unless it is given or was trained before; returns where it is."""
-    path = trained_tokenizer_path(settings, corpus, folder)
-    if isinstance(settings, TokenizerSettings):
-        with _missing(Path(path), say) as missing:
-            if missing:
-                say(f"training a {settings.type} tokenizer of {settings.size:,} tokens")
-                tokenizer = train_tokenizer(settings, corpus)
-                with whole_folder(Path(path), force=False) as draft:
-                    save_tokenizer(tokenizer, draft)
-    return path
-
-
-def prepare_poor_model(
-    recipe: CompareSettings, texts: Texts, vocabulary: Vocabulary, folder: Path, say: Say = lambda text: None
-) -> str | None:
-    """Pre-train the poor model, unless it is given or was trained before; returns where it is."""
-    settings, path = recipe.poor_model, poor_model_path(recipe, texts, vocabulary, folder)
-    if isinstance(settings, PretrainSettings) and path is not None:
-        out = Path(path)
-        with _missing(out, say) as missing:
-            if missing:
-                _refuse_many_processes(out)
-                say(f"pre-training the poor model ({settings.preset}, {settings.steps:,} steps)")
-                model = pretrain_model(texts.train, vocabulary, settings, work=out.with_name(f"{out.name}-work"))
-                with whole_folder(out, force=False) as draft:
-                    write_model(draft, model, vocabulary)
-    return path
-
-
-def _refuse_many_processes(out: Path) -> None:
-    """Refuse to train in one of several processes: training would wait for the others, which wait for this one."""
-    if (count := processes().count) > 1:
-        hint = f"Make it first, without a launcher: lexigraft cell prepare --stage poor_model ({out.name})"
-        raise LexigraftError("the poor model cannot be made by several processes of a cell", count, hint)
-
-
-@contextmanager
-def _missing(out: Path, say: Say) -> Iterator[bool]:
-    """Whether a folder has to be made, in the block and by this process alone."""
-    if out.is_dir():
-        yield False
-        return
-    with made_once(out, say):
-        yield not out.is_dir()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lexigraft.api.compare.cell import CellRunner
+from lexigraft.api.compare.setup import Checked, open_comparison
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell import Cell
 from lexigraft.core.evaluation.cells.cell_store import cell_folder, cell_lock
@@ -15,16 +16,15 @@ from lexigraft.report.metric_names import TARGET
 
 if TYPE_CHECKING:
     from lexigraft.adapters.tracking.tracker import MlflowTracker
-    from lexigraft.api.compare.setup import OpenedComparison
 
 MODEL = "model"
 
 
-def register_winner(opened: OpenedComparison, tracker: MlflowTracker, folder: Path, say: Callable[[str], None]) -> str:
+def register_winner(checked: Checked, tracker: MlflowTracker, folder: Path, say: Callable[[str], None]) -> str:
     """Log and register the model of the best strategy's best seed, under the name that the recipe gives.
 
     Args:
-        opened: The finished comparison.
+        checked: The recipe of the finished comparison, with its texts.
         tracker: Its tracker.
         folder: Its folder.
         say: Called with a line on what is being done.
@@ -32,13 +32,13 @@ def register_winner(opened: OpenedComparison, tracker: MlflowTracker, folder: Pa
     Returns:
         A warning; empty where the winner is registered.
     """
-    name = opened.recipe.tracking.registered_model
+    name = checked.recipe.tracking.registered_model
     if not name:
         return ""
     try:
         winner = winner_of(folder)
-        model = kept_model(opened, winner, folder, say)
-        version = tracker.register(winner.key, model, name, opened.runner.shared.texts.heldout.lines[0])
+        model = kept_model(checked, winner, folder, say)
+        version = tracker.register(winner.key, model, name, checked.texts.heldout.lines[0])
     except Exception as error:
         reason = " ".join(str(error).split())
         return f"the winner was not registered as {name} ({reason}); the same `lexigraft compare` tries again"
@@ -60,21 +60,21 @@ def winner_of(folder: Path) -> Cell:
     return min((value, seed, cell) for value, seed, cell in ends if value is not None)[2]
 
 
-def kept_model(opened: OpenedComparison, cell: Cell, folder: Path, say: Callable[[str], None]) -> Path:
+def kept_model(checked: Checked, cell: Cell, folder: Path, say: Callable[[str], None]) -> Path:
     """The folder of a cell's model; where the comparison kept none, the cell is run again to make it.
 
     Raises:
         LexigraftError: The comparison adapts nothing.
     """
     model = cell_folder(folder, cell) / MODEL
-    if opened.recipe.adaptation.steps == 0:
+    if checked.recipe.adaptation.steps == 0:
         raise LexigraftError("a comparison without adaptation has no model", "adaptation.steps is 0", "Use graft")
     mark = model.with_name(f".{MODEL}.unfinished")
     with cell_lock(folder, cell):
         if mark.exists() or not (model / "config.json").exists():
             say(f"running {cell.title} again, because its model was not kept (keep_models)")
-            recipe = opened.recipe.model_copy(update={"keep_models": True})
+            recipe = checked.recipe.model_copy(update={"keep_models": True})
             mark.touch()  # what a kill leaves is no model
-            CellRunner(recipe, opened.runner.prepared, folder, opened.runner.shared)(cell)
+            open_comparison(replace(checked, recipe=recipe), folder, say).runner(cell)
             mark.unlink()
     return model

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from lexigraft.api.compare.study import ComparisonStudy
 from lexigraft.api.study.finished import Finished
 from lexigraft.api.study.run import run_study
+from lexigraft.api.study.run_options import RunOptions
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import read_recipe
-from lexigraft.core.evaluation.cells.runner import Progress
 from lexigraft.report.writer import ReportPaths
 
 Compared = Finished[ReportPaths]
@@ -23,12 +23,7 @@ def compare(
     out: str | Path,
     *,
     overrides: Mapping[str, Any] | None = None,
-    jobs: int = 1,
-    backend: str | None = None,
-    backend_config: str | Path | None = None,
-    max_parallel: int = 1,
-    say: Callable[[str], None] = lambda text: None,
-    progress: Progress = lambda message, done, total: None,
+    **options: Unpack[RunOptions],
 ) -> Compared:
     """Run a comparison, or resume one that was interrupted.
 
@@ -36,12 +31,7 @@ def compare(
         recipe: A YAML recipe, or its settings.
         out: The folder for results, report, trained tokenizer, poor model and vectors.
         overrides: Dotted recipe keys with other values.
-        jobs: Cells at a time on this machine.
-        backend: The launcher whose jobs run stages and cells, such as ``slurm``; None for this process.
-        backend_config: Its configuration, a YAML or JSON file.
-        max_parallel: Most jobs of the backend at a time.
-        say: Called with a line on what is being prepared.
-        progress: Called when a cell has finished.
+        **options: How the cells run, such as ``jobs=2``; see :class:`RunOptions`.
 
     Returns:
         The results, with the report written.
@@ -50,7 +40,4 @@ def compare(
         LexigraftError: Anything wrong with the recipe or its inputs; or cells that failed (the others are kept).
     """
     settings = recipe if isinstance(recipe, CompareSettings) else read_recipe(Path(recipe), overrides)
-    return run_study(
-        ComparisonStudy(settings), Path(out), jobs=jobs, backend=backend, backend_config=backend_config,
-        max_parallel=max_parallel, say=say, progress=progress,
-    )  # fmt: skip
+    return run_study(ComparisonStudy(settings), Path(out), **options)

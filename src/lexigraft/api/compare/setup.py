@@ -6,24 +6,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lexigraft.api.adapt import refuse_untrainable
 from lexigraft.api.augment import check_augmenters
 from lexigraft.api.compare.cell import CellRunner, cells_of
-from lexigraft.api.compare.inputs import Prepared, Shared, Texts, load_texts, prepare, strategy_inputs
-from lexigraft.api.compare.register import register_winner
+from lexigraft.api.compare.inputs import Prepared, Shared, Texts, load_texts, strategy_inputs
+from lexigraft.api.compare.preparation import prepare
 from lexigraft.api.evaluate import text_evaluators
 from lexigraft.api.pretrain import pretraining_objective
-from lexigraft.api.study.study import PREPARED
+from lexigraft.api.study.facts import recipe_facts, task_facts
+from lexigraft.api.study.study import PREPARED, Opened
 from lexigraft.api.tasks import make_evaluator, refuse_unsuitable_tasks
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings
-from lexigraft.core.config.recipe_files import dump_recipe
-from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cells.cell import Cell, Comparison
-from lexigraft.core.grafting.needs import Need, refuse_missing
+from lexigraft.core.evaluation.cells.cell import Comparison
+from lexigraft.core.grafting.needs import refuse_missing
 from lexigraft.core.grafting.pipeline import make_chain, refuse_same
-from lexigraft.core.grafting.strategy import Body, Strategy, needs_of, uses_of
+from lexigraft.core.grafting.strategy import Body, Strategy, needs_of
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.registry import make
 from lexigraft.core.tokenization.matching.alignment import refuse_unknown_rules
@@ -31,12 +30,6 @@ from lexigraft.core.tokenization.measures.segmentation_samples import Segmentati
 from lexigraft.core.tokenization.target_check import check_usable
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.devices import usable_device
-from lexigraft.core.utils.hashing import hash_of
-from lexigraft.core.utils.secrets import masked_uris
-from lexigraft.core.utils.versions import versions
-
-if TYPE_CHECKING:
-    from lexigraft.adapters.tracking.tracker import MlflowTracker
 
 SAMPLES = 4
 SAMPLE_CHARACTERS = 160
@@ -60,40 +53,6 @@ class Checked:
     texts: Texts
 
 
-@dataclass(frozen=True)
-class OpenedComparison:
-    """A comparison whose shared inputs are made: its cells can run.
-
-    Attributes:
-        recipe: The recipe.
-        comparison: Its cells and facts.
-        runner: Runs any of the cells.
-    """
-
-    recipe: CompareSettings
-    comparison: Comparison
-    runner: CellRunner
-
-    @property
-    def recipe_text(self) -> str:
-        """The recipe's YAML text, without secrets."""
-        return dump_recipe(self.recipe)
-
-    def refuse_processes(self, cell: Cell) -> None:
-        """Refuse a strategy that trains and measures candidates.
-
-        Raises:
-            LexigraftError: The cell's strategy is one.
-        """
-        if Need.PROBE in uses_of(self.runner.shared.chains[cell.label]):
-            hint = "Its graft trains and measures candidates; start the cell without a launcher"
-            raise LexigraftError("this strategy runs in one process", cell.label, hint)
-
-    def conclude(self, tracker: MlflowTracker, folder: Path, say: Callable[[str], None]) -> str:
-        """Register the winner, where the recipe names the model; returns a warning, empty where all went well."""
-        return register_winner(self, tracker, folder, say)
-
-
 def check_comparison(recipe: CompareSettings) -> Checked:
     """Check a recipe with its source model and texts.
 
@@ -108,7 +67,7 @@ def check_comparison(recipe: CompareSettings) -> Checked:
     return Checked(recipe, chains, source, texts)
 
 
-def open_comparison(checked: Checked, folder: Path, say: Callable[[str], None] = lambda text: None) -> OpenedComparison:
+def open_comparison(checked: Checked, folder: Path, say: Callable[[str], None] = lambda text: None) -> Opened:
     """Make what the cells share, or find it from an earlier start, and list the cells.
 
     Args:
@@ -124,7 +83,7 @@ def open_comparison(checked: Checked, folder: Path, say: Callable[[str], None] =
     check_target(checked, target)
     shared = Shared(checked.texts, checked.source, target, checked.chains)
     comparison = describe_comparison(recipe, prepared, shared)
-    return OpenedComparison(recipe, comparison, CellRunner(recipe, prepared, folder, shared))
+    return Opened(comparison, CellRunner(recipe, prepared, folder, shared))
 
 
 def check_target(checked: Checked, target: Vocabulary) -> None:
@@ -200,7 +159,6 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
     """The cells and the facts of a comparison."""
     texts, vocabulary = shared.texts, shared.target
     cells = cells_of(recipe, prepared, texts, vocabulary.hash, shared.chains)
-    adaptation = recipe.adaptation
     controls = {line.label: line.control for line in recipe.lines if line.control is not None}
     facts = {
         "source": Path(recipe.source).name,
@@ -209,23 +167,12 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
         "corpus_bytes": texts.train.bytes,
         "heldout_lines": len(texts.heldout),
         "measured_lines": {name: len(text) for name, text in texts.measured.items()},
-        "tasks": {
-            task.name: {
-                "evaluator": task.evaluator.name,
-                "items": task.data.size,
-                "lower_is_better": task.evaluator.lower_is_better,
-            }
-            for task in texts.tasks
-        },
+        "tasks": task_facts(texts.tasks),
         "corpus_hash": texts.train.hash,
         "tokenizer_hash": vocabulary.hash,
-        "recipe_hash": hash_of(masked_uris(recipe.model_dump(mode="json", exclude={"execution"}))),
-        "steps": adaptation.steps,
-        "batch_tokens": adaptation.batch_tokens,
-        "tokens_trained": adaptation.steps * adaptation.batch_tokens,
-        "probe_step": adaptation.probe_step,
+        **recipe_facts(recipe),
+        "probe_step": recipe.adaptation.probe_step,
         "device": _device(),
-        "versions": versions(),
         **({"controls": controls} if controls else {}),
         "segmentation": _segmentation(shared),
     }

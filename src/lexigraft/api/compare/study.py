@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from lexigraft.api.compare.cell import cells_of
-from lexigraft.api.compare.inputs import (
-    Prepared,
+from lexigraft.api.compare.inputs import Prepared, strategy_inputs
+from lexigraft.api.compare.preparation import (
     poor_model_path,
     prepare_poor_model,
     prepare_tokenizer,
-    strategy_inputs,
     tokenizer_path,
 )
+from lexigraft.api.compare.register import register_winner
 from lexigraft.api.compare.setup import (
     Checked,
-    OpenedComparison,
     check_comparison,
     check_recipe,
     check_target,
@@ -26,9 +25,11 @@ from lexigraft.api.compare.setup import (
 )
 from lexigraft.api.doctor.sizes import cell_bytes
 from lexigraft.api.inputs import StrategyInputs
-from lexigraft.api.study.study import COMPARISON, PREPARED, Say, Stage, Study
+from lexigraft.api.study.plan import Stage
+from lexigraft.api.study.study import COMPARISON, PREPARED, Opened, Say, Study
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
 from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
+from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell import Cell
 from lexigraft.core.grafting.needs import Need, need_specs
 from lexigraft.core.grafting.strategy import Strategy, uses_of
@@ -39,6 +40,9 @@ from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.hashing import hash_of, model_hash
 from lexigraft.core.utils.not_none import not_none
 from lexigraft.report.writer import ReportPaths, write_report
+
+if TYPE_CHECKING:
+    from lexigraft.adapters.tracking.tracker import MlflowTracker
 
 TOKENIZER, POOR_MODEL = "tokenizer", "poor_model"
 _WORDS = {TOKENIZER: "the target tokenizer, trained", POOR_MODEL: "the poor model, pre-trained"}
@@ -113,9 +117,23 @@ class ComparisonStudy(Study[ReportPaths]):
             label: (*common, *(str(n) for n in trained if n in uses_of(chain))) for label, chain in self.chains.items()
         }
 
-    def open(self, folder: Path, say: Say = lambda text: None) -> OpenedComparison:
+    def open(self, folder: Path, say: Say = lambda text: None) -> Opened:
         """See :meth:`Study.open`."""
         return open_comparison(self.checked, folder, say)
+
+    def refuse_processes(self, cell: Cell) -> None:
+        """Refuse a strategy that trains and measures candidates.
+
+        Raises:
+            LexigraftError: The cell's strategy is one.
+        """
+        if Need.PROBE in uses_of(self.chains[cell.label]):
+            hint = "Its graft trains and measures candidates; start the cell without a launcher"
+            raise LexigraftError("this strategy runs in one process", cell.label, hint)
+
+    def conclude(self, tracker: MlflowTracker, folder: Path, say: Say) -> str:
+        """Register the winner, where the recipe names the model; returns a warning, empty where all went well."""
+        return register_winner(self.checked, tracker, folder, say)
 
     def write_report(self, folder: Path) -> ReportPaths:
         """See :meth:`Study.write_report`."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lexigraft.api.study.plan import Plan, Stage
 from lexigraft.api.study.recipes import StudyRecipe, study_of
-from lexigraft.api.study.study import Opened, Plan, ReportFiles, Stage, Study
+from lexigraft.api.study.study import Opened, ReportFiles, Study
 from lexigraft.api.tracking import open_tracker
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell import Cell, CellResult
@@ -119,7 +120,7 @@ def run_cell(
     else:
         say(f"running {found.title}")
     try:
-        result = before or _finish(opened, found, folder)
+        result = before or _finish(study, opened, found, folder)
     except Exception as error:
         if processes().first:
             save_failure(folder, found, failure_of(error).detail)
@@ -128,12 +129,12 @@ def run_cell(
     return CellRun(result, cell_folder(folder, found), before is not None, tracking)
 
 
-def _finish(opened: Opened, cell: Cell, folder: Path) -> CellResult:
+def _finish(study: Study[ReportFiles], opened: Opened, cell: Cell, folder: Path) -> CellResult:
     """Run a cell in this process, or in each of several."""
     here = processes()
     if here.count == 1:
         return finish_cell(opened.runner, cell, folder)
-    opened.refuse_processes(cell)
+    study.refuse_processes(cell)
     _keep_to_one_gpu(here.local_index)
     if not here.first:
         return opened.runner(cell)
@@ -162,7 +163,7 @@ def _log(study: Study[ReportFiles], opened: Opened, result: CellResult, folder: 
     tracker = open_tracker(study.recipe.tracking, study.recipe.name, folder)
     if tracker is None:
         return ""
-    tracker.start(opened.comparison, opened.recipe_text)
+    tracker.start(opened.comparison, study.recipe_text)
     tracker.log_cell(result, folder)
     if len(load_results(folder, opened.comparison)) == len(opened.comparison.cells):
         return tracker.finish(folder)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Generic
 from lexigraft.api.study.finished import Finished
 from lexigraft.api.study.study import COMPARISON, R, Say, Study
 from lexigraft.api.tracking import open_tracker
-from lexigraft.core.config.recipe_files import dump_recipe
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell import Cell, CellResult, Comparison
 from lexigraft.core.evaluation.cells.cell_store import (
@@ -116,7 +115,7 @@ class _Remote(Generic[R]):
         ends = self._driver.run(self._stages(tag), self._accept_stage)
         comparison = self._comparison(ends, tag)
         if self.tracker:
-            self.tracker.start(comparison, dump_recipe(self.study.recipe))
+            self.tracker.start(comparison, self.study.recipe_text)
         failed = self._cells(comparison, {name for name, end in ends.items() if not end.finished}, tag)
         return self._finish(comparison, failed)
 
@@ -201,7 +200,7 @@ class _Remote(Generic[R]):
             hint = f"Its log: lexigraft remote logs {self.folder}. The same command tries it again"
             raise LexigraftError("what the cells share could not be made", "; ".join(failed), hint)
         comparison = Comparison.from_json(read_json(Path(end.handle.workdir) / _CELLS) or {})
-        save_comparison(self.folder, comparison, dump_recipe(self.study.recipe))
+        save_comparison(self.folder, comparison, self.study.recipe_text)
         return comparison
 
     def _cells(self, comparison: Comparison, lacking: set[str], tag: str) -> dict[Cell, str]:
@@ -249,7 +248,7 @@ class _Remote(Generic[R]):
             self.tracker.log_cell(result, self.folder)
 
     def _finish(self, comparison: Comparison, failed: Mapping[Cell, str]) -> Finished[R]:
-        save_comparison(self.folder, comparison, dump_recipe(self.study.recipe))  # fetching brings the other machine's
+        save_comparison(self.folder, comparison, self.study.recipe_text)  # fetching brings the other machine's
         results = load_results(self.folder, comparison)
         report = self.study.write_report(self.folder) if results else None
         message = self.tracker.finish(self.folder, report or (), failed=bool(failed)) if self.tracker else ""

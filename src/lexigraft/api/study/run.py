@@ -23,24 +23,14 @@ def run_study(
     study: Study[R],
     folder: Path,
     *,
-    jobs: int,
-    backend: str | None,
-    backend_config: str | Path | None,
-    max_parallel: int,
-    say: Callable[[str], None],
-    progress: Progress,
+    jobs: int = 1,
+    backend: str | None = None,
+    backend_config: str | Path | None = None,
+    max_parallel: int = 1,
+    say: Callable[[str], None] = lambda text: None,
+    progress: Progress = lambda message, done, total: None,
 ) -> Finished[R]:
-    """Run a study, or resume one that was interrupted.
-
-    Args:
-        study: The study.
-        folder: Its folder.
-        jobs: Cells at a time on this machine.
-        backend: The launcher whose jobs run stages and cells; None for this process.
-        backend_config: Its configuration.
-        max_parallel: Most jobs of the backend at a time.
-        say: Called with a line on what is being prepared.
-        progress: Called when a cell has finished.
+    """Run a study in its folder, or resume one that was interrupted; the keywords are :class:`RunOptions`.
 
     Raises:
         LexigraftError: Anything wrong with the recipe or its inputs; or cells that failed (the others are kept).
@@ -59,7 +49,7 @@ def run_study(
     with emptied_after_error(folder):
         tracker = open_tracker(study.recipe.tracking, study.recipe.name, folder)
         opened = study.open(folder, say)
-    comparison, text = opened.comparison, opened.recipe_text
+    comparison, text = opened.comparison, study.recipe_text
     if tracker:
         tracker.start(comparison, text)
     try:
@@ -81,5 +71,5 @@ def run_study(
     report = study.write_report(folder)
     message = ""
     if tracker:
-        message = tracker.finish(folder, report) or opened.conclude(tracker, folder, say)
+        message = tracker.finish(folder, report) or study.conclude(tracker, folder, say)
     return Finished(folder, comparison, tuple(results), report, tracker.uri if tracker else "", message)

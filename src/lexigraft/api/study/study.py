@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
+from lexigraft.api.study.plan import Plan, PlannedCell, Stage
 from lexigraft.core.config.recipe import CompareSettings
+from lexigraft.core.config.recipe_files import dump_recipe
 from lexigraft.core.config.transfer_recipe import TransferSettings
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.evaluation.cells.cell import Cell, Comparison, cell_name
@@ -45,79 +47,17 @@ class ReportFiles(Protocol):
 R = TypeVar("R", bound=ReportFiles, covariant=True)
 
 
-class Opened(Protocol):
-    """A study whose shared inputs are made: its cells can run."""
-
-    @property
-    def comparison(self) -> Comparison:
-        """The cells and facts."""
-
-    @property
-    def runner(self) -> RunCell:
-        """Runs any of the cells; picklable."""
-
-    @property
-    def recipe_text(self) -> str:
-        """The recipe's YAML text, without secrets."""
-
-    def refuse_processes(self, cell: Cell) -> None:
-        """Refuse a cell that several processes cannot train together.
-
-        Raises:
-            LexigraftError: Why.
-        """
-
-    def conclude(self, tracker: MlflowTracker, folder: Path, say: Say) -> str:
-        """Do what follows once every cell is finished and logged; returns a warning, empty where all went well."""
-
-
 @dataclass(frozen=True)
-class Stage:
-    """Something that cells share.
+class Opened:
+    """A study whose shared inputs are made: its cells can run.
 
     Attributes:
-        id: Its name: ``tokenizer``, ``poor_model``, ``comparison``, or a need such as ``target_vectors``.
-        words: What it makes.
-        after: The stages whose results it takes.
-        address: Its name with the hash of everything that makes it; None until the stages before it are done.
-        done: Whether it is made.
+        comparison: The cells and facts.
+        runner: Runs any of the cells; picklable.
     """
 
-    id: str
-    words: str
-    after: tuple[str, ...]
-    address: str | None
-    done: bool
-
-
-@dataclass(frozen=True)
-class PlannedCell:
-    """A cell that is to run.
-
-    Attributes:
-        id: ``label-sSEED``; what ``lexigraft cell run --cell`` takes.
-        label: The label of its strategy or donor.
-        seed: The seed.
-        key: The hash of everything that makes its result; None until the stages before it are done.
-        after: The stages whose results it takes.
-        done: Whether its result is there.
-    """
-
-    id: str
-    label: str
-    seed: int
-    key: str | None
-    after: tuple[str, ...]
-    done: bool
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that a recipe asks for: the stages in an order in which they can run, then the cells."""
-
-    name: str
-    stages: tuple[Stage, ...]
-    cells: tuple[PlannedCell, ...]
+    comparison: Comparison
+    runner: RunCell
 
 
 class Study(ABC, Generic[R]):
@@ -190,6 +130,18 @@ class Study(ABC, Generic[R]):
         """Make a stage other than the list of cells, with those before it where they are missing."""
 
     @abstractmethod
+    def refuse_processes(self, cell: Cell) -> None:
+        """Refuse a cell that several processes cannot train together.
+
+        Raises:
+            LexigraftError: Why.
+        """
+
+    def conclude(self, tracker: MlflowTracker, folder: Path, say: Say) -> str:
+        """Do what follows once every cell is finished and logged; returns a warning, empty where all went well."""
+        return ""
+
+    @abstractmethod
     def write_report(self, folder: Path) -> R:
         """Write the report of the cells that are finished."""
 
@@ -200,6 +152,11 @@ class Study(ABC, Generic[R]):
         Raises:
             LexigraftError: The source or a tokenizer cannot be read.
         """
+
+    @property
+    def recipe_text(self) -> str:
+        """The recipe's YAML text, without secrets."""
+        return dump_recipe(self.recipe)
 
     @property
     def kept_models(self) -> int:
@@ -287,7 +244,7 @@ class Study(ABC, Generic[R]):
         if stage == COMPARISON:
             opened = self.open(folder, say)
             with made_once(folder / "comparison.json", say):
-                save_comparison(folder, opened.comparison, opened.recipe_text)
+                save_comparison(folder, opened.comparison, self.recipe_text)
         else:
             self.make_stage(stage, folder, say)
         return self.stage(stage, folder)

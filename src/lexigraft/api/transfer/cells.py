@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.api.adapt import adapt_model
-from lexigraft.api.compare.inputs import trained_tokenizer_path
 from lexigraft.api.evaluate import measure
 from lexigraft.api.inputs import StrategyInputs
 from lexigraft.api.objectives import adaptation_values
+from lexigraft.api.study.trained_tokenizer import trained_tokenizer_path
 from lexigraft.api.transfer.inputs import TransferTexts, load_transfer_texts
 from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.transfer_recipe import ZERO_SHOT, TransferGraftSettings, TransferSettings
@@ -29,14 +29,13 @@ from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.utils.hashing import flat, hash_of
 from lexigraft.core.utils.memory import peak_rss_bytes
-from lexigraft.core.utils.versions import versions
+from lexigraft.core.utils.versions import result_versions
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 GRAFTED = "grafted"
 """What follows a target's name in scores that were taken after its own vocabulary was grafted."""
-_CODE = ("lexigraft", "torch", "transformers", "peft", "tokenizers")
 
 
 def transfer_cells(recipe: TransferSettings, texts: TransferTexts, source_hash: str) -> tuple[Cell, ...]:
@@ -53,7 +52,7 @@ def transfer_cells(recipe: TransferSettings, texts: TransferTexts, source_hash: 
         "measured": measured,
         "tasks": {task.name: task.described() for task in texts.tasks},
         "evaluation": recipe.evaluation.model_dump(mode="json", exclude={"tasks"}),
-        "versions": {name: versions()[name] for name in _CODE},
+        "versions": result_versions(),
     }
     if recipe.graft is not None:
         tokenizers = {name: hash_of(target.model_dump()["tokenizer"]) for name, target in recipe.targets.items()}

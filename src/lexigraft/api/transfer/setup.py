@@ -2,67 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lexigraft.api.adapt import refuse_untrainable
 from lexigraft.api.augment import learns_entities
 from lexigraft.api.evaluate import text_evaluators
 from lexigraft.api.inputs import StrategyInputs
+from lexigraft.api.study.facts import recipe_facts, task_facts
 from lexigraft.api.tasks import make_evaluator, refuse_unsuitable_tasks
-from lexigraft.api.transfer.cells import TransferCellRunner, transfer_cells
+from lexigraft.api.transfer.cells import transfer_cells
 from lexigraft.api.transfer.inputs import TransferTexts, load_transfer_texts
 from lexigraft.api.transfer.pair_features import describe_pairs
-from lexigraft.core.config.recipe_files import dump_recipe
 from lexigraft.core.config.transfer_recipe import ZERO_SHOT, TransferSettings
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.evaluation.cells.cell import Cell, Comparison
+from lexigraft.core.evaluation.cells.cell import Comparison
 from lexigraft.core.grafting.needs import refuse_missing
 from lexigraft.core.grafting.pipeline import make_chain
 from lexigraft.core.grafting.strategy import needs_of
 from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.core.utils.hashing import hash_of, model_hash
-from lexigraft.core.utils.secrets import masked_uris
-from lexigraft.core.utils.versions import versions
-
-if TYPE_CHECKING:
-    from lexigraft.adapters.tracking.tracker import MlflowTracker
-
-
-@dataclass(frozen=True)
-class OpenedTransfer:
-    """A transfer study whose shared inputs are made: its cells can run.
-
-    Attributes:
-        recipe: The recipe.
-        comparison: Its cells and facts.
-        runner: Runs any of the cells.
-    """
-
-    recipe: TransferSettings
-    comparison: Comparison
-    runner: TransferCellRunner
-
-    @property
-    def recipe_text(self) -> str:
-        """The recipe's YAML text, without secrets."""
-        return dump_recipe(self.recipe)
-
-    def refuse_processes(self, cell: Cell) -> None:
-        """Refuse every cell: what is measured between steps is measured by one process.
-
-        Raises:
-            LexigraftError: Always.
-        """
-        hint = "Start the cell without a launcher; several cells at a time use several GPUs"
-        raise LexigraftError("a cell of a transfer study runs in one process", cell.title, hint)
-
-    def conclude(self, tracker: MlflowTracker, folder: Path, say: Callable[[str], None]) -> str:
-        """Nothing: a transfer study has no winner."""
-        return ""
+from lexigraft.core.utils.hashing import model_hash
 
 
 def open_texts(recipe: TransferSettings) -> TransferTexts:
@@ -104,7 +64,6 @@ def _no_text() -> Any:
 
 def describe_transfer(recipe: TransferSettings, texts: TransferTexts, vocabulary: Vocabulary) -> Comparison:
     """The cells and the facts of a study."""
-    adaptation = recipe.adaptation
     facts = {
         "kind": "transfer",
         "source": Path(recipe.source).name,
@@ -118,19 +77,8 @@ def describe_transfer(recipe: TransferSettings, texts: TransferTexts, vocabulary
         "evaluators": {
             one.name: {"lower_is_better": one.lower_is_better} for one in text_evaluators(recipe.evaluation)
         },
-        "tasks": {
-            task.name: {
-                "evaluator": task.evaluator.name,
-                "items": task.data.size,
-                "lower_is_better": task.evaluator.lower_is_better,
-            }
-            for task in texts.tasks
-        },
-        "recipe_hash": hash_of(masked_uris(recipe.model_dump(mode="json", exclude={"execution"}))),
-        "steps": adaptation.steps,
-        "batch_tokens": adaptation.batch_tokens,
-        "tokens_trained": adaptation.steps * adaptation.batch_tokens,
-        "versions": versions(),
+        "tasks": task_facts(texts.tasks),
+        **recipe_facts(recipe),
     }
     return Comparison(recipe.name, transfer_cells(recipe, texts, model_hash(recipe.source)), ZERO_SHOT, facts)
 

@@ -6,14 +6,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from lexigraft.api.compare.inputs import train_tokenizer_once, trained_tokenizer_path
 from lexigraft.api.doctor.sizes import cell_bytes
-from lexigraft.api.study.study import COMPARISON, PREPARED, Say, Stage, Study
+from lexigraft.api.study.plan import Stage
+from lexigraft.api.study.study import COMPARISON, PREPARED, Opened, Say, Study
+from lexigraft.api.study.trained_tokenizer import train_tokenizer_once, trained_tokenizer_path
 from lexigraft.api.transfer.cells import TransferCellRunner, transfer_cells
 from lexigraft.api.transfer.inputs import TransferTexts
-from lexigraft.api.transfer.setup import OpenedTransfer, check_settings, describe_transfer, open_texts
+from lexigraft.api.transfer.setup import check_settings, describe_transfer, open_texts
 from lexigraft.core.config.recipe import TokenizerSettings
 from lexigraft.core.config.transfer_recipe import TransferSettings
+from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell import Cell
 from lexigraft.core.models.disk_model import read_header
 from lexigraft.core.tokenization.files.loading import load_vocabulary
@@ -71,13 +73,13 @@ class TransferStudy(Study[TransferPaths]):
         targets = self.recipe.targets.items() if self.recipe.graft is not None else ()
         return {name: one.tokenizer for name, one in targets if isinstance(one.tokenizer, TokenizerSettings)}
 
-    def open(self, folder: Path, say: Say = lambda text: None) -> OpenedTransfer:
+    def open(self, folder: Path, say: Say = lambda text: None) -> Opened:
         """See :meth:`Study.open`."""
         texts = self.texts
         for name, settings in self._trained_tokenizers.items():
             train_tokenizer_once(settings, texts.train[name], folder / PREPARED, say)
         runner = TransferCellRunner(self.recipe, folder, texts)
-        return OpenedTransfer(self.recipe, describe_transfer(self.recipe, texts, runner.vocabulary), runner)
+        return Opened(describe_transfer(self.recipe, texts, runner.vocabulary), runner)
 
     def cells(self, folder: Path | None) -> tuple[Cell, ...]:
         """See :meth:`Study.cells`; the keys depend on no stage."""
@@ -99,6 +101,15 @@ class TransferStudy(Study[TransferPaths]):
         """See :meth:`Study.make_stage`."""
         name = stage.removeprefix(TOKENIZER)
         train_tokenizer_once(self._trained_tokenizers[name], self.texts.train[name], folder / PREPARED, say)
+
+    def refuse_processes(self, cell: Cell) -> None:
+        """Refuse every cell: what is measured between steps is measured by one process.
+
+        Raises:
+            LexigraftError: Always.
+        """
+        hint = "Start the cell without a launcher; several cells at a time use several GPUs"
+        raise LexigraftError("a cell of a transfer study runs in one process", cell.title, hint)
 
     def write_report(self, folder: Path) -> TransferPaths:
         """See :meth:`Study.write_report`."""

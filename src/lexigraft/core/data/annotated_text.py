@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from lexigraft.core.data.readers import JSON_LINES, expand, numbered_lines, text_in
 from lexigraft.core.errors import LexigraftError
@@ -193,18 +193,22 @@ def _anchor(value: object, where: str) -> Anchor:
     if not isinstance(value, Mapping):
         raise LexigraftError("anchor is no object with start and end", where)
     start, end = value.get("start"), value.get("end")
-    if not all(isinstance(offset, int) and not isinstance(offset, bool) for offset in (start, end)):
+    if not (_is_whole(start) and _is_whole(end)):
         raise LexigraftError("anchor's start and end are no whole numbers", f"{where}: {start!r} to {end!r}", _OFFSETS)
     title = text_in(value, "title", where) if "title" in value else ""
     item = text_in(value, "wikidata_id", where) if "wikidata_id" in value else ""
-    return Anchor(int(start), int(end), title, item or None, _surface(value.get("surface"), where))  # type: ignore[arg-type]
+    return Anchor(start, end, title, item or None, _surface(value.get("surface"), where))
 
 
-def _surface(value: object, where: str) -> dict[str, str]:
+def _is_whole(offset: object) -> TypeGuard[int]:
+    return isinstance(offset, int) and not isinstance(offset, bool)
+
+
+def _surface(value: Any, where: str) -> dict[str, str]:
     """Names by language; Parquet gives a map as a list of pairs, and a struct with ``null`` for names that lack."""
     pairs = value.items() if isinstance(value, Mapping) else [] if value is None else value
     try:
-        names = {language: name for language, name in pairs if name is not None}  # type: ignore[attr-defined]
+        names = {language: name for language, name in pairs if name is not None}
     except (TypeError, ValueError):
         hint = 'Give {"en": "English name"}'
         raise LexigraftError("surface is no object of names by language", where, hint) from None

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.utils.line_batches import line_batches
 
 NGRAM = 13
 """Words of a sequence."""
@@ -77,7 +78,7 @@ class EvaluationNgrams:
 
     def __init__(self, evaluation: Sequence[str], ngram: int = NGRAM) -> None:
         self._hashes = _WordHashes()
-        ids, line_of = _together(list(map(self._hashes.of_lines, _batches(evaluation))))
+        ids, line_of = _together(list(map(self._hashes.of_lines, line_batches(evaluation, _BATCH_CHARACTERS))))
         self._hashes.freeze()
         counts = np.bincount(line_of, minlength=len(evaluation))
         shortest = min(SHORTEST, ngram)
@@ -123,7 +124,7 @@ def find_copied_text(evaluation: Sequence[str], training: Iterable[str], ngram: 
     """
     index = EvaluationNgrams(evaluation, ngram)
     found = {length: np.zeros(len(of), np.bool_) for length, of in index.wanted.items()}
-    for batch in _batches(training):
+    for batch in line_batches(training, _BATCH_CHARACTERS):
         for length, at, _ in index.find(batch):
             found[length][at] = True
     copied = [at[found[n][np.searchsorted(index.wanted[n], windows)]] for n, (windows, at) in index.own.items()]
@@ -239,16 +240,3 @@ def _together(batches: Sequence[tuple[Hashes, Positions]]) -> tuple[Hashes, Posi
     if not batches:
         return np.empty(0, np.uint64), np.empty(0, np.int64)
     return np.concatenate([ids for ids, _ in batches]), np.concatenate([lines for _, lines in batches])
-
-
-def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for line in lines:
-        batch.append(line)
-        size += len(line)
-        if size > _BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

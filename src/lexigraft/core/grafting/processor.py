@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.models.text_side import has_other_sides
+from lexigraft.core.models.text_model import has_other_sides
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from lexigraft.core.models.padding_positions import MovingPositions, moved_posit
 from lexigraft.core.models.streaming import Copied, Values, holds, is_made_of, read_tensor, write_pieces
 from lexigraft.core.models.surgery import second_biases
 from lexigraft.core.models.tables import Role, as_stored, names_by_role
-from lexigraft.core.models.text_side import has_other_sides
+from lexigraft.core.models.text_model import has_other_sides
 from lexigraft.core.utils.files import whole_folder
 from lexigraft.core.utils.memory import peak_rss_bytes
 

@@ -18,7 +18,7 @@ from lexigraft.core.models.missing_tensors import compare_names, refuse_missing,
 from lexigraft.core.models.model_class import names_on_loading
 from lexigraft.core.models.streaming import Copied, all_finite_stored, holds, read_tensor, torch_dtype
 from lexigraft.core.models.tables import Role, Tables, names_by_role, tables_of
-from lexigraft.core.models.text_side import use_text_side
+from lexigraft.core.models.text_model import use_text_model
 from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -221,7 +221,7 @@ class DiskModel:
 
     @cached_property
     def _empty(self) -> PreTrainedModel:
-        return use_text_side(empty_model(self.config, self.folder), self.text_model)
+        return use_text_model(empty_model(self.config, self.folder), self.text_model)
 
     @cached_property
     def skeleton(self) -> PreTrainedModel:

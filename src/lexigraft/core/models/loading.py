@@ -13,7 +13,7 @@ from lexigraft.core.models.bounds import refuse_endless, refuse_larger_than_stor
 from lexigraft.core.models.checkpoint import read_index, weight_files
 from lexigraft.core.models.missing_tensors import refuse_missing, refuse_not_finite
 from lexigraft.core.models.tables import tables_of
-from lexigraft.core.models.text_side import use_text_side
+from lexigraft.core.models.text_model import use_text_model
 from lexigraft.core.utils.hub import require_on_hub
 from lexigraft.core.utils.lfs import refuse_pointers
 
@@ -109,10 +109,10 @@ def load_model(
         config: The configuration, where it is read already; the model gets a copy.
         allow_missing: Patterns of tensor names that the checkpoint may lack; they get the class's own random values,
             the same every time.
-        text_model: Path of the text model in it, where it is not found by itself: see :func:`use_text_side`.
+        text_model: Path of the text model in it, where it is not found by itself: see :func:`use_text_model`.
 
     Raises:
-        LexigraftError: As :func:`load_config` and :func:`use_text_side`, or weights that cannot be read, are missing,
+        LexigraftError: As :func:`load_config` and :func:`use_text_model`, or weights that cannot be read, are missing,
             or hold NaN or infinite values.
     """
     import torch
@@ -139,7 +139,7 @@ def load_model(
         raise LexigraftError("model weights cannot be read", path, reason) from error
     model, info = loaded
     refuse_missing(info, path, allow_missing)
-    use_text_side(model, text_model)
+    use_text_model(model, text_model)
     tables = {id(table) for table in tables_of(model).by_role.values()}
     refuse_not_finite(
         [n for n, p in model.named_parameters() if id(p) not in tables and p.is_floating_point() and not all_finite(p)],

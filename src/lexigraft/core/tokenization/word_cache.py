@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from lexigraft.core.tokenization.surface import component
+from lexigraft.core.utils.line_batches import line_batches
 
 _LOG = logging.getLogger("lexigraft")
 _LINE_START = "\n"
@@ -95,7 +96,7 @@ class WordCache(Generic[Form, Lines]):
         """
         previous: PendingBatch[Form] | None = None
         with ThreadPoolExecutor(1) as executor:
-            for batch in _batches(lines, self._letters_at_once):
+            for batch in line_batches(lines, self._letters_at_once):
                 if previous is not None and self._is_full():
                     yield self._finish(previous)
                     previous = None
@@ -194,19 +195,6 @@ def _gaps(forms: list[Any]) -> Iterator[int]:
     for _ in range(forms.count(None)):
         position = forms.index(None, position + 1)
         yield position
-
-
-def _batches(lines: Iterable[str], letters_at_once: int) -> Iterator[list[str]]:
-    batch: list[str] = []
-    letters = 0
-    for line in lines:
-        batch.append(line)
-        letters += len(line)
-        if letters > letters_at_once:
-            yield batch
-            batch, letters = [], 0
-    if batch:
-        yield batch
 
 
 def _mark(added: Mapping[int, Any]) -> tuple[str, int] | None:

@@ -54,3 +54,8 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             by_name[package] = "not installed"
     return by_name
+
+
+def result_versions() -> dict[str, str]:
+    """The versions that a result depends on, and that its key holds therefore."""
+    return {name: versions()[name] for name in ("lexigraft", "torch", "transformers", "peft", "tokenizers")}

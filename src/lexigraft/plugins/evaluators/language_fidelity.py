@@ -80,7 +80,7 @@ class LanguageFidelity(Evaluator):
 
     def __post_init__(self) -> None:
         """Refuse settings with which nothing is generated."""
-        self._generation  # noqa: B018
+        _ = self._generation
         for field in ("prompt_words", "max_prompts"):
             if (value := getattr(self, field)) is not None and value < 1:
                 raise ValueError(f"{field} must be at least 1")

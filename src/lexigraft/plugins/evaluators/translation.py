@@ -77,7 +77,7 @@ class Translation(Evaluator):
 
     def __post_init__(self) -> None:
         """Refuse settings with which nothing can be trained or generated."""
-        self._training, self._generation  # noqa: B018
+        _ = self._training, self._generation
         for field in ("train_pairs", "test_pairs", "max_length"):
             if (value := getattr(self, field)) is not None and value < 1:
                 raise ValueError(f"{field} must be at least 1")

@@ -10,9 +10,9 @@ from lexigraft.core.training.augmented_text import marked_ids
 from lexigraft.core.training.packing import NO_LOSS
 from lexigraft.testing.augmenter_trial import SEED, AugmenterTrial
 from lexigraft.testing.law import Law, require, skip_unless
-from lexigraft.testing.tiny_tokenizers import tiny_tokenizer
+from lexigraft.testing.tiny_tokenizers import Family, tiny_tokenizer
 
-FAMILIES = ("byte_bpe", "unigram", "bpe_byte_fallback", "wordpiece")
+FAMILIES: tuple[Family, ...] = ("byte_bpe", "unigram", "bpe_byte_fallback", "wordpiece")
 
 
 def _options_decide_the_loss(trial: AugmenterTrial) -> None:
@@ -34,7 +34,7 @@ def _mask_covers_what_it_says(trial: AugmenterTrial) -> None:
     """Every token that touches text without loss is out of the loss, every other one is in it, and tags are tokens."""
     variants = [trial.make(p=1.0), *(trial.make(p=1.0, **{option: value}) for _, option, value in trial.switches)]
     for family in FAMILIES:
-        plain = Vocabulary.of(tiny_tokenizer(family, "target"))  # type: ignore[arg-type]
+        plain = Vocabulary.of(tiny_tokenizer(family, "target"))
         for augmenter in variants:
             vocabulary = with_tokens(plain, list(augmenter.added_tokens()))
             done = [augment(document, [augmenter], SEED, 0) for document in trial.documents[:9]]

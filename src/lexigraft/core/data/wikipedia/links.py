@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from lexigraft.core.data.wikipedia.interwiki import LANGUAGES, PROJECTS
+from lexigraft.core.data.wikipedia.language_codes import LANGUAGES
+from lexigraft.core.data.wikipedia.sister_projects import PROJECTS
 from lexigraft.core.data.wikipedia.site import CATEGORY, FILE, MAIN, Site, folded
 from lexigraft.core.data.wikipedia.titles import capitalized, clean, decoded, is_valid
 

@@ -7,16 +7,16 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from lexigraft.core.data.wikipedia.extraction import Extracted, Extractor, as_lines, shown_title
 from lexigraft.core.data.wikipedia.site import Site
+from lexigraft.core.utils.process_pool import process_pool
 
 PAGE_SECONDS = 60.0
 """Processor time for one page, at most; a long article takes a second, a tangle of brackets the square of its size."""
@@ -84,7 +84,7 @@ def extract_batches(batches: Iterable[Batch], settings: WorkerSettings, processe
     waiting: deque[Batch] = deque(islice(source, processes * _AHEAD))
     while waiting:
         running: deque[tuple[Batch, Future[Rows]]] = deque()
-        with _pool(processes, settings) as pool:
+        with process_pool(processes, _start, (settings,)) as pool:
             try:
                 while waiting or running:
                     while waiting:
@@ -105,7 +105,7 @@ def _one_by_one(batch: Batch, settings: WorkerSettings) -> Rows:
     lines, found = [], Extracted()
     left = deque(batch.pages)
     while left:
-        with _pool(1, settings) as pool:
+        with process_pool(1, _start, (settings,)) as pool:
             try:
                 while left:
                     rows = pool.submit(_extract, Batch(batch.part, [left[0]])).result()
@@ -154,17 +154,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-@contextmanager
-def _pool(processes: int, settings: WorkerSettings) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose processes are ended at once when the block is left by an exception."""
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _start, (settings,))
-    try:
-        yield pool
-    except BaseException:
-        for process in list((pool._processes or {}).values()):
-            process.kill()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,25 @@ class ComparisonRecord:
         """Every strategy, in the order of the recipe."""
         return list(next(iter(self.metrics.values())).figures)
 
+    def refuse_other_inputs(self, name: str, inputs: Mapping[str, Any], unknown: Collection[str] = ()) -> None:
+        """Refuse figures on other inputs, which would not compare with these.
+
+        Args:
+            name: The comparison's name, for the message.
+            inputs: What the figures are measured on.
+            unknown: The inputs that are not known yet.
+
+        Raises:
+            LexigraftError: Which inputs differ.
+        """
+        keys = {*self.inputs, *inputs} - set(unknown)
+        if differs := sorted(key for key in keys if self.inputs.get(key) != inputs.get(key)):
+            raise LexigraftError(
+                f"'{name}' was recorded on other inputs, so its figures do not compare",
+                ", ".join(differs[:5]),
+                "Use the recipe and files of the record, or run the whole suite",
+            )
+
     def merged(self, other: ComparisonRecord) -> ComparisonRecord:
         """With the strategies of another run of the same comparison; one that both have is the other's."""
         metrics = {
@@ -81,28 +100,24 @@ class BenchmarkRecord:
         """With the strategies that another run of the suite measured.
 
         Raises:
-            LexigraftError: The other run measured a comparison on other inputs.
+            LexigraftError: The other run measured a comparison on other inputs, or one that is not recorded.
         """
         for name, theirs in other.comparisons.items():
-            if name not in self.comparisons:
-                raise LexigraftError("the record lacks a comparison of the suite", name, f"It holds {self.names}")
-            if differs := _differing(self.comparisons[name].inputs, theirs.inputs):
-                raise LexigraftError(
-                    f"'{name}' was recorded on other inputs, so its figures do not compare",
-                    ", ".join(differs[:5]),
-                    "Use the recipe and files of the record, or run the whole suite",
-                )
+            self.comparison(name).refuse_other_inputs(name, theirs.inputs)
         measured = {name: self.comparisons[name].merged(theirs) for name, theirs in other.comparisons.items()}
         return replace(self, comparisons={**self.comparisons, **measured})
 
-    @property
-    def names(self) -> str:
-        """The comparisons' names in one line."""
-        return ", ".join(self.comparisons)
+    def comparison(self, name: str) -> ComparisonRecord:
+        """The record of one comparison.
 
-
-def _differing(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    return sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
+        Raises:
+            LexigraftError: There is none of this name.
+        """
+        if name not in self.comparisons:
+            raise LexigraftError(
+                "the record lacks a comparison of the suite", name, f"It holds {', '.join(self.comparisons)}"
+            )
+        return self.comparisons[name]
 
 
 def write_record(record: BenchmarkRecord, path: Path) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 
 from lexigraft.core.errors import LexigraftError
@@ -21,6 +20,7 @@ from lexigraft.core.evaluation.cells.cell_store import (
     save_failure,
 )
 from lexigraft.core.evaluation.cells.worker import Failure, start_worker, store_cell, store_cell_in_worker
+from lexigraft.core.utils.process_pool import process_pool
 
 RunCell = Callable[[Cell], CellResult]
 Progress = Callable[[str, int, int], None]
@@ -113,7 +113,8 @@ def _in_pool(cells: Sequence[Cell], run_cell: RunCell, out: Path, jobs: int) -> 
     while waiting or suspects:
         queue, width = (suspects, 1) if suspects else (waiting, jobs)
         running: dict[Future[CellResult | Failure], Cell] = {}
-        with _pool(width, threads, run_cell) as pool:
+        limited = _environment(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+        with limited, process_pool(width, start_worker, (threads, run_cell)) as pool:
             try:
                 while queue or running:
                     while queue and len(running) < width:
@@ -130,21 +131,6 @@ def _in_pool(cells: Sequence[Cell], run_cell: RunCell, out: Path, jobs: int) -> 
                         yield cell, Failure(_DIED, _DIED + "\n")
                     else:
                         suspects.append(cell)
-
-
-@contextmanager
-def _pool(width: int, threads: int, run_cell: RunCell) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose processes are ended at once when the block is left by an exception."""
-    pool = ProcessPoolExecutor(width, get_context("spawn"), start_worker, (threads, run_cell))
-    with _environment(dict.fromkeys(_THREAD_VARIABLES, str(threads))):
-        try:
-            yield pool
-        except BaseException:
-            for process in list((pool._processes or {}).values()):
-                process.kill()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 
-from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.editing.appending import Merge
+from lexigraft.core.tokenization.editing.appending import Merge, refuse_none
 from lexigraft.core.tokenization.editing.bpe_check import refuse_other_than_bpe
 from lexigraft.core.tokenization.editing.bpe_extension import Choice, extended_by
 from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of
@@ -37,8 +36,7 @@ def append_bpe(vocabulary: Vocabulary, lines: Sequence[str], number: int) -> Voc
         LexigraftError: No BPE is trained like this one, the number is not positive, or the text yields no token.
     """
     refuse_other_than_bpe(vocabulary)
-    if number < 1:
-        raise LexigraftError("the number of tokens to add is not positive", number, "Give 1 or more")
+    refuse_none(number)
     characters = fallback_characters(vocabulary, count_runs(vocabulary, lines), sum(map(len, lines)), number)
     fixed = len(vocabulary.special_ids) + 256 + len(set().union(*lines))
     candidates = [t for t in learned_tokens(vocabulary, lines, fixed + SPARE * number) if len(t) > 1]

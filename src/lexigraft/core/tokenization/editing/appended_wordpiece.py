@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.editing.appending import with_appended
+from lexigraft.core.tokenization.editing.appending import refuse_none, with_appended
 from lexigraft.core.tokenization.editing.token_sequences import covering
 from lexigraft.core.tokenization.editing.training_like import PREFIX, learned_tokens
 from lexigraft.core.tokenization.surface import component
@@ -45,8 +45,7 @@ def append_wordpiece(
     Raises:
         LexigraftError: No WordPiece is trained like this one, the number is not positive, or the text yields no token.
     """
-    if number < 1:
-        raise LexigraftError("the number of tokens to add is not positive", number, "Give 1 or more")
+    refuse_none(number)
     words = _words(vocabulary, lines)
     characters: Counter[str] = Counter()
     for word, count in words.items():

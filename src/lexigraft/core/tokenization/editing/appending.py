@@ -11,6 +11,16 @@ from lexigraft.core.tokenization.vocabulary import Vocabulary
 Merge = tuple[str, str]
 
 
+def refuse_none(number: int) -> None:
+    """Refuse to add no token.
+
+    Raises:
+        LexigraftError: The number is not positive.
+    """
+    if number < 1:
+        raise LexigraftError("the number of tokens to add is not positive", number, "Give 1 or more")
+
+
 def with_appended(vocabulary: Vocabulary, tokens: Sequence[str], merges: Sequence[Merge] = ()) -> Vocabulary:
     """A BPE or WordPiece vocabulary with more tokens.
 

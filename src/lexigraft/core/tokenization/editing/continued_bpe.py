@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from lexigraft.core.errors import LexigraftError
-from lexigraft.core.tokenization.editing.appending import Merge
+from lexigraft.core.tokenization.editing.appending import Merge, refuse_none
 from lexigraft.core.tokenization.editing.bpe_check import refuse_other_than_bpe
 from lexigraft.core.tokenization.editing.bpe_extension import Choice, extended_by
 from lexigraft.core.tokenization.editing.rebuilding import description_of, merges_of
@@ -36,8 +35,7 @@ def continue_bpe(vocabulary: Vocabulary, lines: Sequence[str], number: int) -> V
         LexigraftError: The tokenizer is no BPE, the number is not positive, or the text yields no token.
     """
     refuse_other_than_bpe(vocabulary)
-    if number < 1:
-        raise LexigraftError("the number of tokens to add is not positive", number, "Give 1 or more")
+    refuse_none(number)
     runs = count_runs(vocabulary, lines)
     characters = fallback_characters(vocabulary, runs, sum(map(len, lines)), number)
     learned = _learned(TokenSequences(vocabulary, characters), runs, number)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.editing.appending import refuse_none
 from lexigraft.core.tokenization.editing.rebuilding import description_of, with_description
 from lexigraft.core.tokenization.editing.token_sequences import TokenSequences, count_runs, fallback_characters
 from lexigraft.core.tokenization.editing.training_like import learned_tokens
@@ -41,7 +42,7 @@ def extend_by_em(vocabulary: Vocabulary, lines: Sequence[str], number: int) -> V
         LexigraftError: The tokenizer is no Unigram, the number is not positive, or the text yields no piece.
     """
     refuse_other_than_unigram(vocabulary)
-    _refuse_none(number)
+    refuse_none(number)
     spelled = _with_characters(vocabulary, lines, number)
     sequences = TokenSequences(spelled)
     words: dict[str, int] = {}
@@ -72,7 +73,7 @@ def append_unigram(vocabulary: Vocabulary, lines: Sequence[str], number: int) ->
         LexigraftError: The tokenizer is no Unigram, the number is not positive, or the text yields no piece.
     """
     refuse_other_than_unigram(vocabulary)
-    _refuse_none(number)
+    refuse_none(number)
     fixed = len(vocabulary.special_ids) + len(vocabulary.byte_tokens) + len(set().union(*lines))
     learned = learned_tokens(vocabulary, lines, fixed + SPARE * number)
     return _joined(vocabulary, _with_characters(vocabulary, lines, number), learned, number)
@@ -95,11 +96,6 @@ def refuse_other_than_unigram(vocabulary: Vocabulary) -> None:
     if alone := set().union(*pieces) - {piece for piece in pieces if len(piece) == 1}:
         hint = "No text gets longer only where it is one; extend the vocabulary first and prune it afterwards"
         raise LexigraftError("a character of a piece is no piece itself", ", ".join(sorted(alone)[:3]), hint)
-
-
-def _refuse_none(number: int) -> None:
-    if number < 1:
-        raise LexigraftError("the number of tokens to add is not positive", number, "Give 1 or more")
 
 
 def _learned(words: dict[str, int], number: int) -> list[str]:

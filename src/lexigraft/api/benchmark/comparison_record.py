@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from lexigraft.core.evaluation.benchmark.record import ComparisonRecord, MetricRecord
-from lexigraft.core.evaluation.cells.cell import Cell
 from lexigraft.report.data import read_report
 from lexigraft.report.differences import Metric
 
@@ -28,7 +27,7 @@ def comparison_record(folder: Path) -> ComparisonRecord:
     report = read_report(folder)
     seconds = {row.label: row.cost["seconds"] for row in report.rows if "seconds" in row.cost}
     return ComparisonRecord(
-        shared_inputs(report.comparison.cells[0]),
+        recorded_inputs(report.comparison.cells[0].parameters),
         report.comparison.reference,
         {metric.name: _metric(metric) for metric in (report.target, *report.tasks)},
         seconds,
@@ -36,9 +35,9 @@ def comparison_record(folder: Path) -> ComparisonRecord:
     )
 
 
-def shared_inputs(cell: Cell) -> Mapping[str, Any]:
-    """What a cell shares with all others of its comparison, but for the versions of packages."""
-    return {key: value for key, value in cell.parameters.items() if key in _SHARED or key.startswith(_SHARED_GROUPS)}
+def recorded_inputs(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a cell's parameters those that it shares with all others of its comparison, but for versions of packages."""
+    return {key: value for key, value in parameters.items() if key in _SHARED or key.startswith(_SHARED_GROUPS)}
 
 
 def _metric(metric: Metric) -> MetricRecord:

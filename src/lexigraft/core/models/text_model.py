@@ -1,4 +1,4 @@
-"""Text side of a model that reads images too: the module with the tables that a graft replaces."""
+"""Text model of a model that reads images too: the module with the tables that a graft replaces."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _HINT = "Give --text-model PATH (graft.text_model)"
 
 
-def use_text_side(model: PreTrainedModel, path: str | None = None) -> PreTrainedModel:
-    """Make a model's own accessors give the tables of its text side, in place.
+def use_text_model(model: PreTrainedModel, path: str | None = None) -> PreTrainedModel:
+    """Make a model's own accessors give the tables of its text model, in place.
 
     Most classes of transformers name them. CLIP's names no input table and BLIP's no head: there, the accessors become
     those of the one module that has the table, or of the module at ``path``.
@@ -36,7 +36,7 @@ def use_text_side(model: PreTrainedModel, path: str | None = None) -> PreTrained
         path = _only_text_model(model)
     elif path not in text_models(model):
         raise LexigraftError("module path names no text model", path, _choices(model))
-    vars(model)["text_side"] = path
+    vars(model)["text_model_path"] = path
     for accessor in (get_input_embeddings, set_input_embeddings, get_output_embeddings, set_output_embeddings):
         vars(model)[accessor.__name__] = MethodType(accessor, model)
     return model
@@ -62,7 +62,7 @@ def has_other_sides(model: PreTrainedModel) -> bool:
 
 
 def beside_text(model: PreTrainedModel) -> frozenset[str]:
-    """The names of the parameters of towers and projections that a model has beside its text side and its head."""
+    """The names of the parameters of towers and projections that a model has beside its text model and its head."""
     if not has_other_sides(model):
         return frozenset()
     table, head = _input_table(model), model.get_output_embeddings()
@@ -86,7 +86,7 @@ def _only_text_model(model: PreTrainedModel) -> str:
     """The path of the module with a head, or else of the outermost, where all have one and the same table."""
     found = text_models(model)
     if len({id(_input_table(module)) for module in found.values()}) != 1:
-        raise LexigraftError("transformers names no text side in this model", type(model).__name__, _choices(model))
+        raise LexigraftError("transformers names no text model in this model", type(model).__name__, _choices(model))
     with_head = [path for path, module in found.items() if module.get_output_embeddings() is not None]
     return next(iter(with_head or found))
 
@@ -120,24 +120,24 @@ def _vocabulary_size(config: Any) -> int | None:
 
 
 def get_input_embeddings(self: Any) -> Any:
-    """The input embeddings of the text side."""
-    return self.get_submodule(self.text_side).get_input_embeddings()
+    """The input embeddings of the text model."""
+    return self.get_submodule(self.text_model_path).get_input_embeddings()
 
 
 def set_input_embeddings(self: Any, value: Any) -> None:
-    """Replace the input embeddings of the text side."""
-    self.get_submodule(self.text_side).set_input_embeddings(value)
+    """Replace the input embeddings of the text model."""
+    self.get_submodule(self.text_model_path).set_input_embeddings(value)
 
 
 def get_output_embeddings(self: Any) -> Any:
-    """The model's own head, or else that of the text side."""
+    """The model's own head, or else that of the text model."""
     own = type(self).get_output_embeddings(self)
-    return self.get_submodule(self.text_side).get_output_embeddings() if own is None else own
+    return self.get_submodule(self.text_model_path).get_output_embeddings() if own is None else own
 
 
 def set_output_embeddings(self: Any, value: Any) -> None:
     """Replace the head that :func:`get_output_embeddings` gives."""
     if type(self).get_output_embeddings(self) is None:
-        self.get_submodule(self.text_side).set_output_embeddings(value)
+        self.get_submodule(self.text_model_path).set_output_embeddings(value)
     else:
         type(self).set_output_embeddings(self, value)

@@ -1,0 +1,97 @@
+"""Model made ready for its adaptation, and put back when that has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lexigraft.adapters.training.loop import uses_bfloat16
+from lexigraft.adapters.training.lora import add_lora, lora_targets, merge_lora
+from lexigraft.adapters.training.quantization import Quantized
+from lexigraft.adapters.training.trainable import train_shared_padding_row
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from lexigraft.core.config.adaptation import AdaptSettings, Phase
+    from lexigraft.core.tokenization.vocabulary import Vocabulary
+
+
+class PreparedModel:
+    """A model with LoRA layers, 4-bit weights, dtypes for training and gradient checkpointing, all in place.
+
+    Args:
+        model: The plain model.
+        vocabulary: Its vocabulary.
+        settings: How it is adapted.
+        phases: What trains when.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, vocabulary: Vocabulary, settings: AdaptSettings, phases: Sequence[Phase]
+    ) -> None:
+        import torch
+
+        self._model = model
+        self._dtypes = {name: p.dtype for name, p in model.named_parameters()}
+        bfloat16 = uses_bfloat16(settings.precision)
+        train_shared_padding_row(model, vocabulary)
+        self._quantized = None
+        if phases and settings.quantization == "4bit":
+            compute_dtype = torch.bfloat16 if bfloat16 else torch.float32
+            self._quantized = Quantized(model, lora_targets(model, settings, phases), compute_dtype)
+        self._peft_model = add_lora(model, settings, phases)
+        _raise_precision(model, bfloat16)
+        self._end_checkpointing = _checkpoint_gradients(model) if settings.gradient_checkpointing else None
+
+    def restore(self) -> tuple[dict[str, torch.Tensor], Any]:
+        """Merge the LoRA layers and put the rest back: a plain model with its own dtypes, in evaluation mode.
+
+        Returns:
+            The LoRA layers by PEFT's names, before they were merged, and their PEFT configuration; nothing and
+            ``None`` without LoRA.
+        """
+        if self._end_checkpointing is not None:
+            self._end_checkpointing()
+        if self._quantized is not None:
+            self._peft_model = self._quantized.restore(self._peft_model)
+        lora, config = merge_lora(self._peft_model)
+        for name, parameter in self._model.named_parameters():
+            parameter.data = parameter.data.to(self._dtypes[name])
+            parameter.requires_grad_(True)
+        self._model.eval()
+        return lora, config
+
+
+def _raise_precision(model: PreTrainedModel, bfloat16: bool) -> None:
+    """Cast weights to float32 for training; under bfloat16 autocast the body's own weights keep their dtype."""
+    import torch
+
+    for name, parameter in model.named_parameters():
+        if not parameter.is_floating_point():
+            continue
+        if not bfloat16 or ".lora_" in name or parameter.dtype == torch.float16:
+            parameter.data = parameter.data.float()
+    if bfloat16:
+        for table in (model.get_input_embeddings(), model.get_output_embeddings()):
+            for parameter in table.parameters():
+                parameter.data = parameter.data.float()
+
+
+def _checkpoint_gradients(model: PreTrainedModel) -> Callable[[], None]:
+    """Recompute activations in the backward pass; returns a function that ends it."""
+    cached = getattr(model.config, "use_cache", None)
+    # Newer transformers renamed these and warn about the old names.
+    enable = getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)
+    disable = getattr(model, "activation_checkpointing_disable", model.gradient_checkpointing_disable)
+    enable()
+    model.enable_input_require_grads()
+
+    def restore() -> None:
+        disable()
+        model.disable_input_require_grads()
+        if cached is not None:
+            model.config.use_cache = cached
+
+    return restore
