@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.contract import ON_FIXTURES, broken_laws, passed
+from fixtures.contract import ON_ROWS, broken_laws, passed
 from lexigraft.core.registry import discover
 from lexigraft.testing.contract import run_checks
 
@@ -24,6 +24,6 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize("fixture", FIXTURES)
 @pytest.mark.parametrize(("name", "fields"), VARIANTS, ids=lambda v: v if isinstance(v, str) else "-".join(v))
 def test_laws_hold_for_other_settings(name: str, fields: dict[str, Any], fixture: str) -> None:
-    found = run_checks(discover("strategy")[name], (fixture,), ON_FIXTURES, fields)
+    found = run_checks(discover("strategy")[name], (fixture,), ON_ROWS, fields)
     assert broken_laws(found) == []
     assert passed(found) > 15

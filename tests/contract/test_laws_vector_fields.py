@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.contract import ON_FIXTURES, broken_laws, passed
+from fixtures.contract import ON_ROWS, broken_laws, passed
 from lexigraft.core.registry import discover
 from lexigraft.testing.contract import run_checks
 
@@ -28,6 +28,6 @@ CONFIGURED: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("name", "fields"), CONFIGURED, ids=lambda v: str(v))
 def test_laws_hold(name: str, fields: dict[str, Any]) -> None:
-    found = run_checks(discover("strategy")[name], FIXTURES, ON_FIXTURES, fields)
+    found = run_checks(discover("strategy")[name], FIXTURES, ON_ROWS, fields)
     assert broken_laws(found) == []
     assert passed(found) > len(found) / 2

@@ -40,6 +40,12 @@ def _inputs_are_not_mutated(trial: Trial) -> None:
     require(not trial.planned.written, f"written into: {', '.join(trial.planned.written)}")
 
 
+def _the_source_stays(trial: Trial) -> None:
+    """Planning and building rows read a live model's own tables and must not change them."""
+    changed = ", ".join(trial.built.changed)
+    require(not changed, f"tables of the source model changed: {changed}")
+
+
 def _permuting_ids_permutes_rows(trial: Trial) -> None:
     """Random rows follow the order of the ids asked for, not the id: for them only the coverage is compared."""
     import torch
@@ -77,6 +83,7 @@ LAWS = tuple(
         "same seed, same plan": _same_seed_same_plan,
         "the global random state is untouched": _global_random_state_untouched,
         "inputs are not mutated": _inputs_are_not_mutated,
+        "the source model stays as it was": _the_source_stays,
         "permuting target ids permutes rows": _permuting_ids_permutes_rows,
         "same rows for any memory budget": _same_rows_for_any_memory_budget,
     }.items()
