@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.registry import Plugin, base_of, construct, with_article
+from lexigraft.core.registry import Plugin, base_of, construct, discover, with_article
 from lexigraft.testing.law import Law, require, skip_unless
 
 if TYPE_CHECKING:
@@ -22,18 +24,31 @@ if TYPE_CHECKING:
 
 HEAVY = ("torch", "transformers", "peft", "mlflow", "fasttext", "pandas", "matplotlib", "datasets", "sklearn")
 _PROBE = """
-import importlib.util, sys
+import importlib, importlib.util, json, os, sys
 before = set(sys.modules)
-file, module_of_a_package = sys.argv[1:]
-if module_of_a_package:
-    importlib.import_module(module_of_a_package)
-else:
-    spec = importlib.util.spec_from_file_location("lexigraft_light_import_probe", file)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
+base, *plugins = sys.argv[1:]
+importlib.import_module(base)  # every plug-in of the kind imports it: here once, for all processes that are forked
+for plugin in plugins:
+    if os.fork():
+        os.wait()
+        continue
+    answers, sys.stdout, error = sys.stdout, sys.stderr, ""
+    try:
+        if plugin.endswith(".py"):
+            spec = importlib.util.spec_from_file_location("lexigraft_light_import_probe", plugin)
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[spec.name] = module
+            spec.loader.exec_module(module)
+        else:
+            importlib.import_module(plugin)
+    except BaseException as raised:
+        error = f"{type(raised).__name__}: {raised}"
+    brought = sorted({name.partition(".")[0] for name in set(sys.modules) - before})
+    print(json.dumps([plugin, error, brought]), file=answers, flush=True)
+    os._exit(0)
 """
+Brought = Mapping[str, tuple[str, Sequence[str]]]
+"""For each plug-in why its import failed, empty where it did not, and the packages that came with it."""
 
 
 def class_of(plugin: Plugin) -> type[Any]:
@@ -83,17 +98,33 @@ def _frozen_dataclass(plugin: Plugin) -> None:
     require(hash(made) == hash(cls()), "two instances of the defaults have different hashes")
 
 
+def _imported_as(plugin: Plugin) -> str:
+    """A package's module, which may import others relatively; else a file, which stands alone."""
+    cls = class_of(plugin)
+    return cls.__module__ if plugin.origin == "entry point" else inspect.getfile(cls)
+
+
+def _brought(kind: str, plugins: Sequence[str]) -> Brought:
+    """What each plug-in brings that is imported in a process of its own."""
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
+    command = [sys.executable, "-c", _PROBE, base_of(kind).__module__, *plugins]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
+    return {plugin: (error, brought) for plugin, error, brought in map(json.loads, done.stdout.splitlines())}
+
+
+@cache
+def _brought_by_those_that_come_along(kind: str) -> Brought:
+    """What the package's own plug-ins bring, looked up together: they do not change while a process runs."""
+    return _brought(kind, [_imported_as(p) for p in discover(kind).values() if p.origin == "package" and p.cls])
+
+
 def _light_import(plugin: Plugin) -> None:
     _skip_without_file(plugin)
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
-    # A package's modules may import each other relatively; a file that is dropped in stands alone.
-    module = class_of(plugin).__module__ if plugin.origin == "entry point" else ""
-    command = [sys.executable, "-c", _PROBE, inspect.getfile(class_of(plugin)), module]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
-    require(
-        done.returncode == 0, f"importing it alone fails: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
-    )
-    heavy = sorted(set(HEAVY) & set(done.stdout.split()))
+    name, along = _imported_as(plugin), plugin.origin == "package"
+    found = _brought_by_those_that_come_along(plugin.kind) if along else _brought(plugin.kind, [name])
+    error, brought = found.get(name, ("it ends the process", ()))
+    require(not error, f"importing it alone fails: {error}")
+    heavy = sorted(set(HEAVY) & set(brought))
     require(not heavy, f"importing it brings {', '.join(heavy)}; import them inside functions")
 
 
