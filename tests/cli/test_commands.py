@@ -27,7 +27,7 @@ COMMANDS = (
     ["evaluators", "new"], ["augmenters"], ["augmenters", "list"], ["augmenters", "show"], ["augmenters", "check"],
     ["augmenters", "new"],
     ["align"],
-    ["overlap"], ["donors"], ["analyze"], ["transfer"],
+    ["overlap"], ["donors"], ["analyze"], ["transfer"], ["mix-adapters"],
     ["corpus"], ["corpus", "wikipedia"], ["corpus", "link"], ["corpus", "show"],
 )  # fmt: skip
 SOURCE_SIZE, TARGET_SIZE = (len(tokenizer) for tokenizer in fixture("roberta-tied-bias")[1:])
