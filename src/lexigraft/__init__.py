@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from lexigraft import testing as testing
     from lexigraft.api.adapt import adapt as adapt
     from lexigraft.api.adapt import load_adapter as load_adapter
-    from lexigraft.api.adapt import mix_adapters as mix_adapters
     from lexigraft.api.align_vectors import align_vectors as align_vectors
     from lexigraft.api.compare.run import compare as compare
     from lexigraft.api.evaluate import evaluate as evaluate
     from lexigraft.api.graft import graft as graft
     from lexigraft.api.graft import graft_model as graft_model
+    from lexigraft.api.mixed_adapters import mix_adapters as mix_adapters
     from lexigraft.api.plugins.strategies import list_strategies as list_strategies
     from lexigraft.api.pretrain import pretrain as pretrain
     from lexigraft.api.transfer.analysis import analyze_pairs as analyze_pairs
@@ -35,7 +35,7 @@ _WHERE = {
     "graft_model": "lexigraft.api.graft",
     "adapt": "lexigraft.api.adapt",
     "load_adapter": "lexigraft.api.adapt",
-    "mix_adapters": "lexigraft.api.adapt",
+    "mix_adapters": "lexigraft.api.mixed_adapters",
     "align_vectors": "lexigraft.api.align_vectors",
     "pretrain": "lexigraft.api.pretrain",
     "evaluate": "lexigraft.api.evaluate",

@@ -28,7 +28,7 @@ COMMANDS = (
     ["augmenters", "new"], ["objectives"], ["objectives", "list"], ["objectives", "show"], ["objectives", "check"],
     ["objectives", "new"],
     ["align"],
-    ["overlap"], ["donors"], ["analyze"], ["transfer"],
+    ["overlap"], ["donors"], ["analyze"], ["transfer"], ["mix-adapters"],
     ["corpus"], ["corpus", "wikipedia"], ["corpus", "link"], ["corpus", "show"],
 )  # fmt: skip
 SOURCE_SIZE, TARGET_SIZE = (len(tokenizer) for tokenizer in fixture("roberta-tied-bias")[1:])

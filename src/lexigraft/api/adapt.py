@@ -253,30 +253,6 @@ def load_adapter(folder: str | Path, base: str | None = None) -> PreTrainedModel
     return saved_adapter.load_adapter(load_model(base or saved_adapter.base_of(folder)), Path(folder))
 
 
-def mix_adapters(weights: Mapping[str | Path, float], base: str | None = None) -> PreTrainedModel:
-    """Apply several adapters of LoRA layers, such as one for each language, to one model, each with a weight.
-
-    Args:
-        weights: The weight of each adapter, by its folder. Each was written by ``adapt(..., export="adapter")`` with
-            ``embeddings`` and ``head`` frozen, so that it holds LoRA layers alone. Every weight of the model changes by
-            the weighted sum of what the adapters change it by.
-        base: Folder or Hub name of the model before adaptation; by default the one that the first adapter names.
-
-    Returns:
-        The model with the mixture on the CPU, merged, in evaluation mode.
-
-    Raises:
-        LexigraftError: A folder holds no adapter, one of another model or one with tables, or the base model cannot be
-            read.
-    """
-    from lexigraft.adapters.training import saved_adapter
-
-    folders = {Path(folder): weight for folder, weight in weights.items()}
-    if not folders:
-        raise LexigraftError("no adapter to mix", hint="Give at least one folder with its weight")
-    return saved_adapter.mix_adapters(load_model(base or saved_adapter.base_of(next(iter(folders)))), folders)
-
-
 def _new_rows(model: str, settings: AdaptSettings) -> list[int] | None:
     """Ids of the new rows, from the graft's provenance; ``None`` unless they train in a way of their own."""
     phases: list[AdaptSettings | Phase] = [settings, *settings.phases]

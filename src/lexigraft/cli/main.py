@@ -23,6 +23,7 @@ from lexigraft.cli import (
     evaluate,
     explain,
     graft,
+    mix_adapters,
     overlap,
     remote,
     tokenizer,
@@ -48,6 +49,7 @@ app = typer.Typer(
 app.command("demo")(compare.demo)
 app.command("graft")(graft.graft)
 app.command("adapt")(train.adapt)
+app.command("mix-adapters")(mix_adapters.mix_adapters)
 app.command("pretrain")(train.pretrain)
 app.command("evaluate")(evaluate.evaluate)
 app.command("transfer")(transfer.transfer)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,10 @@ import torch
 
 import lexigraft
 from fixtures.adapting import adapted, load, weights
+from fixtures.commands import lexigraft as command
 from lexigraft.adapters.training.export import save_adapter
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.models.loading import load_model
 
 LORA = {"embeddings": "frozen", "head": "frozen", "body": "lora", "steps": 3}
 
@@ -55,8 +60,54 @@ def test_adapters_that_cannot_be_mixed_are_refused(home: Path) -> None:
     base = str(home / "base")
     for folders, expected in (
         ({}, "no adapter to mix"),
+        ({home / "one": math.nan}, "weight of an adapter is not finite"),
         ({home / "one": 0.5, home / "none": 0.5}, "no adapter in this folder"),
         ({home / "one": 0.5, home / "tables": 0.5}, "replaces weights of the model itself"),
     ):
         with pytest.raises(LexigraftError, match=expected):
             lexigraft.mix_adapters(folders, base)
+
+
+@pytest.fixture
+def named(home: Path, tmp_path: Path) -> dict[str, Path]:
+    """Both adapters as the command `adapt` writes them, with the name of their model."""
+    for name in ("one", "two"):
+        shutil.copytree(home / name, tmp_path / name)
+        name_base(tmp_path / name, home / "base")
+    return {name: tmp_path / name for name in ("one", "two")}
+
+
+def name_base(adapter: Path, base: Path) -> None:
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": str(base)}))
+
+
+def test_the_command_writes_the_mixture_as_a_model(home: Path, named: dict[str, Path], tmp_path: Path) -> None:
+    given = [f"{named['one']}=0.25", f"{named['two']}=2"]
+    done = command("mix-adapters", *given, "--out", tmp_path / "mixed", "--json")
+    assert done.code == 0, done
+    shown = {str(named["one"]): 0.25, str(named["two"]): 2.0}
+    assert done.json == {"base": str(home / "base"), "weights": shown, "out": str(tmp_path / "mixed")}
+    wanted = weights(lexigraft.mix_adapters({named["one"]: 0.25, named["two"]: 2.0}))
+    written = weights(load_model(tmp_path / "mixed"))
+    assert all(torch.equal(written[name], value) for name, value in wanted.items())
+    again = command("mix-adapters", *given, "--out", tmp_path / "mixed")
+    assert (again.code, "output folder exists" in again.err) == (2, True)
+
+
+def test_the_command_refuses_what_does_not_belong_together(home: Path, named: dict[str, Path], tmp_path: Path) -> None:
+    one, two = named.values()
+    (tmp_path / "other").mkdir()
+    name_base(two, tmp_path / "other")
+    for given, said in (
+        ((f"{one}=0.5", f"{two}=0.5"), "the adapters were trained from different models"),
+        ((f"{one}=0.5", f"{one}=0.5"), "no adapter with a weight"),
+        ((str(one),), "no adapter with a weight"),
+        ((f"{one}=much",), "no adapter with a weight"),
+        ((f"{tmp_path / 'none'}=1",), "no adapter in this folder"),
+    ):
+        done = command("mix-adapters", *given, "--out", tmp_path / "mixed")
+        assert (done.code, said in done.err) == (2, True), done
+        assert not (tmp_path / "mixed").exists()
+    moved = command("mix-adapters", f"{one}=0.5", f"{two}=0.5", "--out", tmp_path / "mixed", "--base", home / "base")
+    assert moved.code == 0, moved

@@ -1,47 +1,26 @@
-"""Named entities of a text projected onto its translation."""
+"""Named entities of a text projected onto its translation by word alignment."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from lexigraft.adapters.vectors.word_training import words_of
 from lexigraft.adapters.word_aligners import ALIGNERS
 from lexigraft.api.corpus.label_projection import projected_labels
+from lexigraft.api.corpus.projected_text import (
+    ProjectedText,
+    read_labelled,
+    read_translations,
+    refuse_existing,
+    write_projected,
+)
 from lexigraft.core.config.recipe import ParallelSettings
-from lexigraft.core.data.bio import is_bio, repaired
 from lexigraft.core.data.parallel_text import load_parallel
-from lexigraft.core.data.readers import read_lines
-from lexigraft.core.data.tagged_text import TaggedSentence, read_tagged
-from lexigraft.core.errors import LexigraftError
-from lexigraft.core.utils.files import write_whole
 
-COUNTED = ("entities", "projected", "without_links", "overlapping", "split", "filled_words")
-
-
-@dataclass(frozen=True)
-class ProjectedText:
-    """What was written.
-
-    Attributes:
-        out: The file.
-        sentences: Sentences that were read.
-        written: Sentences that were written.
-        counts: Entities by what became of them (see :func:`lexigraft.api.corpus.label_projection.projected_labels`),
-            and ``repaired_labels``, labels ``I-`` of the source that continued nothing and became ``B-``.
-    """
-
-    out: Path
-    sentences: int
-    written: int
-    counts: dict[str, int]
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {"out": str(self.out), "sentences": self.sentences, "written": self.written, **self.counts}
+COUNTED = ("entities", "projected", "without_links", "overlapping", "split", "filled_words", "repaired_labels")
 
 
 def project_labels(
@@ -72,32 +51,16 @@ def project_labels(
             left.
     """
     out = Path(out)
-    if out.exists() and not force:
-        raise LexigraftError("output file exists", out, "Choose another --out, or pass --force to replace it")
-    sentences = read_tagged([source])
-    _refuse_other_labels(sentences, source)
-    lines = list(read_lines([target]))
-    if len(lines) != len(sentences):
-        shown = f"{len(sentences):,} sentences in {source}, {len(lines):,} lines in {target}"
-        hint = "Line n must be the translation of sentence n"
-        raise LexigraftError("tagged sentences and their translations differ in number", shown, hint)
-    left = [list(sentence.words) for sentence in sentences]
-    right = [list(words_of(line)) for line in lines]
-    links = _links(left, right, parallel, aligner)
-    counts: Counter[str] = Counter(dict.fromkeys((*COUNTED, "repaired_labels"), 0))
-    written: list[str] = []
-    for sentence, words, own in zip(sentences, right, links, strict=True):
-        labels, broken = repaired(sentence.labels)
-        counts["repaired_labels"] += broken
-        before = counts["without_links"] + counts["overlapping"]
-        made = projected_labels(labels, own, len(words), counts, max_gap)
-        is_complete = counts["without_links"] + counts["overlapping"] == before
-        if words and (is_complete or not drop_incomplete):
-            written.append("".join(f"{word}\t{label}\n" for word, label in zip(words, made, strict=True)))
-    if not written:
-        raise LexigraftError("no sentence is left", f"{len(sentences):,} read", "Give more text for --parallel")
-    write_whole(out, "\n".join(written))
-    return ProjectedText(out, len(sentences), len(written), dict(counts))
+    refuse_existing(out, force)
+    counts: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
+    sentences = read_labelled(source, counts)
+    right = [list(words_of(line)) for line in read_translations(target, source, len(sentences))]
+    links = _links([list(sentence.words) for sentence in sentences], right, parallel, aligner)
+
+    def projected(number: int) -> tuple[str, ...]:
+        return projected_labels(sentences[number].labels, links[number], len(right[number]), counts, max_gap)
+
+    return write_projected(out, right, projected, counts, drop_incomplete)
 
 
 def _links(
@@ -113,11 +76,3 @@ def _links(
         [(i, j) for i, j in links if any(map(str.isalnum, source[i])) == any(map(str.isalnum, target[j]))]
         for source, target, links in zip(left, right, found, strict=False)
     ]
-
-
-def _refuse_other_labels(sentences: Sequence[TaggedSentence], source: str | Path) -> None:
-    for number, sentence in enumerate(sentences, 1):
-        for label in sentence.labels:
-            if not is_bio(label):
-                shown = f"{source}, sentence {number}: {label}"
-                raise LexigraftError("label is no BIO label", shown, "Labels are O, or B- and I- with a type")
