@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fixtures.commands import Outcome, lexigraft
-from fixtures.recipes import tiny_recipe
+from fixtures.recipes import tinier_poor_model, tiny_recipe
 from lexigraft.core.evaluation.cells.cell_store import load_comparison, load_results
 
 STRATEGIES = ["random", "focus", "tema"]
@@ -24,7 +24,8 @@ FOCUS_ALONE = ["--set", 'strategies=["focus"]', "--set", "reference=null", "--se
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_recipe(tmp_path_factory.mktemp("recipe"), strategies=STRATEGIES, seeds=[0])
+    folder = tmp_path_factory.mktemp("recipe")
+    return tiny_recipe(folder, strategies=STRATEGIES, seeds=[0], poor_model=tinier_poor_model(folder))
 
 
 @pytest.fixture(scope="module")

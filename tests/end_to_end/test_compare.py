@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from fixtures.commands import lexigraft
-from fixtures.recipes import STRATEGIES, tiny_recipe
+from fixtures.recipes import STRATEGIES, tinier_poor_model, tiny_recipe
 from lexigraft.adapters.tracking.client import connect
 from lexigraft.core.evaluation.item_store import load_items
 
@@ -58,7 +58,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     folder = tmp_path_factory.mktemp("whole")
     task = {"evaluator": "bits_per_byte", "files": {"text": "./english.txt"}, "at": ["start", "end"]}
     evaluation = {"options": {"bits_per_byte": {"stripes": 2}}, "tasks": {"page": task}}
-    recipe = tiny_recipe(folder, evaluation=evaluation)
+    recipe = tiny_recipe(folder, evaluation=evaluation, poor_model=tinier_poor_model(folder))
     return recipe, folder / "out", finished(recipe, folder / "out")
 
 
