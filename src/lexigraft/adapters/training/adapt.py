@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ from lexigraft.core.config.adaptation import SOURCE, AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import model_kind, refuse_long_sequences
 from lexigraft.core.models.document_attention import refuse_mixing
-from lexigraft.core.training.objective import refuse_unsuitable, refuse_without_mask
+from lexigraft.core.training.objective import BESIDE, refuse_unsuitable, refuse_without_mask
 from lexigraft.core.utils.distributed import processes
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Adapted:
         tokens_by_text: Those of each text of a mixture; empty without one.
         seconds: Wall time, evaluations included.
         trainable_parameters: The most that trained in one phase, without old rows and shielded columns that stayed.
+        findings: What the objective found out beside the model, as plain values by name.
     """
 
     model: PreTrainedModel
@@ -73,6 +75,7 @@ class Adapted:
     tokens_by_text: Mapping[str, int]
     seconds: float
     trainable_parameters: int
+    findings: Mapping[str, Any]
 
 
 def adapt(
@@ -156,6 +159,8 @@ def adapt(
         quantized = Quantized(model, lora_targets(model, settings, phases), compute_dtype)
     peft_model = add_lora(model, settings, phases)
     _raise_precision(model, uses_bfloat16(settings.precision))
+    if (beside := objective.beside(model.config)) is not None:
+        model.add_module(BESIDE, beside)
     restore_cache = _checkpoint_gradients(model) if settings.gradient_checkpointing else None
 
     loop = Loop(
@@ -192,7 +197,7 @@ def adapt(
                 rates=rates_of(model, model_parts, phase.learning_rates or settings.learning_rates, new_ids),
                 held_columns=held,
             ),
-            on_step=on_step,
+            on_step=None if on_step is None else partial(_evaluate_folded, objective, on_step),
             eval_steps=eval_steps,
             folder=run / f"phase-{number}" if run is not None else None,
             keep=number < len(phases) - 1,
@@ -206,6 +211,10 @@ def adapt(
     if quantized is not None:
         peft_model = quantized.restore(peft_model)
     lora, config = _merge(peft_model)
+    trained |= objective.fold(model).keys()
+    findings = objective.findings(model)
+    if beside is not None:
+        delattr(model, BESIDE)
     for name, parameter in model.named_parameters():
         parameter.data = parameter.data.to(dtypes[name])
         parameter.requires_grad_(True)
@@ -216,13 +225,14 @@ def adapt(
         model=model,
         lora=lora,
         lora_config=config,
-        trained=tuple(sorted(trained)),
+        trained=tuple(sorted(trained & dtypes.keys())),
         losses=tuple(losses),
         evaluations=evaluations,
         tokens_trained=len(losses) * loop.rows_per_batch * settings.sequence_length,
         tokens_by_text=tokens_by_text(packed, len(losses) * loop.rows_per_batch, settings.sequence_length),
         seconds=time.perf_counter() - started,
         trainable_parameters=most_trainable,
+        findings=findings,
     )
 
 
@@ -307,6 +317,19 @@ def _count(
             axis, columns = held[plain].axis, held[plain].values
             total -= parameter.numel() // parameter.shape[axis] * len(columns)
     return total
+
+
+def _evaluate_folded(
+    objective: Objective, on_step: OnStep, step: int, model: PreTrainedModel
+) -> Mapping[str, float] | None:
+    """Evaluate the model as it would be written, without what trains beside it."""
+    from lexigraft.adapters.training.trained_weights import write_trained
+
+    former = objective.fold(model)
+    try:
+        return on_step(step, model)
+    finally:
+        write_trained(model, former)
 
 
 def _raise_precision(model: PreTrainedModel, bfloat16: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lexigraft.adapters.training.peft_calls import expected_peft_warnings
 from lexigraft.core.errors import LexigraftError, did_you_mean
 from lexigraft.core.models.text_side import beside_text
+from lexigraft.core.training.objective import BESIDE
 
 if TYPE_CHECKING:
     import torch
@@ -135,7 +136,7 @@ def set_trainable(
     new_ids: Sequence[int] | None,
     held: Mapping[str, Columns] | None = None,
 ) -> Callable[[], None]:
-    """Make exactly the parameters that a phase names trainable.
+    """Make exactly the parameters that a phase names trainable, and those of what stands beside the model.
 
     A tied table follows ``embeddings``. ``head`` decides over an output table of its own and the head's bias; a masked
     model's head transform trains under ``head: full`` only.
@@ -212,6 +213,8 @@ def lora_owner(name: str) -> str:
 
 
 def _mode(name: str, model_parts: Parts, phase: Phase) -> str:
+    if name.startswith(f"{BESIDE}."):
+        return "full"
     if name in model_parts.embeddings:
         return phase.embeddings
     if name in model_parts.output | model_parts.bias | model_parts.transform:
