@@ -68,6 +68,12 @@ class Hooks(Honest):
         return super().loss(model, batch)
 
 
+class FoldsSilently(Honest):
+    def fold(self, model: Any) -> dict[str, torch.Tensor]:
+        model.get_output_embeddings().weight.data += 1
+        return {}
+
+
 class CountsOne(Honest):
     def predicted(self, batch: Mapping[str, torch.Tensor]) -> int:
         return 1
@@ -80,6 +86,7 @@ BREAK = {
     "a batch depends on the generator alone": DrawsElsewhere,
     "the loss is a mean that gradients flow from": WithoutGradients,
     "nothing is left in the model": Hooks,
+    "folding can be undone": FoldsSilently,
     "the predicted tokens of shares add up": CountsOne,
 }
 

@@ -227,6 +227,7 @@ def adapt(
             **result.as_json(),
             "settings": settings.model_dump(mode="json"),
             "losses": adapted.losses,
+            **adapted.findings,
             "versions": versions(),
         }
         (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -13,7 +13,7 @@ from lexigraft.core.config.input_files import Files
 from lexigraft.core.grafting.folder import write_model
 from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.registry import Plugin
-from lexigraft.core.training.objective import Objective, ObjectiveData, read_files
+from lexigraft.core.training.objective import BESIDE, Objective, ObjectiveData, read_files
 from lexigraft.core.training.packing import TrainingText, Unmarked, pack
 from lexigraft.testing.inputs import Fixture
 from lexigraft.testing.law import NotApplicable
@@ -91,5 +91,7 @@ class ObjectiveTrial(SampleData):
         return self.batch()
 
     def loss(self) -> torch.Tensor:
-        """The loss of the batch."""
+        """The loss of the batch, with what trains beside the model in its place."""
+        if (beside := self.ready.beside(self.model.config)) is not None:
+            self.model.add_module(BESIDE, beside)
         return self.ready.loss(self.model, self.first)

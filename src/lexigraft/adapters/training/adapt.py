@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from lexigraft.adapters.training.training_text import pack_further, rows_per_bat
 from lexigraft.core.config.adaptation import SOURCE, AdaptSettings
 from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.models.document_attention import refuse_mixing
+from lexigraft.core.training.objective import BESIDE
 
 if TYPE_CHECKING:
     import torch
@@ -50,6 +52,7 @@ class Adapted:
         tokens_by_text: Those of each text of a mixture; empty without one.
         seconds: Wall time, evaluations included.
         trainable_parameters: The most that trained in one phase, without old rows and shielded columns that stayed.
+        findings: What the objective found out beside the model, as plain values by name.
     """
 
     model: PreTrainedModel
@@ -62,6 +65,7 @@ class Adapted:
     tokens_by_text: Mapping[str, int]
     seconds: float
     trainable_parameters: int
+    findings: Mapping[str, Any]
 
 
 def adapt(
@@ -130,7 +134,7 @@ def adapt(
         run = run_folder(work, "adapt", [*_settings_key(settings, objective), *content], model)
         if not resume:
             shutil.rmtree(run, ignore_errors=True)
-    prepared = PreparedModel(model, vocabulary, settings, phases)
+    prepared = PreparedModel(model, vocabulary, settings, phases, objective)
     loop = _loop(settings, model_parts)
     losses: list[tuple[int, float]] = []
     evaluations: dict[int, dict[str, float]] = {}
@@ -140,7 +144,7 @@ def adapt(
         held = most_important(columns, phase.shielded_share) if phase.shielded_share else {}
         release = set_trainable(model, model_parts, phase, new_ids, held)
         names = {n for n, p in model.named_parameters() if p.requires_grad}
-        trained |= {plain_name(n) for n in names if ".lora_" not in n}
+        trained |= {plain_name(n) for n in names if ".lora_" not in n and not n.startswith(f"{BESIDE}.")}
         most_trainable = max(most_trainable, trainable_parameters(model, model_parts, phase, new_ids, held))
         rates = rates_of(model, model_parts, phase.learning_rates or settings.learning_rates, new_ids)
         history = train_phase(
@@ -149,7 +153,7 @@ def adapt(
             vocabulary,
             packed,
             replace(loop, steps=phase.steps, first_step=first_step, rates=rates, held_columns=held),
-            on_step=on_step,
+            on_step=None if on_step is None else partial(_evaluate_folded, objective, on_step),
             eval_steps=eval_steps,
             folder=run / f"phase-{number}" if run is not None else None,
             keep=number < len(phases) - 1,
@@ -158,20 +162,21 @@ def adapt(
         evaluations |= history.evaluations
         release()
         first_step += phase.steps
-    lora, config = prepared.restore()
+    restored = prepared.restore()
     if run is not None:
         shutil.rmtree(run, ignore_errors=True)
     return Adapted(
         model=model,
-        lora=lora,
-        lora_config=config,
-        trained=tuple(sorted(trained)),
+        lora=restored.lora,
+        lora_config=restored.lora_config,
+        trained=tuple(sorted(trained | restored.folded)),
         losses=tuple(losses),
         evaluations=evaluations,
         tokens_trained=len(losses) * loop.rows_per_batch * settings.sequence_length,
         tokens_by_text=tokens_by_text(packed, len(losses) * loop.rows_per_batch, settings.sequence_length),
         seconds=time.perf_counter() - started,
         trainable_parameters=most_trainable,
+        findings=restored.findings,
     )
 
 
@@ -196,3 +201,16 @@ def _loop(settings: AdaptSettings, model_parts: Parts) -> Loop:
         seed=settings.seed,
         table_names=tables | {name.replace(".weight", ".base_layer.weight") for name in tables},
     )
+
+
+def _evaluate_folded(
+    objective: Objective, on_step: OnStep, step: int, model: PreTrainedModel
+) -> Mapping[str, float] | None:
+    """Evaluate the model as it would be written, without what trains beside it."""
+    from lexigraft.adapters.training.trained_weights import write_trained
+
+    former = objective.fold(model)
+    try:
+        return on_step(step, model)
+    finally:
+        write_trained(model, former)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lexigraft.adapters.training.lora import lora_owner, plain_name
 from lexigraft.adapters.training.parts import Parts, end_layers, parts
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.training.objective import BESIDE
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +58,7 @@ def set_trainable(
     new_ids: Sequence[int] | None,
     held: Mapping[str, Columns] | None = None,
 ) -> Callable[[], None]:
-    """Make exactly the parameters that a phase names trainable.
+    """Make exactly the parameters that a phase names trainable, and those of what stands beside the model.
 
     A tied table follows ``embeddings``. ``head`` decides over an output table of its own and the head's bias; a masked
     model's head transform trains under ``head: full`` only.
@@ -154,6 +155,8 @@ def train_shared_padding_row(model: PreTrainedModel, vocabulary: Vocabulary) -> 
 
 
 def _mode(name: str, model_parts: Parts, phase: Phase) -> str:
+    if name.startswith(f"{BESIDE}."):
+        return "full"
     if name in model_parts.embeddings:
         return phase.embeddings
     if name in model_parts.output | model_parts.bias | model_parts.transform:

@@ -50,11 +50,7 @@ def output_layer_inputs(
     recorded: list[torch.Tensor] = []
 
     def keep_chosen(body: torch.nn.Module, inputs: Any, output: Any) -> Any:
-        chosen = choose(output[0]).unsqueeze(0)
-        if isinstance(output, tuple):
-            return (chosen, *output[1:])
-        output["last_hidden_state"] = chosen
-        return output
+        return with_last_states(output, choose(output[0]).unsqueeze(0))
 
     def record(layer: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         recorded.append(inputs[0])
@@ -97,6 +93,27 @@ def plain_layer(model: PreTrainedModel) -> torch.nn.Linear | None:
     # DeepSpeed's ZeRO 3 gathers a weight ("ds_id") when its module is called; accelerate replaces a forward to move it.
     plain = type(layer) is torch.nn.Linear and "forward" not in vars(layer) and not hasattr(layer.weight, "ds_id")
     return layer if plain else None
+
+
+def with_last_states(output: Any, states: torch.Tensor) -> Any:
+    """A body's output with other last hidden states."""
+    if isinstance(output, tuple):
+        return (states, *output[1:])
+    output["last_hidden_state"] = states
+    return output
+
+
+def transform_layer(model: PreTrainedModel) -> tuple[str, torch.nn.Linear] | None:
+    """The first linear layer of a masked model's head before the output layer, with its name; ``None`` without one."""
+    import torch
+
+    inside, output = set(model.base_model.modules()), model.get_output_embeddings()
+    layers = (
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and module not in inside and module is not output
+    )
+    return next(layers, None)
 
 
 def finish_of(model: PreTrainedModel) -> Callable[[torch.Tensor], torch.Tensor] | None:

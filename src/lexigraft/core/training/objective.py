@@ -28,6 +28,9 @@ DEFAULT_OBJECTIVE: dict[ModelKind, str] = {
 }
 """The objective each kind of model is trained with when none is named."""
 
+BESIDE = "beside"
+"""The name, among a model's modules, of what trains beside it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveData:
@@ -146,6 +149,31 @@ class Objective:
     def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """The mean loss in nats over the predicted tokens, a scalar that gradients flow from; 0 without such tokens."""
         raise NotImplementedError(f"{type(self).__name__} has no loss()")
+
+    def beside(self, config: PreTrainedConfig) -> torch.nn.Module | None:
+        """A module that trains beside the model and is taken off at the end; :meth:`loss` finds it as ``model.beside``.
+
+        Args:
+            config: The model's configuration.
+        """
+        return None
+
+    def fold(self, model: PreTrainedModel) -> Mapping[str, torch.Tensor]:
+        """Put into the model's own parameters what it needs to predict without ``model.beside``.
+
+        It is called before each evaluation, and undone after it, and at the end.
+
+        Args:
+            model: The model, with what trains beside it.
+
+        Returns:
+            The parameters that were changed, by name, as they were.
+        """
+        return {}
+
+    def findings(self, model: PreTrainedModel) -> Mapping[str, Any]:
+        """What ``model.beside`` has learned, as plain values by name, for the record of the run."""
+        return {}
 
     def predicted(self, batch: Mapping[str, torch.Tensor]) -> int:
         """How many tokens of a batch :meth:`loss` averages over: the weight of a process's share of the batch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lexigraft.core.training.objective import BESIDE
 from lexigraft.core.utils.random_state import global_randomness_kept
 from lexigraft.testing.law import Law, require
 from lexigraft.testing.objective_trial import ROWS, ObjectiveTrial
@@ -57,6 +58,20 @@ def _nothing_is_left(trial: ObjectiveTrial) -> None:
     require(not hooked, f"loss() leaves hooks in {', '.join(hooked[:3])}")
 
 
+def _folding_can_be_undone(trial: ObjectiveTrial) -> None:
+    trial.loss()
+    before = {name: p.detach().clone() for name, p in trial.model.named_parameters()}
+    for parameter in trial.model.get_submodule(BESIDE).parameters() if hasattr(trial.model, BESIDE) else ():
+        parameter.data += 1
+    former = trial.ready.fold(trial.model)
+    unnamed = [
+        name
+        for name, p in trial.model.named_parameters()
+        if not name.startswith(f"{BESIDE}.") and not former.get(name, p).equal(before[name])
+    ]
+    require(not unnamed, f"fold() does not give back {', '.join(unnamed[:3])} as it was")
+
+
 def _shares_add_up(trial: ObjectiveTrial) -> None:
     shares = ({key: tensor[part] for key, tensor in trial.first.items()} for part in (slice(2), slice(2, ROWS)))
     counts = [trial.ready.predicted(share) for share in shares]
@@ -73,6 +88,7 @@ LAWS = tuple(
         "a batch depends on the generator alone": _generator_is_all,
         "the loss is a mean that gradients flow from": _loss_is_a_mean,
         "nothing is left in the model": _nothing_is_left,
+        "folding can be undone": _folding_can_be_undone,
         "the predicted tokens of shares add up": _shares_add_up,
     }.items()
 )
