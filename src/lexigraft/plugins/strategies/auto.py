@@ -39,7 +39,9 @@ class Auto(Strategy):
     name: ClassVar[str] = "auto"
     needs: ClassVar[frozenset[Need]] = frozenset()
     scope: ClassVar[Scope] = Scope.ALL
-    candidates: tuple[str, ...] = ("focus", "clp_plus", "landmark_map", "ramen[align=dictionary]", "subword_mean")
+    candidates: tuple[str, ...] = (
+        "focus", "clp_plus", "landmark_map", "ramen[align=dictionary]", "ramen[evidence=parallel]", "subword_mean",
+    )  # fmt: skip
     steps: int = 50
     share: float = 0.2
     seeds: int = 1
