@@ -37,8 +37,9 @@ class Restored(NamedTuple):
 
 
 class PreparedModel:
-    """A model with LoRA layers, 4-bit weights, dtypes for training, gradient checkpointing and what the
-    objective trains beside it, all in place.
+    """A model with its LoRA layers, its dtypes for training, and what an objective trains beside it, in place.
+
+    4-bit weights and gradient checkpointing are there where the settings ask for them.
 
     Args:
         model: The plain model.
