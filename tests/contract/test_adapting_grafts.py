@@ -1,4 +1,4 @@
-"""The last law: a grafted model adapted for two steps, saved and read back with plain PEFT, gives equal logits."""
+"""The last law: a grafted model adapted for two steps, saved and read back, ours or plain PEFT, gives equal logits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from transformers import AutoTokenizer
 
 from fixtures.adapting import adapted
+from fixtures.contract import one_of_each_kind
 from lexigraft.adapters.training.export import save_adapter
 from lexigraft.adapters.training.peft_calls import expected_peft_warnings
+from lexigraft.adapters.training.saved_adapter import load_adapter
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import tables_of
 from lexigraft.core.registry import discover
@@ -21,19 +24,10 @@ from lexigraft.testing.trial import Trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 STRATEGIES = discover("strategy")
-
-
-def one_of_each_kind() -> list[str]:
-    """A strategy decides the rows and no more, so those that leave core the same model to adapt need one test."""
-    found: dict[object, str] = {}
-    for name, plugin in sorted(STRATEGIES.items(), key=lambda item: len(item[1].cls.needs if item[1].cls else ())):
-        assert plugin.cls is not None, plugin.broken
-        cls = plugin.cls
-        found.setdefault((cls.body, cls.scope, cls.keeps_tokenizer, cls.zero_rows), name)
-    return list(found.values())
-
-
-PAIRS = [(s, "roberta-tied-bias") for s in one_of_each_kind()] + [("subword_mean", f) for f in FIXTURE_NAMES[1:]]
+# A strategy decides the rows and no more, so those that leave core the same model to adapt need one test.
+PAIRS = [(s, "roberta-tied-bias") for s in one_of_each_kind(STRATEGIES)] + [
+    ("subword_mean", f) for f in FIXTURE_NAMES[1:]
+]
 
 
 @pytest.mark.parametrize(("strategy", "fixture"), PAIRS)
@@ -48,6 +42,7 @@ def test_adapting_a_graft_then_saving_and_merging_gives_equal_logits(
     tied = tables_of(start).tied
     result = adapted(copy.deepcopy(start), vocabulary, {"steps": 2})
     wanted = logits(result.model, vocabulary.size)
+    assert (type(result.model), result.model.dtype) == (type(start), start.dtype)
     assert not torch.equal(wanted, logits(start, vocabulary.size))
     result.model.save_pretrained(tmp_path / "merged")
     vocabulary.tokenizer.save_pretrained(tmp_path / "merged")
@@ -55,6 +50,12 @@ def test_adapting_a_graft_then_saving_and_merging_gives_equal_logits(
     merged = load_model(tmp_path / "merged")
     assert tables_of(merged).tied == tied
     assert torch.equal(logits(merged, vocabulary.size), wanted)
+    assert AutoTokenizer.from_pretrained(tmp_path / "merged").get_vocab() == vocabulary.tokenizer.get_vocab()
+    ours = load_adapter(copy.deepcopy(start), tmp_path / "adapter")
+    # Weights in bfloat16 are rounded twice on this way.
+    near = 1e-5 if start.dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(logits(ours, vocabulary.size), wanted, atol=near, rtol=near)
+    assert tables_of(ours).tied == tied
     # A bfloat16 model's merged weights are rounded, so the change is compared in float32.
     exact = logits(merged.float(), vocabulary.size)
     change = (exact - logits(start.float(), vocabulary.size)).abs().max().item()

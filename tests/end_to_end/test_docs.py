@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -222,13 +223,21 @@ def commands() -> list[str]:
     return sorted(set(found))
 
 
+@cache
+def shown_help(*words: str) -> str:
+    from lexigraft.cli.main import app
+
+    shown = CliRunner().invoke(app, [*words, "--help"])
+    assert shown.exit_code == 0, shown.output
+    return shown.output
+
+
 @pytest.mark.parametrize("command", commands())
 def test_commands_and_options_exist(command: str) -> None:
     from lexigraft.cli.main import app
 
     words = shlex.split(command)
     depth = 2 if words[0] in {group.name for group in app.registered_groups} else 1
-    shown = CliRunner().invoke(app, [*words[:depth], "--help"])
-    assert shown.exit_code == 0, shown.output
+    shown = shown_help(*words[:depth])
     for option in (w for w in words if w.startswith("--")):
-        assert option in shown.output
+        assert option in shown

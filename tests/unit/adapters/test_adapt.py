@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 
 from fixtures.adapting import adapted, load, weights
 from fixtures.adapting import main as adapt_until_killed
@@ -25,7 +24,7 @@ from lexigraft.adapters.training.saved_adapter import load_adapter
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import refuse_long_sequences
 from lexigraft.core.tokenization.vocabulary import Vocabulary
-from lexigraft.testing.tiny_models import FIXTURES, spec
+from lexigraft.testing.tiny_models import FIXTURES
 
 
 def _logits(model: PreTrainedModel) -> torch.Tensor:
@@ -43,30 +42,6 @@ def _changed(model: PreTrainedModel, before: dict[str, torch.Tensor]) -> set[str
     after = weights(model)
     assert after.keys() == before.keys()
     return {name for name, value in before.items() if not torch.equal(value, after[name])}
-
-
-@pytest.mark.parametrize("name", [f.name for f in FIXTURES])
-def test_two_steps_saved_and_reloaded_give_equal_logits_and_ties(name: str, tmp_path: Path) -> None:
-    model, vocabulary = load(name)
-    start = copy.deepcopy(model)
-    kind, dtype = type(model), model.dtype
-    result = adapted(model, vocabulary, {"steps": 2})
-    assert type(result.model) is kind
-    assert result.model.dtype == dtype
-    assert not torch.equal(_logits(start), _logits(result.model))
-    assert _is_tied(result.model) == spec(name).tied
-    result.model.save_pretrained(tmp_path / "merged")
-    vocabulary.tokenizer.save_pretrained(tmp_path / "merged")
-    save_adapter(result, tmp_path / "adapter")
-    reloaded = kind.from_pretrained(tmp_path / "merged").eval()
-    assert _is_tied(reloaded) == spec(name).tied
-    torch.testing.assert_close(_logits(reloaded), _logits(result.model), atol=0, rtol=0)
-    again = load_adapter(start, tmp_path / "adapter")
-    assert _is_tied(again) == spec(name).tied
-    # bfloat16 weights are rounded twice on this way.
-    tolerance = 1e-5 if dtype == torch.float32 else 2e-2
-    torch.testing.assert_close(_logits(again), _logits(result.model), atol=tolerance, rtol=tolerance)
-    assert AutoTokenizer.from_pretrained(tmp_path / "merged").get_vocab() == vocabulary.tokenizer.get_vocab()
 
 
 @pytest.mark.parametrize("name", ["bert-tied-bias", "gpt2-tied", "llama-untied", "t5-tied"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from lexigraft.adapters.training.adapt import Adapted
 from lexigraft.adapters.training.export import save_adapter
 from lexigraft.adapters.training.saved_adapter import base_of, is_adapter, load_adapter
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_models import spec
 
 TABLES: dict[str, dict[str, Any]] = {
@@ -63,23 +66,42 @@ def _is_tied(model: Any) -> bool:
     return model.get_input_embeddings().weight is model.get_output_embeddings().weight
 
 
-def _adapted_from_disk(name: str, options: dict[str, Any], folder: Path) -> tuple[Adapted, type[PreTrainedModel]]:
-    """A model that was read from ``base``, adapted, and saved as ``merged`` and as ``adapter``."""
-    model, vocabulary = load(name)
-    model.save_pretrained(folder / "base")
-    model = type(model).from_pretrained(folder / "base", dtype="auto")
-    result = adapted(model, vocabulary, {"steps": 2, **options}, new_ids=range(40, vocabulary.size, 3))
+Bases = Callable[..., tuple[PreTrainedModel, Vocabulary]]
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> Bases:
+    """A fixture model as it was read from disk, and its vocabulary; each is read once, for tests to copy."""
+    folder = tmp_path_factory.mktemp("bases")
+
+    @cache
+    def read(name: str, dtype: Any = "auto") -> tuple[PreTrainedModel, Vocabulary]:
+        model, vocabulary = load(name)
+        model.save_pretrained(folder / name)
+        return type(model).from_pretrained(folder / name, dtype=dtype), vocabulary
+
+    return read
+
+
+def _adapted_from_disk(bases: Bases, name: str, options: dict[str, Any], folder: Path) -> Adapted:
+    """A model that was read from disk, adapted, and saved as ``merged`` and as ``adapter``."""
+    base, vocabulary = bases(name)
+    new_ids = range(40, vocabulary.size, 3)
+    result = adapted(copy.deepcopy(base), vocabulary, {"steps": 2, **options}, new_ids=new_ids)
     result.model.save_pretrained(folder / "merged")
     save_adapter(result, folder / "adapter")
-    return result, type(model)
+    return result
 
 
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(("name", "setting"), CASES)
-def test_plain_peft_gives_the_merged_models_logits_and_ties_hold(name: str, setting: str, tmp_path: Path) -> None:
-    result, kind = _adapted_from_disk(name, TABLES[setting], tmp_path)
-    wanted, tied = _logits(kind.from_pretrained(tmp_path / "merged", dtype=torch.float32)), spec(name).tied
-    base = kind.from_pretrained(tmp_path / "base", dtype=torch.float32)
+def test_plain_peft_gives_the_merged_models_logits_and_ties_hold(
+    name: str, setting: str, bases: Bases, tmp_path: Path
+) -> None:
+    result = _adapted_from_disk(bases, name, TABLES[setting], tmp_path)
+    base = copy.deepcopy(bases(name, torch.float32)[0])
+    kind, tied = type(base), spec(name).tied
+    wanted = _logits(kind.from_pretrained(tmp_path / "merged", dtype=torch.float32))
     change = (_logits(base) - wanted).abs().max().item()
     # The merged bfloat16 model's weights are rounded, with LoRA beside the weights they are not.
     tolerance = {"atol": 0.1 * change if result.model.dtype == torch.bfloat16 else 2e-5, "rtol": 0}
@@ -95,7 +117,7 @@ def test_plain_peft_gives_the_merged_models_logits_and_ties_hold(name: str, sett
     torch.testing.assert_close(_logits(again), wanted, **tolerance)
     assert _is_tied(again) == tied
 
-    ours = load_adapter(kind.from_pretrained(tmp_path / "base", dtype="auto"), tmp_path / "adapter")
+    ours = load_adapter(copy.deepcopy(bases(name)[0]), tmp_path / "adapter")
     expected, got = weights(result.model), weights(ours)
     for parameter, value in expected.items():
         torch.testing.assert_close(got[parameter], value, atol=1e-6, rtol=1e-6)
@@ -106,10 +128,13 @@ def test_plain_peft_gives_the_merged_models_logits_and_ties_hold(name: str, sett
 
 @pytest.mark.parametrize("name", ["roberta-tied-bias", "llama-tied", "llama-untied", "t5-tied", "mt5-untied"])
 @pytest.mark.parametrize("body", ["lora", "frozen"])
-def test_loaders_that_replace_tensors_give_the_merged_models_logits(name: str, body: str, tmp_path: Path) -> None:
-    result, kind = _adapted_from_disk(name, {"body": body}, tmp_path)
+def test_loaders_that_replace_tensors_give_the_merged_models_logits(
+    name: str, body: str, bases: Bases, tmp_path: Path
+) -> None:
+    result = _adapted_from_disk(bases, name, {"body": body}, tmp_path)
     folder, wanted = str(tmp_path / "adapter"), _logits(result.model)
-    base = kind.from_pretrained(tmp_path / "base")
+    base = copy.deepcopy(bases(name)[0])
+    kind = type(base)
     models = {
         "transformers": kind.from_pretrained(folder),
         "PEFT by the adapter's name": peft.AutoPeftModel.from_pretrained(folder),
@@ -120,18 +145,18 @@ def test_loaders_that_replace_tensors_give_the_merged_models_logits(name: str, b
         assert difference < 1e-4, loader
 
 
-def test_merging_leaves_what_the_configuration_says_about_ties(tmp_path: Path) -> None:
+def test_merging_leaves_what_the_configuration_says_about_ties(bases: Bases, tmp_path: Path) -> None:
     # UMT5 scales its logits where the configuration says "tied", and it says so for untied tables too.
-    result, kind = _adapted_from_disk("mt5-untied", {}, tmp_path)
-    base = kind.from_pretrained(tmp_path / "base")
+    result = _adapted_from_disk(bases, "mt5-untied", {}, tmp_path)
+    base = copy.deepcopy(bases("mt5-untied")[0])
     assert base.config.tie_word_embeddings
     assert result.model.config.tie_word_embeddings
     assert load_adapter(base, tmp_path / "adapter").config.tie_word_embeddings
 
 
 @pytest.mark.parametrize("setting", ["full", "tables alone"])
-def test_plain_peft_stops_at_a_base_model_of_another_size(setting: str, tmp_path: Path) -> None:
-    _adapted_from_disk("llama-tied", TABLES[setting], tmp_path)
+def test_plain_peft_stops_at_a_base_model_of_another_size(setting: str, bases: Bases, tmp_path: Path) -> None:
+    _adapted_from_disk(bases, "llama-tied", TABLES[setting], tmp_path)
     with pytest.raises(RuntimeError, match="size mismatch"):
         peft.PeftModel.from_pretrained(load("llama-untied")[0], str(tmp_path / "adapter"))
 
@@ -153,8 +178,8 @@ def test_the_folder_says_what_it_is_and_names_its_base_model(tmp_path: Path, mon
         assert part in text
 
 
-def test_folders_that_are_no_adapter_and_adapters_of_other_models_are_refused(tmp_path: Path) -> None:
-    result, _ = _adapted_from_disk("bert-tied-bias", {}, tmp_path)
+def test_folders_that_are_no_adapter_and_adapters_of_other_models_are_refused(bases: Bases, tmp_path: Path) -> None:
+    result = _adapted_from_disk(bases, "bert-tied-bias", {}, tmp_path)
     for other in ("llama-tied", "roberta-tied-bias"):
         with pytest.raises(LexigraftError, match="another model"):
             load_adapter(load(other)[0], tmp_path / "adapter")
