@@ -166,7 +166,7 @@ class Langsamp(ExtendedObjective):
         bias = layer.bias.detach().clone()
         with torch.no_grad():
             own = model.get_submodule(BESIDE)(torch.zeros(1, dtype=torch.int64, device=bias.device))[0]
-            layer.bias += layer.weight @ own.to(bias.dtype)
+            layer.bias.add_(layer.weight @ own.to(bias.dtype))
         return {f"{name}.bias": bias}
 
     def findings(self, model: PreTrainedModel) -> dict[str, Any]:
