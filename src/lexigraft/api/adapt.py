@@ -162,8 +162,6 @@ def adapt(
     Raises:
         LexigraftError: Anything wrong with the inputs.
     """
-    from lexigraft.adapters.training.export import save_adapter
-
     target = Path(out)
     refuse_existing(target, force)
     if export not in ("merged", "adapter", "both"):
@@ -213,25 +211,31 @@ def adapt(
         after=after,
         out=target,
     )
-    if not first:
-        return result
-    with whole_folder(target, force) as folder:
-        if export != "adapter":
-            write_model(folder, adapted.model, vocabulary)
-            copy_extra_files(Path(model).expanduser(), folder)
-        if export == "adapter":
-            save_adapter(adapted, folder)
-        elif export == "both":
-            save_adapter(adapted, folder / "adapter")
-        record = {
-            **result.as_json(),
-            "settings": settings.model_dump(mode="json"),
-            "losses": adapted.losses,
-            **adapted.findings,
-            "versions": versions(),
-        }
-        (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    if first:
+        with whole_folder(target, force) as folder:
+            _write(folder, adapted, vocabulary, Path(model).expanduser(), export)
+            record = {
+                **result.as_json(),
+                "settings": settings.model_dump(mode="json"),
+                "losses": adapted.losses,
+                **adapted.findings,
+                "versions": versions(),
+            }
+            (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return result
+
+
+def _write(folder: Path, adapted: Adapted, vocabulary: Vocabulary, base: Path, export: str) -> None:
+    """Write the merged model with what lies beside the base model's files, the adapter, or both."""
+    from lexigraft.adapters.training.export import save_adapter
+
+    if export != "adapter":
+        write_model(folder, adapted.model, vocabulary)
+        copy_extra_files(base, folder)
+    if export == "adapter":
+        save_adapter(adapted, folder)
+    elif export == "both":
+        save_adapter(adapted, folder / "adapter")
 
 
 def load_adapter(folder: str | Path, base: str | None = None) -> PreTrainedModel:

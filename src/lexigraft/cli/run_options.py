@@ -24,7 +24,7 @@ def run_options(
     backend_config: Annotated[Path | None, typer.Option(help="The backend's settings, a YAML or JSON file.")] = None,
     max_parallel: Annotated[int, typer.Option(help="Most jobs of the backend at a time.", min=1)] = 1,
 ) -> RunOptions:
-    """The options as the functions of the Python API take them, told about on the terminal."""
+    """The options as the Python API takes them; messages and progress go to the terminal."""
     return {
         "jobs": jobs,
         "backend": backend,
@@ -36,7 +36,14 @@ def run_options(
 
 
 def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that has the parameters of :func:`run_options` where ``command`` has its ``run``."""
+    """Give a command the options of a run.
+
+    Args:
+        command: The command; its parameter ``run`` stands where the options come on the command line.
+
+    Returns:
+        A command with those of :func:`run_options` in the place of ``run``, for typer.
+    """
     own, shared = signature(command, eval_str=True), signature(run_options, eval_str=True)
 
     @wraps(command)
@@ -47,6 +54,6 @@ def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
     parameters: list[Parameter] = []
     for one in own.parameters.values():
         parameters += shared.parameters.values() if one.name == "run" else [one]
-    # Which typer reads; by keyword, so that one without a default may follow one that has it.
+    # typer reads this signature. All go by keyword, so that one without a default may follow one that has it.
     vars(expanded)["__signature__"] = own.replace(parameters=[p.replace(kind=p.KEYWORD_ONLY) for p in parameters])
     return expanded

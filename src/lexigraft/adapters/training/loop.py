@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from lexigraft.adapters.training.trainer import TrainingModule
+    from lexigraft.adapters.training.trainer import OneDevice, TrainingModule
     from lexigraft.core.tokenization.vocabulary import Vocabulary
     from lexigraft.core.training.objective import Objective
     from lexigraft.core.training.packing import TrainingText
@@ -93,7 +93,7 @@ def train(
 
     from lexigraft.adapters.training.callbacks import Evaluate, Progress, StopAtBadLoss, StopWhenTold
     from lexigraft.adapters.training.trained_weights import trained_state, write_trained
-    from lexigraft.adapters.training.trainer import OneDevice, PackedTrainer, Shares, TrainingModule
+    from lexigraft.adapters.training.trainer import PackedTrainer, Shares, TrainingModule
 
     here = processes()
     shares = Shares(packed, loop, objective, vocabulary)
@@ -104,32 +104,7 @@ def train(
     folder = nullcontext(str(work)) if work is not None else tempfile.TemporaryDirectory()
     with folder as output, global_randomness_kept():
         saves = work is not None and loop.checkpoint_every > 0
-        arguments = OneDevice(
-            output_dir=output,
-            max_steps=loop.steps,
-            per_device_train_batch_size=-(-loop.rows_per_batch // here.count),
-            learning_rate=loop.learning_rate,
-            lr_scheduler_type="constant_with_warmup" if loop.schedule == "constant" else loop.schedule,
-            warmup_steps=math.ceil(loop.warmup_share * loop.steps),
-            weight_decay=loop.weight_decay,
-            logging_steps=1,
-            logging_nan_inf_filter=False,
-            save_strategy="steps" if saves else "no",
-            save_steps=max(1, loop.checkpoint_every),
-            seed=loop.seed,
-            bf16=uses_bfloat16(loop.precision),
-            use_cpu=not torch.cuda.is_available(),
-            report_to=[],
-            disable_tqdm=True,
-            remove_unused_columns=False,
-            ddp_timeout=_PATIENCE,
-        )
-        if arguments.world_size != here.count:
-            raise LexigraftError(
-                "cannot tell which of several processes this is",
-                f"LOCAL_RANK is not set, but {arguments.world_size} processes are expected",
-                "Start them with torchrun or accelerate launch, or unset WORLD_SIZE",
-            )
+        arguments = _arguments(loop, output, saves)
         module = TrainingModule(copy.deepcopy(model) if here.sharding else model, objective)
         progress = Progress(loop.steps)
         told = StopWhenTold()
@@ -176,6 +151,51 @@ def train(
         if here.sharding:
             write_trained(TrainingModule(model, objective), trained_state(trainer.model))
         return _history(trainer.state.log_history, loop.first_step)
+
+
+def _arguments(loop: Loop, output: str, saves: bool) -> OneDevice:
+    """The trainer's arguments.
+
+    Args:
+        loop: The settings of the phase.
+        output: The folder of checkpoints.
+        saves: Whether there are any.
+
+    Raises:
+        LexigraftError: Several processes were started, but not by a launcher that says which this one is.
+    """
+    import torch
+
+    from lexigraft.adapters.training.trainer import OneDevice
+
+    count = processes().count
+    arguments = OneDevice(
+        output_dir=output,
+        max_steps=loop.steps,
+        per_device_train_batch_size=-(-loop.rows_per_batch // count),
+        learning_rate=loop.learning_rate,
+        lr_scheduler_type="constant_with_warmup" if loop.schedule == "constant" else loop.schedule,
+        warmup_steps=math.ceil(loop.warmup_share * loop.steps),
+        weight_decay=loop.weight_decay,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="steps" if saves else "no",
+        save_steps=max(1, loop.checkpoint_every),
+        seed=loop.seed,
+        bf16=uses_bfloat16(loop.precision),
+        use_cpu=not torch.cuda.is_available(),
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        ddp_timeout=_PATIENCE,
+    )
+    if arguments.world_size != count:
+        raise LexigraftError(
+            "cannot tell which of several processes this is",
+            f"LOCAL_RANK is not set, but {arguments.world_size} processes are expected",
+            "Start them with torchrun or accelerate launch, or unset WORLD_SIZE",
+        )
+    return arguments
 
 
 @cache
