@@ -57,7 +57,7 @@ def project(
     """Label a translation's words with the entities of its source, by word alignment or a translation model."""
     of_aligner = _given(parallel=parallel, aligner=aligner, max_gap=max_gap)
     of_model = _given(markers=markers, languages=languages, prefix=prefix, candidates=candidates, beams=beams)
-    always = {"drop_incomplete": drop_incomplete, "force": force}
+    always: dict[str, Any] = {"drop_incomplete": drop_incomplete, "force": force}
     if model is not None:
         from lexigraft.api.corpus.project_with_model import project_labels_with_model
 
