@@ -119,7 +119,8 @@ def load_translation_model(
     if markers[0] == markers[1]:
         raise LexigraftError("both markers are the same", markers[0], "Give two that differ, such as [ and ]")
     opening, closing = (_marker(vocabulary, marker) for marker in markers)
-    read_first, written_first = ((_language(vocabulary, code),) for code in languages) if languages else ((), ())
+    first: list[tuple[int, ...]] = [(_language(vocabulary, code),) for code in languages or ()]
+    read_first, written_first = first or [(), ()]
     model = load_model(name, config=config)
     model.to(usable_device("auto"))
     forced = getattr(model.generation_config, "forced_bos_token_id", None)
