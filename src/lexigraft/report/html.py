@@ -72,7 +72,7 @@ def page(report: Report, folder: Path) -> str:
         columns=table.columns[1:],
         rows=rows,
         introduction=introduction(report),
-        reading=how_to_read_ranking(report),
+        reading=how_to_read_ranking(report, table.columns),
         near=Markup(curves_figure(report, near=True)),
         whole=Markup(curves_figure(report)),
         cost_figure=Markup(costs),

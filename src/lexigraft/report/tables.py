@@ -76,9 +76,13 @@ def ranking(report: Report) -> TextTable:
     )
 
 
-def how_to_read_ranking(report: Report) -> list[str]:
-    """How to read the ranking's columns, those that are there."""
-    columns = ranking(report).columns
+def how_to_read_ranking(report: Report, columns: Sequence[str]) -> list[str]:
+    """How to read the ranking's columns.
+
+    Args:
+        report: The report.
+        columns: Those that are there.
+    """
     spread = any(row.final and row.final.half_width is not None for row in report.rows)
     missed = "In brackets, where it was not told: a difference of this size would have been found, four times of five."
     sentences = {

@@ -123,18 +123,21 @@ def _markdown(report: Report) -> Iterator[str]:
     said = verdict(report)
     yield f"# {report.comparison.name}"
     yield f"\n{introduction(report)}"
-    yield f"\n{said.opening} **{said.best}**: {' '.join(said.sentences)}\n"
+    first, *others = said.sentences
+    yield f"\n{said.opening} **{said.best}**: {first}\n"
+    yield from (f"- {sentence}" for sentence in others)
     what = summaries(report.comparison)
     if said.best in what:
-        yield f"What {said.best} does: {what[said.best]}\n"
+        yield f"\nWhat {said.best} does: {what[said.best]}"
     for warning in report.warnings:
         yield f"\n> **Warning.** {warning}"
     yield "\n## Result\n"
     yield "Target bits per byte on held-out text after adaptation, lower is better. Never ranked by step 0."
-    yield from how_to_read_ranking(report)
+    table = ranking(report)
+    yield from how_to_read_ranking(report, table.columns)
     yield ""
     names = [" · ".join(filter(None, (row.label, *row.marks, standing(row, report)))) for row in report.rows]
-    yield from markdown_table(ranking(report), names)
+    yield from markdown_table(table, names)
     yield from (f"\n{remark}" for remark in report.remarks)
     if report.notes:
         yield ""
