@@ -14,6 +14,8 @@ from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_compari
 from lexigraft.core.evaluation.item_store import items_file, save_items
 from lexigraft.core.evaluation.scores import ItemScores
 from lexigraft.report.data import read_report
+from lexigraft.report.introduction import introduction
+from lexigraft.report.tables import ranking
 from lexigraft.report.verdict import Verdict, verdict
 
 LINES = 40
@@ -83,6 +85,19 @@ def test_a_control_is_called_so_with_the_best_on_the_sources_body_beside(tmp_pat
     assert "Not counted: the pre-training (102,400 tokens) of the model of " in text
     unknown = said(tmp_path, of_label(means), dict.fromkeys(means, 10.0))
     assert "a model already trained on target text, how much is not recorded" in " ".join(unknown.sentences)
+
+
+def test_without_a_reference_or_controls_the_verdict_is_against_the_next(tmp_path: Path) -> None:
+    means = {"focus": 2.0, "mean": 2.5}
+    said(tmp_path, of_label(means), {"focus": 30.0, "mean": 10.0})
+    cells = [cell for cell in made_cells() if cell.label in means]
+    save_comparison(tmp_path, made_comparison(cells, None), "r")
+    report = read_report(tmp_path)
+    assert verdict(report).sentences[0].endswith("lower than mean (p < 0.001).")
+    columns = ranking(report).columns
+    assert "vs best" in columns
+    assert "vs reference" not in columns
+    assert "Controls do without" not in introduction(report)
 
 
 def test_nothing_is_claimed_against_a_reference_within_error(tmp_path: Path) -> None:
