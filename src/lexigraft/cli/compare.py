@@ -74,7 +74,7 @@ def _show(done: Compared, as_json: bool) -> None:
     report = read_report(done.out)
     Console(width=None if sys.stdout.isatty() else 160).print(table_text(report))
     said = verdict(report)
-    typer.echo(f"use {said.best}: {' '.join(said.sentences)}")
+    typer.echo(f"{said.opening} {said.best}: {' '.join(said.sentences)}")
     typer.echo(f"report:   {done.report.html} (open it in a browser)")
     typer.echo(f"results:  {done.report.csv}")
     if done.store:

@@ -9,9 +9,10 @@ from pathlib import Path
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell import CellResult, Comparison
 from lexigraft.core.evaluation.cells.cell_store import RECIPE, load_comparison, load_results
+from lexigraft.core.evaluation.token_groups import FREQUENCIES
 from lexigraft.core.utils.secrets import masked_uris
 from lexigraft.report.differences import Metric, Outcomes
-from lexigraft.report.metric_names import FERTILITY, LOSSLESS, OF_TOKENS, SOURCE, TARGET, UNKNOWN
+from lexigraft.report.metric_names import FERTILITY, LOSSLESS, MOVED, OF_TOKENS, SOURCE, TARGET, UNKNOWN
 from lexigraft.report.remarks import notes_of, power_statement, remarks_of, unfinished_cells, warnings_of
 from lexigraft.report.rows import Row, probe_step, ranked_rows
 
@@ -28,6 +29,7 @@ class Report:
         measures: The further metrics that any row has, but for those of groups of tokens.
         target: Target bits per byte, with the differences between strategies.
         tasks: The main metric of each downstream task.
+        token_groups: Held-out bits per byte of groups of tokens, by the group's name, those that were measured.
         source: Source bits per byte, what is kept of the source language; None where they are not measured.
         warnings: Sentences on figures that are unreliable.
         notes: The strategies' own notes.
@@ -41,6 +43,7 @@ class Report:
     measures: tuple[str, ...]
     target: Metric
     tasks: tuple[Metric, ...]
+    token_groups: Mapping[str, Metric]
     source: Metric | None
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
@@ -86,21 +89,23 @@ def read_report(folder: Path) -> Report:
     target = outcomes.metric(TARGET, by_label, comparison.reference, lower=True)
     tasks = tuple(_tasks(comparison, by_label, outcomes))
     source = outcomes.metric(SOURCE, by_label, comparison.reference, lower=True)
-    rows = ranked_rows(comparison, by_label, target)
+    file = folder / RECIPE
+    recipe = masked_uris(file.read_text(encoding="utf-8")) if file.exists() else ""
+    rows = ranked_rows(comparison, by_label, target, recipe)
     of_tasks = {task.name for task in tasks}
     metrics = (metric for row in rows for metric in sorted(row.measures))
-    recipe = folder / RECIPE
     return Report(
         comparison,
         rows,
         tuple(dict.fromkeys(m for m in metrics if not _shown_elsewhere(m) and m not in of_tasks)),
         target,
         tasks,
+        _token_groups(comparison, by_label, outcomes),
         source if any(one.figures for one in source.measured.values()) else None,
         (*unfinished_cells(folder, comparison, results), *warnings_of(comparison, rows)),
         tuple(notes_of(rows)),
         (*remarks_of(rows), *power_statement(rows, target)),
-        masked_uris(recipe.read_text(encoding="utf-8")) if recipe.exists() else "",
+        recipe,
         tuple(results),
     )
 
@@ -114,6 +119,16 @@ def _tasks(
         if (metric := next((m for m in scores if m.endswith(f"/{name}")), None)) is not None:
             lower = bool(facts.get("lower_is_better"))
             yield outcomes.metric(metric, by_label, comparison.reference, lower=lower)
+
+
+def _token_groups(
+    comparison: Comparison, by_label: Mapping[str, Sequence[CellResult]], outcomes: Outcomes
+) -> dict[str, Metric]:
+    """Groups by frequency, and the moved tokens, as far as any strategy has figures of them."""
+    names = {f"seen {name}": f"bits_per_byte_seen_{name}/heldout" for name in FREQUENCIES}
+    names[MOVED] = "bits_per_byte_moved/heldout"
+    found = {group: outcomes.metric(name, by_label, comparison.reference, lower=True) for group, name in names.items()}
+    return {group: metric for group, metric in found.items() if any(m.figures for m in metric.measured.values())}
 
 
 def _shown_elsewhere(metric: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ class Measured:
         """The mean over seeds; None as soon as one is not finite, for the mean of the others would be too good."""
         values = list(self.figures.values())
         return estimate(values) if values and all(map(math.isfinite, values)) else None
+
+    @property
+    def weight(self) -> float:
+        """What the first seed's figure is over, such as bytes; 0 where the outcomes of items were not kept."""
+        return float(next(iter(self.items.values())).denominators.sum()) if self.items else 0.0
 
     def minus(self, other: Measured) -> Difference | None:
         """The difference to another strategy over the seeds that both have; over items too where both kept them."""
@@ -125,6 +131,28 @@ class Metric:
             return None if found is None else found.p
 
         return ranks_within_error(list(means), means, p_value, lower=self.lower_is_better)
+
+    def against_best(self, labels: Sequence[str]) -> dict[str, tuple[Difference, float]]:
+        """Each of some strategies less the best of them, where there is a test, with its p-value.
+
+        The p-values are Holm-corrected over all pairs, for the best is not known beforehand.
+
+        Args:
+            labels: Strategies; those without a finite figure are left out.
+        """
+        means = {label: one.mean for label in labels if (one := self.measured[label].estimate) is not None}
+        ordered = sorted(means, key=means.__getitem__, reverse=not self.lower_is_better)
+        tests = {
+            (better, worse): found
+            for better, worse in itertools.combinations(ordered, 2)
+            if (found := self.measured[worse].minus(self.measured[better])) is not None
+        }
+        corrected = holm({f"{better}\n{worse}": one.p for (better, worse), one in tests.items()})
+        return {
+            worse: (one, corrected[f"{better}\n{worse}"])
+            for (better, worse), one in tests.items()
+            if better == ordered[0]
+        }
 
     def lines(self, controls: Mapping[str, str], *, resample: bool = False) -> Iterator[dict[str, object]]:
         """Each difference against the reference, then each arm's against its own control, as a line of a table.

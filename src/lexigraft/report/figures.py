@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from lexigraft.report.axes import Scale, grid, outliers, spread_labels
 from lexigraft.report.data import Report
+from lexigraft.report.formats import seconds
 from lexigraft.report.rows import Row
+from lexigraft.report.times import same_time
 
 # Okabe & Ito's palette without its yellow, which is too pale on paper; a second round of rows is dashed.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195")
@@ -76,28 +78,28 @@ def _interval(row: Row, x: Scale, style: LineStyle, guide: str) -> str:
 
 
 def cost_figure(report: Report) -> str:
-    """Bits per byte by the seconds that the strategy itself took, 820 × 300; empty with fewer than three points.
+    """Bits per byte by the seconds of a whole run, 820 × 300; empty with fewer than three points or where times agree.
 
-    Outliers and bounds are left out, and so is the control that makes no rows.
+    Outliers in bits per byte are left out: :func:`left_out_of_cost` names them.
     """
-    means = {r.label: r.final.mean for r in report.rows if r.final and not r.is_bound and not r.keeps_tokenizer}
-    out = outliers(means)
-    rows = [r for r in report.rows if r.label in means and r.label not in out and r.cost.get("plan_seconds", 0) > 0]
-    if len(rows) < 3:
+    rows = [row for row in report.rows if row.final and "seconds" in row.cost]
+    means = {row.label: row.final.mean for row in rows if row.final and row.label not in left_out_of_cost(report)}
+    rows = [row for row in rows if row.label in means]
+    if len(rows) < 3 or same_time(rows):
         return ""
     width, height = 820, 300
     box = (46, 14, width - 150, height - 40)
-    points = {row.label: (row.cost["plan_seconds"], means[row.label]) for row in rows}
+    points = {row.label: (row.cost["seconds"], means[row.label]) for row in rows}
     times, bits = [t for t, _ in points.values()], [b for _, b in points.values()]
     pad = (max(bits) - min(bits)) * 0.12 or 0.05
-    x = Scale(min(times) / 1.3, max(times) * 1.3, box[0] + 6, box[2] - 4, log=True)
+    x = Scale(0, max(times) * 1.05, box[0] + 6, box[2] - 4)
     y = Scale(min(bits) - pad, max(bits) + pad, box[3], box[1])
     styles = line_styles(report)
-    parts = [grid(x, y, box, "bits per byte", "seconds of the strategy itself, logarithmic")]
+    parts = [grid(x, y, box, "bits per byte", "seconds of a whole run")]
     places = spread_labels([y(b) for _, b in points.values()], 15, box[1], box[3])
     for (label, (time, value)), place in zip(points.items(), places, strict=True):
         color, at = styles[label].color, x(time)
-        title = f"<title>{escape(label)}: {value:.3f} bits per byte, {time:.2f} s</title>"
+        title = f"<title>{escape(label)}: {value:.3f} bits per byte, {seconds(time)}</title>"
         path = f"M{at + 6:.1f} {y(value):.1f} L{box[2] + 16:.1f} {place:.1f}"
         parts.append(
             f'<g class="series" data-label="{escape(label)}">'
@@ -106,7 +108,14 @@ def cost_figure(report: Report) -> str:
             f'<text x="{box[2] + 20:.1f}" y="{place + 4:.1f}" fill="{color}" class="name">{escape(short(label))}</text>'
             "</g>"
         )
-    return svg("curves", width, height, "Bits per byte by the strategy's own time", parts)
+    return svg("curves", width, height, "Bits per byte by the time of a run", parts)
+
+
+def left_out_of_cost(report: Report) -> list[str]:
+    """The labels so far above the others in bits per byte that the figure of cost leaves them out."""
+    means = {row.label: row.final.mean for row in report.rows if row.final and "seconds" in row.cost}
+    out = outliers(means)
+    return [label for label in means if label in out]
 
 
 def short(label: str) -> str:

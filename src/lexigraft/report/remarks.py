@@ -13,8 +13,18 @@ from lexigraft.report.metric_names import LOSSLESS
 from lexigraft.report.rows import Row
 
 MUCH_FALLBACK = 0.10
+FEW_SEEDS, FEW_LINES, FEW_STEPS = 3, 100, 100
 WANTED = 0.02
 """A difference in bits per byte that is worth telling."""
+
+
+def too_few(comparison: Comparison) -> list[str]:
+    """Seeds, held-out lines and steps of which there are few, such as ``2 seeds``."""
+    facts = comparison.facts
+    lines = (facts.get("measured_lines") or {}).get("heldout", facts.get("heldout_lines"))
+    found = [("seed", len(comparison.seeds), FEW_SEEDS), ("held-out line", lines, FEW_LINES)]
+    found.append(("step", facts.get("steps"), FEW_STEPS))
+    return [f"{n:,} {name}{'' if n == 1 else 's'}" for name, n, few in found if n is not None and n < few]
 
 
 def unfinished_cells(folder: Path, comparison: Comparison, results: Sequence[CellResult]) -> list[str]:
@@ -36,6 +46,9 @@ def warnings_of(comparison: Comparison, rows: Sequence[Row]) -> list[str]:
             "Two seeds: intervals over seeds alone are 12.7 standard errors wide on each side, and what seeds add to "
             "differences is hardly known, so that a small p-value may come from the items alone; take more seeds."
         )
+    few = [one for one in too_few(comparison) if "seed" not in one]
+    if lines_or_steps := " and ".join(few):
+        lines.append(f"Only {lines_or_steps}: more of them may give another order.")
     for row in rows:
         if row.final is None:
             lines.append(f"{row.label}: bits per byte is not finite or was not measured; the row is ranked last.")
@@ -72,10 +85,15 @@ def remarks_of(rows: Sequence[Row]) -> list[str]:
         lines.append(f"A bound that knows the right rows, and no contender: {', '.join(other)}.")
     if other := [r.label for r in rows if r.body == "target"]:
         lines.append(f"On the target-language model's body: {', '.join(other)}; the others are on the source's.")
+    if other := [r.label for r in rows if r.pretraining_tokens is None]:
+        lines.append(f"From a model that was given, trained on text of unknown size: {', '.join(other)}.")
     if other := [r.label for r in rows if r.keeps_tokenizer]:
         lines.append(f"With the source's tokenizer: {', '.join(other)}; per-token figures are not comparable.")
     if other := [f"{r.label} ({r.learned_before:,.0f})" for r in rows if r.learned_before]:
-        lines.append(f"Learned on text before adaptation, in tokens beyond everyone's budget: {', '.join(other)}.")
+        lines.append(
+            "Learned on text before adaptation, pre-training included, in tokens beyond everyone's budget: "
+            f"{', '.join(other)}."
+        )
     return lines
 
 
@@ -85,9 +103,7 @@ def power_statement(rows: Sequence[Row], target: Metric) -> list[str]:
     if len(best) < 2 or best[1].rank != best[0].rank:
         return []
     found = target.measured[best[1].label].minus(target.measured[best[0].label])
-    if found is None or not found.items:
+    if found is None or not found.items or found.detectable <= WANTED:
         return []
-    names = f"{best[0].label} and {best[1].label} are not told apart"
-    if found.detectable <= WANTED:
-        return [f"{names}; a difference of {found.detectable:.3f} would have been found, four times of five."]
-    return [f"{names}. {in_words(sizes_that_tell(found, WANTED), WANTED, 'held-out lines')}"]
+    names = f"{best[0].label} and {best[1].label}"
+    return [f"To tell {names} apart: {in_words(sizes_that_tell(found, WANTED), WANTED, 'held-out lines')}"]

@@ -12,6 +12,7 @@ from lexigraft.core.evaluation.statistics.intervals import Estimate, estimate, r
 from lexigraft.core.evaluation.statistics.paired_comparison import Difference
 from lexigraft.report.differences import Metric
 from lexigraft.report.metric_names import SOURCE, TARGET
+from lexigraft.report.pretraining import pretraining_tokens
 
 K = TypeVar("K", str, int)
 
@@ -26,6 +27,8 @@ class Row:
         keeps_tokenizer: Whether it is a control with the source tokenizer.
         is_reference: Whether the others are tested against it.
         is_bound: Whether it uses the right rows, which makes it a bound and no contender.
+        is_poor: Whether it is the control that takes nothing from the source, ``poor``.
+        pretraining_tokens: Tokens of target text that the model which it starts from learned on before; None: unknown.
         seeds: The seeds that finished.
         final: Target bits per byte at the end; None where a seed is not finite.
         start: Mean at step 0, for information: never ranked by.
@@ -33,6 +36,8 @@ class Row:
         source: Source-language bits per byte at the end.
         difference: Its bits per byte less the reference's.
         p: Holm-corrected p-value against the reference.
+        behind: Its bits per byte less those of the best contender; None for that one and for a bound.
+        p_behind: P-value of that, Holm-corrected over all pairs of contenders.
         rank: One more than the contenders that are better beyond error; None for a bound and without a finite figure.
         recovered: Recovered share between random and oracle; only for rows on their body and tokenizer.
         curve: Step to target bits per byte.
@@ -48,6 +53,8 @@ class Row:
     keeps_tokenizer: bool
     is_reference: bool
     is_bound: bool
+    is_poor: bool
+    pretraining_tokens: int | None
     seeds: tuple[int, ...]
     final: Estimate | None
     start: float | None
@@ -55,6 +62,8 @@ class Row:
     source: Estimate | None
     difference: Difference | None
     p: float | None
+    behind: Difference | None
+    p_behind: float | None
     rank: int | None
     recovered: float | None
     curve: Mapping[int, Estimate]
@@ -71,9 +80,14 @@ class Row:
         return self.coverage.get("fallback", 0) / new if new else None
 
     @property
+    def is_control(self) -> bool:
+        """Whether it transfers no vocabulary: it keeps the source's, or takes nothing from the source."""
+        return self.keeps_tokenizer or self.is_poor
+
+    @property
     def learned_before(self) -> float:
-        """Tokens of text that the strategy learned on before adaptation, repetitions included."""
-        return self.cost.get("learned_tokens", 0)
+        """Tokens that strategy and target-language model learned on before adaptation, as far as that is known."""
+        return self.cost.get("learned_tokens", 0) + (self.pretraining_tokens or 0)
 
     @property
     def matched(self) -> dict[str, float]:
@@ -82,18 +96,19 @@ class Row:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """Labels shown beside the row's name: reference, bound, source tokenizer, target body."""
-        marks = [("reference", self.is_reference), ("bound", self.is_bound)]
+        """Labels shown beside the row's name: reference, bound, control, source tokenizer, target body."""
+        marks = [("reference", self.is_reference), ("bound", self.is_bound), ("control", self.is_control)]
         marks += [("source tokenizer", self.keeps_tokenizer), ("target body", self.body == "target")]
         return tuple(name for name, on in marks if on)
 
 
 def ranked_rows(
-    comparison: Comparison, by_label: Mapping[str, Sequence[CellResult]], target: Metric
+    comparison: Comparison, by_label: Mapping[str, Sequence[CellResult]], target: Metric, recipe: str
 ) -> tuple[Row, ...]:
     random, oracle = _named(by_label, "random"), _named(by_label, "oracle")
     ends = [target.measured[n].estimate for n in (random, oracle) if n]
-    ranks = target.ranks([label for label in by_label if label != oracle])
+    contenders = [label for label in by_label if label != oracle]
+    ranks, behind = target.ranks(contenders), target.against_best(contenders)
     rows = []
     for label, found in by_label.items():
         final = target.measured[label].estimate
@@ -112,6 +127,8 @@ def ranked_rows(
                 keeps_tokenizer=keeps,
                 is_reference=label == comparison.reference,
                 is_bound=label == oracle,
+                is_poor=cell.parameters.get("strategy", label) == "poor",
+                pretraining_tokens=pretraining_tokens(cell, recipe),
                 seeds=tuple(r.cell.seed for r in found),
                 final=final,
                 start=curve[0].mean if 0 in curve else None,
@@ -119,6 +136,8 @@ def ranked_rows(
                 source=_finite_estimate(_by_seed(found, SOURCE).values()),
                 difference=target.against.get(label),
                 p=target.p_values.get(label),
+                behind=behind[label][0] if label in behind else None,
+                p_behind=behind[label][1] if label in behind else None,
                 rank=ranks.get(label),
                 recovered=recovered,
                 curve=curve,

@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from lexigraft.core.evaluation.statistics.paired_comparison import Difference
 from lexigraft.core.evaluation.statistics.ranking import SIGNIFICANT
-from lexigraft.core.evaluation.token_groups import FREQUENCIES
 from lexigraft.report.data import Report
 from lexigraft.report.differences import Metric
-from lexigraft.report.formats import NOTHING, count, detectable, interval, number, p_value, seconds, share, signed, size
-from lexigraft.report.metric_names import FERTILITY, UNKNOWN
+from lexigraft.report.formats import NOTHING, count, interval, number, p_value, seconds, share, signed, size
+from lexigraft.report.metric_names import FERTILITY, MOVED, UNKNOWN
 from lexigraft.report.rows import Row
 from lexigraft.report.segmentation import FACT
 
@@ -22,13 +21,10 @@ HOW_TO_READ_ARMS = (
     "Holm-corrected within the column. In brackets, where no difference was told: one of this size would have been "
     "found, four times of five."
 )
-DIFFERENCE, P_VALUE, DETECTABLE = "vs reference", "p vs reference", "detectable"
-PLAN, TOKENS = "plan", "tokens"
-COST_COLUMNS = {
-    PLAN: "Plan: what the strategy itself took, part of the graft.",
-    TOKENS: "Tokens: learned on before adaptation, where there are any, plus in adaptation.",
-}
-"""How to read the columns that say what a strategy costs."""
+DIFFERENCE, P_VALUE, BEHIND, P_BEHIND = "vs reference", "p vs reference", "vs best", "p vs best"
+SOURCE_TEXT, SECONDS, TOKENS = "source text", "seconds", "tokens"
+LOST = 8.0
+"""Bits per byte that guessing every byte costs."""
 
 
 class TextTable(NamedTuple):
@@ -43,32 +39,36 @@ class TextTable(NamedTuple):
 
 def ranking(report: Report) -> TextTable:
     """Target bits per byte, best first, without empty columns."""
+    best = next((row for row in report.rows if not row.is_bound), None)
+    against_best = best is None or not best.is_reference
     return _filled(
         [
             "strategy",
             "bits per byte",
             DIFFERENCE,
             P_VALUE,
-            DETECTABLE,
+            BEHIND,
+            P_BEHIND,
             "step 0",
             f"step {report.probe_step}",
-            "source",
+            SOURCE_TEXT,
             "recovered",
-            PLAN,
+            SECONDS,
             TOKENS,
         ],
         [
             (
                 row.label,
                 interval(row.final),
-                signed(row.difference),
+                signed(row.difference) + _missed(row.difference, row.p),
                 NOTHING if row.is_reference else p_value(row.p),
-                detectable(row.difference),
+                signed(row.behind) + _missed(row.behind, row.p_behind) if against_best else NOTHING,
+                p_value(row.p_behind) if against_best else NOTHING,
                 number(row.start),
                 number(row.probe) if report.probe_step else NOTHING,
-                interval(row.source),
+                interval(row.source) if row.body == "source" else NOTHING,
                 NOTHING if row.recovered is None else f"{row.recovered:.0%}",
-                seconds(row.cost.get("plan_seconds")),
+                seconds(row.cost.get("seconds")),
                 tokens(row),
             )
             for row in report.rows
@@ -76,32 +76,58 @@ def ranking(report: Report) -> TextTable:
     )
 
 
+def how_to_read_ranking(report: Report, columns: Sequence[str]) -> list[str]:
+    """How to read the ranking's columns.
+
+    Args:
+        report: The report.
+        columns: Those that are there.
+    """
+    spread = any(row.final and row.final.half_width is not None for row in report.rows)
+    missed = "In brackets, where it was not told: a difference of this size would have been found, four times of five."
+    sentences = {
+        DIFFERENCE: f"{DIFFERENCE}: less {report.comparison.reference}, ± half of its interval over {_over(report)}.",
+        P_VALUE: "p: of that difference's t test, Holm-corrected.",
+        BEHIND: f"{BEHIND}: the same, less the best contender; its p is corrected over all pairs.",
+        SOURCE_TEXT: f"{SOURCE_TEXT}: bits per byte on source-language text, ± over seeds.{_lost(report)}",
+        "recovered": "recovered: the way from random rows (0%) to the right rows (100%).",
+        SECONDS: "seconds: of one whole run, pre-training not included.",
+        TOKENS: "tokens: learned on before adaptation, pre-training included (?: not recorded), plus in adaptation.",
+    }
+    known = [sentence for column, sentence in sentences.items() if column in columns]
+    return [
+        "Mean ± half of the 95% interval over seeds alone." if spread else "One value each, without intervals.",
+        *known,
+        *([missed] if {DIFFERENCE, BEHIND} & set(columns) else []),
+    ]
+
+
+def _over(report: Report) -> str:
+    """What a difference's interval is over."""
+    found = next((row.difference for row in report.rows if row.difference is not None), None)
+    if found is None:
+        return ""
+    return " and ".join(["lines"] * bool(found.items) + ["seeds"] * (found.seeds > 1))
+
+
+def _lost(report: Report) -> str:
+    lost = [row.label for row in report.rows if row.body == "source" and row.source and row.source.mean > LOST]
+    if not lost:
+        return ""
+    return f" Above {LOST:g}, what guessing bytes costs, the source language is lost: {', '.join(lost)}."
+
+
 def summary(report: Report) -> TextTable:
-    """The ranking's columns that fit on a page: without early steps and cost, which have tables of their own."""
+    """The ranking's columns that fit on a page: without early steps and cost, which are shown elsewhere."""
     table = ranking(report)
-    elsewhere = {"step 0", f"step {report.probe_step}", PLAN, TOKENS}
+    elsewhere = {"step 0", f"step {report.probe_step}", SECONDS, TOKENS}
     kept = [i for i, column in enumerate(table.columns) if column not in elsewhere]
     return TextTable(tuple(table.columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in table.rows))
 
 
-def early_steps(report: Report) -> TextTable:
-    """Bits per byte before and early in adaptation."""
-    columns = ["strategy", "step 0", f"step {report.probe_step}", "end"]
-    rows = [
-        (
-            r.label,
-            number(r.start),
-            number(r.probe) if report.probe_step else NOTHING,
-            number(r.final.mean if r.final else None),
-        )
-        for r in report.rows
-    ]
-    return _filled(columns, rows)
-
-
 def coverage(report: Report) -> TextTable:
     """Counts of matched, new, covered and fallback tokens, with the tokenizer's fertility."""
-    rules = sorted({rule for row in report.rows for rule in row.matched})
+    rules = sorted({rule for row in report.rows for rule, n in row.matched.items() if n})
     return _filled(
         [
             "strategy",
@@ -151,7 +177,7 @@ def cost(report: Report) -> TextTable:
                 seconds(row.cost.get("plan_seconds")),
                 seconds(row.cost.get("adapt_seconds")),
                 size(row.cost.get("peak_rss_bytes")),
-                count(row.learned_before or None),
+                _before(row) or NOTHING,
                 count(row.cost.get("tokens_trained")),
                 count(row.cost.get("trainable_parameters")),
             )
@@ -218,18 +244,60 @@ def how_to_read_tasks(report: Report) -> str:
 
 
 def measures(report: Report) -> TextTable:
-    """Every further metric at the end, one a line, mean over seeds."""
+    """Every further metric at the end in which rows differ, one a line, mean over seeds."""
     columns = ("measure", *(row.label for row in report.rows))
+    rows = [line for line in _measures(report) if not _same(line)]
+    return TextTable(columns, tuple(rows))
+
+
+def how_to_read_measures(report: Report) -> str:
+    """How to read the other measures, with those that are the same for all."""
+    same = [f"{line[0]} {line[1]}" for line in _measures(report) if _same(line)]
+    return "At the end of adaptation, mean over seeds." + (f" The same for all: {', '.join(same)}." if same else "")
+
+
+def _measures(report: Report) -> list[tuple[str, ...]]:
     rows = [(m, *(_measure(row.measures.get(m)) for row in report.rows)) for m in report.measures]
-    return TextTable(columns, tuple(row for row in rows if set(row[1:]) != {NOTHING}))
+    return [row for row in rows if set(row[1:]) != {NOTHING}]
+
+
+def _same(line: tuple[str, ...]) -> bool:
+    return len(line) > 2 and len(set(line[1:])) == 1
 
 
 def token_groups(report: Report) -> TextTable:
     """Held-out bits per byte of tokens by their occurrences in the training text, and of tokens with rows made anew."""
-    metrics = {f"seen {name}": f"bits_per_byte_seen_{name}/heldout" for name in FREQUENCIES}
-    metrics["moved"] = "bits_per_byte_moved/heldout"
-    rows = [(r.label, *(number(r.measures.get(m)) for m in metrics.values())) for r in report.rows]
-    return _filled(["strategy", *metrics], rows)
+    rows = [
+        (row.label, *(interval(metric.measured[row.label].estimate) for metric in report.token_groups.values()))
+        for row in report.rows
+    ]
+    return _filled(["strategy", *report.token_groups], rows)
+
+
+def how_to_read_token_groups(report: Report, best: str) -> str:
+    """How to read the table of token groups, with their sizes and where the best is worse than the reference.
+
+    Args:
+        report: The report.
+        best: The label of the best contender.
+    """
+    said = "Held-out text, by occurrences in the training text; ± over seeds."
+    sizes = {name: metric.measured[best].weight for name, metric in report.token_groups.items() if name != MOVED}
+    if known := [f"{name} {count(size)}" for name, size in sizes.items() if size]:
+        said += f" Bytes of them, as {best} cuts the text: {', '.join(known)}."
+    if MOVED in report.token_groups:
+        said += " moved: tokens whose rows the strategy made, each row's own, so that rows do not compare."
+    worse = [
+        name
+        for name, metric in report.token_groups.items()
+        if name != MOVED
+        and (found := metric.against.get(best)) is not None
+        and found.mean > 0
+        and metric.p_values[best] < SIGNIFICANT
+    ]
+    if worse:
+        said += f" Although the best of all, {best} is worse than {report.comparison.reference} in {', '.join(worse)}."
+    return said
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
@@ -278,8 +346,14 @@ def _measure(value: float | None) -> str:
 
 def tokens(row: Row) -> str:
     """Tokens learned on: before adaptation, where there are any, plus in adaptation."""
-    trained = count(row.cost.get("tokens_trained"))
-    return f"{count(row.learned_before)} + {trained}" if row.learned_before else trained
+    trained, before = count(row.cost.get("tokens_trained")), _before(row)
+    return f"{before} + {trained}" if before and trained != NOTHING else trained
+
+
+def _before(row: Row) -> str:
+    """Tokens learned on before adaptation, with a question mark for pre-training that is not recorded."""
+    known = count(row.learned_before) if row.learned_before else ""
+    return " + ".join(filter(None, (known, "?" if row.pretraining_tokens is None else "")))
 
 
 def _fact(name: str, value: object) -> str:

@@ -13,18 +13,21 @@ from lexigraft.core.utils.files import write_whole
 from lexigraft.report.data import Report, read_report
 from lexigraft.report.formats import NOTHING
 from lexigraft.report.html import page
+from lexigraft.report.introduction import introduction
 from lexigraft.report.latex import latex_table
 from lexigraft.report.segmentation import how_to_read, markdown_samples, segmentation_of
 from lexigraft.report.strategy_records import summaries
 from lexigraft.report.tables import (
     ARMS,
-    COST_COLUMNS,
     HOW_TO_READ_ARMS,
     arms,
     cost,
     coverage,
     facts,
+    how_to_read_measures,
+    how_to_read_ranking,
     how_to_read_tasks,
+    how_to_read_token_groups,
     markdown_table,
     measures,
     ranking,
@@ -34,6 +37,7 @@ from lexigraft.report.tables import (
     tasks,
     token_groups,
 )
+from lexigraft.report.times import not_counted, quality_and_cost
 from lexigraft.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -42,7 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "ReportPaths", "read_report", "results_csv", "table_text", "write_report"]
 
-TASKS = "Downstream tasks"
+TASKS, COST = "Downstream tasks", "Cost"
+TOKEN_GROUPS, MEASURES = "Bits per byte by token frequency", "Other measures"
 CSV_COLUMNS = ("strategy", "seed", "body", "step", "metric", "value")
 DIFFERENCE_COLUMNS = (
     "metric", "strategy", "reference", "difference", "low", "high", "p", "p_holm", "effect", "detectable", "items",
@@ -117,19 +122,19 @@ def markdown(report: Report) -> str:
 def _markdown(report: Report) -> Iterator[str]:
     said = verdict(report)
     yield f"# {report.comparison.name}"
-    yield f"\nUse **{said.best}**: {' '.join(said.sentences)}\n"
+    yield f"\n{introduction(report)}"
+    first, *others = said.sentences
+    yield f"\n{said.opening} **{said.best}**: {first}\n"
+    yield from (f"- {sentence}" for sentence in others)
     what = summaries(report.comparison)
     if said.best in what:
-        yield f"What {said.best} does: {what[said.best]}\n"
-    yield from (f"- {name}: {value}" for name, value in facts(report))
+        yield f"\nWhat {said.best} does: {what[said.best]}"
     for warning in report.warnings:
         yield f"\n> **Warning.** {warning}"
     yield "\n## Result\n"
-    yield "Target bits per byte on held-out text after adaptation, lower is better, mean over seeds ± half of the 95%"
-    yield "interval. vs reference: the difference to it, paired by line and seed; p: of its t test, Holm-corrected;"
-    yield "detectable: a difference of this size would have been found, four times of five. Never ranked by step 0."
+    yield "Target bits per byte on held-out text after adaptation, lower is better. Never ranked by step 0."
     table = ranking(report)
-    yield from (sentence for column, sentence in COST_COLUMNS.items() if column in table.columns)
+    yield from how_to_read_ranking(report, table.columns)
     yield ""
     names = [" · ".join(filter(None, (row.label, *row.marks, standing(row, report)))) for row in report.rows]
     yield from markdown_table(table, names)
@@ -141,21 +146,29 @@ def _markdown(report: Report) -> Iterator[str]:
         ARMS: arms(report),
         TASKS: tasks(report),
         "Coverage": coverage(report),
-        "Cost": cost(report),
-        "Bits per byte by token frequency": token_groups(report),
-        "Other measures": measures(report),
+        COST: cost(report),
+        TOKEN_GROUPS: token_groups(report),
+        MEASURES: measures(report),
     }
-    explained = {ARMS: HOW_TO_READ_ARMS, TASKS: how_to_read_tasks(report)}
+    explained = {
+        ARMS: HOW_TO_READ_ARMS,
+        TASKS: how_to_read_tasks(report),
+        COST: quality_and_cost(report.rows, (), drawn=False) or not_counted(report.rows),
+        TOKEN_GROUPS: how_to_read_token_groups(report, said.best),
+        MEASURES: how_to_read_measures(report),
+    }
     for title, part in parts.items():
         if len(part.columns) > 1 and part.rows:
             yield f"\n## {title}\n"
-            if title in explained:
-                yield f"{explained[title]}\n"
+            if note := explained.get(title):
+                yield f"{note}\n"
             yield from markdown_table(part)
     if (cut := segmentation_of(report.comparison)) is not None:
         yield "\n## Segmentation before and after\n"
         yield how_to_read(cut)
         yield from markdown_samples(cut.lines)
+    yield "\n## What was compared on what\n"
+    yield from (f"- {name}: {value}" for name, value in facts(report))
     yield "\n## How to reproduce\n"
     yield from (f"- {what}: `{command}`" for what, command in reproduction(report, said.best))
     if report.recipe:

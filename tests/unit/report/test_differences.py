@@ -69,11 +69,11 @@ def test_what_is_not_told_apart_shares_a_rank_and_the_page_says_so(folder: Path)
     best, other = [row.label for row in report.rows][:2]
     assert f"Use <strong>{best}</strong>" in paths.html.read_text()
     assert f"Not told apart from it: {other} (a difference of " in paths.html.read_text()
-    (sentence,) = [remark for remark in report.remarks if "not told apart" in remark]
     apart = difference(*([outcomes(n, seed)["bits_per_byte/heldout"] for seed in range(3)] for n in (other, best)))
     assert apart.detectable < 0.02
-    assert f"a difference of {apart.detectable:.3f} would have been found" in sentence
-    assert "paired by line and seed" in paths.markdown.read_text()
+    assert f"(a difference of {apart.detectable:.3f} would have been)" in paths.markdown.read_text()
+    assert not any("To tell" in remark for remark in report.remarks), "it is said once"
+    assert "± half of its interval over lines and seeds" in paths.markdown.read_text()
 
 
 def test_tasks_have_their_table_with_differences(folder: Path) -> None:
@@ -120,7 +120,7 @@ def test_without_items_the_seeds_are_compared(tmp_path: Path) -> None:
     found = rows["mean"].difference
     assert found is not None
     assert (found.items, found.seeds) == (0, 3)
-    assert "paired by seed" in write_report(tmp_path).html.read_text()
+    assert "± half of its interval over seeds." in write_report(tmp_path).html.read_text()
     assert detectable(found) == ("–" if found.separable else f"{found.detectable:.3f}")
 
 
@@ -141,7 +141,7 @@ def test_few_lines_are_told_how_many_more_it_takes(tmp_path: Path) -> None:
         scores = (Score(400, "bits_per_byte/heldout", bits.ratio),)
         save_result(tmp_path, dataclasses.replace(made_result(cell), scores=scores))
         save_items(items_file(cell_folder(tmp_path, cell), 400), {"bits_per_byte/heldout": bits})
-    (sentence,) = [remark for remark in read_report(tmp_path).remarks if "not told apart" in remark]
+    (sentence,) = [remark for remark in read_report(tmp_path).remarks if remark.startswith("To tell ")]
     assert "A difference of 0.02" in sentence
     assert "held-out lines" in sentence
 

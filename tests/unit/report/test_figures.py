@@ -6,13 +6,14 @@ import dataclasses
 import re
 from pathlib import Path
 
-from fixtures.comparisons import made_cells, made_comparison, made_result
+from fixtures.comparisons import made_cells, made_comparison, made_result, write_made
 from lexigraft.core.evaluation.cells.cell import CellResult, Score
 from lexigraft.core.evaluation.cells.cell_store import save_comparison, save_result
 from lexigraft.report.axes import outliers
 from lexigraft.report.curves import curves_figure
 from lexigraft.report.data import Report, read_report
 from lexigraft.report.figures import cost_figure, interval_figures
+from lexigraft.report.writer import write_report
 
 
 def test_outliers_by_hand() -> None:
@@ -27,7 +28,7 @@ def test_outliers_by_hand() -> None:
 def with_keep_far_off(folder: Path) -> Report:
     def result(made: CellResult) -> CellResult:
         if made.cell.label != "keep":
-            return dataclasses.replace(made, cost={**made.cost, "plan_seconds": 1.0 + len(made.cell.label)})
+            return dataclasses.replace(made, cost={**made.cost, "seconds": 10.0 * (1 + len(made.cell.label))})
         far = [Score(s.step, s.metric, s.value + 4) if "heldout" in s.metric else s for s in made.scores]
         return dataclasses.replace(made, scores=tuple(far))
 
@@ -65,9 +66,20 @@ def test_there_is_one_view_where_the_end_is_everything(tmp_path: Path) -> None:
     assert curves_figure(report) != ""
 
 
-def test_cost_is_of_what_makes_rows(tmp_path: Path) -> None:
-    figure = cost_figure(with_keep_far_off(tmp_path))
+def test_cost_is_of_a_whole_run_and_names_what_it_leaves_out(tmp_path: Path) -> None:
+    report = with_keep_far_off(tmp_path)
+    figure = cost_figure(report)
     labels = set(re.findall(r'data-label="([^"]*)"', figure))
-    assert labels == {"poor", "random", "mean", "subword_mean", "focus", "tema", "focus+subword_mean"}
-    assert "<title>focus: 2.3" in figure
-    assert "6.00 s</title>" in figure
+    assert labels == {"poor", "random", "mean", "subword_mean", "focus", "tema", "focus+subword_mean", "oracle"}
+    assert re.search(r"<title>focus: 2.3\d+ bits per byte, 60.0 s</title>", figure)
+    page = write_report(tmp_path).html.read_text()
+    assert "Far above the others and left out: keep." in page
+    assert "Not counted: the pre-training of the model of tema, poor." in page, "the recipe tells nothing of it"
+
+
+def test_times_within_a_factor_of_one_and_a_half_have_a_sentence_and_no_figure(tmp_path: Path) -> None:
+    write_made(tmp_path)
+    assert cost_figure(read_report(tmp_path)) == ""
+    assert re.search(
+        r"All took [\d.]+ min to [\d.]+ min, so the time of a run", write_report(tmp_path).html.read_text()
+    )

@@ -89,7 +89,7 @@ def test_rows_by_hand(tmp_path: Path) -> None:
     assert rows["random"].p is None
     assert all(0 <= (r.p if r.p is not None else 0) <= 1 for r in rows.values())
     assert rows["tema"].marks == ("target body",)
-    assert rows["keep"].marks == ("source tokenizer",)
+    assert rows["keep"].marks == ("control", "source tokenizer")
     assert rows["random"].marks == ("reference",)
     assert rows["focus"].probe == rows["focus"].curve[50].mean
 
@@ -107,7 +107,7 @@ def test_a_cell_of_another_key_never_enters(tmp_path: Path) -> None:
     planted.write_text(whole.replace(made_cells()[1].key, "d" * 64))
     text = write_report(tmp_path).markdown.read_text()
     assert "keep (seed 1) has not finished" in text
-    assert "keep · source tokenizer · 2 of 3 seeds" in text
+    assert "keep · control · source tokenizer · 2 of 3 seeds" in text
 
 
 def test_the_csv_is_long_and_exact(tmp_path: Path) -> None:
@@ -192,15 +192,15 @@ def test_what_strategies_learned_on_before_adaptation_is_counted_beside_their_fi
     write_with(tmp_path, costed)
     report = read_report(tmp_path)
     table = {row[0]: dict(zip(ranking(report).columns, row, strict=True)) for row in ranking(report).rows}
-    assert (table["focus"]["plan"], table["focus"]["tokens"]) == ("2.2 min", "400,300 + 819,200")
-    assert (table["mean"]["plan"], table["mean"]["tokens"]) == ("0.2 s", "819,200")
+    assert table["focus"]["tokens"] == "400,300 + 819,200"
+    assert table["mean"]["tokens"] == "819,200"
     costs = {row[0]: dict(zip(cost(report).columns, row, strict=True)) for row in cost(report).rows}
     assert (costs["focus"]["tokens before adaptation"], costs["mean"]["tokens before adaptation"]) == ("400,300", "–")
     assert {row["tokens in adaptation"] for row in costs.values()} == {"819,200"}
     assert {row["of it plan"] for row in costs.values()} == {"2.2 min", "0.2 s"}
     assert "in tokens beyond everyone's budget: focus (400,300)." in report.remarks[-1]
     paths = write_report(tmp_path)
-    assert "Tokens: learned on before adaptation" in paths.markdown.read_text()
+    assert "tokens: learned on before adaptation" in paths.markdown.read_text()
     assert '<th scope="col">tokens before adaptation</th>' in paths.html.read_text()
     assert "400,300 + 819,200" in shown(tmp_path)
 
@@ -208,13 +208,13 @@ def test_what_strategies_learned_on_before_adaptation_is_counted_beside_their_fi
 def test_results_of_older_runs_say_nothing_of_what_they_did_not_measure(tmp_path: Path) -> None:
     write_with(tmp_path, lambda result: dataclasses.replace(result, cost={"seconds": 3.0}))
     report = read_report(tmp_path)
-    assert cost(report).columns == ("strategy", "seconds")
-    assert {"plan", "tokens"}.isdisjoint(ranking(report).columns)
-    assert "Plan:" not in write_report(tmp_path).markdown.read_text()
+    assert cost(report).columns == ("strategy", "seconds", "tokens before adaptation")
+    assert {row[0]: row[2] for row in cost(report).rows if row[2] != "–"} == {"tema": "?", "poor": "?"}
+    assert "tokens" not in ranking(report).columns
     write_made(tmp_path)
     columns = cost(read_report(tmp_path)).columns
     assert "tokens in adaptation" in columns
-    assert {"of it plan", "tokens before adaptation"}.isdisjoint(columns)
+    assert "of it plan" not in columns
 
 
 def write_with(folder: Path, changed: Callable[[CellResult], CellResult]) -> None:
@@ -247,7 +247,7 @@ def test_the_latex_table_is_the_ranking_and_escapes_what_latex_reads(tmp_path: P
         made = made_result(dataclasses.replace(cell, label=cell.label.removesuffix("_50%")))
         save_result(tmp_path, dataclasses.replace(made, cell=cell))
     lines = write_report(tmp_path).latex.read_text().splitlines()
-    assert lines[0] == "\\begin{tabular}{lrrrrr}"
+    assert lines[0] == "\\begin{tabular}{lrrrrrr}"
     assert lines[2].startswith("strategy & bits per byte & vs reference & ")
     assert lines[4].startswith("tema\\_50\\% & 2.2")
     assert "$\\pm$" in lines[4]
@@ -293,13 +293,14 @@ def test_many_measures_make_a_long_table_and_not_a_wide_one(tmp_path: Path) -> N
     save_comparison(tmp_path, dataclasses.replace(made_comparison(cells), facts=facts), "r")
     for cell in cells:
         result = made_result(cell)
-        extra = [Score(400, "candidates/lexicon", 2338.0), Score(400, "precision_at_1/lexicon", 0.25)]
+        share = 0.5 if cell.label == "keep" else 0.25
+        extra = [Score(400, "candidates/lexicon", 2338.0), Score(400, "precision_at_1/lexicon", share)]
         save_result(tmp_path, dataclasses.replace(result, scores=(*result.scores, *extra)))
     text = write_report(tmp_path).markdown.read_text()
     table = text.partition("## Other measures")[2].partition("\n## ")[0]
     assert "| measure | " in table
-    assert f"| candidates/lexicon |{' 2,338 |' * len(STRATEGIES)}" in table
-    assert f"| precision_at_1/lexicon |{' 0.250 |' * len(STRATEGIES)}" in table
+    assert "The same for all: candidates/lexicon 2,338." in table
+    assert f"| precision_at_1/lexicon |{' 0.250 |' * (len(STRATEGIES) - 1)} 0.500 |" in table
     assert "- tasks: ner: tagging on 1,037 items" in text
     assert "- measured lines: heldout: 200" in text
     header = next(line for line in text.splitlines() if line.startswith("| strategy | bits per byte"))

@@ -14,15 +14,17 @@ from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_compari
 from lexigraft.core.evaluation.item_store import items_file, save_items
 from lexigraft.core.evaluation.scores import ItemScores
 from lexigraft.report.data import read_report
+from lexigraft.report.introduction import introduction
+from lexigraft.report.tables import ranking
 from lexigraft.report.verdict import Verdict, verdict
 
 LINES = 40
 
 
-def said(folder: Path, bits: Callable[[str, int], np.ndarray], seconds: dict[str, float]) -> Verdict:
+def said(folder: Path, bits: Callable[[str, int], np.ndarray], seconds: dict[str, float], recipe: str = "r") -> Verdict:
     """The verdict where each line has one byte and takes the given bits."""
     cells = [cell for cell in made_cells() if cell.label in seconds]
-    save_comparison(folder, made_comparison(cells), "r")
+    save_comparison(folder, made_comparison(cells), recipe)
     for cell in cells:
         made = made_result(cell)
         values = bits(cell.label, cell.seed)
@@ -48,30 +50,62 @@ def of_label(means: dict[str, float]) -> Callable[[str, int], np.ndarray]:
 def test_a_clear_winner_by_hand(tmp_path: Path) -> None:
     """focus is 2.0 and random 2.5 on every line: 0.5 lower, and 1.0 lower than keep with 3.0."""
     means = {"focus": 2.0, "random": 2.5, "keep": 3.0}
-    best, sentences = said(tmp_path, of_label(means), {"focus": 30.0, "random": 20.0, "keep": 10.0})
-    assert best == "focus"
+    best, sentences, opening = said(tmp_path, of_label(means), {"focus": 30.0, "random": 20.0, "keep": 10.0})
+    assert (opening, best) == ("Use", "focus")
     assert sentences[0].startswith("2.000 ± 0.000 bits per byte, 0.500 ± 0.00")
     assert sentences[0].endswith("lower than random (p < 0.001).")
-    assert sentences[1].startswith("1.000 ± 0.00")
-    assert sentences[1].endswith("lower than the kept vocabulary.")
-    assert sentences[2:] == ("One model took 30.0 s here: 1,000 tokens of adaptation.",)
+    assert sentences[1].startswith("keep, with the source's vocabulary, is 1.000 ± 0.00")
+    assert sentences[1].endswith("higher than focus.")
+    assert sentences[2:] == ("A run of focus took 30.0 s here: 1,000 tokens of adaptation.",)
 
 
 def test_level_strategies_are_named_and_the_cheapest_of_them(tmp_path: Path) -> None:
     means = {"focus": 2.0, "mean": 2.0, "random": 2.5}
-    best, sentences = said(tmp_path, of_label(means), {"focus": 30.0, "mean": 3.0, "random": 20.0})
+    best, sentences, _ = said(tmp_path, of_label(means), {"focus": 30.0, "mean": 3.0, "random": 20.0})
     other = {"focus": "mean", "mean": "focus"}[best]
     assert sentences[1].startswith(f"Not told apart from it: {other} (a difference of 0.0")
-    assert sentences[2] == "The cheapest of them, mean, took 3.0 s here: 1,000 tokens of adaptation."
+    assert ", the next that is told apart from it (p " in sentences[0], "random, and not the one that is level"
+    assert sentences[2].startswith(f"The cheapest of {best}, {other} is mean: it took 3.0 s here: 1,000 tokens of")
+
+
+def test_a_control_is_called_so_with_the_best_on_the_sources_body_beside(tmp_path: Path) -> None:
+    """poor is 0.2 lower than focus, tema is level with it; the recipe pre-trains for 25 steps of 4,096 tokens."""
+    means = {"poor": 1.8, "tema": 1.8, "focus": 2.0, "random": 2.5}
+    recipe = "poor_model:\n  preset: llama-tiny\n  steps: 25\n"
+    best, sentences, opening = said(tmp_path, of_label(means), dict.fromkeys(means, 10.0), recipe)
+    text = " ".join(sentences)
+    if best == "poor":
+        assert opening == "Lowest is a control,"
+    assert sentences[0].startswith("1.800 ± 0.000 bits per byte, 0.200 ± 0.00")
+    assert "lower than focus, the next that is told apart from it (p < 0.001)." in sentences[0]
+    assert "poor is the control with a model of target text alone and nothing of the source" in text
+    assert "start from a model already trained on 102,400 tokens of target text; the rows on the source's" in text
+    assert "Lowest mean on the source's body with the new vocabulary: focus, 2.000 ± 0.000, 0.500 ± 0.00" in text
+    assert "All took 10.0 s to 10.0 s, so the time of a run does not decide." in text
+    assert "Not counted: the pre-training (102,400 tokens) of the model of " in text
+    unknown = said(tmp_path, of_label(means), dict.fromkeys(means, 10.0))
+    assert "a model already trained on target text, how much is not recorded" in " ".join(unknown.sentences)
+
+
+def test_without_a_reference_or_controls_the_verdict_is_against_the_next(tmp_path: Path) -> None:
+    means = {"focus": 2.0, "mean": 2.5}
+    said(tmp_path, of_label(means), {"focus": 30.0, "mean": 10.0})
+    cells = [cell for cell in made_cells() if cell.label in means]
+    save_comparison(tmp_path, made_comparison(cells, None), "r")
+    report = read_report(tmp_path)
+    assert verdict(report).sentences[0].endswith("lower than mean (p < 0.001).")
+    columns = ranking(report).columns
+    assert "vs best" in columns
+    assert "vs reference" not in columns
+    assert "Controls do without" not in introduction(report)
 
 
 def test_nothing_is_claimed_against_a_reference_within_error(tmp_path: Path) -> None:
     def bits(label: str, seed: int) -> np.ndarray:
         return np.random.default_rng([len(label), seed]).normal(2.0, 0.5, LINES)
 
-    best, sentences = said(tmp_path, bits, {"focus": 30.0, "random": 20.0})
-    shown = "the lowest mean" if best == "random" else "the lowest mean, but not told apart from random"
-    assert sentences[0].endswith(f"{shown}.")
+    _, sentences, _ = said(tmp_path, bits, {"focus": 30.0, "random": 20.0})
+    assert sentences[0].endswith("the lowest mean, but not told apart from any other.")
     assert "lower than" not in " ".join(sentences)
 
 

@@ -12,7 +12,7 @@ from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy
 
 @dataclass(frozen=True)
 class Poor(Strategy):
-    """The poor-model control: TEMA's L2 with its own rows, adapted with the same budget.
+    """The control with a model of target text alone: nothing is taken from the source.
 
     Source: the L2 of Zevallos et al., EMNLP 2024.
     Needs: a poor model.
