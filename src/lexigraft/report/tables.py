@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from lexigraft.core.evaluation.statistics.paired_comparison import Difference
@@ -119,9 +119,18 @@ def _lost(report: Report) -> str:
 
 def summary(report: Report) -> TextTable:
     """The ranking's columns that fit on a page: without early steps and cost, which are shown elsewhere."""
+    return _without(ranking(report), {"step 0", f"step {report.probe_step}", SECONDS, TOKENS})
+
+
+def short_ranking(report: Report) -> TextTable:
+    """The ranking's columns that fit in a terminal, with differences to the best strategy alone."""
     table = ranking(report)
-    elsewhere = {"step 0", f"step {report.probe_step}", SECONDS, TOKENS}
-    kept = [i for i, column in enumerate(table.columns) if column not in elsewhere]
+    elsewhere = {f"step {report.probe_step}", SOURCE_TEXT, SECONDS, P_VALUE, P_BEHIND}
+    return _without(table, elsewhere | ({DIFFERENCE} if BEHIND in table.columns else set()))
+
+
+def _without(table: TextTable, columns: Collection[str]) -> TextTable:
+    kept = [i for i, column in enumerate(table.columns) if column not in columns]
     return TextTable(tuple(table.columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in table.rows))
 
 

@@ -20,6 +20,7 @@ from lexigraft.report.strategy_records import summaries
 from lexigraft.report.tables import (
     ARMS,
     HOW_TO_READ_ARMS,
+    TOKENS,
     arms,
     cost,
     coverage,
@@ -32,6 +33,7 @@ from lexigraft.report.tables import (
     measures,
     ranking,
     reproduction,
+    short_ranking,
     standing,
     summary,
     tasks,
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Report", "ReportPaths", "read_report", "results_csv", "table_text", "write_report"]
+
+WRAPPED = ("strategy", TOKENS)
+"""Columns of the terminal's table that take several lines where it is narrow."""
 
 TASKS, COST = "Downstream tasks", "Cost"
 TOKEN_GROUPS, MEASURES = "Bits per byte by token frequency", "Other measures"
@@ -176,17 +181,21 @@ def _markdown(report: Report) -> Iterator[str]:
 
 
 def table_text(of: Report | Path) -> Table:
-    """The ranking as a table for the terminal, from a report or from a comparison's folder."""
+    """The ranking's columns that fit in a terminal, as a table, from a report or from a comparison's folder."""
+    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
     report = read_report(of) if isinstance(of, Path) else of
-    source = ranking(report)
+    source = short_ranking(report)
     table = Table(
-        title=f"{escape(report.comparison.name)}: target bits per byte (lower is better)", title_justify="left"
+        title=f"{escape(report.comparison.name)}: target bits per byte (lower is better)",
+        title_justify="left",
+        box=SIMPLE_HEAD,
     )
     for i, name in enumerate(source.columns):
-        table.add_column(name, justify="right" if i else "left", no_wrap=i == 0)
+        widest = max(len(row.label) for row in report.rows) if not i else None
+        table.add_column(name, justify="right" if i else "left", no_wrap=name not in WRAPPED, min_width=widest)
     for row, cells in zip(report.rows, source.rows, strict=True):
         marks = " · ".join(filter(None, (*row.marks, standing(row, report))))
         first = escape(row.label) + (f" [dim]{escape(marks)}[/dim]" if marks else "")
