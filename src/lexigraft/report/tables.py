@@ -125,7 +125,8 @@ def summary(report: Report) -> TextTable:
 def short_ranking(report: Report) -> TextTable:
     """The ranking's columns that fit in a terminal, with differences to the best strategy alone."""
     table = ranking(report)
-    elsewhere = {f"step {report.probe_step}", SOURCE_TEXT, SECONDS, P_VALUE, P_BEHIND}
+    elsewhere = {SOURCE_TEXT, SECONDS, P_VALUE, P_BEHIND}
+    elsewhere |= {f"step {report.probe_step}"} if report.probe_step else set()
     return _without(table, elsewhere | ({DIFFERENCE} if BEHIND in table.columns else set()))
 
 
