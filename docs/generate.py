@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lexigraft.api.plugins.augmenters import AugmenterRecord, augmenter_details, list_augmenters
-from lexigraft.api.plugins.evaluators import EvaluatorRecord, by_data, evaluator_details, list_evaluators
-from lexigraft.api.plugins.objectives import ObjectiveRecord, by_use, list_objectives, objective_details
-from lexigraft.api.plugins.records import FieldRecord, PluginDetails, ReaderRecord
-from lexigraft.api.plugins.strategies import StrategyRecord, by_needs, details, list_strategies
+from lexigraft.api.plugins.augmenters import AugmenterRecord
+from lexigraft.api.plugins.catalog import list_plugins, plugin_details
+from lexigraft.api.plugins.evaluators import EvaluatorRecord, by_data
+from lexigraft.api.plugins.objectives import ObjectiveRecord, by_use
+from lexigraft.api.plugins.records import FieldRecord, PluginDetails, ReaderRecord, Record
+from lexigraft.api.plugins.strategies import StrategyRecord, by_needs
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.utils.files import replacing
 
@@ -29,7 +30,7 @@ README, STRATEGIES, OBJECTIVES, EVALUATORS, AUGMENTERS = (
 def strategy_table() -> str:
     """Every working strategy as Markdown tables, one for each kind of thing that strategies need."""
     parts = []
-    for heading, group in by_needs(_working()).items():
+    for heading, group in by_needs(_working(StrategyRecord)).items():
         rows = [f"| {_names(one)} | {_cell(one.summary)} |" for one in group]
         parts.append(
             "\n".join([f"**{heading[0].upper()}{heading[1:]}**\n", "| strategy | what it does |", "|---|---|", *rows])
@@ -39,14 +40,12 @@ def strategy_table() -> str:
 
 def strategy_reference() -> str:
     """Every working strategy in full: its record and its fields, in the order of the table."""
-    pages = [details(one.name) for group in by_needs(_working()).values() for one in group]
-    return "\n\n".join(_page(one) for one in pages)
+    return _pages(StrategyRecord, by_needs(_working(StrategyRecord)), _page)
 
 
 def evaluator_reference() -> str:
     """Every working evaluator in full: its files, the kinds of models it measures, its record and its options."""
-    groups = by_data([one for one in list_evaluators() if one.broken is None])
-    return "\n\n".join(_evaluator_page(evaluator_details(one.name)) for group in groups.values() for one in group)
+    return _pages(EvaluatorRecord, by_data(_working(EvaluatorRecord)), _evaluator_page)
 
 
 def _evaluator_page(found: PluginDetails[EvaluatorRecord]) -> str:
@@ -58,8 +57,7 @@ def _evaluator_page(found: PluginDetails[EvaluatorRecord]) -> str:
 
 def objective_reference() -> str:
     """Every working objective in full: its files, the kinds of models it trains, its record and its options."""
-    groups = by_use([one for one in list_objectives() if one.broken is None])
-    return "\n\n".join(_objective_page(objective_details(one.name)) for group in groups.values() for one in group)
+    return _pages(ObjectiveRecord, by_use(_working(ObjectiveRecord)), _objective_page)
 
 
 def _objective_page(found: PluginDetails[ObjectiveRecord]) -> str:
@@ -80,7 +78,7 @@ def _reader_page(found: PluginDetails[Any], facts: str) -> str:
 
 def augmenter_reference() -> str:
     """Every working augmenter in full: its record and its options."""
-    return "\n\n".join(_augmenter_page(augmenter_details(one.name)) for one in list_augmenters() if one.broken is None)
+    return _pages(AugmenterRecord, {"": _working(AugmenterRecord)}, _augmenter_page)
 
 
 def _augmenter_page(found: PluginDetails[AugmenterRecord]) -> str:
@@ -103,8 +101,15 @@ def _options(documented: str, fields: Sequence[FieldRecord]) -> str:
     return "\n".join(["| option | type | default | |", "|---|---|---|---|", *rows]) if rows else "No options."
 
 
-def _working() -> list[StrategyRecord]:
-    return [one for one in list_strategies() if one.broken is None]
+def _working(record: type[Record]) -> list[Record]:
+    return [one for one in list_plugins(record) if one.broken is None]
+
+
+def _pages(
+    record: type[Record], groups: Mapping[str, Sequence[Record]], page: Callable[[PluginDetails[Record]], str]
+) -> str:
+    """The page of every plug-in of some groups."""
+    return "\n\n".join(page(plugin_details(record, one.name)) for group in groups.values() for one in group)
 
 
 def _names(one: StrategyRecord) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lexigraft.api.plugins.augmenters import check_augmenter as check_by_name
+from lexigraft.api.plugins.catalog import check_plugin
 from lexigraft.api.plugins.scaffold import new_plugin
 from lexigraft.core.data.augmenter import Augmenter
 from lexigraft.core.errors import LexigraftError
@@ -63,5 +63,5 @@ def test_a_new_augmenter_keeps_every_law(tmp_path: Path, monkeypatch: pytest.Mon
     path = new_plugin("augmenter", "my_change", tmp_path)
     assert path == tmp_path / "augmenters" / "my_change.py"
     monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path))
-    outcomes = check_by_name("my_change")
+    outcomes = check_plugin("augmenter", "my_change")
     assert [one for one in outcomes if one.outcome != "passed"] == []

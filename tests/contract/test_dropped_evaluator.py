@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from fixtures.commands import lexigraft
-from lexigraft.api.plugins.evaluators import by_data, check_evaluator, evaluator_details, list_evaluators
+from lexigraft.api.plugins.catalog import check_plugin, list_plugins, plugin_details
+from lexigraft.api.plugins.evaluators import EvaluatorRecord, by_data
 from lexigraft.api.plugins.scaffold import new_plugin
 from lexigraft.core.errors import LexigraftError, UnknownName
 from lexigraft.core.evaluation.evaluator import EvaluationContext, read_data
@@ -55,7 +56,8 @@ def test_it_is_shown_with_its_options(folder: Path) -> None:
         assert part in shown.out
     as_json = lexigraft("evaluators", "show", NAME, "--json").json
     assert as_json["fields"] == [{"name": "nearest", "type": "int", "default": 1}]
-    assert json.loads(json.dumps(as_json)) == evaluator_details(NAME).as_json() | {"files": as_json["files"]}
+    found = plugin_details(EvaluatorRecord, NAME).as_json()
+    assert json.loads(json.dumps(as_json)) == found | {"files": as_json["files"]}
     assert "(may be left out)" not in shown.out
 
 
@@ -106,7 +108,7 @@ def test_a_broken_file_is_listed_as_broken_and_breaks_nothing_else(folder: Path)
     torn.write_text("def half(:\n")
     try:
         assert "BROKEN: SyntaxError" in lexigraft("evaluators", "list").out
-        assert list(by_data(list_evaluators())) == ["measure held-out text", "measure tasks", "broken"]
+        assert list(by_data(list_plugins(EvaluatorRecord))) == ["measure held-out text", "measure tasks", "broken"]
         shown = lexigraft("evaluators", "show", "torn")
         assert "This evaluator is broken: SyntaxError" in shown.out
         checked = lexigraft("evaluators", "check", "torn", "--json")
@@ -146,6 +148,7 @@ def test_new_files_are_well_formed_and_their_class_takes_no_imported_name(tmp_pa
 
 
 def test_an_unknown_name_is_answered_with_the_closest() -> None:
-    for call in (check_evaluator, evaluator_details):
-        with pytest.raises(UnknownName, match="bits_per_byte"):
-            call("bits_per_bite")
+    with pytest.raises(UnknownName, match="bits_per_byte"):
+        check_plugin("evaluator", "bits_per_bite")
+    with pytest.raises(UnknownName, match="bits_per_byte"):
+        plugin_details(EvaluatorRecord, "bits_per_bite")

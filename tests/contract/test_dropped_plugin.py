@@ -14,8 +14,9 @@ from generate import END, EVALUATORS, GENERATED, README, START, STRATEGIES, main
 from lexigraft.api.compare.cell import cells_of
 from lexigraft.api.compare.inputs import Prepared, Texts
 from lexigraft.api.compare.setup import check_recipe
+from lexigraft.api.plugins.catalog import check_plugin, plugin_details
 from lexigraft.api.plugins.scaffold import new_plugin
-from lexigraft.api.plugins.strategies import check, details, list_strategies
+from lexigraft.api.plugins.strategies import StrategyRecord, list_strategies
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError, UnknownName
@@ -78,7 +79,7 @@ def test_it_is_in_the_generated_documentation(
 
 
 def test_it_keeps_the_whole_contract(folder: Path) -> None:
-    outcomes = check(NAME)
+    outcomes = check_plugin("strategy", NAME)
     assert [o for o in outcomes if o.outcome == "failed"] == []
     assert sum(o.outcome == "passed" for o in outcomes) > 200
 
@@ -125,8 +126,8 @@ def test_a_broken_file_is_listed_as_broken_and_breaks_nothing_else(folder: Path)
     assert {NAME, "mean", "focus", "tema"} <= set(found)
     assert found[NAME].broken is None
     assert "torn" not in strategy_table()
-    assert "SyntaxError" in details("torn").documentation
-    assert [o.outcome for o in check("torn")] == ["failed"]
+    assert "SyntaxError" in plugin_details(StrategyRecord, "torn").documentation
+    assert [o.outcome for o in check_plugin("strategy", "torn")] == ["failed"]
     with pytest.raises(LexigraftError, match="broken"):
         make("strategy", "torn")
 
@@ -147,8 +148,8 @@ def test_an_existing_file_is_not_replaced(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
 
 
-@pytest.mark.parametrize("call", [check, details])
-def test_an_unknown_name_is_answered_with_the_closest(call: object) -> None:
-    assert callable(call)
+def test_an_unknown_name_is_answered_with_the_closest() -> None:
     with pytest.raises(UnknownName, match="focus"):
-        call("focsu")
+        check_plugin("strategy", "focsu")
+    with pytest.raises(UnknownName, match="focus"):
+        plugin_details(StrategyRecord, "focsu")

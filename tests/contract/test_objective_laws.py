@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lexigraft.api.plugins.objectives import check_objective as check_by_name
+from lexigraft.api.plugins.catalog import check_plugin
 from lexigraft.api.plugins.scaffold import new_plugin
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.registry import discover
@@ -51,6 +51,6 @@ def test_a_new_objective_keeps_every_law(tmp_path: Path, monkeypatch: pytest.Mon
     path = new_plugin("objective", "my_loss", tmp_path)
     assert path == tmp_path / "objectives" / "my_loss.py"
     monkeypatch.setenv("LEXIGRAFT_PLUGINS", str(tmp_path))
-    outcomes = check_by_name("my_loss")
+    outcomes = check_plugin("objective", "my_loss")
     assert [one for one in outcomes if one.outcome == "failed"] == []
     assert {one.fixture for one in outcomes} == {"-", "roberta-tied-bias", "llama-untied", "t5-tied"}

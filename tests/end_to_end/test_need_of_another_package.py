@@ -11,7 +11,7 @@ import pytest
 from fixtures.commands import Files, lexigraft, write_files
 from fixtures.packages import NEED, write_distribution
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.plugins.strategies import check
+from lexigraft.api.plugins.catalog import check_plugin
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.needs import Need, need_specs, refuse_missing
 from lexigraft.core.registry import discover
@@ -149,7 +149,7 @@ def test_a_need_without_a_sample_leaves_the_laws_on_fixtures_out(
 ) -> None:
     installed(tmp_path, monkeypatch, NEED.partition("    def sample")[0])
     cached_fixture.cache_clear()
-    outcomes = check("glossary_mean")
+    outcomes = check_plugin("strategy", "glossary_mean")
     cached_fixture.cache_clear()
     assert {o.outcome for o in outcomes if o.fixture != "-"} == {"not applicable"}
     assert {o.reason for o in outcomes if o.fixture != "-"} == {"there is no made input for glossary"}

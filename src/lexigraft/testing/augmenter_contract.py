@@ -9,7 +9,7 @@ from typing import Any
 
 from lexigraft.core.registry import Plugin
 from lexigraft.testing.augmenter_trial import AugmenterTrial
-from lexigraft.testing.law import NO_FIXTURE, Law, Outcome, outcome_of
+from lexigraft.testing.law import NO_FIXTURE, Law, Outcome, not_built, not_loaded, outcome_of
 from lexigraft.testing.laws import augmenter_edits, augmenter_file, augmenter_loss, plugin_file
 
 OF_FORM: tuple[Law, ...] = (*plugin_file.LAWS, *augmenter_file.LAWS)
@@ -27,12 +27,11 @@ def run_augmenter_checks(plugin: Plugin, options: Mapping[str, Any] | None = Non
         One outcome for each law.
     """
     if plugin.cls is None:
-        return [Outcome("the file loads", NO_FIXTURE, "failed", str(plugin.broken))]
+        return not_loaded(plugin)
     outcomes = [outcome_of(law, NO_FIXTURE, plugin) for law in OF_FORM]
     with TemporaryDirectory(prefix="lexigraft-") as folder:
         try:
             trial = AugmenterTrial(plugin, options or {}, Path(folder))
         except Exception as error:  # an augmenter may fail in any way
-            reason = f"cannot be built with {dict(options or {}) or 'its defaults'}: {error}"
-            return outcomes + [Outcome(law.name, NO_FIXTURE, "failed", reason) for law in ON_DOCUMENTS]
+            return outcomes + not_built(ON_DOCUMENTS, options or {}, error)
         return outcomes + [outcome_of(law, NO_FIXTURE, trial) for law in ON_DOCUMENTS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lexigraft.core.data.augmenter import Augmenter
@@ -17,6 +17,14 @@ from lexigraft.testing.contract import FIXTURE_NAMES, run_checks
 from lexigraft.testing.evaluator_contract import EVALUATOR_FIXTURES, run_evaluator_checks
 from lexigraft.testing.law import Outcome, plugin_of, raise_broken
 from lexigraft.testing.objective_contract import OBJECTIVE_FIXTURES, run_objective_checks
+
+RUNNERS: Mapping[str, Callable[..., list[Outcome]]] = {
+    "strategy": run_checks,
+    "objective": run_objective_checks,
+    "evaluator": run_evaluator_checks,
+    "augmenter": run_augmenter_checks,
+}
+"""What runs the contract of each kind of plug-in."""
 
 
 def check_strategy(
@@ -41,10 +49,7 @@ def check_strategy(
         LexigraftError: This is no strategy, or one without a name.
         UnknownName: A fixture that does not exist.
     """
-    plugin, own = _plugin_with_fields("strategy", strategy)
-    outcomes = run_checks(plugin, _names(fixtures), fields={**own, **(fields or {})})
-    raise_broken(plugin, outcomes)
-    return outcomes
+    return _checked("strategy", strategy, fields, fixtures=_names(fixtures))
 
 
 def check_evaluator(
@@ -67,10 +72,7 @@ def check_evaluator(
         LexigraftError: This is no evaluator, or one without a name.
         UnknownName: A fixture that does not exist.
     """
-    plugin, own = _plugin_with_fields("evaluator", evaluator)
-    outcomes = run_evaluator_checks(plugin, _names(fixtures), {**own, **(options or {})})
-    raise_broken(plugin, outcomes)
-    return outcomes
+    return _checked("evaluator", evaluator, options, fixtures=_names(fixtures))
 
 
 def check_objective(
@@ -93,10 +95,7 @@ def check_objective(
         LexigraftError: This is no objective, or one without a name.
         UnknownName: A fixture that does not exist.
     """
-    plugin, own = _plugin_with_fields("objective", objective)
-    outcomes = run_objective_checks(plugin, _names(fixtures), {**own, **(options or {})})
-    raise_broken(plugin, outcomes)
-    return outcomes
+    return _checked("objective", objective, options, fixtures=_names(fixtures))
 
 
 def check_augmenter(augmenter: type[Augmenter] | Augmenter, options: Mapping[str, Any] | None = None) -> list[Outcome]:
@@ -113,8 +112,13 @@ def check_augmenter(augmenter: type[Augmenter] | Augmenter, options: Mapping[str
         AssertionError: The augmenter breaks laws: the message lists each with the reason.
         LexigraftError: This is no augmenter, or one without a name.
     """
-    plugin, own = _plugin_with_fields("augmenter", augmenter)
-    outcomes = run_augmenter_checks(plugin, {**own, **(options or {})})
+    return _checked("augmenter", augmenter, options)
+
+
+def _checked(kind: str, given: Any, options: Mapping[str, Any] | None, **fixtures: Iterable[str]) -> list[Outcome]:
+    """The outcomes of a kind's contract on a class or an instance; raises where one is a failure."""
+    plugin, own = _plugin_with_fields(kind, given)
+    outcomes = RUNNERS[kind](plugin, options={**own, **(options or {})}, **fixtures)
     raise_broken(plugin, outcomes)
     return outcomes
 

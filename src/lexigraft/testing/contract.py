@@ -8,7 +8,7 @@ from typing import Any
 
 from lexigraft.core.registry import Plugin, construct
 from lexigraft.testing.inputs import Fixture
-from lexigraft.testing.law import NO_FIXTURE, Law, Outcome, outcome_of
+from lexigraft.testing.law import NO_FIXTURE, Law, Outcome, not_built, not_loaded, outcome_of
 from lexigraft.testing.laws import determinism, greedy, needs, plan, plugin_file, round_trip, rows, strategy_file
 from lexigraft.testing.tiny_models import FIXTURES
 from lexigraft.testing.trial import Trial
@@ -36,7 +36,7 @@ def run_checks(
     plugin: Plugin,
     fixtures: Iterable[str] = FIXTURE_NAMES,
     laws: Sequence[Law] = LAWS,
-    fields: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> list[Outcome]:
     """Check laws on a strategy.
 
@@ -44,7 +44,7 @@ def run_checks(
         plugin: What the registry found.
         fixtures: Names of fixture models.
         laws: The laws to check.
-        fields: Fields that differ from the defaults (laws of form check the file and ignore them).
+        options: Fields that differ from the defaults (laws of form check the file and ignore them).
 
     Returns:
         One outcome for each law of form, and one for each other law on each fixture.
@@ -53,11 +53,11 @@ def run_checks(
         UnknownName: A fixture that does not exist.
     """
     if plugin.cls is None:
-        return [Outcome("the file loads", NO_FIXTURE, "failed", str(plugin.broken))]
+        return not_loaded(plugin)
     outcomes = [outcome_of(law, NO_FIXTURE, plugin) for law in laws if not law.on_fixtures]
     on_fixtures = [law for law in laws if law.on_fixtures]
     for name in fixtures if on_fixtures else ():
-        outcomes += _on_fixture(plugin, dict(fields or {}), cached_fixture(name), on_fixtures)
+        outcomes += _on_fixture(plugin, dict(options or {}), cached_fixture(name), on_fixtures)
     return outcomes
 
 
@@ -66,8 +66,7 @@ def _on_fixture(plugin: Plugin, fields: dict[str, Any], fixture: Fixture, laws: 
     try:
         trial = Trial(plugin, construct("strategy", plugin.name, plugin.cls, fields), fixture)
     except Exception as error:  # a strategy may fail in any way
-        with_what = fields or "its defaults"
-        return [Outcome(law.name, fixture.name, "failed", f"cannot be built with {with_what}: {error}") for law in laws]
+        return not_built(laws, fields, error, fixture.name)
     if trial.unmet:
         reason = f"there is no made input for {', '.join(trial.unmet)}"
         return [Outcome(law.name, fixture.name, "not applicable", reason) for law in laws]

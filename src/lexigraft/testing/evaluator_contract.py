@@ -8,7 +8,7 @@ from typing import Any
 from lexigraft.core.registry import Plugin
 from lexigraft.testing.contract import cached_fixture
 from lexigraft.testing.evaluator_trial import Data, ModelTrial
-from lexigraft.testing.law import NO_FIXTURE, Law, Outcome, outcome_of
+from lexigraft.testing.law import NO_FIXTURE, Law, Outcome, not_built, not_loaded, outcome_of
 from lexigraft.testing.laws import evaluator_conduct, evaluator_data, evaluator_scores, plugin_file, reader_file
 
 OF_FORM: tuple[Law, ...] = (*plugin_file.LAWS, *reader_file.LAWS)
@@ -35,13 +35,12 @@ def run_evaluator_checks(
         UnknownName: A fixture that does not exist.
     """
     if plugin.cls is None:
-        return [Outcome("the file loads", NO_FIXTURE, "failed", str(plugin.broken))]
+        return not_loaded(plugin)
     outcomes = [outcome_of(law, NO_FIXTURE, plugin) for law in OF_FORM]
     try:
         data = Data(plugin, options or {})
     except Exception as error:  # an evaluator may fail in any way
-        reason = f"cannot be built with {dict(options or {}) or 'its defaults'}: {error}"
-        return outcomes + [Outcome(law.name, NO_FIXTURE, "failed", reason) for law in ON_DATA]
+        return outcomes + not_built(ON_DATA, options or {}, error)
     outcomes += [outcome_of(law, NO_FIXTURE, data) for law in ON_DATA]
     for name in fixtures:
         trial = ModelTrial(data, cached_fixture(name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -78,6 +78,19 @@ def outcome_of(law: Law, fixture: str, subject: Any) -> Outcome:
     except Exception as error:  # whatever a plug-in raises is its failure, not the suite's
         return Outcome(law.name, fixture, "failed", f"{type(error).__name__}: {error}")
     return Outcome(law.name, fixture, "passed")
+
+
+def not_loaded(plugin: Plugin) -> list[Outcome]:
+    """The only outcome of a broken plug-in."""
+    return [Outcome("the file loads", NO_FIXTURE, "failed", str(plugin.broken))]
+
+
+def not_built(
+    laws: Sequence[Law], options: Mapping[str, Any], error: Exception, fixture: str = NO_FIXTURE
+) -> list[Outcome]:
+    """Every law failed, because a plug-in cannot be built with some options."""
+    reason = f"cannot be built with {dict(options) or 'its defaults'}: {error}"
+    return [Outcome(law.name, fixture, "failed", reason) for law in laws]
 
 
 def plugin_of(kind: str, cls: type[Any]) -> Plugin:

@@ -8,7 +8,7 @@ from typing import Any
 from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.registry import Plugin
 from lexigraft.testing.contract import cached_fixture
-from lexigraft.testing.law import NO_FIXTURE, Law, Outcome, outcome_of
+from lexigraft.testing.law import NO_FIXTURE, Law, Outcome, not_built, not_loaded, outcome_of
 from lexigraft.testing.laws import objective_conduct, plugin_file, reader_file, sample_files
 from lexigraft.testing.objective_trial import ObjectiveTrial
 
@@ -36,15 +36,14 @@ def run_objective_checks(
         UnknownName: A fixture that does not exist.
     """
     if plugin.cls is None:
-        return [Outcome("the file loads", NO_FIXTURE, "failed", str(plugin.broken))]
+        return not_loaded(plugin)
     outcomes = [outcome_of(law, NO_FIXTURE, plugin) for law in OF_FORM]
     suitable = [one for one in map(cached_fixture, fixtures) if model_kind(one.model.config) in plugin.cls.kinds]
     for number, fixture in enumerate(suitable):
         try:
             trial = ObjectiveTrial(plugin, options or {}, fixture)
         except Exception as error:  # an objective may fail in any way
-            reason = f"cannot be built with {dict(options or {}) or 'its defaults'}: {error}"
-            return outcomes + [Outcome(law.name, NO_FIXTURE, "failed", reason) for law in ON_DATA]
+            return outcomes + not_built(ON_DATA, options or {}, error)
         if not number:
             outcomes += [outcome_of(law, NO_FIXTURE, trial) for law in ON_DATA]
         outcomes += [outcome_of(law, fixture.name, trial) for law in ON_MODELS]

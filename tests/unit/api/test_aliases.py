@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lexigraft.api.plugins.catalog import plugin_details
 from lexigraft.api.plugins.scaffold import new_plugin
-from lexigraft.api.plugins.strategies import details, list_strategies
+from lexigraft.api.plugins.strategies import StrategyRecord, list_strategies
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.errors import LexigraftError, UnknownName
@@ -126,8 +127,8 @@ def test_chains_and_recipes_take_aliases() -> None:
 def test_listing_shows_aliases_and_show_answers_to_them(plugin_folder: Path) -> None:
     [one] = [s for s in list_strategies() if s.name == "subword_mean"]
     assert one.aliases == {"fvt": {}, "zip_tie": {"pieces": "bytes"}}
-    shown = details("zip_tie")
+    shown = plugin_details(StrategyRecord, "zip_tie")
     assert (shown.summary.name, shown.preset) == ("subword_mean", {"pieces": "bytes"})
-    assert details("subword_mean").preset == {}
+    assert plugin_details(StrategyRecord, "subword_mean").preset == {}
     with pytest.raises(LexigraftError, match="has this name already"):
         new_plugin("strategy", "zip_tie", plugin_folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +43,7 @@ def needing(*needs: Need, defaults: frozenset[Need] | None = None) -> list[list[
             return frozenset(needs) if defaults is None else defaults
 
     Made.needs = frozenset(needs)
-    return inputs_for(replace(discover("strategy")["mean"], cls=Made))
+    return inputs_for(Made)
 
 
 def test_needs_together_are_met_by_the_smallest_sets() -> None:

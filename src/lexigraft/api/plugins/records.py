@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from lexigraft.core.config.input_files import InputFile
-from lexigraft.core.registry import Plugin, resolve
+from lexigraft.core.registry import Plugin
 
 
 @dataclass(frozen=True)
 class PluginRecord:
     """The entry of one plug-in in a list.
+
+    A subclass says of which kind, and what else its entries hold.
 
     Attributes:
         name: Its name.
@@ -24,12 +24,32 @@ class PluginRecord:
         aliases: Other names, each with the fields that it stands for.
     """
 
+    kind: ClassVar[str]
     known_of_broken: ClassVar[tuple[str, ...]] = ("name", "summary", "broken", "file")
     name: str
     summary: str
     file: str
     broken: str | None = None
     aliases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plugin: Plugin) -> Self:
+        """The entry of a plug-in, broken or not."""
+        if plugin.cls is None:
+            return cls(plugin.name, "", plugin.file, broken=plugin.broken)
+        aliases = {alias: dict(preset) for alias, preset in plugin.aliases.items()}
+        further = cls.further(plugin.cls, plugin.record.fields)
+        return cls(plugin.name, plugin.record.summary, plugin.file, aliases=aliases, **further)
+
+    @classmethod
+    def further(cls, plugin: type[Any], documented: Mapping[str, str]) -> dict[str, Any]:
+        """The fields that only entries of this kind have.
+
+        Args:
+            plugin: The class of a plug-in.
+            documented: The parts of its docstring, such as ``Source``.
+        """
+        return {}
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; of a broken plug-in only the known ones."""
@@ -53,6 +73,11 @@ class ReaderRecord(PluginRecord):
     files: Mapping[str, InputFile] = field(default_factory=dict)
     kinds: Sequence[str] = ()
     source: str = ""
+
+    @classmethod
+    def further(cls, plugin: type[Any], documented: Mapping[str, str]) -> dict[str, Any]:
+        """Its files, kinds of models and source."""
+        return {"files": dict(plugin.files), "kinds": sorted(plugin.kinds), "source": documented.get("Source", "")}
 
     @property
     def reads(self) -> str:
@@ -102,30 +127,3 @@ class PluginDetails(Generic[Record]):
         values = asdict(self)
         del values["summary"]
         return {**self.summary.as_json(), **values}
-
-
-def details_of(kind: str, name: str, describe: Callable[[Plugin], Record]) -> PluginDetails[Record]:
-    """One plug-in in full.
-
-    Args:
-        kind: The kind of plug-in.
-        name: Its name or an alias.
-        describe: Makes its entry in the list.
-
-    Raises:
-        UnknownName: No plug-in of the kind has this name.
-    """
-    plugin, preset = resolve(kind, name)
-    documentation = inspect.getdoc(plugin.cls) if plugin.cls else f"This {kind} is broken: {plugin.broken}"
-    return PluginDetails(describe(plugin), documentation or "", _fields_of(plugin), plugin.record.fields, preset)
-
-
-def _fields_of(plugin: Plugin) -> list[FieldRecord]:
-    """The fields of one plug-in; none of a broken one."""
-    if plugin.cls is None:
-        return []
-    return [FieldRecord(f.name, str(f.type), _default(f)) for f in dataclasses.fields(plugin.cls)]
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
-    return field.default_factory() if callable(field.default_factory) else field.default

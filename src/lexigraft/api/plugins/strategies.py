@@ -1,19 +1,16 @@
-"""Catalog of strategies."""
+"""Entries of strategies in the catalog, and which of them the inputs that a user has suffice for."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
-from lexigraft.api.plugins.records import PluginDetails, PluginRecord, details_of
+from lexigraft.api.plugins.catalog import grouped, list_plugins
+from lexigraft.api.plugins.records import PluginRecord
 from lexigraft.core.errors import UnknownName
 from lexigraft.core.grafting.needs import Need, need_specs
-from lexigraft.core.registry import Plugin, discover, resolve
-
-if TYPE_CHECKING:
-    from lexigraft.testing.law import Outcome
 
 
 @dataclass(frozen=True)
@@ -30,6 +27,7 @@ class StrategyRecord(PluginRecord):
         usable: Whether the inputs a user has suffice; ``None`` where no inputs were named.
     """
 
+    kind: ClassVar[str] = "strategy"
     known_of_broken: ClassVar[tuple[str, ...]] = (*PluginRecord.known_of_broken, "usable")
     needs: Sequence[str] = ()
     enough: Sequence[Sequence[str]] = ()
@@ -39,23 +37,17 @@ class StrategyRecord(PluginRecord):
     source: str = ""
     usable: bool | None = None
 
-
-def check(name: str) -> list[Outcome]:
-    """Run every law of the contract on a strategy, on every fixture model.
-
-    Args:
-        name: The strategy's name, or an alias, which is checked with the fields it stands for.
-
-    Returns:
-        One outcome for each law and fixture.
-
-    Raises:
-        UnknownName: No strategy has this name.
-    """
-    plugin, preset = resolve("strategy", name)
-    from lexigraft.testing.contract import run_checks
-
-    return run_checks(plugin, fields=preset)
+    @classmethod
+    def further(cls, plugin: type[Any], documented: Mapping[str, str]) -> dict[str, Any]:
+        """What it needs, what its rows are made of, and its source."""
+        return {
+            "needs": sorted(map(str, plugin.needs)),
+            "enough": inputs_for(plugin),
+            "scope": plugin.scope.value,
+            "body": plugin.body.value,
+            "convex": plugin.convex,
+            "source": documented.get("Source", ""),
+        }
 
 
 def input_words() -> dict[str, str]:
@@ -78,14 +70,12 @@ def check_words(have: Iterable[str]) -> frozenset[str]:
     return available
 
 
-def inputs_for(plugin: Plugin) -> list[list[str]]:
+def inputs_for(strategy: type[Any]) -> list[list[str]]:
     """The smallest sets of inputs with which a strategy runs with its default fields, in the order of the words."""
-    if plugin.cls is None:
-        return []
     try:
-        needs = plugin.cls().required_needs()
+        needs = strategy().required_needs()
     except Exception:  # a plug-in may fail in any way; its record still stands in the list
-        needs = plugin.cls.needs
+        needs = strategy.needs
     return inputs_that_meet(needs)
 
 
@@ -126,60 +116,19 @@ def list_strategies(have: Collection[str] | None = None) -> list[StrategyRecord]
         UnknownName: A word that is none of :func:`input_words`.
     """
     available = None if have is None else check_words(have)
-    return [describe_strategy(plugin, available) for plugin in discover("strategy").values()]
+    records = list_plugins(StrategyRecord)
+    if available is None:
+        return records
+    return [replace(one, usable=any(available.issuperset(way) for way in one.enough)) for one in records]
 
 
 def by_needs(records: Sequence[StrategyRecord]) -> dict[str, list[StrategyRecord]]:
     """Group records under headings that name their needs, the fewest needs first; broken ones at the end."""
-    groups: dict[str, list[StrategyRecord]] = {}
-    working = [one for one in records if one.broken is None]
-    for one in sorted(working, key=lambda one: sort_key(one.enough)):
-        groups.setdefault(f"needs {in_words(way for way in one.enough if way)}", []).append(one)
-    if broken := [one for one in records if one.broken is not None]:
-        groups["broken"] = broken
-    return groups
+    fewest_first = sorted(records, key=lambda one: sort_key(one.enough))
+    return grouped(fewest_first, lambda one: f"needs {in_words(way for way in one.enough if way)}")
 
 
 def missing(one: StrategyRecord, have: Collection[str]) -> str:
     """The inputs that a strategy lacks, as a phrase, for the set of inputs that lacks the fewest."""
     ways = [[word for word in way if word not in have] for way in one.enough]
     return in_words([min(ways, key=len)])
-
-
-def details(name: str) -> PluginDetails[StrategyRecord]:
-    """One strategy in full.
-
-    Args:
-        name: The strategy's name or an alias.
-
-    Raises:
-        UnknownName: No strategy has this name.
-    """
-    return details_of("strategy", name, describe_strategy)
-
-
-def describe_strategy(plugin: Plugin, have: Collection[str] | None = None) -> StrategyRecord:
-    """One strategy's record.
-
-    Args:
-        plugin: What the registry found.
-        have: The inputs that a user has, as words of :func:`input_words`; ``None`` where they are not named.
-    """
-    enough = inputs_for(plugin)
-    usable = None if have is None else any(set(have).issuperset(way) for way in enough)
-    if plugin.cls is None:
-        return StrategyRecord(plugin.name, "", plugin.file, broken=plugin.broken, usable=usable)
-    record = plugin.record
-    return StrategyRecord(
-        name=plugin.name,
-        summary=record.summary,
-        file=plugin.file,
-        aliases={alias: dict(preset) for alias, preset in plugin.aliases.items()},
-        needs=sorted(map(str, plugin.cls.needs)),
-        enough=enough,
-        scope=plugin.cls.scope.value,
-        body=plugin.cls.body.value,
-        convex=plugin.cls.convex,
-        source=record.fields.get("Source", ""),
-        usable=usable,
-    )

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import typer
 
 from lexigraft.cli.options import Json
-from lexigraft.cli.output import print_json
-from lexigraft.cli.plugins.shared import (
-    Name,
-    add_check_and_new,
-    group,
-    names,
-    print_details,
-    reader_facts,
-    reader_text,
-)
-
-if TYPE_CHECKING:
-    from lexigraft.testing.law import Outcome
+from lexigraft.cli.plugins.shared import Name, add_check_and_new, print_details, print_list, reader_facts, reader_text
 
 app = typer.Typer(no_args_is_help=True, help="The training objectives.", rich_markup_mode=None)
 
@@ -28,32 +13,23 @@ app = typer.Typer(no_args_is_help=True, help="The training objectives.", rich_ma
 @app.command("list")
 def list_(json: Json = False) -> None:
     """List every objective found, with its files and the kinds of models that it trains."""
-    from lexigraft.api.plugins.objectives import by_use, list_objectives
+    from lexigraft.api.plugins.catalog import list_plugins
+    from lexigraft.api.plugins.objectives import ObjectiveRecord, by_use
 
-    records = list_objectives()
-    if json:
-        print_json([one.as_json() for one in records])
-        return
-    for heading, members in by_use(records).items():
-        group(heading, {names(one): reader_text(one) for one in members})
+    records = list_plugins(ObjectiveRecord)
+    print_list(records, by_use(records), json, reader_text)
 
 
 @app.command()
 def show(name: Name, json: Json = False) -> None:
     """Show one objective: what it minimizes, its files, its options."""
-    from lexigraft.api.plugins.objectives import objective_details
+    from lexigraft.api.plugins.catalog import plugin_details
+    from lexigraft.api.plugins.objectives import ObjectiveRecord
 
-    shown = objective_details(name)
+    shown = plugin_details(ObjectiveRecord, name)
     layout = {True: "laid out by the objective", False: "packed as adaptation.documents says"}
     text = "annotated" if shown.summary.annotated else layout[shown.summary.lays_out]
-    facts = {**reader_facts(shown.summary, "--objective-file"), "training text": text}
-    print_details(shown, json, facts if shown.summary.broken is None else None)
+    print_details(shown, json, {**reader_facts(shown.summary, "--objective-file"), "training text": text})
 
 
-def _run_checks(name: str) -> Sequence[Outcome]:
-    from lexigraft.api.plugins.objectives import check_objective
-
-    return check_objective(name)
-
-
-add_check_and_new(app, "objective", "an objective", _run_checks)
+add_check_and_new(app, "objective", "an objective")

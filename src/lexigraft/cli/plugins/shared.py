@@ -14,26 +14,27 @@ from lexigraft.cli.options import Json
 from lexigraft.cli.output import pairs, print_json, table
 
 if TYPE_CHECKING:
-    from lexigraft.api.plugins.records import PluginDetails, PluginRecord, ReaderRecord
+    from lexigraft.api.plugins.records import PluginDetails, PluginRecord, ReaderRecord, Record
     from lexigraft.testing.law import Outcome
 
 Name = Annotated[str, typer.Argument(help="Its name.")]
 Folder = Annotated[Path, typer.Option(help="Where the file goes.")]
 
 
-def add_check_and_new(app: typer.Typer, kind: str, one: str, run_checks: Callable[[str], Sequence[Outcome]]) -> None:
+def add_check_and_new(app: typer.Typer, kind: str, one: str) -> None:
     """Add the commands `check` and `new`.
 
     Args:
         app: The command group.
         kind: The kind of plug-in.
         one: The kind with its article.
-        run_checks: Runs the laws of the contract on the plug-in of a name.
     """
 
     @app.command(help=f"Run every law of the contract on {one}.")
     def check(name: Name, json: Json = False) -> None:
-        _print_outcomes(kind, name, run_checks(name), json)
+        from lexigraft.api.plugins.catalog import check_plugin
+
+        _print_outcomes(kind, name, check_plugin(kind, name), json)
 
     @app.command(help=f"Write a new {kind}'s file, ready to edit.")
     def new(name: Name, folder: Folder = Path("lexigraft_plugins"), json: Json = False) -> None:
@@ -46,6 +47,27 @@ def add_check_and_new(app: typer.Typer, kind: str, one: str, run_checks: Callabl
             typer.echo(f"Wrote {path}. Try it: LEXIGRAFT_PLUGINS={folder} lexigraft {path.parent.name} check {name}")
 
 
+def print_list(
+    records: Sequence[Record],
+    groups: Mapping[str, Sequence[Record]],
+    json: bool,
+    text: Callable[[Record], str] = lambda one: one.summary,
+) -> None:
+    """Print plug-ins.
+
+    Args:
+        records: Their entries, as JSON has them.
+        groups: The entries under headings, as the terminal has them.
+        json: Whether to print JSON.
+        text: What stands beside the name of a plug-in that works.
+    """
+    if json:
+        print_json([one.as_json() for one in records])
+        return
+    for heading, members in groups.items():
+        group(heading, {names(one): f"BROKEN: {one.broken}" if one.broken else text(one) for one in members})
+
+
 def names(one: PluginRecord) -> str:
     """A plug-in's name with its other names."""
     also = ", ".join(one.aliases)
@@ -54,7 +76,7 @@ def names(one: PluginRecord) -> str:
 
 def reader_text(one: ReaderRecord) -> str:
     """What a plug-in does and reads, for a list."""
-    return f"BROKEN: {one.broken}" if one.broken else f"{one.summary}\n{one.reads}"
+    return f"{one.summary}\n{one.reads}"
 
 
 def reader_facts(one: ReaderRecord, option: str) -> dict[str, str]:
@@ -73,13 +95,13 @@ def group(heading: str, members: Mapping[str, str]) -> None:
 
 
 def print_details(shown: PluginDetails[Any], json: bool, facts: Mapping[str, str] | None = None) -> None:
-    """Print one plug-in: its docstring, further facts, its other names, its fields."""
+    """Print one plug-in: its docstring, further facts unless it is broken, its other names, its fields."""
     if json:
         print_json(shown.as_json())
         return
     typer.echo(shown.documentation)
     typer.echo("")
-    if facts:
+    if facts and shown.summary.broken is None:
         pairs(facts)
         typer.echo("")
     for alias, preset in shown.summary.aliases.items():

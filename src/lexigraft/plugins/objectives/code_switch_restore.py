@@ -115,16 +115,9 @@ class CodeSwitchRestore(ExtendedObjective):
         generator: torch.Generator,
         predictable: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
-        """Inputs and labels of packed rows; nothing is drawn here.
+        """``input_ids`` and ``labels``, for encoder-decoders ``attention_mask``, too, of rows of :meth:`pack`.
 
-        Args:
-            sequences: Rows of :meth:`pack`, int64.
-            vocabulary: The vocabulary of the ids.
-            generator: Not used.
-            predictable: For causal models what is behind a separator, else what is not padding; all where ``None``.
-
-        Returns:
-            ``input_ids`` and ``labels``; for encoder-decoders ``attention_mask``, too.
+        Predictable is, for causal models, what is behind a separator, else what is not padding. Nothing is drawn here.
         """
         import torch
 
