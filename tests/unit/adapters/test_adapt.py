@@ -19,7 +19,7 @@ from fixtures.adapting import main as adapt_until_killed
 from fixtures.denormals import all_zeros
 from lexigraft.adapters.training.adapt import Adapted
 from lexigraft.adapters.training.export import save_adapter
-from lexigraft.adapters.training.parts import parts
+from lexigraft.adapters.training.model_parts import parts
 from lexigraft.adapters.training.saved_adapter import load_adapter
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.models.architecture import refuse_long_sequences

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from fixtures.adapting import SETTINGS, adapted, load, weights
 from lexigraft.adapters.training.learning_rates import scale_rows
-from lexigraft.adapters.training.parts import parts
+from lexigraft.adapters.training.model_parts import parts
 from lexigraft.core.config.adaptation import AdaptSettings, Phase
 from lexigraft.core.config.base import validate
 from lexigraft.core.errors import LexigraftError

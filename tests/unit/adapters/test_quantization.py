@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from fixtures.adapting import adapted, load, weights
 from lexigraft.adapters.training.export import save_adapter
-from lexigraft.adapters.training.parts import parts
+from lexigraft.adapters.training.model_parts import parts
 from lexigraft.adapters.training.saved_adapter import load_adapter
 from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.errors import LexigraftError

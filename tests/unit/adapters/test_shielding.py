@@ -11,7 +11,7 @@ import torch
 from transformers import PreTrainedModel
 
 from fixtures.adapting import adapted, load, weights
-from lexigraft.adapters.training.parts import parts
+from lexigraft.adapters.training.model_parts import parts
 from lexigraft.adapters.training.shielding import Columns, importance, most_important
 from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.base import validate

@@ -30,7 +30,7 @@ from lexigraft.core.grafting.plan import Mix
 from lexigraft.core.grafting.resources import ProbeRun, Watch
 from lexigraft.core.grafting.rows import build_rows
 from lexigraft.core.grafting.strategy import InitContext, Strategy, uses_of
-from lexigraft.core.methods.race import Race
+from lexigraft.core.methods.early_stopped_trials import EarlyStoppedTrials
 from lexigraft.core.models.loading import load_model
 from lexigraft.core.models.tables import Role, tables_of
 from lexigraft.core.registry import PluginSpec, make
@@ -316,13 +316,13 @@ def test_real_adaptations_decide_and_the_graft_is_the_winners_own(home: Path, mo
     state = torch.random.get_rng_state()
     (drawn,) = torch.randint(2**31, (1,), generator=torch.Generator().manual_seed(5)).tolist()
     trial = trials(home)
-    race = Race(trial, 4, [drawn])
+    tried = EarlyStoppedTrials(trial, 4, [drawn])
     for name in CANDIDATES:
-        race.run(name)
-    best = race.finished()[0]
+        tried.run(name)
+    best = tried.finished()[0]
     seen: dict[int, list[float]] = {}
     watched = trial([(best, {})], steps=4, seed=drawn, watch=lambda n, bits: not seen.update({n: [*bits]}), looks=[2])
-    assert watched.bits.tolist() == race.curves[best][0][4].numerators.tolist(), "looking changes nothing"
+    assert watched.bits.tolist() == tried.curves[best][0][4].numerators.tolist(), "looking changes nothing"
     ended = trial([(best, {})], steps=4, seed=drawn, watch=lambda step, bits: False, looks=[2, 3])
     assert (ended.tokens, {2: [*ended.bits]}) == (watched.tokens / 2, seen)
     assert torch.equal(state, torch.random.get_rng_state())
@@ -332,8 +332,8 @@ def test_real_adaptations_decide_and_the_graft_is_the_winners_own(home: Path, mo
     done = lexigraft(*common, "--strategy", "auto", "--set", listed, "--set", "steps=4", "--out", home / "auto")
     assert done.code == 0, done.err
     (note,) = [n for n in done.json["notes"] if n.startswith("auto chose")]
-    assert note.startswith(f"auto chose {best}: {race.score(best):.3f} bits per byte after 4 steps, ")
-    assert done.json["learned_tokens"] == race.tokens > 0
+    assert note.startswith(f"auto chose {best}: {tried.score(best):.3f} bits per byte after 4 steps, ")
+    assert done.json["learned_tokens"] == tried.tokens > 0
     assert lexigraft(*common, "--strategy", best, "--out", home / "plain").code == 0
     auto_tables, plain = (tables_of(load_model(home / name)).by_role for name in ("auto", "plain"))
     assert all(torch.equal(auto_tables[role], plain[role]) for role in plain)

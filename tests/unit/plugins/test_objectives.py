@@ -21,7 +21,7 @@ from transformers import (
 
 from fixtures.adapting import load
 from lexigraft.adapters.training.lora import add_lora
-from lexigraft.adapters.training.parts import parts
+from lexigraft.adapters.training.model_parts import parts
 from lexigraft.adapters.training.trainable import set_trainable
 from lexigraft.core.config.adaptation import AdaptSettings, Phase
 from lexigraft.core.errors import LexigraftError

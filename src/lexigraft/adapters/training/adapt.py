@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from lexigraft.adapters.training.learning_rates import rates_of
 from lexigraft.adapters.training.lora import plain_name
-from lexigraft.adapters.training.parts import Parts, parts
+from lexigraft.adapters.training.model_parts import Parts, parts
 from lexigraft.adapters.training.phases import checked_phases
-from lexigraft.adapters.training.prepared_model import PreparedModel
 from lexigraft.adapters.training.resume import run_folder, train_phase
 from lexigraft.adapters.training.run_settings import Loop, OnStep
 from lexigraft.adapters.training.shielding import importance, most_important
 from lexigraft.adapters.training.trainable import set_trainable, trainable_parameters
+from lexigraft.adapters.training.training_setup import TrainingSetup
 from lexigraft.adapters.training.training_text import pack_further, rows_per_batch, tokens_by_text, training_text
 from lexigraft.core.config.adaptation import SOURCE, AdaptSettings
 from lexigraft.core.models.architecture import model_kind
@@ -134,7 +134,7 @@ def adapt(
         run = run_folder(work, "adapt", [*_settings_key(settings, objective), *content], model)
         if not resume:
             shutil.rmtree(run, ignore_errors=True)
-    prepared = PreparedModel(model, vocabulary, settings, phases, objective)
+    setup = TrainingSetup(model, vocabulary, settings, phases, objective)
     loop = _loop(settings, model_parts)
     losses: list[tuple[int, float]] = []
     evaluations: dict[int, dict[str, float]] = {}
@@ -162,7 +162,7 @@ def adapt(
         evaluations |= history.evaluations
         release()
         first_step += phase.steps
-    restored = prepared.restore()
+    restored = setup.restore()
     if run is not None:
         shutil.rmtree(run, ignore_errors=True)
     return Adapted(

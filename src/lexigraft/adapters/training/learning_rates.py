@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.adapters.training.lora import lora_owner, plain_name
-from lexigraft.adapters.training.parts import Parts
+from lexigraft.adapters.training.model_parts import Parts
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lexigraft.adapters.training.parts import parts
+from lexigraft.adapters.training.model_parts import parts
 from lexigraft.adapters.training.peft_calls import expected_peft_warnings, merged
 from lexigraft.core.errors import LexigraftError, did_you_mean
 

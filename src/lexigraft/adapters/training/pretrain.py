@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexigraft.adapters.training.loop import train
-from lexigraft.adapters.training.parts import parts
+from lexigraft.adapters.training.model_parts import parts
 from lexigraft.adapters.training.resume import run_folder
 from lexigraft.adapters.training.run_settings import Loop, OnStep
 from lexigraft.adapters.training.trainable import train_shared_padding_row

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from lexigraft.adapters.training.parts import Parts
+    from lexigraft.adapters.training.model_parts import Parts
     from lexigraft.core.tokenization.vocabulary import Vocabulary
     from lexigraft.core.training.objective import Objective
 

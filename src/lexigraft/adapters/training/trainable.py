@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lexigraft.adapters.training.lora import lora_owner, plain_name
-from lexigraft.adapters.training.parts import Parts, end_layers, parts
+from lexigraft.adapters.training.model_parts import Parts, end_layers, parts
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.training.objective import BESIDE
 

@@ -15,7 +15,7 @@ from lexigraft.api.compare.inputs import Prepared, Shared, Texts, load_texts, st
 from lexigraft.api.compare.preparation import prepare
 from lexigraft.api.evaluate import text_evaluators
 from lexigraft.api.pretrain import pretraining_objective
-from lexigraft.api.study.facts import recipe_facts, task_facts
+from lexigraft.api.study.metadata import recipe_metadata, task_metadata
 from lexigraft.api.study.study import PREPARED, Opened
 from lexigraft.api.tasks import make_evaluator, refuse_unsuitable_tasks
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings
@@ -167,10 +167,10 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
         "corpus_bytes": texts.train.bytes,
         "heldout_lines": len(texts.heldout),
         "measured_lines": {name: len(text) for name, text in texts.measured.items()},
-        "tasks": task_facts(texts.tasks),
+        "tasks": task_metadata(texts.tasks),
         "corpus_hash": texts.train.hash,
         "tokenizer_hash": vocabulary.hash,
-        **recipe_facts(recipe),
+        **recipe_metadata(recipe),
         "probe_step": recipe.adaptation.probe_step,
         "device": _device(),
         **({"controls": controls} if controls else {}),

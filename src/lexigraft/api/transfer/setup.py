@@ -9,7 +9,7 @@ from lexigraft.api.adapt import refuse_untrainable
 from lexigraft.api.augment import learns_entities
 from lexigraft.api.evaluate import text_evaluators
 from lexigraft.api.inputs import StrategyInputs
-from lexigraft.api.study.facts import recipe_facts, task_facts
+from lexigraft.api.study.metadata import recipe_metadata, task_metadata
 from lexigraft.api.tasks import make_evaluator, refuse_unsuitable_tasks
 from lexigraft.api.transfer.cells import transfer_cells
 from lexigraft.api.transfer.inputs import TransferTexts, load_transfer_texts
@@ -77,8 +77,8 @@ def describe_transfer(recipe: TransferSettings, texts: TransferTexts, vocabulary
         "evaluators": {
             one.name: {"lower_is_better": one.lower_is_better} for one in text_evaluators(recipe.evaluation)
         },
-        "tasks": task_facts(texts.tasks),
-        **recipe_facts(recipe),
+        "tasks": task_metadata(texts.tasks),
+        **recipe_metadata(recipe),
     }
     return Comparison(recipe.name, transfer_cells(recipe, texts, model_hash(recipe.source)), ZERO_SHOT, facts)
 

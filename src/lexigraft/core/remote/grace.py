@@ -1,4 +1,4 @@
-"""Patience with the files of jobs on other machines, which come late."""
+"""Grace period for the files of jobs on other machines, which come late."""
 
 from __future__ import annotations
 

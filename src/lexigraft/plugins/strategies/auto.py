@@ -10,8 +10,8 @@ from lexigraft.core.grafting.chains import named_chain, named_needs, plan_of_cha
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.plan import Plan
 from lexigraft.core.grafting.strategy import InitContext, Scope, Strategy
+from lexigraft.core.methods.early_stopped_trials import FEWEST, EarlyStoppedTrials
 from lexigraft.core.methods.mixtures import empty_mix
-from lexigraft.core.methods.race import FEWEST, Race
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class Auto(Strategy):
         if untried:
             ctx.journal.note(f"auto chose {able[0]} untried: {untried}")
             return plan_of_chain(named_chain(able[0]), ctx)
-        return plan_of_chain(named_chain(_chosen(self._race(able, ctx), ctx)), ctx)
+        return plan_of_chain(named_chain(_chosen(self._trials(able, ctx), ctx)), ctx)
 
-    def _race(self, able: list[str], ctx: InitContext) -> Race:
+    def _trials(self, able: list[str], ctx: InitContext) -> EarlyStoppedTrials:
         """The trials of every candidate; their seeds do not come from the context's generator."""
         import torch
 
@@ -90,20 +90,20 @@ class Auto(Strategy):
         beside.set_state(ctx.generator.get_state())
         seeds = torch.randint(2**31, (self.seeds,), generator=beside).tolist()
         probe = ctx.resources.probe()
-        race = Race(probe, self._steps(probe.adaptation_steps, len(able)), seeds)
+        trials = EarlyStoppedTrials(probe, self._steps(probe.adaptation_steps, len(able)), seeds)
         reasons: list[str] = []
         for names in able:
             ctx.logger.info("auto tries %s", names)
             try:
-                race.run(names)
+                trials.run(names)
             except LexigraftError as refusal:
                 reasons.append(f"auto left out {names}: {refusal}")
-        ctx.journal.spend(race.tokens)
-        if not race.curves:
+        ctx.journal.spend(trials.tokens)
+        if not trials.curves:
             raise LexigraftError("no candidate of auto can be tried", "; ".join(reasons))
         for reason in reasons:
             ctx.journal.note(reason)
-        return race
+        return trials
 
     def _steps(self, adaptation: int, candidates: int) -> int:
         """Steps of each trial: all of `steps` where the length of the adaptation is not known."""
@@ -112,24 +112,24 @@ class Auto(Strategy):
         return min(self.steps, max(FEWEST, int(self.share * adaptation / (candidates * self.seeds))))
 
 
-def _chosen(race: Race, ctx: InitContext) -> str:
+def _chosen(trials: EarlyStoppedTrials, ctx: InitContext) -> str:
     """The candidate with the best mean, the first of equal ones; notes give its gap to the others."""
-    (best, *finished), ended = race.finished(), race.ended()
-    sentence = f"auto chose {best}: {race.score(best):.3f} bits per byte after {race.steps} steps"
+    (best, *finished), ended = trials.finished(), trials.ended()
+    sentence = f"auto chose {best}: {trials.score(best):.3f} bits per byte after {trials.steps} steps"
     if finished or ended:
         runner_up = (finished or ended)[0]
-        apart = race.gap(runner_up, best)
+        apart = trials.gap(runner_up, best)
         sentence += f", {apart.mean:.3f} ± {apart.half_width:.3f} below {runner_up}"
-        sentence += "" if finished else f" after {race.last(runner_up)}"
+        sentence += "" if finished else f" after {trials.last(runner_up)}"
         sentence += "" if apart.separable else " (not told apart)"
     ctx.journal.note(sentence)
     if finished[1:]:
-        tried = ", ".join(f"{names} ({race.score(names):.3f})" for names in finished[1:])
+        tried = ", ".join(f"{names} ({trials.score(names):.3f})" for names in finished[1:])
         ctx.journal.note(f"auto also tried {tried}")
     if ended:
-        gaps = {names: race.gap(names, best) for names in ended}
+        gaps = {names: trials.gap(names, best) for names in ended}
         shown = ", ".join(
-            f"{names} after {race.last(names)} ({gap.mean:.3f} ± {gap.half_width:.3f} above)"
+            f"{names} after {trials.last(names)} ({gap.mean:.3f} ± {gap.half_width:.3f} above)"
             for names, gap in gaps.items()
         )
         ctx.journal.note(f"auto ended trials early: {shown}")

@@ -13,8 +13,8 @@ from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
 from lexigraft.core.grafting.strategy import InitContext, Strategy
 from lexigraft.core.linalg.linear_maps import ridge
 from lexigraft.core.methods.distillation import padded
-from lexigraft.core.methods.known_words import known_words
 from lexigraft.core.methods.occurrences import frame, whole_pieces
+from lexigraft.core.methods.split_tokens import split_tokens
 from lexigraft.core.models.architecture import context_length
 from lexigraft.core.models.frozen_model import FrozenModel
 from lexigraft.core.models.tables import Role
@@ -66,7 +66,7 @@ class Detokenized(Strategy):
         import torch
 
         pieces = _pieces(ctx)
-        words = known_words(
+        words = split_tokens(
             ctx.source,
             shortest=self.shortest,
             most_pieces=self.most_pieces,

@@ -14,7 +14,7 @@ from lexigraft.core.grafting.plan import Mix, Plan
 from lexigraft.core.grafting.resources import StaticVectors
 from lexigraft.core.grafting.strategy import InitContext, Strategy
 from lexigraft.core.linalg.nearest import nearest, unit_rows
-from lexigraft.core.methods.token_company import company_vectors
+from lexigraft.core.methods.cooccurrence_vectors import cooccurrence_vectors
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class OneToOne(Strategy):
         return Mix.of_single(found)
 
     def _vectors(self, vocabulary: Vocabulary, lines: Sequence[str]) -> StaticVectors:
-        return company_vectors(vocabulary, lines, window=self.window, dim=self.dim, min_count=self.min_count)
+        return cooccurrence_vectors(vocabulary, lines, window=self.window, dim=self.dim, min_count=self.min_count)
 
     def _pivots(self, ctx: InitContext, source: npt.NDArray[np.bool_], target: npt.NDArray[np.bool_]) -> Ids:
         """Target ids of matched tokens with vectors on both sides, ``(pivots,)``."""

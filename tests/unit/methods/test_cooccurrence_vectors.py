@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fixtures.small_worlds import words
-from lexigraft.core.methods.token_company import company_vectors
+from lexigraft.core.methods.cooccurrence_vectors import cooccurrence_vectors
 
 VOCABULARY = words("sun", "moon", "star", "rare", "lonely")
 SUN, MOON, STAR, RARE, LONELY = 2, 3, 4, 5, 6
@@ -22,7 +22,7 @@ def test_vectors_are_the_directions_of_the_mutual_information() -> None:
     # directions: sun alone, of strength sqrt(2) * 0.7835, and moon and star together, of strength sqrt(2) * 0.6104; a
     # vector is the strength that a token has in them over the root of the direction's.
     of_sun, of_moon = math.log(4 / (8 * 0.27158)), math.log(4 / (4 * 0.45684))
-    found = company_vectors(VOCABULARY, LINES, window=1, dim=9, min_count=2)
+    found = cooccurrence_vectors(VOCABULARY, LINES, window=1, dim=9, min_count=2)
     assert found.present.nonzero()[0].tolist() == [SUN, MOON, STAR]
     lengths = found.vectors.norm(dim=1)
     assert lengths[SUN].item() == pytest.approx(math.sqrt(of_sun * math.sqrt(2)), abs=1e-3)
@@ -33,5 +33,5 @@ def test_vectors_are_the_directions_of_the_mutual_information() -> None:
 
 
 def test_a_text_of_two_tokens_has_no_directions() -> None:
-    assert not company_vectors(VOCABULARY, ["sun moon"] * 9, window=1, dim=9, min_count=2).present.any()
-    assert not company_vectors(VOCABULARY, [], window=1, dim=9, min_count=2).present.any()
+    assert not cooccurrence_vectors(VOCABULARY, ["sun moon"] * 9, window=1, dim=9, min_count=2).present.any()
+    assert not cooccurrence_vectors(VOCABULARY, [], window=1, dim=9, min_count=2).present.any()

@@ -1,4 +1,4 @@
-"""Single tokens of a vocabulary, each written as several other tokens of it."""
+"""Single tokens of a vocabulary, each split into several other tokens of it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Part = tuple[str, int]
 Draw = Callable[[int], int]
 
 
-class KnownWord(NamedTuple):
+class SplitToken(NamedTuple):
     """A token, and other tokens that spell it, in reading order."""
 
     token: int
     pieces: tuple[int, ...]
 
 
-def known_words(
+def split_tokens(
     vocabulary: Vocabulary, *, shortest: int, most_pieces: int, limit: int, generator: torch.Generator
-) -> list[KnownWord]:
+) -> list[SplitToken]:
     """Draw tokens of letters and cut each at random into two or more other tokens.
 
     Word starts and ends are kept, as the vocabulary marks them. A token that no two others spell is left out.
@@ -52,13 +52,13 @@ def known_words(
     texts = _tokens_of_letters(vocabulary.surfaces)
     parts = {part: i for i, part in texts.items()}
     long = [i for i, (text, _) in texts.items() if len(text) >= shortest]
-    found: list[KnownWord] = []
+    found: list[SplitToken] = []
     for n in torch.randperm(len(long), generator=generator).tolist():
         if len(found) == limit:
             break
         pieces = _cut(texts[long[n]], 2 + draw(most_pieces - 1), parts, draw)
         if len(pieces) > 1:
-            found.append(KnownWord(long[n], tuple(parts[piece] for piece in pieces)))
+            found.append(SplitToken(long[n], tuple(parts[piece] for piece in pieces)))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Race of candidate strategies: short adaptations, those of losers ended early."""
+"""Trials of candidate strategies: short adaptations, with early stopping of those that clearly lose."""
 
 from __future__ import annotations
 
@@ -40,11 +40,12 @@ class _Watch:
 
 
 @dataclass
-class Race:
+class EarlyStoppedTrials:
     """Trials of several candidates with the same seeds, one after the other.
 
     Each is compared, where it is measured, with the one that has ended best so far; the first one always ends. A loser
-    costs a part of its steps, the winner no more than without the others.
+    costs a part of its steps, the winner no more than without the others. As in racing (F-race), and unlike successive
+    halving, a test on paired lines ends a trial, not its rank.
 
     Attributes:
         probe: Runs the trials.

@@ -1,4 +1,4 @@
-"""Vectors of a vocabulary's tokens from the tokens that occur near them."""
+"""Vectors of a vocabulary's tokens from their co-occurrence with each other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lexigraft.core.methods.word2vec import LINE_END, count_pairs, token_stream
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
-def company_vectors(
+def cooccurrence_vectors(
     vocabulary: Vocabulary, lines: Sequence[str], *, window: int, dim: int, min_count: int
 ) -> StaticVectors:
     """Vectors of the tokens of a text from their co-occurrence with each other.
@@ -25,7 +25,7 @@ def company_vectors(
         lines: The text.
         window: Reach to each side, in tokens.
         dim: How many directions; fewer where fewer tokens occur.
-        min_count: Tokens that occur fewer times are absent, and nobody's company.
+        min_count: Tokens that occur fewer times are absent, also as neighbors of others.
 
     Returns:
         float32 vectors, ``(size, dim)``.

@@ -1,4 +1,4 @@
-"""Facts that comparisons and transfer studies have in common, shown in the report and logged as MLflow tags."""
+"""Metadata that comparisons and transfer studies have in common, shown in the report and logged as MLflow tags."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lexigraft.core.utils.secrets import masked_uris
 from lexigraft.core.utils.versions import versions
 
 
-def task_facts(tasks: Iterable[Task]) -> dict[str, Any]:
+def task_metadata(tasks: Iterable[Task]) -> dict[str, Any]:
     """The evaluator and size of each task, by its name."""
     return {
         task.name: {
@@ -25,7 +25,7 @@ def task_facts(tasks: Iterable[Task]) -> dict[str, Any]:
     }
 
 
-def recipe_facts(recipe: CompareSettings | TransferSettings) -> dict[str, Any]:
+def recipe_metadata(recipe: CompareSettings | TransferSettings) -> dict[str, Any]:
     """The recipe's hash, how much its adaptation trains, and the versions of packages."""
     adaptation = recipe.adaptation
     return {

@@ -1,4 +1,4 @@
-"""Model made ready for its adaptation, and put back when that has ended."""
+"""Set-up of a model for its adaptation, undone when that has ended."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Restored(NamedTuple):
     findings: Mapping[str, Any]
 
 
-class PreparedModel:
+class TrainingSetup:
     """A model with its LoRA layers, its dtypes for training, and what an objective trains beside it, in place.
 
     4-bit weights and gradient checkpointing are there where the settings ask for them.

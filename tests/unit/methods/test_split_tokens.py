@@ -1,4 +1,4 @@
-"""Known words cut into other tokens."""
+"""Single tokens split into other tokens."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import torch
 
 from fixtures.small_worlds import words
 from fixtures.vocabularies import tiny_vocabulary
-from lexigraft.core.methods.known_words import KnownWord, known_words
+from lexigraft.core.methods.split_tokens import SplitToken, split_tokens
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.testing.tiny_tokenizers import Family
 
 
-def drawn(vocabulary: Vocabulary, seed: int = 0, **fields: int) -> list[KnownWord]:
+def drawn(vocabulary: Vocabulary, seed: int = 0, **fields: int) -> list[SplitToken]:
     given = {"shortest": 2, "most_pieces": 3, "limit": 1000, **fields}
-    return known_words(vocabulary, generator=torch.Generator().manual_seed(seed), **given)
+    return split_tokens(vocabulary, generator=torch.Generator().manual_seed(seed), **given)
 
 
 def test_a_word_is_cut_where_both_parts_are_tokens() -> None:
