@@ -198,19 +198,7 @@ def adapt(
         work=work,
     )
     after = measure(adapted.model, vocabulary, measured, EvaluationSettings()).figures
-    result = AdaptResult(
-        model=model,
-        steps=settings.steps,
-        tokens_trained=adapted.tokens_trained,
-        tokens_by_text=adapted.tokens_by_text,
-        trainable_parameters=adapted.trainable_parameters,
-        seconds=round(adapted.seconds, 2),
-        first_loss=adapted.losses[0][1] if adapted.losses else None,
-        last_loss=adapted.losses[-1][1] if adapted.losses else None,
-        before=before,
-        after=after,
-        out=target,
-    )
+    result = _result(model, settings, adapted, before, after, target)
     if first:
         with whole_folder(target, force) as folder:
             _write(folder, adapted, vocabulary, Path(model).expanduser(), export)
@@ -223,6 +211,30 @@ def adapt(
             }
             (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return result
+
+
+def _result(
+    model: str,
+    settings: AdaptSettings,
+    adapted: Adapted,
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+    out: Path,
+) -> AdaptResult:
+    """What is told of an adaptation."""
+    return AdaptResult(
+        model=model,
+        steps=settings.steps,
+        tokens_trained=adapted.tokens_trained,
+        tokens_by_text=adapted.tokens_by_text,
+        trainable_parameters=adapted.trainable_parameters,
+        seconds=round(adapted.seconds, 2),
+        first_loss=adapted.losses[0][1] if adapted.losses else None,
+        last_loss=adapted.losses[-1][1] if adapted.losses else None,
+        before=before,
+        after=after,
+        out=out,
+    )
 
 
 def _write(folder: Path, adapted: Adapted, vocabulary: Vocabulary, base: Path, export: str) -> None:

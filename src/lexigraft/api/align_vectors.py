@@ -106,18 +106,13 @@ def align_vectors(
     left, right = (
         _rows(space, {pair[side] for pair in (*train, *tested)}) for side, space in enumerate((ours, theirs))
     )
-    rows = dict.fromkeys((left[s], right[t]) for s, t in train if s in left and t in right)
-    if not rows:
-        raise LexigraftError(
-            "no pair of the dictionary has word vectors on both sides",
-            f"{len(train):,} pairs, {len(ours.words):,} source words, {len(theirs.words):,} target words",
-            "Check the dictionary's direction (--reverse turns it around) and its languages",
-        )
+    rows = list(dict.fromkeys((left[s], right[t]) for s, t in train if s in left and t in right))
+    _refuse_unlinked(rows, train, ours, theirs)
     if len(rows) < theirs.vectors.shape[1]:
         width = theirs.vectors.shape[1]
         notes.append(f"{len(rows):,} pairs of words with vectors for {width} dimensions: aligned only in part.")
     budget = default_memory_budget()
-    found = _learned(method, ours.vectors, theirs.vectors, list(rows), budget, neighbors, steps)
+    found = _learned(method, ours.vectors, theirs.vectors, rows, budget, neighbors, steps)
     mapped = found.points(ours.vectors)
     figures: Mapping[str, float] = {}
     if tested:
@@ -129,6 +124,15 @@ def align_vectors(
     if written is not None:
         write_vec(written, ours.words, mapped.numpy())
     return AlignResult(method, len(rows), len(train), figures, tuple(notes), written)
+
+
+def _refuse_unlinked(rows: Sequence[tuple[int, int]], pairs: Pairs, source: WordSpace, target: WordSpace) -> None:
+    if not rows:
+        raise LexigraftError(
+            "no pair of the dictionary has word vectors on both sides",
+            f"{len(pairs):,} pairs, {len(source.words):,} source words, {len(target.words):,} target words",
+            "Check the dictionary's direction (--reverse turns it around) and its languages",
+        )
 
 
 def _writable(out: Path, force: bool) -> Path:

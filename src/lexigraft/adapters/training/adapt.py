@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from lexigraft.adapters.training.shielding import importance, most_important
 from lexigraft.adapters.training.trainable import set_trainable, trainable_parameters
 from lexigraft.adapters.training.training_setup import TrainingSetup
 from lexigraft.adapters.training.training_text import pack_further, rows_per_batch, tokens_by_text, training_text
-from lexigraft.core.config.adaptation import SOURCE, AdaptSettings
+from lexigraft.core.config.adaptation import SOURCE, AdaptSettings, Phase
 from lexigraft.core.models.architecture import model_kind
 from lexigraft.core.models.document_attention import refuse_mixing
 from lexigraft.core.training.objective import BESIDE
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lexigraft.core.tokenization.vocabulary import Vocabulary
     from lexigraft.core.training.augmented_text import Augmentation
     from lexigraft.core.training.objective import Objective, ObjectiveData
+    from lexigraft.core.training.packing import TrainingText
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,41 +128,18 @@ def adapt(
         columns = importance(model, model_parts, objective, vocabulary, source, settings.seed)
     run = None
     if work is not None and settings.checkpoint_every:
-        content = [vocabulary.hash, corpus.hash, str(list(new_ids) if new_ids is not None else None)]
-        content += augmentation.key() if augmentation is not None else []
-        content += [data.hash] if data is not None else []
-        content += [f"{name} {text.hash}" for name, text in sorted(texts.items())]
-        run = run_folder(work, "adapt", [*_settings_key(settings, objective), *content], model)
+        inputs = _inputs_key(vocabulary, corpus, new_ids, augmentation, data, texts)
+        run = run_folder(work, "adapt", [*_settings_key(settings, objective), *inputs], model)
         if not resume:
             shutil.rmtree(run, ignore_errors=True)
     setup = TrainingSetup(model, vocabulary, settings, phases, objective)
     loop = _loop(settings, model_parts)
-    losses: list[tuple[int, float]] = []
-    evaluations: dict[int, dict[str, float]] = {}
-    trained: set[str] = set()
-    most_trainable = first_step = 0
+    training = _PhasedTraining(model, vocabulary, objective, packed, model_parts, columns, new_ids, settings)
+    evaluate = None if on_step is None else partial(_evaluate_folded, objective, on_step)
     for number, phase in enumerate(phases):
-        held = most_important(columns, phase.shielded_share) if phase.shielded_share else {}
-        release = set_trainable(model, model_parts, phase, new_ids, held)
-        names = {n for n, p in model.named_parameters() if p.requires_grad}
-        trained |= {plain_name(n) for n in names if ".lora_" not in n and not n.startswith(f"{BESIDE}.")}
-        most_trainable = max(most_trainable, trainable_parameters(model, model_parts, phase, new_ids, held))
-        rates = rates_of(model, model_parts, phase.learning_rates or settings.learning_rates, new_ids)
-        history = train_phase(
-            model,
-            objective,
-            vocabulary,
-            packed,
-            replace(loop, steps=phase.steps, first_step=first_step, rates=rates, held_columns=held),
-            on_step=None if on_step is None else partial(_evaluate_folded, objective, on_step),
-            eval_steps=eval_steps,
-            folder=run / f"phase-{number}" if run is not None else None,
-            keep=number < len(phases) - 1,
-        )
-        losses += history.losses
-        evaluations |= history.evaluations
-        release()
-        first_step += phase.steps
+        folder = run / f"phase-{number}" if run is not None else None
+        training.train(phase, loop, evaluate, eval_steps, folder, keep=number < len(phases) - 1)
+    losses = training.losses
     restored = setup.restore()
     if run is not None:
         shutil.rmtree(run, ignore_errors=True)
@@ -169,15 +147,84 @@ def adapt(
         model=model,
         lora=restored.lora,
         lora_config=restored.lora_config,
-        trained=tuple(sorted(trained | restored.folded)),
+        trained=tuple(sorted(training.trained | restored.folded)),
         losses=tuple(losses),
-        evaluations=evaluations,
+        evaluations=training.evaluations,
         tokens_trained=len(losses) * loop.rows_per_batch * settings.sequence_length,
         tokens_by_text=tokens_by_text(packed, len(losses) * loop.rows_per_batch, settings.sequence_length),
         seconds=time.perf_counter() - started,
-        trainable_parameters=most_trainable,
+        trainable_parameters=training.most_trainable,
         findings=restored.findings,
     )
+
+
+@dataclass(eq=False)
+class _PhasedTraining:
+    """Training of a model, phase by phase, and what came of it so far."""
+
+    model: PreTrainedModel
+    vocabulary: Vocabulary
+    objective: Objective
+    packed: TrainingText
+    parts: Parts
+    columns: Mapping[str, Columns]
+    new_ids: Sequence[int] | None
+    settings: AdaptSettings
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    evaluations: dict[int, dict[str, float]] = field(default_factory=dict)
+    trained: set[str] = field(default_factory=set)
+    most_trainable: int = 0
+    steps: int = 0
+
+    def train(
+        self,
+        phase: Phase,
+        loop: Loop,
+        on_step: OnStep | None,
+        eval_steps: Collection[int],
+        folder: Path | None,
+        *,
+        keep: bool,
+    ) -> None:
+        """Train what a phase trains, for as long as it lasts."""
+        model, new_ids = self.model, self.new_ids
+        held = most_important(self.columns, phase.shielded_share) if phase.shielded_share else {}
+        release = set_trainable(model, self.parts, phase, new_ids, held)
+        names = {n for n, p in model.named_parameters() if p.requires_grad}
+        self.trained |= {plain_name(n) for n in names if ".lora_" not in n and not n.startswith(f"{BESIDE}.")}
+        trainable = trainable_parameters(model, self.parts, phase, new_ids, held)
+        self.most_trainable = max(self.most_trainable, trainable)
+        rates = rates_of(model, self.parts, phase.learning_rates or self.settings.learning_rates, new_ids)
+        history = train_phase(
+            model,
+            self.objective,
+            self.vocabulary,
+            self.packed,
+            replace(loop, steps=phase.steps, first_step=self.steps, rates=rates, held_columns=held),
+            on_step=on_step,
+            eval_steps=eval_steps,
+            folder=folder,
+            keep=keep,
+        )
+        self.losses += history.losses
+        self.evaluations |= history.evaluations
+        self.steps += phase.steps
+        release()
+
+
+def _inputs_key(
+    vocabulary: Vocabulary,
+    corpus: Corpus,
+    new_ids: Sequence[int] | None,
+    augmentation: Augmentation | None,
+    data: ObjectiveData | None,
+    texts: Mapping[str, Corpus],
+) -> list[str]:
+    """What decides a run besides its model and settings, as text."""
+    content = [vocabulary.hash, corpus.hash, str(list(new_ids) if new_ids is not None else None)]
+    content += augmentation.key() if augmentation is not None else []
+    content += [data.hash] if data is not None else []
+    return content + [f"{name} {text.hash}" for name, text in sorted(texts.items())]
 
 
 def _settings_key(settings: AdaptSettings, objective: Objective) -> list[str]:

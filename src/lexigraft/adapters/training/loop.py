@@ -11,11 +11,11 @@ import signal
 import sys
 import tempfile
 import warnings
-from collections.abc import Collection
-from contextlib import ExitStack, nullcontext
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lexigraft.adapters.training.run_settings import History, Loop, OnStep, Precision
 from lexigraft.core.errors import LexigraftError
@@ -88,7 +88,6 @@ def train(
             sharded weights are to be evaluated.
     """
     import torch
-    from peft.helpers import disable_input_dtype_casting
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
     from lexigraft.adapters.training.callbacks import Evaluate, Progress, StopAtBadLoss, StopWhenTold
@@ -130,14 +129,7 @@ def train(
         if last is not None:
             _LOG.info("continuing from %s", last)
         try:
-            with ExitStack() as around, warnings.catch_warnings():
-                # Autocast casts what LoRA layers read; PEFT would first cast it to the layers' float32.
-                around.enter_context(disable_input_dtype_casting(module, active=arguments.bf16))
-                if arguments.use_cpu:
-                    around.enter_context(denormals_flushed())
-                    around.callback(_trim_before_the_loss(module).remove)
-                # The first product of a backward pass on a GPU; torch then sets up what it misses.
-                warnings.filterwarnings("ignore", "Attempting to run cuBLAS", UserWarning)
+            with _training_state(module, arguments):
                 trainer.train(resume_from_checkpoint=str(last) if last else None)
         except OSError as error:
             raise LexigraftError("cannot write the checkpoint", work, error.strerror or str(error)) from error
@@ -145,9 +137,7 @@ def train(
             progress.close()
             told.close()
         if told.received:
-            step, name = loop.first_step + trainer.state.global_step, signal.Signals(told.received).name
-            _LOG.warning("ended by %s after step %d; the checkpoint is in %s", name, step, work)
-            sys.exit(128 + told.received)
+            _exit_as_told(told.received, loop.first_step + trainer.state.global_step, work)
         if here.sharding:
             write_trained(TrainingModule(model, objective), trained_state(trainer.model))
         return _history(trainer.state.log_history, loop.first_step)
@@ -198,12 +188,35 @@ def _arguments(loop: Loop, output: str, saves: bool) -> OneDevice:
     return arguments
 
 
+@contextmanager
+def _training_state(module: TrainingModule, arguments: OneDevice) -> Iterator[None]:
+    """Casts, denormal numbers, freed memory and warnings as training needs them, for the length of a block."""
+    from peft.helpers import disable_input_dtype_casting
+
+    with ExitStack() as around, warnings.catch_warnings():
+        # Autocast casts what LoRA layers read; PEFT would first cast it to the layers' float32.
+        around.enter_context(disable_input_dtype_casting(module, active=arguments.bf16))
+        if arguments.use_cpu:
+            around.enter_context(denormals_flushed())
+            around.callback(_trim_before_the_loss(module).remove)
+        # The first product of a backward pass on a GPU; torch then sets up what it misses.
+        warnings.filterwarnings("ignore", "Attempting to run cuBLAS", UserWarning)
+        yield
+
+
 @cache
 def _leave_the_group_at_exit() -> None:
     """Without this, gloo's threads now and then abort a process that ends before the others have."""
     import torch.distributed
 
     atexit.register(lambda: torch.distributed.is_initialized() and torch.distributed.destroy_process_group())
+
+
+def _exit_as_told(received: int, step: int, work: Path | None) -> NoReturn:
+    """End the process with the exit code of a signal."""
+    name = signal.Signals(received).name
+    _LOG.warning("ended by %s after step %d; the checkpoint is in %s", name, step, work)
+    sys.exit(128 + received)
 
 
 def _trim_before_the_loss(module: TrainingModule) -> Any:

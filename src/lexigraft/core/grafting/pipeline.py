@@ -114,18 +114,12 @@ def prepare_graft(
 
     settings = settings or GraftSettings()
     seconds: dict[str, float] = {}
-    names = "+".join(s.name for s in chain)
     with _timed(seconds, "load"):
         device = usable_device(settings.device)
         refuse_missing({s.name: s.required_needs() for s in chain}, loaders)
         source_model = source if isinstance(source, DiskModel) else DiskModel(source, text_model=settings.text_model)
         source_vocabulary = source_model.vocabulary
-        if any(s.keeps_tokenizer for s in chain):
-            target = source_vocabulary
-        else:
-            check_usable(target)
-            check_encodes(source_vocabulary)
-            refuse_same(source_vocabulary, target)
+        target = _new_vocabulary(source_vocabulary, target, chain)
         source_tables = _checked_tables(source_model)
         source_rows = len(source_tables.as_stored(Role.INPUT))
         body = _poor_body(poor, target) if chain[0].body is Body.TARGET else source_model
@@ -161,21 +155,7 @@ def prepare_graft(
     seconds["plan"] = round(rows.plan_seconds, 4)
     seconds["rows"] = round(seconds["rows"] - seconds["plan"], 4)
     facts = {
-        "strategy": names,
-        "fields": [dict(s.parameters(), name=s.name) for s in chain],
-        "body": chain[0].body.value,
-        "seed": seed,
-        "counts": rows.counts,
-        "fallback_share": rows.counts["fallback"] / rows.counts["target_tokens"],
-        "source": {
-            "model": source_model.path,
-            "tokenizer_hash": source_vocabulary.hash,
-            "tokens": source_vocabulary.size,
-            "rows": source_rows,
-        },
-        "target": {"tokenizer_hash": target.hash, "tokens": target.size},
-        "poor_model": poor if chain[0].body is Body.TARGET else None,
-        "notes": list(rows.notes),
+        **_facts(chain, seed, rows, source_model, source_rows, target, poor),
         "settings": settings.model_dump(mode="json"),
         "device": device,
         "versions": versions(),
@@ -183,6 +163,45 @@ def prepare_graft(
         "peak_rss_bytes": peak_rss_bytes(),
     }
     return PreparedGraft(body, target, rows, alignment, facts, skeleton)
+
+
+def _new_vocabulary(source: Vocabulary, target: Vocabulary, chain: Sequence[Strategy]) -> Vocabulary:
+    """The vocabulary that the model gets: the source's own where a strategy keeps it, else the target's, checked."""
+    if any(s.keeps_tokenizer for s in chain):
+        return source
+    check_usable(target)
+    check_encodes(source)
+    refuse_same(source, target)
+    return target
+
+
+def _facts(
+    chain: Sequence[Strategy],
+    seed: int,
+    rows: Rows,
+    source: DiskModel,
+    source_rows: int,
+    target: Vocabulary,
+    poor: str | None,
+) -> dict[str, Any]:
+    """What a graft was made of and with which counts, as ``lexigraft.json`` has it."""
+    return {
+        "strategy": "+".join(s.name for s in chain),
+        "fields": [dict(s.parameters(), name=s.name) for s in chain],
+        "body": chain[0].body.value,
+        "seed": seed,
+        "counts": rows.counts,
+        "fallback_share": rows.counts["fallback"] / rows.counts["target_tokens"],
+        "source": {
+            "model": source.path,
+            "tokenizer_hash": source.vocabulary.hash,
+            "tokens": source.vocabulary.size,
+            "rows": source_rows,
+        },
+        "target": {"tokenizer_hash": target.hash, "tokens": target.size},
+        "poor_model": poor if chain[0].body is Body.TARGET else None,
+        "notes": list(rows.notes),
+    }
 
 
 def graft_model(

@@ -92,10 +92,28 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> tu
             f"{type(model).__name__}: {', '.join(sorted(old.by_role))} become {', '.join(sorted(new.by_role))}",
             "This architecture cannot be grafted",
         )
+    _refuse_other_changes(model, shapes, len(old.by_role[Role.INPUT]), after.size)
+    refuse_shared_padding(model, before, after)
+    move_positions(model, after.specials.get("pad"))
+    return set_token_ids(model, before, after)
+
+
+def _refuse_other_changes(model: PreTrainedModel, shapes: Mapping[str, torch.Size], before: int, after: int) -> None:
+    """Refuse a resized model of which more than the tables depends on the vocabulary's size.
+
+    Args:
+        model: The model, resized.
+        shapes: The shapes of its tensors before.
+        before: Rows of its tables before.
+        after: Rows of its tables.
+
+    Raises:
+        LexigraftError: Such a model.
+    """
     known = {name: role for role, names in names_by_role(model).items() for name in names}
     known |= dict.fromkeys(second_biases(model), Role.BIAS)
-    longer = _longer(model, len(old.by_role[Role.INPUT]), after.size).state_dict()
-    sizes = {after.size, after.size + 1}  # the first where the class takes the size from elsewhere
+    longer = _longer(model, before, after).state_dict()
+    sizes = {after, after + 1}  # the first where the class takes the size from elsewhere
     changed = [
         name
         for name, tensor in model.state_dict().items()
@@ -111,9 +129,6 @@ def reshape(model: PreTrainedModel, before: Vocabulary, after: Vocabulary) -> tu
             f"{', '.join(changed)} of {type(model).__name__}",
             "This architecture cannot be grafted",
         )
-    refuse_shared_padding(model, before, after)
-    move_positions(model, after.specials.get("pad"))
-    return set_token_ids(model, before, after)
 
 
 _MEANS = (

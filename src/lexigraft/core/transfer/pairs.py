@@ -98,26 +98,15 @@ def read_pairs(
     wanted = list(features) if features is not None else [c for c in others if _is_numeric(c, rows)]
     if clash := sorted(set(fixed) & set(wanted)):
         raise LexigraftError("a column cannot explain itself", ", ".join(clash), "Name other features")
-    numbers = [*fixed[2:], *wanted]
-    by_pair: dict[tuple[str, str], list[list[float]]] = {}
-    dropped = 0
-    for number, row in rows:
-        values = [_number(row[column], f"{path}, line {number}, column {column}") for column in numbers]
-        pair = row[donor].strip(), row[target].strip()
-        if not all(pair):
-            raise LexigraftError("a pair lacks its donor or target", f"{path}, line {number}", "Fill in both")
-        if not all(map(math.isfinite, values[: len(fixed) - 2])):
-            dropped += 1
-            continue
-        by_pair.setdefault(pair, []).append(values)
+    by_pair = _by_pair(path, rows, (donor, target), fixed[2:], wanted)
     if not by_pair:
         raise LexigraftError("table has no pair with an outcome", path, f"Its columns: {', '.join(header)}")
     means = np.array([_means(measured) for measured in by_pair.values()])
-    repeated = sum(map(len, by_pair.values())) - len(by_pair)
+    measured_rows = sum(map(len, by_pair.values()))
     notes = []
-    if dropped:
+    if dropped := len(rows) - measured_rows:
         notes.append(f"{dropped:,} rows without a finite {' and '.join(fixed[2:])} were left out.")
-    if repeated:
+    if repeated := measured_rows - len(by_pair):
         notes.append(f"{repeated:,} rows repeat a pair: the means of {len(by_pair):,} pairs are analyzed.")
     gains = means[:, 0] if outcome == "gain" else None
     if zero_shot:
@@ -136,6 +125,29 @@ def read_pairs(
         outcome,
         tuple(notes),
     )
+
+
+def _by_pair(
+    path: str | Path,
+    rows: Sequence[tuple[int, dict[str, str]]],
+    pair_columns: tuple[str, str],
+    outcomes: Sequence[str],
+    features: Sequence[str],
+) -> dict[tuple[str, str], list[list[float]]]:
+    """The outcomes and features of each pair, once for each of its rows; rows without an outcome are left out.
+
+    Raises:
+        LexigraftError: A cell that is no number, or a row without a donor or target.
+    """
+    by_pair: dict[tuple[str, str], list[list[float]]] = {}
+    for number, row in rows:
+        values = [_number(row[column], f"{path}, line {number}, column {column}") for column in (*outcomes, *features)]
+        donor, target = (row[column].strip() for column in pair_columns)
+        if not donor or not target:
+            raise LexigraftError("a pair lacks its donor or target", f"{path}, line {number}", "Fill in both")
+        if all(map(math.isfinite, values[: len(outcomes)])):
+            by_pair.setdefault((donor, target), []).append(values)
+    return by_pair
 
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
