@@ -86,17 +86,22 @@ class ModelProbe:
         """Steps of the adaptation that the trials shorten."""
         return self.settings.adaptation.steps
 
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens in each of their batches."""
+        return _batch_tokens(self.settings.adaptation)
+
     def __call__(
         self,
         chain: Sequence[PluginSpec],
         *,
         steps: int,
         seed: int,
+        batch_tokens: int | None = None,
         watch: Watch = lambda step, bits: True,
         looks: Collection[int] = (),
     ) -> ProbeRun:
         """Graft, adapt and measure; see :class:`lexigraft.core.grafting.resources.Probe`."""
-        from lexigraft.adapters.training.training_text import rows_per_batch
         from lexigraft.core.utils.random_state import global_randomness_kept
 
         settings = self.settings
@@ -112,7 +117,7 @@ class ModelProbe:
             grafted = graft_model(
                 settings.source, self.target, make_chain(chain), self.loaders, seed=seed, settings=settings.graft
             )
-            short = shortened(settings.adaptation, steps, seed, grafted.model)
+            short = shortened(settings.adaptation, steps, seed, grafted.model, batch_tokens)
             new_ids = grafted.alignment.new.tolist()
             try:
                 adapted = adapt_model(
@@ -128,8 +133,14 @@ class ModelProbe:
             except _Ended as ended:
                 steps, bits = ended.step, ended.bits
         sizes = np.array([len(line.encode()) for line in self.lines.lines], np.int64)
-        trained = steps * rows_per_batch(short) * short.sequence_length
+        trained = steps * _batch_tokens(short)
         return ProbeRun(bits, sizes, trained + grafted.rows.counts["learned_tokens"])
+
+
+def _batch_tokens(settings: AdaptSettings) -> int:
+    from lexigraft.adapters.training.training_text import rows_per_batch
+
+    return rows_per_batch(settings) * settings.sequence_length
 
 
 class _Ended(Exception):
@@ -140,7 +151,9 @@ class _Ended(Exception):
         self.step, self.bits = step, bits
 
 
-def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedModel) -> AdaptSettings:
+def shortened(
+    settings: AdaptSettings, steps: int, seed: int, model: PreTrainedModel, batch_tokens: int | None = None
+) -> AdaptSettings:
     """An adaptation with another number of steps: the same rates and schedule, phases cut or the last one extended.
 
     The text is neither augmented nor mixed with others, a shielded body trains as a whole, and what learns entities is
@@ -151,6 +164,7 @@ def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedM
         steps: How many steps the short one has.
         seed: Its seed.
         model: The model; sequences are no longer than its context.
+        batch_tokens: Tokens in a batch, sequences are no longer than that; without, as many as before.
     """
     phases: list[Phase] = []
     left = steps
@@ -159,9 +173,10 @@ def shortened(settings: AdaptSettings, steps: int, seed: int, model: PreTrainedM
         if taken:
             phases.append(phase.model_copy(update={"steps": taken, "body": _unshielded(phase.body)}))
         left -= taken
-    longest = min(settings.sequence_length, context_length(model))
+    batch = batch_tokens or settings.batch_tokens
+    longest = min(settings.sequence_length, context_length(model), batch_tokens or settings.sequence_length)
     changes = {"steps": steps, "seed": seed, "phases": phases, "sequence_length": longest, "checkpoint_every": 0}
-    changes |= {"augment": [], "mixture": None, "body": _unshielded(settings.body)}
+    changes |= {"batch_tokens": batch, "augment": [], "mixture": None, "body": _unshielded(settings.body)}
     if learns_entities(settings):
         changes |= {"objective": None, "objective_options": {}}
     return settings.model_copy(update=changes)

@@ -134,6 +134,7 @@ class SampleProbe:
     """Synthetic trials without a graft, decided by the chain's names; longer chains tend to need fewer bits."""
 
     adaptation_steps: int = 200
+    batch_tokens: int = 2048
 
     def __call__(
         self,
@@ -141,6 +142,7 @@ class SampleProbe:
         *,
         steps: int,
         seed: int,
+        batch_tokens: int | None = None,
         watch: Watch = lambda step, bits: True,
         looks: Collection[int] = (),
     ) -> ProbeRun:

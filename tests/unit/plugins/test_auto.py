@@ -52,12 +52,20 @@ class MadeProbe:
     figures: Mapping[str, Any]
     tried: list[str] = field(default_factory=list)
     adaptation_steps: int = 0
+    batch_tokens: int = 1000
 
     def __call__(
-        self, chain: Sequence[PluginSpec], *, steps: int, seed: int, watch: Watch, looks: Collection[int]
+        self,
+        chain: Sequence[PluginSpec],
+        *,
+        steps: int,
+        seed: int,
+        batch_tokens: int | None = None,
+        watch: Watch,
+        looks: Collection[int],
     ) -> ProbeRun:
         names = ",".join(name for name, _ in chain)
-        self.tried.append(f"{names} {steps} {seed}")
+        self.tried.append(f"{names} {steps} {seed} {batch_tokens}")
         if names not in self.figures:
             raise LexigraftError("does not run", names)
         bits = np.array(self.figures[names], np.float64)
@@ -127,23 +135,25 @@ def test_what_starts_behind_may_win_and_losers_are_compared_with_the_winner() ->
 
 
 @pytest.mark.parametrize(
-    ("adaptation", "candidates", "fields", "steps"),
+    ("adaptation", "candidates", "fields", "steps", "batch"),
     [
-        (200, 2, {}, 20),  # 0.2 * 200 / 2
-        (200, 3, {}, 13),
-        (200, 3, {"share": 0.1, "seeds": 2}, 8),  # 3.3, but never fewer than 8
-        (10_000, 3, {}, 50),
-        (10_000, 3, {"steps": 2}, 2),
-        (0, 3, {}, 50),  # its length is not known
+        (200, 2, {}, 50, 400),  # 0.2 * 200 * 1000 / 2 = 20,000 tokens
+        (200, 3, {}, 50, 266),
+        (20, 3, {}, 20, 64),  # 1,333 tokens: 26 a step would be too few
+        (20, 3, {"smallest_batch": 100}, 13, 100),
+        (5, 3, {"share": 0.1, "seeds": 2}, 8, 64),  # 83 tokens: 1 step, but never fewer than 8
+        (10_000, 3, {}, 50, 1000),
+        (10_000, 3, {"steps": 2}, 2, 1000),
+        (0, 3, {}, 50, 1000),  # its length is not known
     ],
 )
 def test_all_trials_together_are_a_share_of_the_adaptation(
-    adaptation: int, candidates: int, fields: dict[str, Any], steps: int
+    adaptation: int, candidates: int, fields: dict[str, Any], steps: int, batch: int
 ) -> None:
     names = ("mean", "zero", "random")[:candidates]
     tried: list[str] = []
     build_rows([auto(*names, **fields)], asked({name: [1, 2, 3] for name in names}, tried, adaptation=adaptation))
-    assert {int(t.split()[1]) for t in tried} == {steps}
+    assert {(t.split()[1], t.split()[3]) for t in tried} == {(str(steps), str(batch))}
 
 
 def test_candidates_have_fields_in_brackets() -> None:
@@ -283,6 +293,8 @@ def test_an_adaptation_is_shortened_to_whole_phases() -> None:
         assert [p.steps for p in short.phases] == wanted
         assert (short.steps, short.seed, short.sequence_length, short.checkpoint_every) == (steps, 4, 94, 0)
     assert shortened(AdaptSettings(), 5, 0, model).phases == []
+    small = shortened(AdaptSettings(), 5, 0, model, batch_tokens=64)
+    assert (small.batch_tokens, small.sequence_length) == (64, 64)
     texts = {"texts": {"source": "en.txt"}, "mixture": {"temperature": 2}, "body": "shielded:0.5"}
     plain = shortened(AdaptSettings.model_validate(texts), 5, 0, model)
     assert (plain.used_texts, plain.body) == ((), "full")
@@ -316,7 +328,7 @@ def test_real_adaptations_decide_and_the_graft_is_the_winners_own(home: Path, mo
     state = torch.random.get_rng_state()
     (drawn,) = torch.randint(2**31, (1,), generator=torch.Generator().manual_seed(5)).tolist()
     trial = trials(home)
-    tried = EarlyStoppedTrials(trial, 4, [drawn])
+    tried = EarlyStoppedTrials(trial, 4, trial.batch_tokens, [drawn])
     for name in CANDIDATES:
         tried.run(name)
     best = tried.finished()[0]

@@ -162,10 +162,14 @@ class Probe(Protocol):
 
     Attributes:
         adaptation_steps: How many steps the whole adaptation has that the trials are short ones of.
+        batch_tokens: How many tokens each of them trains on.
     """
 
     @property
     def adaptation_steps(self) -> int: ...
+
+    @property
+    def batch_tokens(self) -> int: ...
 
     def __call__(
         self,
@@ -173,6 +177,7 @@ class Probe(Protocol):
         *,
         steps: int,
         seed: int,
+        batch_tokens: int | None = None,
         watch: Watch = lambda step, bits: True,
         looks: Collection[int] = (),
     ) -> ProbeRun:
@@ -182,6 +187,7 @@ class Probe(Protocol):
             chain: Strategies with their fields, in the order of a graft.
             steps: How long the adaptation is.
             seed: Decides everything random in the graft and the adaptation; the held-out lines are always the same.
+            batch_tokens: Tokens in a batch; without, as many as in the adaptation.
             watch: Called at each of ``looks``; a trial that it ends is what it was there.
             looks: Steps before the last at which the model is measured too, which changes nothing in the trial.
 

@@ -50,6 +50,7 @@ class EarlyStoppedTrials:
     Attributes:
         probe: Runs the trials.
         steps: Steps of a whole trial.
+        batch_tokens: Tokens in a batch of a trial.
         seeds: Of the trials of each candidate.
         curves: What each candidate needed, by seed; of one that was ended, up to there.
         tokens: What all trials trained on.
@@ -57,6 +58,7 @@ class EarlyStoppedTrials:
 
     probe: Probe
     steps: int
+    batch_tokens: int
     seeds: Sequence[int]
     curves: dict[str, list[Curve]] = field(default_factory=dict)
     tokens: int = 0
@@ -72,7 +74,14 @@ class EarlyStoppedTrials:
         looks = [step for share in LOOKS if (step := int(share * self.steps)) >= FEWEST]
         for n, seed in enumerate(self.seeds):
             watch = _Watch(self.curves[finished[0]][n] if finished else {})
-            run = self.probe(named_specs(names), steps=self.steps, seed=seed, watch=watch, looks=looks)
+            run = self.probe(
+                named_specs(names),
+                steps=self.steps,
+                batch_tokens=self.batch_tokens,
+                seed=seed,
+                watch=watch,
+                looks=looks,
+            )
             self.tokens += run.tokens
             if not np.isfinite(run.bits).all():
                 raise LexigraftError("its bits per byte are not finite")

@@ -20,8 +20,10 @@ class Auto(Strategy):
 
     Each candidate (a strategy, or a chain such as `focus,mean`, with fields in brackets: `ramen[align=dictionary]`) is
     grafted and adapted with each of `seeds` seeds; the one that needs the fewest bits per byte on lines held out of the
-    training text is taken, and its rows are what its own graft gives. A trial has `steps` steps, or fewer, so that all
-    trials together train on at most `share` of what the adaptation will, but never fewer than 8. At a quarter and at
+    training text is taken, and its rows are what its own graft gives. All trials together train on at
+    most `share` of the tokens that the adaptation will: a trial has `steps` steps, with smaller batches where the share
+    is too small for whole ones, because with as many tokens many small steps show the end better than a few large
+    ones; where batches would fall below `smallest_batch` tokens it has fewer steps, but never fewer than 8. At a quarter and at
     half of them, not before step 8, a trial ends that lies clearly above the best one so far: the 95% interval over
     lines excludes 0. The choice is noted with its gap to the runner-up and half of that interval, over lines and seeds;
     where it does not separate the two, the note says so and the better mean is taken. Candidates whose needs are not
@@ -44,11 +46,14 @@ class Auto(Strategy):
     )  # fmt: skip
     steps: int = 50
     share: float = 0.2
+    smallest_batch: int = 64
     seeds: int = 1
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.seeds < 1:
             raise ValueError("steps and seeds must be at least 1")
+        if self.smallest_batch < 16:
+            raise ValueError("smallest_batch must be at least 16")
         if not self.share > 0:
             raise ValueError("share must be above 0")
         if not self.candidates or len(set(self.candidates)) != len(self.candidates):
@@ -90,7 +95,8 @@ class Auto(Strategy):
         beside.set_state(ctx.generator.get_state())
         seeds = torch.randint(2**31, (self.seeds,), generator=beside).tolist()
         probe = ctx.resources.probe()
-        trials = EarlyStoppedTrials(probe, self._steps(probe.adaptation_steps, len(able)), seeds)
+        steps, batch = self._size(probe.adaptation_steps, probe.batch_tokens, len(able))
+        trials = EarlyStoppedTrials(probe, steps, batch, seeds)
         reasons: list[str] = []
         for names in able:
             ctx.logger.info("auto tries %s", names)
@@ -105,11 +111,13 @@ class Auto(Strategy):
             ctx.journal.note(reason)
         return trials
 
-    def _steps(self, adaptation: int, candidates: int) -> int:
-        """Steps of each trial: all of `steps` where the length of the adaptation is not known."""
+    def _size(self, adaptation: int, batch: int, candidates: int) -> tuple[int, int]:
+        """Steps of each trial and tokens of its batches; as wished where the length of the adaptation is not known."""
         if not adaptation:
-            return self.steps
-        return min(self.steps, max(FEWEST, int(self.share * adaptation / (candidates * self.seeds))))
+            return self.steps, batch
+        tokens = int(self.share * adaptation * batch / (candidates * self.seeds))
+        batch = min(batch, max(tokens // self.steps, self.smallest_batch))
+        return min(self.steps, max(FEWEST, tokens // batch)), batch
 
 
 def _chosen(trials: EarlyStoppedTrials, ctx: InitContext) -> str:
