@@ -104,34 +104,52 @@ def test_the_best_is_taken_and_its_gap_to_the_runner_up_said() -> None:
     assert rows.provenance.rules[5:] == ("auto", "fallback", "fallback")
 
 
-def test_a_trial_ends_where_it_clearly_lies_above_the_best_one_there() -> None:
-    # Looks at 8 and 16 of 32. subword_mean is 6, 9, 17 bits above at 8, of 10, 20, 30 bytes: ratio 32/60, residuals
-    # 2/3, -5/3, 1, squares 4.22222: variance 3/2 * 4.22222 / 3600 = 0.00175926, half width 4.3027 * 0.041944 = 0.180.
-    # mean is level at 8 (1, 0, -1) and above at 16 by (20 + 40 + 60) / 60, each line by the same.
+def test_a_trial_ends_that_would_end_clearly_above_the_best_one() -> None:
+    # Looks at 8 and 16 of 32. Straight on, focus would end at 15, 30, 45 bits and subword_mean at 30, 57, 95: 15, 27,
+    # 50 above, of 10, 20, 30 bytes: ratio 92/60, residuals -1/3, -11/3, 4, squares 29.556: variance 3/2 * 29.556 / 3600
+    # = 0.0123, half width 4.3027 * 0.1110 = 0.477. The note has the gap at 16: 9, 15, 28: 52/60, residuals 1/3, -7/3,
+    # 2, squares 9.5556: variance 0.0039815, half width 4.3027 * 0.063099 = 0.2715.
     figures = {
         "focus": [[30, 60, 90], [25, 50, 75], [20, 41, 60]],
-        "subword_mean": [[36, 69, 107], [0, 0, 0], [0, 0, 0]],
-        "mean": [[31, 60, 89], [45, 90, 135], [0, 0, 0]],
+        "subword_mean": [[36, 69, 107], [34, 65, 103], [0, 0, 0]],
     }
-    rows = build_rows([auto("focus", "subword_mean", "mean", steps=32)], asked(figures))
+    rows = build_rows([auto("focus", "subword_mean", steps=32)], asked(figures))
     assert rows.notes == (
-        "auto chose focus: 2.017 bits per byte after 32 steps, 2.000 ± 0.000 below mean after 16",
-        "auto ended trials early: mean after 16 (2.000 ± 0.000 above), subword_mean after 8 (0.533 ± 0.180 above)",
+        "auto chose focus: 2.017 bits per byte after 32 steps, 0.867 ± 0.271 below subword_mean after 16",
+        "auto ended trials early: subword_mean after 16 (0.867 ± 0.271 above)",
     )
-    assert rows.counts["learned_tokens"] == 3200 + 800 + 1600
+    assert rows.counts["learned_tokens"] == 3200 + 1600
 
 
-def test_what_starts_behind_may_win_and_losers_are_compared_with_the_winner() -> None:
-    # zero begins level with mean (1, 0, -1 bits), subword_mean is ended by mean at 8; the note has its gap to zero: 10,
-    # 21, 30 less 1, 0, -1 of the same lines is 9, 21, 31 in 60 bytes.
+def test_a_trial_that_catches_up_goes_on_and_may_win() -> None:
+    # mean is 15, 30, 45 bits above at 8 and 10, 20, 30 at 16, clearly, but straight on it would be level at 32. It ends
+    # at 119/60; focus is 0, 1, 1 above: ratio 1/30, residuals -1/3, 1/3, 0, squares 2/9: variance 3/2 * 2/9 / 3600 =
+    # 0.0000926, half width 4.3027 * 0.0096225 = 0.0414.
+    figures = {
+        "focus": [[30, 60, 90], [25, 50, 75], [20, 41, 60]],
+        "mean": [[45, 90, 135], [35, 70, 105], [20, 40, 59]],
+    }
+    rows = build_rows([auto("focus", "mean", steps=32)], asked(figures))
+    assert rows.notes == (
+        "auto chose mean: 1.983 bits per byte after 32 steps, 0.033 ± 0.041 below focus (not told apart)",
+    )
+    assert rows.counts["learned_tokens"] == 3200 + 3200
+    ends = {"focus": [20, 41, 60], "mean": [90, 90, 90]}
+    short = build_rows([auto("focus", "mean", steps=31)], asked(ends))
+    assert short.counts["learned_tokens"] == 3100 + 3100, "a quarter would be before step 8: no looks"
+
+
+def test_losers_are_compared_with_the_winner() -> None:
+    # subword_mean is ended by mean, which zero overtakes: straight on, zero would end 2 bits below to 3 above mean. The
+    # note has subword_mean's gap to zero at 16: 13, 27, 41 in 60 bytes.
     figures = {
         "mean": [[30, 60, 90], [25, 50, 75], [25, 50, 75]],
-        "subword_mean": [[40, 81, 120], [0, 0, 0], [0, 0, 0]],
+        "subword_mean": [[40, 81, 120], [38, 78, 116], [0, 0, 0]],
         "zero": [[31, 60, 89], [25, 51, 75], [20, 40, 60]],
     }
     rows = build_rows([auto("mean", "subword_mean", "zero", steps=32)], asked(figures))
     assert rows.notes[0] == "auto chose zero: 2.000 bits per byte after 32 steps, 0.500 ± 0.000 below mean"
-    assert rows.notes[1].startswith("auto ended trials early: subword_mean after 8 (1.017 ± ")
+    assert rows.notes[1].startswith("auto ended trials early: subword_mean after 16 (1.350 ± ")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from lexigraft.core.grafting.resources import Probe
 FEWEST = 8
 """Steps before which nothing is judged: in the first ones the best start leads, which is often not the best end."""
 LOOKS = (0.25, 0.5)
-"""When a trial may end early, as shares of its steps."""
+"""When a trial is measured besides its end, as shares of its steps; at the second look it may end."""
 
 Curve = dict[int, ItemScores]
 """Bits over bytes of each held-out line, by step."""
@@ -25,16 +25,26 @@ Curve = dict[int, ItemScores]
 
 @dataclass
 class _Watch:
-    """Ends a trial that lies clearly above the leader's at the same step: the 95% interval over lines excludes 0."""
+    """Ends a trial that would end clearly above the leader: the 95% interval over lines excludes 0.
 
+    Where both would end is drawn as a straight line through their two looks. Curves that cross do so because gaps
+    shrink; they shrink faster in the beginning, so that the line ends too few trials rather than too many.
+    """
+
+    steps: int
     leader: Mapping[int, ItemScores]
     bits: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict)
     ended: int | None = None
 
     def __call__(self, step: int, bits: npt.NDArray[np.float64]) -> bool:
         self.bits[step] = bits
-        if step in self.leader:
-            gap = difference([ItemScores.of(bits, self.leader[step].denominators)], [self.leader[step]])
+        if self.leader and len(self.bits) == len(LOOKS):
+            early, late = sorted(self.bits)
+            ahead = (self.steps - late) / (late - early)
+            theirs = {n: self.leader[n].numerators for n in (early, late)}
+            sizes = self.leader[late].denominators
+            ends = [ItemScores.of(c[late] + ahead * (c[late] - c[early]), sizes) for c in (self.bits, theirs)]
+            gap = difference(ends[:1], ends[1:])
             self.ended = step if gap.mean > 0 and gap.separable else None
         return self.ended is None
 
@@ -71,9 +81,10 @@ class EarlyStoppedTrials:
         """
         finished = self.finished()
         curves: list[Curve] = []
-        looks = [step for share in LOOKS if (step := int(share * self.steps)) >= FEWEST]
+        looks = [int(share * self.steps) for share in LOOKS]
+        looks = looks if looks[0] >= FEWEST else []
         for n, seed in enumerate(self.seeds):
-            watch = _Watch(self.curves[finished[0]][n] if finished else {})
+            watch = _Watch(self.steps, self.curves[finished[0]][n] if finished else {})
             run = self.probe(
                 named_specs(names),
                 steps=self.steps,

@@ -20,17 +20,17 @@ class Auto(Strategy):
 
     Each candidate (a strategy, or a chain such as `focus,mean`, with fields in brackets: `ramen[align=dictionary]`) is
     grafted and adapted with each of `seeds` seeds; the one that needs the fewest bits per byte on lines held out of the
-    training text is taken, and its rows are what its own graft gives. All trials together train on at
-    most `share` of the tokens that the adaptation will: a trial has `steps` steps, with smaller batches where the share
-    is too small for whole ones, because with as many tokens many small steps show the end better than a few large
-    ones; where batches would fall below `smallest_batch` tokens it has fewer steps, but never fewer than 8. At a quarter and at
-    half of them, not before step 8, a trial ends that lies clearly above the best one so far: the 95% interval over
-    lines excludes 0. The choice is noted with its gap to the runner-up and half of that interval, over lines and seeds;
-    where it does not separate the two, the note says so and the better mean is taken. Candidates whose needs are not
-    supplied, or that cannot be grafted or adapted, are left out with a note. Without target text to try them on, the
-    first candidate that can run is taken untried: their order follows the measured results of all strategies. The text
-    that the trials train on counts as cost. No strategy is judged at step 0, because the best start and the best end
-    often differ.
+    training text is taken, and its rows are what its own graft gives. All trials together train on at most `share` of
+    the tokens that the adaptation will: a trial has `steps` steps, with smaller batches where the share is too small
+    for whole ones, because with as many tokens many small steps show the end better than a few large ones; where
+    batches would fall below `smallest_batch` tokens it has fewer steps, but never fewer than 8. At half of its steps a
+    trial is stopped if it would end clearly above the best one so far, were both to go on as since a quarter of them:
+    the 95% interval over lines excludes 0. The choice is noted with its gap to the runner-up and half of that interval,
+    over lines and seeds; where it does not separate the two, the note says so and the better mean is taken. Candidates
+    whose needs are not supplied, or that cannot be grafted or adapted, are left out with a note. Without target text to
+    try them on, the first candidate that can run is taken untried: their order follows the measured results of all
+    strategies. The text that the trials train on counts as cost. No strategy is judged at step 0, because the best
+    start and the best end often differ.
 
     Source: this project; the short adaptation as a measure follows Joshi et al. 2026 (BIL), where
     initializations are compared by probes of 50 steps.
