@@ -275,6 +275,36 @@ def test_doctor_rehearses_a_recipe_and_tells_what_it_will_take(files: Files, tmp
     assert set(tmp_path.iterdir()) == before, "a rehearsal leaves nothing behind"
 
 
+def test_doctor_looks_through_a_suite_and_counts_its_training(files: Files, tmp_path: Path) -> None:
+    values = {
+        "name": "one",
+        "source": str(files.source),
+        "target_tokenizer": str(files.target),
+        "corpus": {"train": str(files.text)},
+        "strategies": ["random", "keep"],
+        "seeds": [0],
+        "adaptation": {"steps": 1000, "batch_tokens": 128, "sequence_length": 64},
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
+    longer = {"path": "recipe.yaml", "overrides": {"name": "two", "adaptation.steps": 2000}}
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(yaml.safe_dump({"name": "both", "recipes": ["recipe.yaml", longer]}))
+    done = lexigraft("doctor", suite, "--tflops", "1e-3")
+    assert done.code == 0, done
+    taken = [line for line in done.out.splitlines() if "GPU" in line and "TFLOP/s" in line]
+    assert ["'one'" in taken[0], "'two'" in taken[1]] == [True, True]
+    first, second = (float(line.split("source's body, ")[1].split(" s at 0.001 TFLOP/s")[0]) for line in taken)
+    assert second == pytest.approx(2 * first, abs=0.2)
+    assert "on a GPU: training of 2 of 2 recipes takes" in done.out
+    nothing = lexigraft("doctor", "--tflops", "100")
+    assert nothing.code == 2
+    assert "Name a recipe" in nothing.err
+    suite.write_text(yaml.safe_dump({"name": "both", "recipes": ["recipe.yaml", "other.yaml"]}))
+    wrong = lexigraft("doctor", suite)
+    assert wrong.code == 2
+    assert "✗ recipe not found" in wrong.out
+
+
 def test_a_recipe_with_mistakes_is_not_rehearsed(files: Files, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump({"source": str(files.source), "target_tokenizer": str(files.target)}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import json
 from pathlib import Path
 
@@ -95,11 +96,12 @@ def test_show_says_what_an_augmenter_makes_of_a_document(tmp_path: Path) -> None
 
 def test_show_takes_plain_text_and_lists_of_languages(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("kay wasi\n", encoding="utf-8")
+    with gzip.open(tmp_path / "t.qu.gz", "wt", encoding="utf-8") as file:
+        file.write("kay wasi\n")
     (tmp_path / "words.tsv").write_text("wasi\thouse\n", encoding="utf-8")
-    shown = lexigraft(
-        "corpus", "show", tmp_path / "t.txt", "--augment", f"code_switch:file={tmp_path}/words.tsv,p=1"
-    ).out
-    assert "kay {+house+}" in shown
+    for name in ("t.txt", "t.qu.gz"):
+        switch = f"code_switch:file={tmp_path}/words.tsv,p=1"
+        assert "kay {+house+}" in lexigraft("corpus", "show", tmp_path / name, "--augment", switch).out
     anchor = {"start": 0, "end": 4, "surface": {"de": "Wien", "fr": "Vienne", "hu": "Bécs"}}
     (tmp_path / "a.jsonl").write_text(json.dumps({"text": "Vena urbo", "anchors": [anchor]}))
     options = "entity_switch:languages=[de, sw],p=1,tags=true"

@@ -15,6 +15,7 @@ from lexigraft.api.benchmark.comparison_record import recorded_inputs
 pytestmark = pytest.mark.slow
 
 UNKNOWN = {"strategies": ["random", "subword_meen"]}
+NO_TEXT, NO_MODEL = {"corpus.train": "./none.txt"}, {"source": "./none"}
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +97,8 @@ def test_another_tokenizer_is_refused_before_a_cell_runs(suite: tuple[Path, Path
         ({"name": "x", "recipes": ["recipe.yaml", "recipe.yaml"]}, "share a name"),
         ({"name": "x", "recipe": ["recipe.yaml"]}, "recipe"),
         ({"name": "x", "recipes": ["recipe.yaml", {"path": "again.yaml", "overrides": UNKNOWN}]}, "subword_meen"),
+        ({"name": "x", "recipes": ["recipe.yaml", {"path": "again.yaml", "overrides": NO_TEXT}]}, "none.txt"),
+        ({"name": "x", "recipes": ["recipe.yaml", {"path": "again.yaml", "overrides": NO_MODEL}]}, "model not found"),
     ],
 )
 def test_a_wrong_suite_is_one_error_before_anything_runs(

@@ -15,12 +15,13 @@ from generate import GENERATED
 from typer.testing import CliRunner
 
 from fixtures.commands import lexigraft, write_files
+from lexigraft.api.compare.study import ComparisonStudy
 from lexigraft.api.tasks import make_evaluator
 from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.base import validate
 from lexigraft.core.config.evaluation import EvaluationSettings
 from lexigraft.core.config.recipe import CompareSettings
-from lexigraft.core.config.recipe_files import read_settings, read_study_recipe
+from lexigraft.core.config.recipe_files import read_recipe, read_settings, read_study_recipe
 from lexigraft.core.config.suite import SuiteSettings
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.benchmark.record import read_record
@@ -194,25 +195,37 @@ def test_the_recipes_of_the_guide_are_valid() -> None:
     assert [s.label for s in recipe.strategies][3:5] == ["sharper", "both"]
 
 
-SUITES = {ROOT / "examples/reference-small.yaml"}
+SUITES = {ROOT / "examples/reference-small.yaml", ROOT / "examples/reference-gpu.yaml"}
+RECIPES = {*ROOT.glob("examples/*.yaml"), *ROOT.glob("examples/reference-gpu/*.yaml")} - SUITES
 
 
-@pytest.mark.parametrize("recipe", sorted({*ROOT.glob("examples/*.yaml")} - SUITES), ids=lambda p: p.stem)
+@pytest.mark.parametrize("recipe", sorted(RECIPES), ids=lambda p: str(p.relative_to(ROOT / "examples")))
 def test_example_recipes_are_valid(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEXIGRAFT_DATA", "/data")
     monkeypatch.setenv("LEXIGRAFT_MODELS", "/models")
     read = read_study_recipe(recipe)
-    assert read.source.startswith("/models/")
+    assert read.source.startswith("/models/") or read.source == "FacebookAI/xlm-roberta-base"
     assert len(read.seeds) == 3
 
 
 @pytest.mark.parametrize("suite", sorted(SUITES), ids=lambda p: p.stem)
-def test_example_suites_are_valid_and_have_the_record_that_they_name(suite: Path) -> None:
+def test_example_suites_are_valid_and_have_the_record_that_they_name(
+    suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEXIGRAFT_DATA", "/data")
+    monkeypatch.setenv("LEXIGRAFT_MODELS", "/models")
     read = read_settings(suite, SuiteSettings)
-    assert all(Path(recipe.path).is_file() for recipe in read.recipes)
-    record = read_record(Path(read.record_file or ""))
-    assert record.suite == read.name
-    assert len(record.comparisons) == len(read.recipes)
+    names = set()
+    for entry in read.recipes:
+        recipe, plain = (read_recipe(Path(entry.path), changes) for changes in (entry.overrides, {}))
+        assert recipe.evaluation.tasks.keys() == plain.evaluation.tasks.keys(), "an override changes tasks, adds none"
+        ComparisonStudy(recipe).check_from_afar(files=False)
+        names.add(recipe.name)
+    assert len(names) == len(read.recipes)
+    if read.record_file is not None:
+        record = read_record(Path(read.record_file))
+        assert record.suite == read.name
+        assert set(record.comparisons) == names
 
 
 def commands() -> list[str]:

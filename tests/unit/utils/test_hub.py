@@ -72,3 +72,12 @@ def test_without_a_connection_an_uncached_name_is_refused(endpoint: HTTPServer, 
         load_vocabulary("a/knwon")
     (tmp_path / "cache" / "models--a--here").mkdir(parents=True)
     hub.require_on_hub("a/here")
+
+
+def test_offline_a_name_that_was_not_downloaded_is_refused(
+    endpoint: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    for load in (load_vocabulary, load_config):
+        with pytest.raises(LexigraftError, match=r"downloaded from the Hub before: a/known\. .*hf download a/known"):
+            load("a/known")

@@ -70,10 +70,13 @@ def benchmark(
     path, home = Path(suite), Path(out)
     say = options.get("say", lambda text: None)
     settings = read_settings(path, SuiteSettings)
-    recipes = _recipes(settings, only)
     published = _published(settings, path, record) if only else None
+    shares_files = _shares_files(options)
+    recipes = _recipes(settings, only, files=shares_files)
     if published is not None:
-        _refuse_other_inputs(published, recipes, home, options)
+        records = {name: published.comparison(name) for name in recipes}
+        if shares_files:
+            refuse_other_inputs(records, recipes, home, say, trains_here=options.get("backend") is None)
     comparisons = {}
     for name, recipe in recipes.items():
         say(f"{settings.name}: {name}")
@@ -86,15 +89,15 @@ def benchmark(
     return Benchmarked(board, home / RECORD, write_benchmark_report(board, result, home))
 
 
-def _recipes(settings: SuiteSettings, only: Sequence[str]) -> dict[str, CompareSettings]:
-    """Every comparison's recipe by its name, read and checked before the first of them runs."""
+def _recipes(settings: SuiteSettings, only: Sequence[str], *, files: bool) -> dict[str, CompareSettings]:
+    """Every comparison's recipe by its name, checked before the first runs, with its files if they are here."""
     recipes: dict[str, CompareSettings] = {}
     for entry in settings.recipes:
         recipe = read_recipe(Path(entry.path), entry.overrides)
         if recipe.name in recipes:
             raise LexigraftError("two recipes of the suite share a name", recipe.name, "Give one of them another name")
         recipes[recipe.name] = _restricted(recipe, only) if only else recipe
-        ComparisonStudy(recipes[recipe.name]).check_from_afar(files=False)
+        ComparisonStudy(recipes[recipe.name]).check_from_afar(files=files)
     return recipes
 
 
@@ -106,15 +109,10 @@ def _restricted(recipe: CompareSettings, only: Sequence[str]) -> CompareSettings
     return validate(CompareSettings, {**values, "strategies": strategies}, f"recipe {recipe.name}")
 
 
-def _refuse_other_inputs(
-    published: BenchmarkRecord, recipes: Mapping[str, CompareSettings], home: Path, options: RunOptions
-) -> None:
-    """Refuse other inputs than the record's before any cell runs, as far as this machine has the files."""
-    records = {name: published.comparison(name) for name in recipes}
+def _shares_files(options: RunOptions) -> bool:
+    """Whether this machine has the files that the cells read."""
     backend, config = options.get("backend"), options.get("backend_config")
-    if backend is None or read_backend(backend, None if config is None else Path(config)).shares_files:
-        say = options.get("say", lambda text: None)
-        refuse_other_inputs(records, recipes, home, say, trains_here=backend is None)
+    return backend is None or read_backend(backend, None if config is None else Path(config)).shares_files
 
 
 def _published(settings: SuiteSettings, path: Path, record: str | Path | None) -> BenchmarkRecord:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from lexigraft.core.data.annotated_text import AnnotatedText, read_annotated
+from lexigraft.core.data.annotated_text import AnnotatedText, is_annotated, read_annotated
 from lexigraft.core.data.readers import read_lines
 from lexigraft.core.errors import LexigraftError
 
@@ -16,7 +16,7 @@ def preview(path: str | Path, *, documents: int = 3, skip: int = 0, characters: 
     """Yield the first documents, each cut after so many characters but not inside an anchor.
 
     Args:
-        path: A file, glob or folder of annotated text, or plain text (.txt, .txt.gz), whose lines are documents.
+        path: A file, glob or folder of annotated text; or plain text (any other file), whose lines are documents.
         documents: How many documents; 0 for all.
         skip: How many are passed over before.
         characters: Characters of each; 0 for all.
@@ -24,7 +24,7 @@ def preview(path: str | Path, *, documents: int = 3, skip: int = 0, characters: 
     Raises:
         LexigraftError: A file or row that cannot be read, or nothing to show.
     """
-    plain = ".txt" in Path(path).suffixes
+    plain = not is_annotated(Path(path)) if Path(path).is_file() else ".txt" in Path(path).suffixes
     texts = (AnnotatedText(line) for line in read_lines([path])) if plain else read_annotated(path)
     read = islice(texts, skip, skip + documents if documents else None)
     count = 0

@@ -12,12 +12,12 @@ from lexigraft.core.utils.memory import default_memory_budget
 from lexigraft.report.formats import seconds
 
 
-def report_cost(findings: Findings, recipe: CompareSettings) -> None:
-    """Rehearse a recipe and report the time and memory of the whole comparison."""
+def report_cost(findings: Findings, recipe: CompareSettings) -> float:
+    """Rehearse a recipe, report time and memory of the whole comparison, and return its seconds (0 where it failed)."""
     started = time.perf_counter()
     rehearsal: Rehearsal | None = findings.try_(lambda: rehearse(recipe))
     if rehearsal is None:
-        return
+        return 0.0
     findings.good(f"rehearsed in {seconds(time.perf_counter() - started)}, with what else this machine is doing now")
     once = ", ".join(f"{name} {seconds(value)}" for name, value in rehearsal.once.items())
     findings.good(
@@ -35,6 +35,7 @@ def report_cost(findings: Findings, recipe: CompareSettings) -> None:
     add = findings.note if rehearsal.peak_bytes > 0.9 * total_memory() else findings.good
     add(f"memory: {rehearsal.peak_bytes / 1e9:.2f} GB for one cell, libraries included")
     findings.good(f"portions: {_portions(recipe)}")
+    return rehearsal.seconds
 
 
 def _times(rehearsal: Rehearsal, name: str) -> str:

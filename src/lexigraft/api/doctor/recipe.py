@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -9,12 +10,14 @@ from lexigraft.api.compare.inputs import POOR_AS_DONOR
 from lexigraft.api.compare.setup import checks_of, refuse_unmet, refuse_untrainable_source
 from lexigraft.api.doctor.augmenters import report_augmenters
 from lexigraft.api.doctor.findings import Findings
-from lexigraft.api.doctor.sizes import report_sizes
+from lexigraft.api.doctor.operations import report_operations
+from lexigraft.api.doctor.sizes import report_sizes, target_rows
 from lexigraft.api.doctor.store import report_store
 from lexigraft.api.doctor.tasks import report_tasks
 from lexigraft.api.doctor.transfer import report_transfer
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings, TokenizerSettings
 from lexigraft.core.config.recipe_files import read_study_recipe
+from lexigraft.core.config.suite import SuiteRecipe
 from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.config.transfer_recipe import TransferSettings
 from lexigraft.core.data.dictionary import Dictionary, load_dictionary
@@ -23,6 +26,7 @@ from lexigraft.core.data.readers import read_lines
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.pipeline import make_chain, refuse_same
 from lexigraft.core.grafting.strategy import Strategy, needs_of
+from lexigraft.core.models.checkpoint import INDEX, WEIGHTS
 from lexigraft.core.models.disk_model import DiskModel, Header, read_header
 from lexigraft.core.models.loading import load_config
 from lexigraft.core.tokenization.editing.changes import check_change
@@ -36,9 +40,33 @@ MOST_LINES = 200_000
 """Lines of a text that are read at most; the comparison reads them all."""
 
 
-def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
-    """Check a recipe with everything it names; returns that of a comparison, or ``None`` where it cannot be read."""
-    recipe: CompareSettings | TransferSettings | None = findings.try_(lambda: read_study_recipe(path))
+@dataclass(frozen=True)
+class Reported:
+    """A comparison's recipe that could be read.
+
+    Attributes:
+        recipe: The recipe.
+        gpu_seconds: Seconds of its training on a GPU, where they were asked for and its sizes are known.
+    """
+
+    recipe: CompareSettings
+    gpu_seconds: float | None
+
+
+def report_recipe(findings: Findings, given: SuiteRecipe, teraflops: float | None = None) -> Reported | None:
+    """Check a recipe with everything it names.
+
+    Args:
+        findings: Where all is reported.
+        given: The recipe's file, with values that replace some of its own.
+        teraflops: 10^12 operations per second that a GPU keeps up, for which the time of the training is told.
+
+    Returns:
+        The recipe of a comparison, or ``None`` for another one and for one that cannot be read.
+    """
+    recipe: CompareSettings | TransferSettings | None = findings.try_(
+        lambda: read_study_recipe(Path(given.path), given.overrides)
+    )
     if isinstance(recipe, TransferSettings):
         report_transfer(findings, recipe)
     if not isinstance(recipe, CompareSettings):
@@ -61,9 +89,13 @@ def report_recipe(findings: Findings, path: Path) -> CompareSettings | None:
     report_augmenters(findings, recipe, source, target)
     _inputs(findings, recipe, target)
     report_tasks(findings, recipe)
-    report_sizes(findings, recipe, header, target, cells)
+    rows = None if header is None else target_rows(recipe, header, target)
+    report_sizes(findings, recipe, header, rows, cells)
+    taken = None
+    if teraflops is not None and header is not None and rows is not None and findings.healthy:
+        taken = report_operations(findings, recipe, header, rows, chains, teraflops)
     report_store(findings, recipe.tracking)
-    return recipe
+    return Reported(recipe, taken)
 
 
 def _plugins(findings: Findings, recipe: CompareSettings) -> dict[str, list[Strategy]]:
@@ -115,8 +147,7 @@ def _source(findings: Findings, path: str) -> tuple[Vocabulary | None, Header | 
     vocabulary: Vocabulary | None = findings.try_(lambda: load_vocabulary(path))
     if vocabulary is not None:
         findings.good(f"source tokenizer: {_vocabulary(vocabulary)}")
-    folder = Path(path).expanduser()
-    if config is None or not folder.is_dir():
+    if config is None or not (Path(path).expanduser().is_dir() or _is_downloaded(path)):
         return vocabulary, None
     header: Header | None = findings.try_(lambda: read_header(path))
     if header is not None:
@@ -130,6 +161,12 @@ def _source(findings: Findings, path: str) -> tuple[Vocabulary | None, Header | 
         elif vocabulary is not None and vocabulary.size < header.rows:
             findings.good(f"{header.rows - vocabulary.size:,} rows of the source table are padding that no token uses")
     return vocabulary, header
+
+
+def _is_downloaded(name: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    return any(isinstance(try_to_load_from_cache(name, file), str) for file in (WEIGHTS, INDEX))
 
 
 def _vocabulary(vocabulary: Vocabulary) -> str:

@@ -11,20 +11,24 @@ from lexigraft.core.models.disk_model import Header
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
 
+def target_rows(recipe: CompareSettings, header: Header, target: Vocabulary | None) -> int | None:
+    """Tokens of the target vocabulary, as far as they are known before it is trained."""
+    asked = recipe.target_tokenizer
+    if isinstance(asked, TokenizerSettings):
+        return asked.size
+    if isinstance(asked, TokenizerChangeSettings):
+        return asked.tokens(header.rows)
+    return target.size if target else None
+
+
 def report_sizes(
-    findings: Findings, recipe: CompareSettings, header: Header | None, target: Vocabulary | None, cells: int
+    findings: Findings, recipe: CompareSettings, header: Header | None, rows: int | None, cells: int
 ) -> None:
     """Report training tokens, tables and memory of a cell, as far as the source's header and the target are known."""
     adaptation = recipe.adaptation
     tokens = adaptation.steps * adaptation.batch_tokens
     length = f"{adaptation.steps:,} steps × {adaptation.batch_tokens:,} tokens = {tokens:,} tokens"
     findings.good(f"training: {length} in each of {cells} cells")
-    asked = recipe.target_tokenizer
-    rows = target.size if target else None
-    if isinstance(asked, TokenizerSettings):
-        rows = asked.size
-    elif isinstance(asked, TokenizerChangeSettings) and header is not None:
-        rows = asked.tokens(header.rows)
     if header is None or rows is None:
         return
     tables = 1 if header.tied else 2

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def show(
     file: Annotated[
-        Path, typer.Argument(help="Annotated text (.jsonl, .jsonl.gz, .parquet, a folder), or plain text (.txt).")
+        Path,
+        typer.Argument(help="Annotated text (.jsonl, .jsonl.gz, .parquet, a folder), or a file of plain text."),
     ],
     documents: Annotated[int, typer.Option(help="How many documents; 0 for all.", min=0)] = 3,
     skip: Annotated[int, typer.Option(help="Documents to pass over.", min=0)] = 0,

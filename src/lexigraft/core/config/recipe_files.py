@@ -12,6 +12,7 @@ import yaml
 from lexigraft.core.config.base import S, Settings, validate
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.strategy_entries import StrategySettings
+from lexigraft.core.config.suite import SuiteRecipe, SuiteSettings
 from lexigraft.core.config.transfer_recipe import TransferSettings
 from lexigraft.core.config.yaml_text import read_yaml
 from lexigraft.core.errors import LexigraftError
@@ -30,6 +31,14 @@ def read_study_recipe(path: Path, overrides: Mapping[str, Any] | None = None) ->
     if "donors" in values:
         return _validated(values, TransferSettings, path)
     return _validated(values, CompareSettings, path)
+
+
+def recipes_in(path: Path) -> list[SuiteRecipe]:
+    """The recipes that a benchmark suite lists; any other file is its own only one."""
+    values = _read(path, None)
+    if "recipes" not in values:
+        return [SuiteRecipe(path=str(path))]
+    return _validated(values, SuiteSettings, path).recipes
 
 
 def read_settings(path: Path, kind: type[S], overrides: Mapping[str, Any] | None = None) -> S:

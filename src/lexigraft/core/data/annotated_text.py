@@ -75,6 +75,11 @@ class AnnotatedText:
 _OFFSETS = "Offsets count Unicode code points of the text (not bytes), and end is not included"
 
 
+def is_annotated(path: Path) -> bool:
+    """Whether a file is of annotated text, by its name."""
+    return _form(path) is not None
+
+
 def read_annotated(path: str | Path) -> Iterator[AnnotatedText]:
     """Stream the documents of files in order.
 

@@ -24,13 +24,16 @@ def require_on_hub(name: str) -> None:
         name: A name that no folder has, such as ``org/model``.
 
     Raises:
-        LexigraftError: There is no such model, or no connection after two attempts.
+        LexigraftError: There is no such model, no connection after two attempts, or none wanted (HF_HUB_OFFLINE).
     """
     from huggingface_hub import HfApi, constants, errors
 
     cached = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
-    if constants.HF_HUB_OFFLINE or cached.is_dir():
+    if cached.is_dir():
         return
+    if constants.HF_HUB_OFFLINE:
+        hint = f"Where there is a network: hf download {name}; or unset HF_HUB_OFFLINE"
+        raise LexigraftError("no folder has this name, and it was not downloaded from the Hub before", name, hint)
     for is_last in (False, True):
         try:
             HfApi().model_info(name, timeout=_SECONDS)
