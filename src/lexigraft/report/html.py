@@ -5,32 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from lexigraft.report.curves import curves_figure, small_figures
+from lexigraft.report.charts.cost import cost_figure, left_out_of_cost
+from lexigraft.report.charts.curves import curves_figure, small_figures
+from lexigraft.report.charts.intervals import interval_figures
+from lexigraft.report.charts.line_styles import line_styles
 from lexigraft.report.data import Report
-from lexigraft.report.figures import cost_figure, interval_figures, left_out_of_cost, line_styles
 from lexigraft.report.introduction import introduction
 from lexigraft.report.page_template import render
 from lexigraft.report.segmentation import cuts, how_to_read, segmentation_of
 from lexigraft.report.strategy_records import summaries
-from lexigraft.report.tables import (
-    ARMS,
-    HOW_TO_READ_ARMS,
-    TextTable,
-    arms,
-    cost,
-    coverage,
-    facts,
-    how_to_read_measures,
-    how_to_read_ranking,
-    how_to_read_tasks,
-    how_to_read_token_groups,
-    measures,
-    reproduction,
-    standing,
-    summary,
-    task,
-    token_groups,
-)
+from lexigraft.report.tables.arms import ARMS, HOW_TO_READ_ARMS, arms
+from lexigraft.report.tables.cost import cost
+from lexigraft.report.tables.coverage import coverage
+from lexigraft.report.tables.facts import facts, reproduction, standing
+from lexigraft.report.tables.measures import how_to_read_measures, measures
+from lexigraft.report.tables.ranking import how_to_read_ranking, summary
+from lexigraft.report.tables.tasks import how_to_read_tasks, task
+from lexigraft.report.tables.text_table import TextTable
+from lexigraft.report.tables.token_groups import how_to_read_token_groups, token_groups
 from lexigraft.report.times import not_counted, quality_and_cost
 from lexigraft.report.tokens import read_token_rows
 from lexigraft.report.verdict import verdict

@@ -17,28 +17,15 @@ from lexigraft.report.introduction import introduction
 from lexigraft.report.latex import latex_table
 from lexigraft.report.segmentation import how_to_read, markdown_samples, segmentation_of
 from lexigraft.report.strategy_records import summaries
-from lexigraft.report.tables import (
-    ARMS,
-    HOW_TO_READ_ARMS,
-    TOKENS,
-    arms,
-    cost,
-    coverage,
-    facts,
-    how_to_read_measures,
-    how_to_read_ranking,
-    how_to_read_tasks,
-    how_to_read_token_groups,
-    markdown_table,
-    measures,
-    ranking,
-    reproduction,
-    short_ranking,
-    standing,
-    summary,
-    tasks,
-    token_groups,
-)
+from lexigraft.report.tables.arms import ARMS, HOW_TO_READ_ARMS, arms
+from lexigraft.report.tables.cost import cost
+from lexigraft.report.tables.coverage import coverage
+from lexigraft.report.tables.facts import facts, reproduction, standing
+from lexigraft.report.tables.measures import how_to_read_measures, measures
+from lexigraft.report.tables.ranking import TOKENS, how_to_read_ranking, ranking, short_ranking, summary
+from lexigraft.report.tables.tasks import how_to_read_tasks, tasks
+from lexigraft.report.tables.text_table import markdown_table
+from lexigraft.report.tables.token_groups import how_to_read_token_groups, token_groups
 from lexigraft.report.times import not_counted, quality_and_cost
 from lexigraft.report.verdict import verdict
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from fixtures.comparisons import made_cells, made_comparison, made_result, write_made
 from lexigraft.core.evaluation.cells.cell import CellResult, Score
 from lexigraft.core.evaluation.cells.cell_store import save_comparison, save_result
-from lexigraft.report.axes import outliers
-from lexigraft.report.curves import curves_figure
+from lexigraft.report.charts.axes import outliers
+from lexigraft.report.charts.cost import cost_figure
+from lexigraft.report.charts.curves import curves_figure
+from lexigraft.report.charts.intervals import interval_figures
 from lexigraft.report.data import Report, read_report
-from lexigraft.report.figures import cost_figure, interval_figures
 from lexigraft.report.writer import write_report
 
 

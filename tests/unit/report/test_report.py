@@ -18,7 +18,8 @@ from fixtures.comparisons import STRATEGIES, made_cells, made_comparison, made_r
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell import CellResult, Score
 from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_comparison, save_failure, save_result
-from lexigraft.report.tables import cost, ranking
+from lexigraft.report.tables.cost import cost
+from lexigraft.report.tables.ranking import ranking
 from lexigraft.report.writer import read_report, table_text, write_report
 
 

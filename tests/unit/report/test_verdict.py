@@ -15,7 +15,7 @@ from lexigraft.core.evaluation.item_store import items_file, save_items
 from lexigraft.core.evaluation.scores import ItemScores
 from lexigraft.report.data import read_report
 from lexigraft.report.introduction import introduction
-from lexigraft.report.tables import ranking
+from lexigraft.report.tables.ranking import ranking
 from lexigraft.report.verdict import Verdict, verdict
 
 LINES = 40
