@@ -19,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -27,6 +28,7 @@ sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in 
 from fixtures.comparisons import made_cells, made_comparison, made_result
 from lexigraft.core.evaluation.cells.cell import Cell
 from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_comparison, save_result
+from lexigraft.core.grafting.tracked_rows import sampled_tokens
 from lexigraft.core.utils.hashing import hash_of
 from lexigraft.report.writer import write_report
 from measure import machine
@@ -56,6 +58,18 @@ def write_folder(folder: Path, strategies: int, seeds: int, tokens: int) -> None
             rows = {"token": [f"▁token{i}" for i in range(tokens)], "rule": [cell.label] * tokens}
             weights = {"source_tokens": sources, "weights": [[0.5, 0.3, 0.2]] * tokens}
             pq.write_table(pa.table(rows | weights), cell_folder(folder, cell) / "provenance.parquet")
+            pq.write_table(followed(tokens), cell_folder(folder, cell) / "neighbors.parquet")
+
+
+def followed(tokens: int) -> pa.Table:
+    """Tokens with neighbors that differ from token to token, before and after adaptation."""
+    ids = sampled_tokens(np.arange(tokens), np.arange(tokens)[::-1])
+    columns = {"target_id": ids, "token": [f"▁token{i}" for i in ids]}
+    for shift, when in enumerate(("before", "after")):
+        columns[f"norm_{when}"] = ids / 1000 + shift
+        columns[f"neighbors_{when}"] = [[f"▁token{(7 * i + n + shift) % tokens}" for n in range(5)] for i in ids]
+        columns[f"cosines_{when}"] = [[0.5] * 5 for _ in ids]
+    return pa.table(columns)
 
 
 def ready(page: Path, browser: str) -> float:

@@ -67,6 +67,11 @@ def seconds(value: float | None) -> str:
     return f"{value / 60:.1f} min" if value >= 120 else f"{value:.1f} s"
 
 
+def isolated(token: str) -> str:
+    """A token that turns nothing else where it is written from right to left."""
+    return f"\u2068{token}\u2069"
+
+
 def size(value: float | None) -> str:
     """Bytes in MiB or GiB."""
     if value is None:

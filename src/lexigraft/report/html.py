@@ -14,6 +14,7 @@ from lexigraft.report.introduction import introduction
 from lexigraft.report.page_template import render
 from lexigraft.report.segmentation import cuts, how_to_read, segmentation_of
 from lexigraft.report.strategy_records import summaries
+from lexigraft.report.tables.adapted_rows import ADAPTED_ROWS, adapted_rows, how_to_read_adapted_rows
 from lexigraft.report.tables.arms import ARMS, HOW_TO_READ_ARMS, arms
 from lexigraft.report.tables.cost import cost
 from lexigraft.report.tables.coverage import coverage
@@ -40,7 +41,10 @@ def page(report: Report, folder: Path) -> str:
     table, styles = summary(report), line_styles(report)
     figures = interval_figures(report)
     said, cut = verdict(report), segmentation_of(report.comparison)
-    costs, token_rows = cost_figure(report), read_token_rows(folder, report.comparison)
+    costs, token_rows = (
+        cost_figure(report),
+        read_token_rows(folder, report.comparison, report.neighbors.ids if report.neighbors is not None else ()),
+    )
     rows = [
         {
             "label": row.label,
@@ -76,6 +80,7 @@ def page(report: Report, folder: Path) -> str:
         segmentation=None if cut is None else how_to_read(cut),
         samples=[] if cut is None else cuts(cut.lines),
         token_rows=token_rows,
+        neighbors=report.neighbors if token_rows is not None and token_rows.followed else None,
         without_token_rows=[r.label for r in report.rows if token_rows is not None and r.label not in token_rows.rows],
         tables=[
             (title, note, part)
@@ -102,4 +107,5 @@ def _tables(report: Report, best: str) -> Iterator[tuple[str, str, TextTable]]:
         + not_counted(report.rows),
         cost(report),
     )
+    yield ADAPTED_ROWS, how_to_read_adapted_rows(report), adapted_rows(report)
     yield "Other measures", how_to_read_measures(report), measures(report)

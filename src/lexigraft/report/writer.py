@@ -17,6 +17,7 @@ from lexigraft.report.introduction import introduction
 from lexigraft.report.latex import latex_table
 from lexigraft.report.segmentation import how_to_read, markdown_samples, segmentation_of
 from lexigraft.report.strategy_records import summaries
+from lexigraft.report.tables.adapted_rows import ADAPTED_ROWS, adapted_rows, how_to_read_adapted_rows
 from lexigraft.report.tables.arms import ARMS, HOW_TO_READ_ARMS, arms
 from lexigraft.report.tables.cost import cost
 from lexigraft.report.tables.coverage import coverage
@@ -140,6 +141,7 @@ def _markdown(report: Report) -> Iterator[str]:
         "Coverage": coverage(report),
         COST: cost(report),
         TOKEN_GROUPS: token_groups(report),
+        ADAPTED_ROWS: adapted_rows(report),
         MEASURES: measures(report),
     }
     explained = {
@@ -147,6 +149,7 @@ def _markdown(report: Report) -> Iterator[str]:
         TASKS: how_to_read_tasks(report),
         COST: quality_and_cost(report.rows, (), drawn=False) or not_counted(report.rows),
         TOKEN_GROUPS: how_to_read_token_groups(report, said.best),
+        ADAPTED_ROWS: how_to_read_adapted_rows(report),
         MEASURES: how_to_read_measures(report),
     }
     for title, part in parts.items():

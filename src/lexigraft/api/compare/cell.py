@@ -24,6 +24,8 @@ from lexigraft.core.grafting.folder import write_model, write_provenance
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import Grafted, graft_model
 from lexigraft.core.grafting.strategy import Strategy, uses_of
+from lexigraft.core.grafting.tracked_rows import TrackedRows
+from lexigraft.core.tokenization.token_counts import stored_counts
 from lexigraft.core.utils.distributed import processes
 from lexigraft.core.utils.hashing import flat, hash_of
 from lexigraft.core.utils.memory import peak_rss_bytes
@@ -160,6 +162,7 @@ class CellRunner:
         losses: tuple[tuple[int, float], ...] = ()
         cost: dict[str, float] = {"tokens_trained": 0, "trainable_parameters": 0, "adapt_seconds": 0}
         if settings.steps:
+            tracked = TrackedRows(grafted, stored_counts(grafted.vocabulary, texts.train, counts))
             stops = {settings.probe_step, settings.steps} - {0}
             adapted = adapt_model(
                 grafted.model,
@@ -183,8 +186,10 @@ class CellRunner:
                 "adapt_seconds": adapted.seconds,
                 **{f"tokens_trained/{name}": tokens for name, tokens in adapted.tokens_by_text.items()},
             }
-            if self.recipe.keep_models and processes().first:
-                write_model(self._folder(cell) / "model", adapted.model, vocabulary)
+            if processes().first:
+                tracked.write(self._folder(cell), adapted.model)
+                if self.recipe.keep_models:
+                    write_model(self._folder(cell) / "model", adapted.model, vocabulary)
         cost |= {
             "seconds": time.perf_counter() - started,
             "graft_seconds": grafted_at - started,
