@@ -122,8 +122,8 @@ def test_the_page_works_in_a_browser(tmp_path: Path) -> None:
     assert found == {
         "rows": "▁wasi ▁wasikuna",
         "status": "2 tokens",
-        "searched": "▁wasi; 0.50 a + 0.50 b; 1.500 → 1.500; x, y; x, y; 2 of 2",
-        "clicked": "▁wasikuna; 0.50 a + 0.50 b; 1.500 → 1.500; x, y; y, ▁inti; 1 of 2",
+        "searched": "▁wasi; 0.50 a + 0.50 b; 1.500 → 1.500; x · y; x · y; 2 of 2",
+        "clicked": "▁wasikuna; 0.50 a + 0.50 b; 1.500 → 1.500; x · y; y · ▁inti; 1 of 2",
         "examples": "▁wasi ▁wasikuna ▁inti",
         "off": "focus",
         "wide": "false",

@@ -9,6 +9,7 @@ from lexigraft.report.charts.cost import cost_figure, left_out_of_cost
 from lexigraft.report.charts.curves import curves_figure, small_figures
 from lexigraft.report.charts.intervals import interval_figures
 from lexigraft.report.charts.line_styles import line_styles
+from lexigraft.report.cost_account import how_to_read_cost, quality_and_cost
 from lexigraft.report.data import Report
 from lexigraft.report.introduction import introduction
 from lexigraft.report.page_template import render
@@ -24,7 +25,6 @@ from lexigraft.report.tables.ranking import how_to_read_ranking, summary
 from lexigraft.report.tables.tasks import how_to_read_tasks, task
 from lexigraft.report.tables.text_table import TextTable
 from lexigraft.report.tables.token_groups import how_to_read_token_groups, token_groups
-from lexigraft.report.times import not_counted, quality_and_cost
 from lexigraft.report.tokens import read_token_rows
 from lexigraft.report.verdict import verdict
 
@@ -103,8 +103,7 @@ def _tables(report: Report, best: str) -> Iterator[tuple[str, str, TextTable]]:
     yield "Coverage", "What the graft matched by which rule, made new, and left to the fallback.", coverage(report)
     yield (
         "Cost",
-        "One run of each strategy, mean over seeds; of it plan: what the strategy itself took, part of the graft. "
-        + not_counted(report.rows),
+        how_to_read_cost(report),
         cost(report),
     )
     yield ADAPTED_ROWS, how_to_read_adapted_rows(report), adapted_rows(report)

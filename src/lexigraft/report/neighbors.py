@@ -40,7 +40,7 @@ class AdaptedRow:
     @staticmethod
     def listed(tokens: Sequence[str]) -> str:
         """Neighbors as text."""
-        return ", ".join(map(isolated, tokens))
+        return " · ".join(map(isolated, tokens))
 
     @property
     def kept(self) -> int:

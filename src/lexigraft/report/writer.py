@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lexigraft.core.evaluation.cells.cell import TRAINING_LOSS, CellResult
 from lexigraft.core.utils.files import write_whole
+from lexigraft.report.cost_account import how_to_read_cost, same_time
 from lexigraft.report.data import Report, read_report
 from lexigraft.report.formats import NOTHING
 from lexigraft.report.html import page
@@ -27,7 +28,6 @@ from lexigraft.report.tables.ranking import TOKENS, how_to_read_ranking, ranking
 from lexigraft.report.tables.tasks import how_to_read_tasks, tasks
 from lexigraft.report.tables.text_table import markdown_table
 from lexigraft.report.tables.token_groups import how_to_read_token_groups, token_groups
-from lexigraft.report.times import not_counted, quality_and_cost
 from lexigraft.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _markdown(report: Report) -> Iterator[str]:
     explained = {
         ARMS: HOW_TO_READ_ARMS,
         TASKS: how_to_read_tasks(report),
-        COST: quality_and_cost(report.rows, (), drawn=False) or not_counted(report.rows),
+        COST: f"{same_time(report.rows)} {how_to_read_cost(report)}".strip(),
         TOKEN_GROUPS: how_to_read_token_groups(report, said.best),
         ADAPTED_ROWS: how_to_read_adapted_rows(report),
         MEASURES: how_to_read_measures(report),

@@ -75,7 +75,9 @@ def test_cost_is_of_a_whole_run_and_names_what_it_leaves_out(tmp_path: Path) -> 
     assert re.search(r"<title>focus: 2.3\d+ bits per byte, 60.0 s</title>", figure)
     page = write_report(tmp_path).html.read_text()
     assert "Far above the others and left out: keep." in page
-    assert "Not counted: the pre-training of the model of tema, poor." in page, "the recipe tells nothing of it"
+    assert "Not counted: the pre-training (time not recorded) of the model of tema, poor." in page, (
+        "the recipe tells nothing of it"
+    )
 
 
 def test_times_within_a_factor_of_one_and_a_half_have_a_sentence_and_no_figure(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from html import escape
 from lexigraft.report.charts.axes import Scale, grid, outliers, spread_labels
 from lexigraft.report.charts.line_styles import line_styles
 from lexigraft.report.charts.svg import short, svg
+from lexigraft.report.cost_account import same_time
 from lexigraft.report.data import Report
 from lexigraft.report.formats import seconds
-from lexigraft.report.times import same_time
 
 
 def cost_figure(report: Report) -> str:

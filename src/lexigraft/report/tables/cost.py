@@ -18,6 +18,7 @@ def cost(report: Report) -> TextTable:
             "of it plan",
             "adaptation",
             "peak memory",
+            "pre-training",
             "tokens before adaptation",
             "tokens in adaptation",
             "trainable parameters",
@@ -30,6 +31,7 @@ def cost(report: Report) -> TextTable:
                 seconds(row.cost.get("plan_seconds")),
                 seconds(row.cost.get("adapt_seconds")),
                 size(row.cost.get("peak_rss_bytes")),
+                _pretraining(row),
                 _before(row) or NOTHING,
                 count(row.cost.get("tokens_trained")),
                 count(row.cost.get("trainable_parameters")),
@@ -43,6 +45,13 @@ def tokens(row: Row) -> str:
     """Tokens learned on: before adaptation, where there are any, plus in adaptation."""
     trained, before = count(row.cost.get("tokens_trained")), _before(row)
     return f"{before} + {trained}" if before and trained != NOTHING else trained
+
+
+def _pretraining(row: Row) -> str:
+    """Time of the pre-training of the model that a strategy starts from, where it starts from one."""
+    if row.pretraining_tokens == 0:
+        return NOTHING
+    return "not recorded" if row.pretraining_seconds is None else seconds(row.pretraining_seconds)
 
 
 def _before(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lexigraft.core.evaluation.cells.cost_facts import PRETRAINED_PARAMETERS, PRETRAINING_SECONDS, SOURCE_PARAMETERS
 from lexigraft.report.data import Report
 from lexigraft.report.formats import NOTHING, count, size
 from lexigraft.report.rows import Row
@@ -12,7 +13,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     """What was compared on what, as name and value."""
     known = dict(report.comparison.facts)
     versions = known.pop("versions", None)
-    for shown_elsewhere in ("controls", FACT):
+    for shown_elsewhere in ("controls", FACT, SOURCE_PARAMETERS, PRETRAINED_PARAMETERS, PRETRAINING_SECONDS):
         known.pop(shown_elsewhere, None)
     pairs = [("strategies", str(len(report.comparison.labels)))]
     pairs.append(("seeds", ", ".join(map(str, report.comparison.seeds))))
