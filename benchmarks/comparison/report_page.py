@@ -3,13 +3,15 @@
     python benchmarks/comparison/report_page.py [--strategies 30] [--seeds 5] [--tokens 5000]
 
 The results are made up. The time is of headless Chromium, from the start of loading until the page is laid out and its
-scripts have run; it says something only on a machine that does nothing else.
+scripts have run. It says something only on a machine that does nothing else; elsewhere look at the browser's processor
+time beyond that of an empty page.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import re
 import shutil
 import statistics
@@ -17,8 +19,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -27,6 +32,7 @@ sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in 
 from fixtures.comparisons import made_cells, made_comparison, made_result
 from lexigraft.core.evaluation.cells.cell import Cell
 from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_comparison, save_result
+from lexigraft.core.grafting.tracked_rows import sampled_tokens
 from lexigraft.core.utils.hashing import hash_of
 from lexigraft.report.writer import write_report
 from measure import machine
@@ -56,16 +62,43 @@ def write_folder(folder: Path, strategies: int, seeds: int, tokens: int) -> None
             rows = {"token": [f"▁token{i}" for i in range(tokens)], "rule": [cell.label] * tokens}
             weights = {"source_tokens": sources, "weights": [[0.5, 0.3, 0.2]] * tokens}
             pq.write_table(pa.table(rows | weights), cell_folder(folder, cell) / "provenance.parquet")
+            pq.write_table(followed(tokens), cell_folder(folder, cell) / "neighbors.parquet")
 
 
-def ready(page: Path, browser: str) -> float:
-    """Milliseconds until the page is laid out and its scripts have run."""
+def followed(tokens: int) -> pa.Table:
+    """Tokens with neighbors that differ from token to token, before and after adaptation."""
+    ids = sampled_tokens(np.arange(tokens), np.arange(tokens)[::-1])
+    columns = {"target_id": ids, "token": [f"▁token{i}" for i in ids]}
+    for shift, when in enumerate(("before", "after")):
+        columns[f"norm_{when}"] = ids / 1000 + shift
+        columns[f"neighbors_{when}"] = [[f"▁token{(7 * i + n + shift) % tokens}" for n in range(5)] for i in ids]
+        columns[f"cosines_{when}"] = [[0.5] * 5 for _ in ids]
+    return pa.table(columns)
+
+
+class Shown(NamedTuple):
+    """How a browser showed a page: milliseconds until scripts had run, and seconds of processor time of the browser."""
+
+    milliseconds: float
+    processor: float
+
+
+def median(pages: Iterable[Shown]) -> Shown:
+    """The medians of several runs."""
+    return Shown(*map(statistics.median, zip(*pages, strict=True)))
+
+
+def ready(page: Path, browser: str) -> Shown:
+    """How the browser shows a page until it is laid out and its scripts have run."""
     shown = page.with_name("ready.html")
     shown.write_text(page.read_text(encoding="utf-8").replace("</body>", f"{LAID_OUT}</body>"), encoding="utf-8")
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--timeout=20000", "--dump-dom", shown.as_uri()]
+    before = os.times()
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    after = os.times()
     found = re.search(r'data-ready="([\d.]+)"', done.stdout)
-    return float(found.group(1)) if found else float("nan")
+    processor = sum(after[2:4]) - sum(before[2:4])
+    return Shown(float(found.group(1)) if found else float("nan"), processor)
 
 
 def main() -> int:
@@ -81,13 +114,19 @@ def main() -> int:
         page = write_report(folder).html
         written = time.process_time() - began
         browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        times = [ready(page, browser) for _ in range(RUNS)] if browser else []
+        empty = folder / "empty.html"
+        empty.write_text("<!doctype html><body></body>", encoding="utf-8")
+        shown = [median([ready(path, browser) for _ in range(RUNS)]) for path in (page, empty)] if browser else []
         print(machine())
         print(f"| {given.strategies} strategies × {given.seeds} seeds | |\n|---|--:|")
         print(f"| page | {page.stat().st_size / 1e6:.2f} MB |")
         print(f"| report written, processor time | {written:.1f} s |")
-        if times:
-            print(f"| laid out in a browser, median of {RUNS} | {statistics.median(times):,.0f} ms |")
+        if shown:
+            whole, nothing = shown
+            print(f"| laid out in a browser, median of {RUNS} | {whole.milliseconds:,.0f} ms |")
+            print(f"| an empty page | {nothing.milliseconds:,.0f} ms |")
+            beyond = whole.processor - nothing.processor
+            print(f"| the browser's processor time beyond an empty page's | {beyond:.2f} s |")
     return 0
 
 

@@ -163,7 +163,7 @@ def test_tokenizer_then_pretrain(files: Files, tmp_path: Path) -> None:
     sizes = ["--steps", 2, "--batch-tokens", 64, "--set", "sequence_length=32", "--preset", "llama-tiny"]
     done = lexigraft("pretrain", "--corpus", files.text, "--tokenizer", tokens, *sizes, "--out", out, "--json")
     assert done.code == 0, done
-    assert list(done.json) == ["preset", "parameters", "tokens", "steps", "tokens_trained", "out"]
+    assert list(done.json) == ["preset", "parameters", "tokens", "steps", "tokens_trained", "seconds", "out"]
     assert AutoModelForCausalLM.from_pretrained(out).get_input_embeddings().weight.shape[0] == 400
 
 

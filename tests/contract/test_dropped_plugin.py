@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from generate import END, EVALUATORS, GENERATED, README, START, STRATEGIES, main, strategy_table
 
-from lexigraft.api.compare.cell import cells_of
+from lexigraft.api.compare.cell_keys import cells_of
 from lexigraft.api.compare.inputs import Prepared, Texts
 from lexigraft.api.compare.setup import check_recipe
 from lexigraft.api.plugins.catalog import check_plugin, plugin_details

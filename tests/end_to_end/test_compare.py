@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from fixtures.commands import lexigraft
 from fixtures.recipes import STRATEGIES, tinier_poor_model, tiny_recipe
 from lexigraft.adapters.tracking.client import connect
 from lexigraft.core.evaluation.item_store import load_items
+from lexigraft.core.models.loading import load_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
 COMMAND = [sys.executable, "-c", "from lexigraft.cli.main import main; main()", "compare"]
@@ -72,6 +74,11 @@ def test_every_strategy_is_measured_at_every_point(whole: tuple[Path, Path, str]
             assert any(k[0] == name and k[4] == "bits_per_byte/source" for k in found)
         assert name in text
         assert name in (out / "report.html").read_text(encoding="utf-8")
+    facts = json.loads((out / "comparison.json").read_text(encoding="utf-8"))["facts"]
+    [poor] = (path for path in (out / "prepared").glob("poor-*") if path.is_dir())
+    for name, folder in (("source", out.parent / "source"), ("poor_model", poor)):
+        assert facts[f"{name}_parameters"] == sum(p.numel() for p in load_model(folder).parameters())
+    assert facts["pretraining_seconds"] > 0
     assert "Segmentation before and after" in (out / "report.md").read_text(encoding="utf-8")
     bodies = {k[0]: k[2] for k in found}
     assert bodies["tema"] == bodies["poor"] == "target"

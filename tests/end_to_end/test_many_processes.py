@@ -169,7 +169,8 @@ def test_a_cell_of_a_recipe(tmp_path: Path) -> None:
     assert [loss for _, loss in got["losses"]] == pytest.approx([loss for _, loss in expected["losses"]], abs=1e-4)
     assert (got["cell"]["key"], got["coverage"]) == (expected["cell"]["key"], expected["coverage"])
     folder = next((two / "cells").iterdir())
-    assert {p.name for p in folder.iterdir()} == {"result.json", "provenance.parquet", "items", "model"}
+    tables = {"provenance.parquet", "neighbors.parquet"}
+    assert {p.name for p in folder.iterdir()} == {"result.json", *tables, "items", "model"}
     assert_same_weights(next((one / "cells").iterdir()) / "model", folder / "model", 1e-4)
     again = launched(TORCHRUN, *cell, two)
     assert again.returncode == 0

@@ -10,7 +10,7 @@ import yaml
 
 from fixtures.annotated import NAMES, documents
 from fixtures.transfers import transfer_recipe
-from lexigraft.api.compare.cell import cells_of
+from lexigraft.api.compare.cell_keys import cells_of
 from lexigraft.api.compare.inputs import Prepared, load_texts
 from lexigraft.api.compare.run import compare
 from lexigraft.api.compare.setup import check_recipe

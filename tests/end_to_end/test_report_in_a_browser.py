@@ -18,13 +18,25 @@ from lexigraft.report.writer import write_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")]
-USE = """<script>
+USE = r"""<script>
 const found = {};
 const box = document.querySelector("#token-search input");
 box.value = "WAS";
 box.dispatchEvent(new Event("input"));
-found.rows = [...document.querySelectorAll("table.tokens tbody tr")].map((row) => row.cells[0].textContent).join(" ");
+found.rows = [...document.querySelector("#token-list tbody").rows].map((row) => row.cells[0].textContent).join(" ");
+const chosen = () => {
+  const lines = [...document.querySelector("#token-row tbody").rows];
+  const line = lines.find((row) => row.cells[0].textContent === "focus");
+  const cells = [...line.cells].slice(1).map((one) => one.textContent.replaceAll(/[\u2068\u2069]/g, ""));
+  return [document.querySelector("#token-row caption strong").textContent, ...cells].join("; ");
+};
+found.searched = chosen();
 found.status = document.querySelector("#token-search [role=status]").textContent;
+document.querySelectorAll("#token-list button")[1].click();
+found.clicked = chosen();
+box.value = "";
+box.dispatchEvent(new Event("input"));
+found.examples = [...document.querySelectorAll("#token-list button")].map((one) => one.textContent).join(" ");
 const name = document.querySelector('svg.curves .series[data-label="focus"] .name');
 name.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter"}));
 found.off = [...new Set([...document.querySelectorAll(".series.off")].map((one) => one.dataset.label))].join(" ");
@@ -86,6 +98,16 @@ def test_the_page_works_in_a_browser(tmp_path: Path) -> None:
             "weights": [[0.5, 0.5]] * 3,
         }
         pq.write_table(pa.table(rows), cell_folder(tmp_path, cell) / "provenance.parquet")
+        after = [["x", "y"], ["y", "▁inti"], ["x", "y"]] if cell.label == "focus" else [["x", "y"]] * 3
+        followed = {
+            "target_id": [0, 1, 2],
+            "token": tokens,
+            "neighbors_before": [["x", "y"]] * 3,
+            "neighbors_after": after,
+        }
+        followed |= {f"norm_{when}": [1.5] * 3 for when in ("before", "after")}
+        followed |= {f"cosines_{when}": [[0.5, 0.25]] * 3 for when in ("before", "after")}
+        pq.write_table(pa.table(followed), cell_folder(tmp_path, cell) / "neighbors.parquet")
     page = tmp_path / "used.html"
     text = write_report(tmp_path).html.read_text(encoding="utf-8")
     page.write_text(FRAME.format(escape(text.replace("</body>", f"{USE}</body>"))), encoding="utf-8")
@@ -100,6 +122,9 @@ def test_the_page_works_in_a_browser(tmp_path: Path) -> None:
     assert found == {
         "rows": "▁wasi ▁wasikuna",
         "status": "2 tokens",
+        "searched": "▁wasi; 0.50 a + 0.50 b; 1.500 → 1.500; x · y; x · y; 2 of 2",
+        "clicked": "▁wasikuna; 0.50 a + 0.50 b; 1.500 → 1.500; x · y; y · ▁inti; 1 of 2",
+        "examples": "▁wasi ▁wasikuna ▁inti",
         "off": "focus",
         "wide": "false",
         **dict.fromkeys(("reset", "relabelled", "escaped", "closer", "printed"), "true"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ class PretrainResult:
         tokens: Tokens of the vocabulary.
         steps: Optimizer steps.
         tokens_trained: Tokens seen, repetitions included.
+        seconds: Wall time of training; None where an earlier start had done a part of it.
         out: The folder that was written.
     """
 
@@ -48,6 +50,7 @@ class PretrainResult:
     tokens: int
     steps: int
     tokens_trained: int
+    seconds: float | None
     out: Path
 
     def as_json(self) -> dict[str, Any]:
@@ -118,18 +121,28 @@ def pretrain(
     vocabulary = load_vocabulary(tokenizer)
     check_post_processor(vocabulary)
     say(f"pre-training {settings.preset} on {len(text):,} lines for {settings.steps:,} steps")
-    model = pretrain_model(text, vocabulary, settings, work=work)
+    return pretrain_into(target, text, vocabulary, settings, work=work, force=force)
+
+
+def pretrain_into(
+    out: Path, corpus: Corpus, vocabulary: Vocabulary, settings: PretrainSettings, *, work: Path | None, force: bool
+) -> PretrainResult:
+    """Train a model from scratch and write it with a record of what it took; arguments as those of :func:`pretrain`."""
+    begun = work is not None and work.is_dir() and any(work.iterdir())
+    started = time.perf_counter()
+    model = pretrain_model(corpus, vocabulary, settings, work=work)
     result = PretrainResult(
         preset=settings.preset,
         parameters=sum(p.numel() for p in model.parameters()),
         tokens=vocabulary.size,
         steps=settings.steps,
         tokens_trained=settings.steps * settings.batch_tokens,
-        out=target,
+        seconds=None if begun else round(time.perf_counter() - started, 2),
+        out=out,
     )
     if not processes().first:
         return result
-    with whole_folder(target, force) as folder:
+    with whole_folder(out, force) as folder:
         write_model(folder, model, vocabulary)
         record = {**result.as_json(), "settings": settings.model_dump(mode="json"), "versions": versions()}
         (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -32,7 +32,7 @@ def benchmark(
 ) -> None:
     """Run a suite of comparisons and rank the strategies over all of them."""
     from lexigraft.api.benchmark.run import benchmark as run_suite
-    from lexigraft.report.benchmark import ranked
+    from lexigraft.report.benchmark.leaderboard import ranked
 
     done = run_suite(suite, out, only=only or (), record=record, **run)
     table = ranked(done.leaderboard)

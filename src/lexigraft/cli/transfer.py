@@ -27,7 +27,7 @@ def transfer(
 
     done = run_transfer(recipe, out, overrides=assignments(set_), **run)
     if json:
-        from lexigraft.report.transfer_data import read_transfer_report
+        from lexigraft.report.transfer.gains import read_transfer_report
 
         pairs = [
             {"metric": outcome.name, "donor": pair.donor, "target": pair.target, "control": pair.control,

@@ -13,6 +13,7 @@ from lexigraft.core.evaluation.token_groups import FREQUENCIES
 from lexigraft.core.utils.secrets import masked_uris
 from lexigraft.report.differences import Metric, Outcomes
 from lexigraft.report.metric_names import FERTILITY, LOSSLESS, MOVED, OF_TOKENS, SOURCE, TARGET, UNKNOWN
+from lexigraft.report.neighbors import Neighbors, read_neighbors
 from lexigraft.report.remarks import notes_of, power_statement, remarks_of, unfinished_cells, warnings_of
 from lexigraft.report.rows import Row, probe_step, ranked_rows
 
@@ -36,6 +37,7 @@ class Report:
         remarks: Sentences on rows that differ in body, tokenizer or budget.
         recipe: The recipe's text.
         results: The cells' results.
+        neighbors: Rows of some tokens before and after adaptation; None where no cell kept them.
     """
 
     comparison: Comparison
@@ -50,6 +52,7 @@ class Report:
     remarks: tuple[str, ...]
     recipe: str
     results: tuple[CellResult, ...]
+    neighbors: Neighbors | None
 
     @property
     def controls(self) -> dict[str, str]:
@@ -107,6 +110,7 @@ def read_report(folder: Path) -> Report:
         (*remarks_of(rows), *power_statement(rows, target)),
         recipe,
         tuple(results),
+        read_neighbors(folder, comparison),
     )
 
 

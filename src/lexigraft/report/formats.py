@@ -6,6 +6,7 @@ import math
 
 from lexigraft.core.evaluation.statistics.intervals import Estimate
 from lexigraft.core.evaluation.statistics.paired_comparison import Difference
+from lexigraft.core.evaluation.statistics.ranking import SIGNIFICANT
 
 NOTHING = "–"
 
@@ -28,6 +29,13 @@ def signed(value: Difference | None) -> str:
 def detectable(value: Difference | None) -> str:
     """The smallest difference that would have been found, where none was."""
     return NOTHING if value is None or value.separable or math.isinf(value.detectable) else f"{value.detectable:.3f}"
+
+
+def missed(value: Difference | None, p: float | None) -> str:
+    """The difference that would have been found, in brackets, where none was told."""
+    if value is None or p is None or p < SIGNIFICANT or not math.isfinite(value.detectable):
+        return ""
+    return f" ({value.detectable:.3f})"
 
 
 def p_value(value: float | None) -> str:
@@ -57,6 +65,11 @@ def seconds(value: float | None) -> str:
     if value is None:
         return NOTHING
     return f"{value / 60:.1f} min" if value >= 120 else f"{value:.1f} s"
+
+
+def isolated(token: str) -> str:
+    """A token that turns nothing else where it is written from right to left."""
+    return f"\u2068{token}\u2069"
 
 
 def size(value: float | None) -> str:

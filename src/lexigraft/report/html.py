@@ -5,33 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from lexigraft.report.curves import curves_figure, small_figures
+from lexigraft.report.charts.cost import cost_figure, left_out_of_cost
+from lexigraft.report.charts.curves import curves_figure, small_figures
+from lexigraft.report.charts.intervals import interval_figures
+from lexigraft.report.charts.line_styles import line_styles
+from lexigraft.report.cost_account import how_to_read_cost, quality_and_cost
 from lexigraft.report.data import Report
-from lexigraft.report.figures import cost_figure, interval_figures, left_out_of_cost, line_styles
 from lexigraft.report.introduction import introduction
 from lexigraft.report.page_template import render
 from lexigraft.report.segmentation import cuts, how_to_read, segmentation_of
 from lexigraft.report.strategy_records import summaries
-from lexigraft.report.tables import (
-    ARMS,
-    HOW_TO_READ_ARMS,
-    TextTable,
-    arms,
-    cost,
-    coverage,
-    facts,
-    how_to_read_measures,
-    how_to_read_ranking,
-    how_to_read_tasks,
-    how_to_read_token_groups,
-    measures,
-    reproduction,
-    standing,
-    summary,
-    task,
-    token_groups,
-)
-from lexigraft.report.times import not_counted, quality_and_cost
+from lexigraft.report.tables.adapted_rows import ADAPTED_ROWS, adapted_rows, how_to_read_adapted_rows
+from lexigraft.report.tables.arms import ARMS, HOW_TO_READ_ARMS, arms
+from lexigraft.report.tables.cost import cost
+from lexigraft.report.tables.coverage import coverage
+from lexigraft.report.tables.facts import facts, reproduction, standing
+from lexigraft.report.tables.measures import how_to_read_measures, measures
+from lexigraft.report.tables.ranking import how_to_read_ranking, summary
+from lexigraft.report.tables.tasks import how_to_read_tasks, task
+from lexigraft.report.tables.text_table import TextTable
+from lexigraft.report.tables.token_groups import how_to_read_token_groups, token_groups
 from lexigraft.report.tokens import read_token_rows
 from lexigraft.report.verdict import verdict
 
@@ -48,7 +41,10 @@ def page(report: Report, folder: Path) -> str:
     table, styles = summary(report), line_styles(report)
     figures = interval_figures(report)
     said, cut = verdict(report), segmentation_of(report.comparison)
-    costs, token_rows = cost_figure(report), read_token_rows(folder, report.comparison)
+    costs, token_rows = (
+        cost_figure(report),
+        read_token_rows(folder, report.comparison, report.neighbors.ids if report.neighbors is not None else ()),
+    )
     rows = [
         {
             "label": row.label,
@@ -84,6 +80,7 @@ def page(report: Report, folder: Path) -> str:
         segmentation=None if cut is None else how_to_read(cut),
         samples=[] if cut is None else cuts(cut.lines),
         token_rows=token_rows,
+        neighbors=report.neighbors if token_rows is not None and token_rows.followed else None,
         without_token_rows=[r.label for r in report.rows if token_rows is not None and r.label not in token_rows.rows],
         tables=[
             (title, note, part)
@@ -106,8 +103,8 @@ def _tables(report: Report, best: str) -> Iterator[tuple[str, str, TextTable]]:
     yield "Coverage", "What the graft matched by which rule, made new, and left to the fallback.", coverage(report)
     yield (
         "Cost",
-        "One run of each strategy, mean over seeds; of it plan: what the strategy itself took, part of the graft. "
-        + not_counted(report.rows),
+        how_to_read_cost(report),
         cost(report),
     )
+    yield ADAPTED_ROWS, how_to_read_adapted_rows(report), adapted_rows(report)
     yield "Other measures", how_to_read_measures(report), measures(report)

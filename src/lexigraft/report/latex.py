@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lexigraft.report.formats import NOTHING
-from lexigraft.report.tables import TextTable
+from lexigraft.report.tables.text_table import TextTable
 
 _ESCAPES = {"\\": r"\textbackslash{}", **{c: "\\" + c for c in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\^{}"}
 _SIGNS = {"−": "$-$", "±": r"$\pm$", "<": "$<$", NOTHING: "--"}

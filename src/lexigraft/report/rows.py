@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lexigraft.core.evaluation.cells.cell import CellResult, Comparison
+from lexigraft.core.evaluation.cells.cost_facts import PRETRAINING_SECONDS
 from lexigraft.core.evaluation.statistics.intervals import Estimate, estimate, recovered_share
 from lexigraft.core.evaluation.statistics.paired_comparison import Difference
 from lexigraft.report.differences import Metric
@@ -29,6 +30,7 @@ class Row:
         is_bound: Whether it uses the right rows, which makes it a bound and no contender.
         is_poor: Whether it is the control that takes nothing from the source, ``poor``.
         pretraining_tokens: Tokens of target text that the model which it starts from learned on before; None: unknown.
+        pretraining_seconds: How long that took; None where it was not recorded.
         seeds: The seeds that finished.
         final: Target bits per byte at the end; None where a seed is not finite.
         start: Mean at step 0, for information: never ranked by.
@@ -55,6 +57,7 @@ class Row:
     is_bound: bool
     is_poor: bool
     pretraining_tokens: int | None
+    pretraining_seconds: float | None
     seeds: tuple[int, ...]
     final: Estimate | None
     start: float | None
@@ -114,7 +117,7 @@ def ranked_rows(
         final = target.measured[label].estimate
         cell = found[0].cell
         keeps = bool(cell.parameters.get("keeps_tokenizer", label == "keep"))
-        recovered = None
+        learned, recovered = pretraining_tokens(cell, recipe), None
         same_model = cell.body == "source" and not keeps
         if same_model and final is not None and len(ends) == 2 and ends[0] is not None and ends[1] is not None:
             recovered = recovered_share(ends[0].mean, final.mean, ends[1].mean)
@@ -128,7 +131,8 @@ def ranked_rows(
                 is_reference=label == comparison.reference,
                 is_bound=label == oracle,
                 is_poor=cell.parameters.get("strategy", label) == "poor",
-                pretraining_tokens=pretraining_tokens(cell, recipe),
+                pretraining_tokens=learned,
+                pretraining_seconds=comparison.facts.get(PRETRAINING_SECONDS) if learned else None,
                 seeds=tuple(r.cell.seed for r in found),
                 final=final,
                 start=curve[0].mean if 0 in curve else None,

@@ -1,4 +1,4 @@
-"""Sample lines as tokenizers cut them, for pages and for Markdown."""
+"""Held-out lines split into tokens by each tokenizer, as the pages and the Markdown file show them."""
 
 from __future__ import annotations
 

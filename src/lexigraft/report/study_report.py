@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell_store import load_comparison
-from lexigraft.report.transfer import TransferPaths, write_transfer_report
+from lexigraft.report.transfer.writer import TransferPaths, write_transfer_report
 from lexigraft.report.writer import ReportPaths, write_report
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lexigraft.core.tokenization.measures.segmentation_samples import Sample
 from lexigraft.core.tokenization.measures.tokenizer_report import TokenizerReport, figures
-from lexigraft.report.axes import Scale
-from lexigraft.report.figures import PALETTE
+from lexigraft.report.charts.axes import Scale
+from lexigraft.report.charts.line_styles import PALETTE
 from lexigraft.report.page_template import render
 from lexigraft.report.segmentation import cuts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from lexigraft.core.evaluation.cells.cell_store import cell_folder
 from lexigraft.core.grafting.folder import PROVENANCE
 from lexigraft.core.tokenization.matching.alignment import DEFAULT_RULES, RELAXED_RULES
 from lexigraft.core.tokenization.token_counts import counts_file
+from lexigraft.report.formats import isolated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,10 +43,10 @@ class TokenRow:
     effective: float
 
     def __str__(self) -> str:
-        """The weights and tokens; each token is isolated, so that one written from right to left turns nothing else."""
+        """The weights and tokens."""
         if not self.sources:
             return self.rule
-        parts = " + ".join(f"{weight:.2f} \u2068{token}\u2069" for token, weight in self.sources)
+        parts = " + ".join(f"{weight:.2f} {isolated(token)}" for token, weight in self.sources)
         return parts if len(self.sources) >= self.effective - 0.5 else f"{parts} + …; effectively {self.effective:.0f}"
 
 
@@ -58,18 +59,21 @@ class TokenRows:
         occurrences: How often each occurs in the training text; None where that was not counted.
         rows: For each strategy the row of each token.
         total: How many tokens there are to show.
+        followed: Those of the tokens of which more is known.
     """
 
     tokens: tuple[str, ...]
     occurrences: tuple[int, ...] | None
     rows: Mapping[str, tuple[TokenRow, ...]]
     total: int
+    followed: tuple[str, ...] = ()
 
     @cached_property
     def examples(self) -> list[int]:
-        """Indices of some tokens, evenly from the most frequent to the rarest."""
-        n = min(EXAMPLES, len(self.tokens))
-        return [round(i * (len(self.tokens) - 1) / max(n - 1, 1)) for i in range(n)]
+        """Indices of some tokens, evenly from the most frequent to the rarest, of those followed if any are."""
+        known: Sequence[int] = [self.tokens.index(token) for token in self.followed] or range(len(self.tokens))
+        n = min(EXAMPLES, len(known))
+        return [known[round(i * (len(known) - 1) / max(n - 1, 1))] for i in range(n)]
 
     def as_json(self) -> str:
         """Plain values for the page's search, safe inside a script element."""
@@ -81,12 +85,13 @@ class TokenRows:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def read_token_rows(folder: Path, comparison: Comparison) -> TokenRows | None:
+def read_token_rows(folder: Path, comparison: Comparison, followed: Collection[int] = ()) -> TokenRows | None:
     """The rows of new tokens that a comparison's strategies made.
 
     Args:
         folder: The comparison's folder.
         comparison: Its cells.
+        followed: Ids of tokens that are shown in any case, because more is known of them.
 
     Returns:
         The rows of each strategy's first seed on the source's body; None where no cell kept its source tokens.
@@ -106,7 +111,10 @@ def read_token_rows(folder: Path, comparison: Comparison) -> TokenRows | None:
     counts = _counts(folder, cell, len(tokens))
     if counts is not None:
         new.sort(key=lambda i: -int(counts[i]))
-    shown = new[: MOST_ROWS // len(named)]
+    followed = set(followed).intersection(new)
+    others = [i for i in new if i not in followed]
+    kept = followed.union(others[: max(0, MOST_ROWS // len(named) - len(followed))])
+    shown = [i for i in new if i in kept]
     if not shown:
         return None
     return TokenRows(
@@ -114,6 +122,7 @@ def read_token_rows(folder: Path, comparison: Comparison) -> TokenRows | None:
         None if counts is None else tuple(int(counts[i]) for i in shown),
         {label: _rows(files[label][1], shown) for label in named},
         len(new),
+        tuple(tokens[i] for i in shown if i in followed),
     )
 
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from lexigraft.core.evaluation.statistics.paired_comparison import Difference
 from lexigraft.core.evaluation.statistics.ranking import SIGNIFICANT
+from lexigraft.report.cost_account import not_counted, same_time
 from lexigraft.report.data import Report
 from lexigraft.report.differences import Metric
 from lexigraft.report.formats import NOTHING, count, detectable, interval, p_value, seconds
 from lexigraft.report.remarks import too_few
 from lexigraft.report.rows import Row
-from lexigraft.report.times import not_counted, same_time
 
 
 class Verdict(NamedTuple):

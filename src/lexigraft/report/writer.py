@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lexigraft.core.evaluation.cells.cell import TRAINING_LOSS, CellResult
 from lexigraft.core.utils.files import write_whole
+from lexigraft.report.cost_account import how_to_read_cost, same_time
 from lexigraft.report.data import Report, read_report
 from lexigraft.report.formats import NOTHING
 from lexigraft.report.html import page
@@ -17,29 +18,16 @@ from lexigraft.report.introduction import introduction
 from lexigraft.report.latex import latex_table
 from lexigraft.report.segmentation import how_to_read, markdown_samples, segmentation_of
 from lexigraft.report.strategy_records import summaries
-from lexigraft.report.tables import (
-    ARMS,
-    HOW_TO_READ_ARMS,
-    TOKENS,
-    arms,
-    cost,
-    coverage,
-    facts,
-    how_to_read_measures,
-    how_to_read_ranking,
-    how_to_read_tasks,
-    how_to_read_token_groups,
-    markdown_table,
-    measures,
-    ranking,
-    reproduction,
-    short_ranking,
-    standing,
-    summary,
-    tasks,
-    token_groups,
-)
-from lexigraft.report.times import not_counted, quality_and_cost
+from lexigraft.report.tables.adapted_rows import ADAPTED_ROWS, adapted_rows, how_to_read_adapted_rows
+from lexigraft.report.tables.arms import ARMS, HOW_TO_READ_ARMS, arms
+from lexigraft.report.tables.cost import cost
+from lexigraft.report.tables.coverage import coverage
+from lexigraft.report.tables.facts import facts, reproduction, standing
+from lexigraft.report.tables.measures import how_to_read_measures, measures
+from lexigraft.report.tables.ranking import TOKENS, how_to_read_ranking, ranking, short_ranking, summary
+from lexigraft.report.tables.tasks import how_to_read_tasks, tasks
+from lexigraft.report.tables.text_table import markdown_table
+from lexigraft.report.tables.token_groups import how_to_read_token_groups, token_groups
 from lexigraft.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -153,13 +141,15 @@ def _markdown(report: Report) -> Iterator[str]:
         "Coverage": coverage(report),
         COST: cost(report),
         TOKEN_GROUPS: token_groups(report),
+        ADAPTED_ROWS: adapted_rows(report),
         MEASURES: measures(report),
     }
     explained = {
         ARMS: HOW_TO_READ_ARMS,
         TASKS: how_to_read_tasks(report),
-        COST: quality_and_cost(report.rows, (), drawn=False) or not_counted(report.rows),
+        COST: f"{same_time(report.rows)} {how_to_read_cost(report)}".strip(),
         TOKEN_GROUPS: how_to_read_token_groups(report, said.best),
+        ADAPTED_ROWS: how_to_read_adapted_rows(report),
         MEASURES: how_to_read_measures(report),
     }
     for title, part in parts.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fixtures.recipes import tiny_recipe
-from lexigraft.api.compare.cell import cells_of
+from lexigraft.api.compare.cell_keys import cells_of
 from lexigraft.api.compare.inputs import Prepared, load_texts
 from lexigraft.api.compare.setup import check_recipe
 from lexigraft.core.config.recipe_files import read_recipe

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fixtures.evaluators import write_warmth
-from lexigraft.api.compare.cell import cells_of
+from lexigraft.api.compare.cell_keys import cells_of
 from lexigraft.api.compare.inputs import Prepared, Texts
 from lexigraft.api.compare.setup import check_recipe
 from lexigraft.api.tasks import Task, due, read_tasks, task_files

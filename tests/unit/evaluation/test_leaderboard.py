@@ -16,7 +16,7 @@ from lexigraft.core.evaluation.benchmark.record import (
     read_record,
     write_record,
 )
-from lexigraft.report.benchmark import write_benchmark_report
+from lexigraft.report.benchmark.leaderboard import write_benchmark_report
 
 BITS, TOPICS = "bits_per_byte/heldout", "accuracy/topics"
 

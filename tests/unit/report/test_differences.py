@@ -16,7 +16,8 @@ from lexigraft.core.evaluation.item_store import items_file, save_items
 from lexigraft.core.evaluation.scores import ItemScores
 from lexigraft.core.evaluation.statistics.paired_comparison import difference
 from lexigraft.report.formats import detectable, signed
-from lexigraft.report.tables import arms, tasks
+from lexigraft.report.tables.arms import arms
+from lexigraft.report.tables.tasks import tasks
 from lexigraft.report.writer import read_report, write_report
 
 MEANS = {"random": 2.50, "mean": 2.30, "focus": 2.000, "tema": 2.001}

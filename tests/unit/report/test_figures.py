@@ -9,10 +9,11 @@ from pathlib import Path
 from fixtures.comparisons import made_cells, made_comparison, made_result, write_made
 from lexigraft.core.evaluation.cells.cell import CellResult, Score
 from lexigraft.core.evaluation.cells.cell_store import save_comparison, save_result
-from lexigraft.report.axes import outliers
-from lexigraft.report.curves import curves_figure
+from lexigraft.report.charts.axes import outliers
+from lexigraft.report.charts.cost import cost_figure
+from lexigraft.report.charts.curves import curves_figure
+from lexigraft.report.charts.intervals import interval_figures
 from lexigraft.report.data import Report, read_report
-from lexigraft.report.figures import cost_figure, interval_figures
 from lexigraft.report.writer import write_report
 
 
@@ -74,7 +75,9 @@ def test_cost_is_of_a_whole_run_and_names_what_it_leaves_out(tmp_path: Path) -> 
     assert re.search(r"<title>focus: 2.3\d+ bits per byte, 60.0 s</title>", figure)
     page = write_report(tmp_path).html.read_text()
     assert "Far above the others and left out: keep." in page
-    assert "Not counted: the pre-training of the model of tema, poor." in page, "the recipe tells nothing of it"
+    assert "Not counted: the pre-training (time not recorded) of the model of tema, poor." in page, (
+        "the recipe tells nothing of it"
+    )
 
 
 def test_times_within_a_factor_of_one_and_a_half_have_a_sentence_and_no_figure(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from lexigraft.core.evaluation.benchmark.leaderboard import Block, Entry, Leaderboard, leaderboard
 from lexigraft.core.evaluation.benchmark.record import BenchmarkRecord, ComparisonRecord, MetricRecord
 from lexigraft.core.evaluation.statistics.ranking import Rank
-from lexigraft.report.benchmark import lead, write_benchmark_report
-from lexigraft.report.heat_maps.benchmark import heat_map, seed_noise
-from lexigraft.report.heat_maps.cell import ground, shades
+from lexigraft.report.benchmark.heat_map import heat_map, seed_noise
+from lexigraft.report.benchmark.leaderboard import lead, write_benchmark_report
+from lexigraft.report.charts.heat_cell import ground, shades
 
 BITS = MetricRecord(True, {"random": {"0": 2.9, "1": 3.1}, "focus": {"0": 1.9, "1": 2.1}, "keep": {"0": 3.9, "1": 4.1}})
 TOPICS = MetricRecord(False, {"random": {"0": 0.2, "1": 0.4}, "focus": {"0": 0.4, "1": 0.6}})

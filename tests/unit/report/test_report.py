@@ -18,7 +18,8 @@ from fixtures.comparisons import STRATEGIES, made_cells, made_comparison, made_r
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.evaluation.cells.cell import CellResult, Score
 from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_comparison, save_failure, save_result
-from lexigraft.report.tables import cost, ranking
+from lexigraft.report.tables.cost import cost
+from lexigraft.report.tables.ranking import ranking
 from lexigraft.report.writer import read_report, table_text, write_report
 
 
@@ -208,8 +209,9 @@ def test_what_strategies_learned_on_before_adaptation_is_counted_beside_their_fi
 def test_results_of_older_runs_say_nothing_of_what_they_did_not_measure(tmp_path: Path) -> None:
     write_with(tmp_path, lambda result: dataclasses.replace(result, cost={"seconds": 3.0}))
     report = read_report(tmp_path)
-    assert cost(report).columns == ("strategy", "seconds", "tokens before adaptation")
-    assert {row[0]: row[2] for row in cost(report).rows if row[2] != "–"} == {"tema": "?", "poor": "?"}
+    assert cost(report).columns == ("strategy", "seconds", "pre-training", "tokens before adaptation")
+    unknown = ("not recorded", "?")
+    assert {row[0]: row[2:] for row in cost(report).rows if row[2] != "–"} == {"tema": unknown, "poor": unknown}
     assert "tokens" not in ranking(report).columns
     write_made(tmp_path)
     columns = cost(read_report(tmp_path)).columns

@@ -13,9 +13,11 @@ from lexigraft.core.evaluation.cells.cell import CellResult, Score
 from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_comparison, save_result
 from lexigraft.core.evaluation.item_store import items_file, save_items
 from lexigraft.core.evaluation.scores import ItemScores
+from lexigraft.report.cost_account import how_to_read_cost
 from lexigraft.report.data import read_report
 from lexigraft.report.introduction import introduction
-from lexigraft.report.tables import ranking
+from lexigraft.report.tables.cost import cost
+from lexigraft.report.tables.ranking import ranking
 from lexigraft.report.verdict import Verdict, verdict
 
 LINES = 40
@@ -82,7 +84,18 @@ def test_a_control_is_called_so_with_the_best_on_the_sources_body_beside(tmp_pat
     assert "start from a model already trained on 102,400 tokens of target text; the rows on the source's" in text
     assert "Lowest mean on the source's body with the new vocabulary: focus, 2.000 ± 0.000, 0.500 ± 0.00" in text
     assert "All took 10.0 s to 10.0 s, so the time of a run does not decide." in text
-    assert "Not counted: the pre-training (102,400 tokens) of the model of " in text
+    assert "Not counted: the pre-training (102,400 tokens, time not recorded) of the model of " in text
+    comparison = read_report(tmp_path).comparison
+    facts = {"pretraining_seconds": 12.25, "source_parameters": 4_300_000, "poor_model_parameters": 2_100_000}
+    assert "Parameters: source model not recorded." in how_to_read_cost(read_report(tmp_path))
+    save_comparison(tmp_path, dataclasses.replace(comparison, facts={**comparison.facts, **facts}), recipe)
+    recorded = read_report(tmp_path)
+    assert "Not counted: the pre-training (102,400 tokens, 12.2 s) of" in " ".join(verdict(recorded).sentences)
+    assert how_to_read_cost(recorded).endswith("Parameters: source model 4,300,000, pre-trained model 2,100,000.")
+    at = cost(recorded).columns.index("pre-training")
+    assert {row[0]: row[at] for row in cost(recorded).rows} == {
+        "poor": "12.2 s", "tema": "12.2 s", "focus": "–", "random": "–"
+    }  # fmt: skip
     unknown = said(tmp_path, of_label(means), dict.fromkeys(means, 10.0))
     assert "a model already trained on target text, how much is not recorded" in " ".join(unknown.sentences)
 

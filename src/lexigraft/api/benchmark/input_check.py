@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lexigraft.api.benchmark.comparison_record import recorded_inputs
-from lexigraft.api.compare.cell import shared_inputs
+from lexigraft.api.compare.cell_keys import shared_inputs
 from lexigraft.api.compare.inputs import load_texts
 from lexigraft.api.compare.preparation import prepare_tokenizer
 from lexigraft.api.objectives import adaptation_values

@@ -21,7 +21,7 @@ from lexigraft.core.evaluation.benchmark.leaderboard import Leaderboard, leaderb
 from lexigraft.core.evaluation.benchmark.record import BenchmarkRecord, read_record, write_record
 from lexigraft.core.remote.backend import read_backend
 from lexigraft.core.utils.versions import versions
-from lexigraft.report.benchmark import BenchmarkPaths, write_benchmark_report
+from lexigraft.report.benchmark.leaderboard import BenchmarkPaths, write_benchmark_report
 
 RECORD = "record.json"
 

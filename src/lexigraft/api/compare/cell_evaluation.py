@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lexigraft.api.compare.inputs import Texts
+from lexigraft.api.compare.shared_start import SharedStart
 from lexigraft.api.evaluate import Evaluation, measure
 from lexigraft.api.tasks import Task, due, start_rows
 from lexigraft.core.config.recipe import CompareSettings
@@ -33,6 +34,7 @@ class Measurements:
         folder: The cell's folder.
         shared: Where the token counts of the training text are kept, for all cells.
         vocabulary: The grafted vocabulary with the tokens that augmentation needs.
+        start: Where measurements before training are shared with other arms of the same graft; None: with none.
     """
 
     def __init__(
@@ -44,9 +46,11 @@ class Measurements:
         folder: Path,
         shared: Path,
         vocabulary: Vocabulary,
+        start: SharedStart | None = None,
     ) -> None:
         self.recipe, self.texts, self.grafted, self.seed = recipe, texts, grafted, seed
         self.folder, self.shared, self.vocabulary = folder, shared, vocabulary
+        self.start = start
         self.notes: tuple[str, ...] = ()
         self._start_rows = start_rows(texts.tasks, grafted.model)
 
@@ -72,7 +76,11 @@ class Measurements:
         if not processes().first or not (texts or tasks):
             return {}
         lines = {name: list(text) for name, text in texts.items()}
-        found: Evaluation = measure(model, self.vocabulary, lines, self.recipe.evaluation, tasks, self._context)
+
+        def measured() -> Evaluation:
+            return measure(model, self.vocabulary, lines, self.recipe.evaluation, tasks, self._context)
+
+        found = self.start.found(measured) if self.start is not None and step == 0 else measured()
         path = items_file(self.folder, step)
         save_items(path, {**load_items(path), **found.items})
         self.notes = tuple(dict.fromkeys((*self.notes, *found.notes)))

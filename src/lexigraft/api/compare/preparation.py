@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lexigraft.api.compare.inputs import Prepared, Texts
-from lexigraft.api.pretrain import pretrain_model
+from lexigraft.api.pretrain import pretrain_into
 from lexigraft.api.study.shared_folder import made_by_one
 from lexigraft.api.study.trained_tokenizer import train_tokenizer_once, trained_tokenizer_path
 from lexigraft.core.config.recipe import CompareSettings, PretrainSettings
 from lexigraft.core.config.tokenizer_changes import TokenizerChangeSettings
 from lexigraft.core.errors import LexigraftError
-from lexigraft.core.grafting.folder import write_model
+from lexigraft.core.evaluation.cells.cost_metadata import (
+    PRETRAINED_PARAMETERS,
+    PRETRAINING_SECONDS,
+    SOURCE_PARAMETERS,
+)
+from lexigraft.core.grafting.folder import FACTS, read_facts
+from lexigraft.core.models.disk_model import DiskModel
 from lexigraft.core.tokenization.editing.changes import changed
 from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.tokenization.files.saving import save_tokenizer
@@ -92,10 +99,29 @@ def prepare_poor_model(
             if missing:
                 _refuse_many_processes(out)
                 say(f"pre-training the poor model ({settings.preset}, {settings.steps:,} steps)")
-                model = pretrain_model(texts.train, vocabulary, settings, work=out.with_name(f"{out.name}-work"))
-                with whole_folder(out, force=False) as draft:
-                    write_model(draft, model, vocabulary)
+                work = out.with_name(f"{out.name}-work")
+                pretrain_into(out, texts.train, vocabulary, settings, work=work, force=False)
     return path
+
+
+def cost_metadata(recipe: CompareSettings, prepared: Prepared, source: DiskModel) -> dict[str, Any]:
+    """Facts for the cost account: the source's parameters, and what the pre-training of the poor model took.
+
+    Args:
+        recipe: The recipe.
+        prepared: Where the poor model is.
+        source: The source model.
+
+    Returns:
+        Those that are known: an earlier version recorded nothing of a pre-training.
+    """
+    facts: dict[str, Any] = {SOURCE_PARAMETERS: sum(p.numel() for p in source.skeleton.parameters())}
+    if isinstance(recipe.poor_model, PretrainSettings) and prepared.poor_model is not None:
+        folder = Path(prepared.poor_model)
+        record = read_facts(folder) if (folder / FACTS).is_file() else {}
+        found = {PRETRAINED_PARAMETERS: record.get("parameters"), PRETRAINING_SECONDS: record.get("seconds")}
+        facts |= {name: value for name, value in found.items() if value is not None}
+    return facts
 
 
 def _refuse_many_processes(out: Path) -> None:

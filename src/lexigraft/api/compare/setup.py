@@ -10,9 +10,10 @@ from typing import Any
 
 from lexigraft.api.adapt import refuse_untrainable
 from lexigraft.api.augment import check_augmenters
-from lexigraft.api.compare.cell import CellRunner, cells_of
+from lexigraft.api.compare.cell import CellRunner
+from lexigraft.api.compare.cell_keys import cells_of
 from lexigraft.api.compare.inputs import Prepared, Shared, Texts, load_texts, strategy_inputs
-from lexigraft.api.compare.preparation import prepare
+from lexigraft.api.compare.preparation import cost_metadata, prepare
 from lexigraft.api.evaluate import text_evaluators
 from lexigraft.api.pretrain import pretraining_objective
 from lexigraft.api.study.metadata import recipe_metadata, task_metadata
@@ -170,6 +171,7 @@ def describe_comparison(recipe: CompareSettings, prepared: Prepared, shared: Sha
         "tasks": task_metadata(texts.tasks),
         "corpus_hash": texts.train.hash,
         "tokenizer_hash": vocabulary.hash,
+        **cost_metadata(recipe, prepared, shared.source),
         **recipe_metadata(recipe),
         "probe_step": recipe.adaptation.probe_step,
         "device": _device(),

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from lexigraft.api.compare.cell import cells_of
+from lexigraft.api.compare.cell_keys import cells_of
 from lexigraft.api.compare.inputs import Prepared, strategy_inputs
 from lexigraft.api.compare.preparation import (
     poor_model_path,

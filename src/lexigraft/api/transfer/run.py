@@ -12,7 +12,7 @@ from lexigraft.api.study.run_options import RunOptions
 from lexigraft.api.transfer.study import TransferStudy
 from lexigraft.core.config.recipe_files import read_settings
 from lexigraft.core.config.transfer_recipe import TransferSettings
-from lexigraft.report.transfer import TransferPaths
+from lexigraft.report.transfer.writer import TransferPaths
 
 Transferred = Finished[TransferPaths]
 """A finished transfer study."""

@@ -20,7 +20,7 @@ from lexigraft.core.evaluation.cells.cell import Cell
 from lexigraft.core.models.disk_model import read_header
 from lexigraft.core.tokenization.files.loading import load_vocabulary
 from lexigraft.core.utils.hashing import model_hash
-from lexigraft.report.transfer import TransferPaths, write_transfer_report
+from lexigraft.report.transfer.writer import TransferPaths, write_transfer_report
 
 TOKENIZER = "tokenizer-"
 """What the id of a stage begins with that trains a target's tokenizer; the target's name follows."""

@@ -121,7 +121,7 @@ class TransferReport:
 
 
 def read_transfer_report(folder: Path) -> TransferReport:
-    """Read a study's folder; errors as :func:`lexigraft.report.transfer.write_transfer_report`."""
+    """Read a study's folder; errors as :func:`lexigraft.report.transfer.writer.write_transfer_report`."""
     comparison = load_comparison(folder)
     if comparison.facts.get("kind") != "transfer":
         raise LexigraftError("this folder holds a comparison, not a transfer study", folder, "Use `lexigraft report`")

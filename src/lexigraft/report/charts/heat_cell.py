@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from lexigraft.report.axes import outliers
+from lexigraft.report.charts.axes import outliers
 
 BETTER, WORSE = "0, 114, 178", "213, 94, 0"
 STRONGEST = 0.7

@@ -1,77 +1,26 @@
-"""Report of a transfer study: the matrix of gains over zero-shot as CSV and as a page with heat map and curves."""
+"""Page of a transfer study: heat maps of gains, what explains them, and curves."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from lexigraft.core.config.transfer_recipe import ZERO_SHOT
 from lexigraft.core.evaluation.statistics.ranking import SIGNIFICANT
-from lexigraft.core.utils.files import write_whole
-from lexigraft.report.curves import lines_figure
-from lexigraft.report.figures import DASHES, PALETTE, LineStyle
+from lexigraft.report.charts.curves import lines_figure
+from lexigraft.report.charts.heat_cell import HeatCell, ground
+from lexigraft.report.charts.line_styles import DASHES, PALETTE, LineStyle
 from lexigraft.report.formats import interval
-from lexigraft.report.heat_maps.cell import HeatCell, ground
 from lexigraft.report.page_template import render
-from lexigraft.report.transfer_data import Outcome, Pair, TransferReport, explanations, read_transfer_report
-from lexigraft.report.writer import results_csv
-
-MATRIX_COLUMNS = (
-    "metric", "donor", "target", "control", "zero_shot", "adapted", "gain", "low", "high", "p", "p_holm", "detectable",
-    "items", "seeds",
-)  # fmt: skip
+from lexigraft.report.transfer.gains import Outcome, Pair, TransferReport, explanations
 
 
-class TransferPaths(NamedTuple):
-    """The files of a written report."""
-
-    html: Path
-    matrix: Path
-    csv: Path
-
-
-def write_transfer_report(folder: Path) -> TransferPaths:
-    """Write matrix, scores and page of a study into its own folder; the same results give the same bytes.
+def page(report: TransferReport) -> str:
+    """The page of a transfer study.
 
     Args:
-        folder: What ``lexigraft transfer --out`` wrote.
-
-    Raises:
-        LexigraftError: The folder holds no transfer study, or none of its cells is finished.
+        report: The report.
     """
-    report = read_transfer_report(folder)
-    paths = TransferPaths(folder / "report.html", folder / "matrix.csv", folder / "results.csv")
-    write_whole(paths.matrix, matrix_csv(report))
-    write_whole(paths.csv, results_csv(report.results))
-    write_whole(paths.html, _page(report))
-    return paths
-
-
-def matrix_csv(report: TransferReport) -> str:
-    """Every pair and metric, one a line, with the features of the pair."""
-    file = io.StringIO()
-    writer = csv.DictWriter(file, [*MATRIX_COLUMNS, *report.features], lineterminator="\n")
-    writer.writeheader()
-    for outcome in report.outcomes:
-        for pair in outcome.pairs:
-            line: dict[str, object] = {
-                "metric": outcome.name, "donor": pair.donor, "target": pair.target, "control": int(pair.control),
-                "zero_shot": pair.zero_shot, "adapted": pair.adapted,
-            }  # fmt: skip
-            if (gain := pair.gain) is not None:
-                line |= {
-                    "gain": gain.mean, "low": gain.mean - gain.half_width, "high": gain.mean + gain.half_width,
-                    "p": gain.p, "p_holm": outcome.p_values.get((pair.donor, pair.target), ""),
-                    "detectable": gain.detectable, "items": gain.items, "seeds": gain.seeds,
-                }  # fmt: skip
-            writer.writerow(line | report.features_of(pair))
-    return file.getvalue()
-
-
-def _page(report: TransferReport) -> str:
     from markupsafe import Markup
 
     facts = report.comparison.facts

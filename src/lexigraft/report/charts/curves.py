@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from lexigraft.report.axes import Scale, grid, outliers, spread_labels
+from lexigraft.report.charts.axes import Scale, grid, outliers, spread_labels
+from lexigraft.report.charts.line_styles import LineStyle, line_styles
+from lexigraft.report.charts.svg import short, svg
 from lexigraft.report.data import Report
-from lexigraft.report.figures import LineStyle, line_styles, short, svg
 from lexigraft.report.rows import Row
 
 

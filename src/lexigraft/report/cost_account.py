@@ -1,12 +1,16 @@
-"""Time of a comparison's cells: whether it decides anything, and what it leaves out."""
+"""Cost account of a comparison: whether time decides anything, what it leaves out, how large the models are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lexigraft.core.evaluation.cells.cell import Comparison
+from lexigraft.core.evaluation.cells.cost_facts import PRETRAINED_PARAMETERS, SOURCE_PARAMETERS
+from lexigraft.report.data import Report
 from lexigraft.report.formats import count, seconds
 from lexigraft.report.rows import Row
 
+ONE_RUN = "One run of each strategy, mean over seeds; of it plan: what the strategy itself took, part of the graft."
 ALIKE = 1.5
 """Times within this factor of each other say nothing: a busy machine makes as much."""
 
@@ -48,6 +52,25 @@ def not_counted(rows: Sequence[Row]) -> str:
     started = [row for row in rows if row.pretraining_tokens != 0]
     if not started:
         return ""
-    known = started[0].pretraining_tokens
-    tokens = f" ({count(known)} tokens)" if known else ""
-    return f"Not counted: the pre-training{tokens} of the model of {', '.join(row.label for row in started)}."
+    tokens, took = started[0].pretraining_tokens, started[0].pretraining_seconds
+    known = [f"{count(tokens)} tokens"] if tokens else []
+    known.append("time not recorded" if took is None else seconds(took))
+    return f"Not counted: the pre-training ({', '.join(known)}) of the model of {', '.join(r.label for r in started)}."
+
+
+def model_sizes(comparison: Comparison) -> str:
+    """The parameters of the source model, and of the target-language model that was pre-trained beside it.
+
+    Args:
+        comparison: The comparison, with its facts.
+    """
+    known = comparison.facts.get(SOURCE_PARAMETERS)
+    said = f"Parameters: source model {'not recorded' if known is None else count(known)}"
+    if (poor := comparison.facts.get(PRETRAINED_PARAMETERS)) is not None:
+        said += f", pre-trained model {count(poor)}"
+    return f"{said}."
+
+
+def how_to_read_cost(report: Report) -> str:
+    """How to read the table of costs, with what is known of the whole comparison."""
+    return " ".join(filter(None, (ONE_RUN, not_counted(report.rows), model_sizes(report.comparison))))

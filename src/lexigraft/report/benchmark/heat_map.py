@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from lexigraft.core.evaluation.benchmark.leaderboard import Block, Leaderboard
 from lexigraft.core.evaluation.benchmark.record import BenchmarkRecord, MetricRecord
-from lexigraft.report.heat_maps.cell import HeatCell, ground, shades
+from lexigraft.report.charts.heat_cell import HeatCell, ground, shades
 
 
 class HeatRows(NamedTuple):

@@ -14,11 +14,11 @@ from lexigraft.core.evaluation.benchmark.record import BenchmarkRecord, Comparis
 from lexigraft.core.evaluation.statistics.intervals import estimate
 from lexigraft.core.evaluation.statistics.ranking import Rank
 from lexigraft.core.utils.files import write_whole
+from lexigraft.report.benchmark.heat_map import heat_map
 from lexigraft.report.formats import NOTHING, interval, seconds
-from lexigraft.report.heat_maps.benchmark import heat_map
 from lexigraft.report.latex import latex_table
 from lexigraft.report.page_template import render
-from lexigraft.report.tables import TextTable, markdown_table
+from lexigraft.report.tables.text_table import TextTable, markdown_table
 
 COLUMNS = ("strategy", "mean rank", "log strength", "recovered", "time of a cell")
 HOW_TO_READ = (

@@ -1,1 +1,0 @@
-"""Heat maps of the pages."""

@@ -1,0 +1,1 @@
+"""Tables of a comparison's report as text cells, shared by the HTML page, the Markdown file and the terminal."""
