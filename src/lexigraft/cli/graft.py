@@ -26,6 +26,15 @@ def graft(
     corpus: Annotated[list[str] | None, typer.Option(help="Target text; repeatable.")] = None,
     target_vectors: Annotated[str | None, typer.Option(help="Vectors of target tokens: .bin, .vec or .npz.")] = None,
     vectors_preset: Annotated[str, typer.Option(help="Settings of trained vectors: lexigraft or focus.")] = "lexigraft",
+    vectors_epochs: Annotated[
+        int, typer.Option(help="Epochs of fastText; little text needs more, such as 20 for 100,000 tokens.")
+    ] = 3,
+    all_but_the_top: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Center the vectors and remove their N leading principal directions; 0 only centers."
+        ),
+    ] = None,
     vectors_level: Annotated[str, typer.Option(help="What a vectors file holds: token or word vectors.")] = "token",
     extend_tokenizer: Annotated[
         str | None, typer.Option(help="FOCUS's extend mode: the language's own tokenizer.")
@@ -83,6 +92,8 @@ def graft(
     vectors = {
         "file": target_vectors,
         "preset": vectors_preset,
+        "epochs": vectors_epochs,
+        "all_but_the_top": all_but_the_top,
         "level": vectors_level,
         "extend_tokenizer": extend_tokenizer,
     }

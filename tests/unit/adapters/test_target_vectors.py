@@ -17,9 +17,14 @@ from lexigraft.adapters.vectors.target_vectors import (
     tokenized_lines,
     train_target_vectors,
 )
+from lexigraft.api.inputs import StrategyInputs
+from lexigraft.core.config.base import validate
 from lexigraft.core.config.recipe import TokenizerSettings, VectorSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
+from lexigraft.core.grafting.needs import Need, need_specs
+from lexigraft.core.grafting.resources import StaticVectors
+from lexigraft.core.linalg.all_but_the_top import all_but_the_top
 from lexigraft.core.tokenization.training import train_tokenizer
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 
@@ -124,6 +129,37 @@ def test_presets_and_fields() -> None:
     }  # fmt: skip
     focus = resolved(VectorSettings(preset="focus", dim=64))
     assert (focus["dim"], focus["min_count"], focus["char_ngrams"]) == (64, 10, (3, 6))
+
+
+def test_all_but_the_top_comes_after_training_and_is_off_by_default(
+    corpus: Corpus, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    def loaded(**fields: int) -> StaticVectors:
+        inputs = StrategyInputs(corpus=lambda: corpus, vectors=VectorSettings(dim=8, epochs=2, **fields))
+        vectors: StaticVectors = need_specs()[Need.TARGET_VECTORS].load(inputs, vocabulary, tmp_path)
+        return vectors
+
+    off, changed = loaded(), loaded(all_but_the_top=1)
+    trained = train_target_vectors(corpus, vocabulary, SMALL, tmp_path)
+    assert torch.equal(off.vectors, trained.vectors)
+    assert off.origin == trained.origin
+    assert len(list(tmp_path.iterdir())) == 1, "both start from the same trained vectors"
+    here = torch.from_numpy(trained.present)
+    torch.testing.assert_close(changed.vectors[here], all_but_the_top(trained.vectors[here], 1))
+    assert not changed.vectors[~here].any()
+    assert np.array_equal(changed.present, trained.present)
+    assert changed.origin == {**trained.origin, "all_but_the_top": 1}
+
+
+def test_all_but_the_top_is_in_keys_only_where_it_is_set() -> None:
+    def keyed(settings: VectorSettings) -> dict[str, object]:
+        content: dict[str, object] = need_specs()[Need.TARGET_VECTORS].content(StrategyInputs(vectors=settings))
+        return content
+
+    assert "all_but_the_top" not in keyed(VectorSettings())
+    assert keyed(VectorSettings(all_but_the_top=0))["all_but_the_top"] == 0
+    with pytest.raises(LexigraftError, match="all_but_the_top"):
+        validate(VectorSettings, {"all_but_the_top": -1}, "recipe")
 
 
 def test_too_little_text_is_refused(vocabulary: Vocabulary, tmp_path: Path) -> None:

@@ -20,14 +20,19 @@ def test_effective_sources_by_hand() -> None:
 
 
 def test_nearly_equal_weights_on_many_rows_are_told() -> None:
-    note = near_mean_note("focus", Mix.from_rows([even(100, 0.1), even(100, 0.2), even(2, 0.1), ([], [])]))
-    assert note is not None
-    assert note.startswith("67% of the rows are almost plain means: nearly equal weights on 100 source rows (median)")
+    mix = Mix.from_rows([even(100, 0.1), even(100, 0.2), even(2, 0.1), ([], [])])
+    told = "67% of the rows are almost plain means: nearly equal weights on 100 source rows (median), so focus hardly "
+    told += "tells these tokens apart"
+    remedy = "; vectors trained for more epochs do (target_vectors.epochs or --vectors-epochs, such as 20)"
+    assert near_mean_note("focus", mix, static_vectors=False) == told
+    assert near_mean_note("focus", mix, static_vectors=True) == told + remedy
 
 
 def test_what_tells_tokens_apart_or_means_to_be_a_mean_is_not() -> None:
-    one_leads = ([*range(100)], [0.5, *[0.5 / 99] * 99])
-    assert near_mean_note("focus", Mix.from_rows([one_leads] * 3)) is None
-    assert near_mean_note("mean", Mix.from_rows([even(100, 0.0)] * 3)) is None, "equal weights are its intention"
-    assert near_mean_note("subword_mean", Mix.from_rows([even(3, 0.1)] * 3)) is None
-    assert near_mean_note("random", Mix.from_rows([([], [])] * 3)) is None
+    def note(name: str, row: tuple[list[int], list[float]]) -> str | None:
+        return near_mean_note(name, Mix.from_rows([row] * 3), static_vectors=True)
+
+    assert note("focus", ([*range(100)], [0.5, *[0.5 / 99] * 99])) is None
+    assert note("mean", even(100, 0.0)) is None, "equal weights are its intention"
+    assert note("subword_mean", even(3, 0.1)) is None
+    assert note("random", ([], [])) is None

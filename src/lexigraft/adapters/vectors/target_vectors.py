@@ -18,6 +18,7 @@ from lexigraft.core.config.recipe import VectorSettings
 from lexigraft.core.data.corpus import Corpus
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.resources import StaticVectors
+from lexigraft.core.linalg.all_but_the_top import all_but_the_top
 from lexigraft.core.tokenization.vocabulary import Vocabulary
 from lexigraft.core.tokenization.word_cache import WordCache
 from lexigraft.core.utils.array_cache import Arrays, cached_arrays
@@ -107,6 +108,22 @@ def load_vectors(path: Path, vocabulary: Vocabulary, level: Literal["token", "wo
         hint = "Check the level (token or word) and that the vectors were made with this tokenizer"
         raise LexigraftError("no token of the vocabulary has a vector", path, hint)
     return _static(vectors, present, {"file": str(path), "level": level})
+
+
+def without_common_parts(vectors: StaticVectors, directions: int | None) -> StaticVectors:
+    """Vectors after all-but-the-top over the tokens that have one; as they are where ``directions`` is None.
+
+    Args:
+        vectors: Of the target tokens.
+        directions: How many principal directions go; 0 only centers.
+    """
+    if directions is None:
+        return vectors
+    import torch
+
+    rows, here = torch.zeros_like(vectors.vectors), torch.from_numpy(vectors.present)
+    rows[here] = all_but_the_top(vectors.vectors[here], directions)
+    return StaticVectors(rows, vectors.present, {**vectors.origin, "all_but_the_top": directions})
 
 
 def resolved(settings: VectorSettings) -> dict[str, Any]:

@@ -41,16 +41,18 @@ class TargetVectors(NeedSpec):
 
     def load(self, inputs: StrategyInputs, target: Vocabulary, cache_folder: Path) -> StaticVectors:
         """Read the file, or train on the corpus; with ``extend_tokenizer`` on the language's own tokens."""
-        from lexigraft.adapters.vectors.target_vectors import load_vectors, train_target_vectors
+        from lexigraft.adapters.vectors.target_vectors import load_vectors, train_target_vectors, without_common_parts
 
         settings = inputs.vectors
         if settings.file:
-            return load_vectors(Path(settings.file), target, settings.level)
-        text = inputs.target_text()
-        if settings.extend_tokenizer is None:
-            return train_target_vectors(text, target, settings, cache_folder)
-        language = load_vocabulary(settings.extend_tokenizer)
-        return _carried_over(train_target_vectors(text, language, settings, cache_folder), language, target)
+            vectors = load_vectors(Path(settings.file), target, settings.level)
+        elif settings.extend_tokenizer is None:
+            vectors = train_target_vectors(inputs.target_text(), target, settings, cache_folder)
+        else:
+            language = load_vocabulary(settings.extend_tokenizer)
+            trained = train_target_vectors(inputs.target_text(), language, settings, cache_folder)
+            vectors = _carried_over(trained, language, target)
+        return without_common_parts(vectors, settings.all_but_the_top)
 
     def content(self, inputs: StrategyInputs) -> dict[str, Any]:
         """The settings, with the hash of the file and of the language's own tokenizer."""

@@ -88,12 +88,14 @@ class DictionarySettings(Settings):
         return self
 
 
-class VectorSettings(Settings):
+class VectorSettings(KeyedSettings):
     """fastText vectors of the target tokens: trained on the tokenized corpus, or loaded from a file.
 
     `preset: focus` takes FOCUS's published settings (dim 100, min count 10, character n-grams 3 to 6).
+    `all_but_the_top` centers the vectors and removes so many of their leading principal directions; 0 only centers.
     """
 
+    unwritten: ClassVar = frozenset({"all_but_the_top"})
     file: str | None = None
     level: Literal["token", "word"] = "token"
     preset: Literal["lexigraft", "focus"] = "lexigraft"
@@ -102,6 +104,7 @@ class VectorSettings(Settings):
     negatives: Count = Field(10, ge=1)
     min_count: Count | None = Field(None, ge=1)
     char_ngrams: tuple[Width, Width] | None = None
+    all_but_the_top: Width | None = Field(None, ge=0)
     extend_tokenizer: str | None = None
     threads: Width = Field(1, ge=1)
 

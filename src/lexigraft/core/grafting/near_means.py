@@ -10,7 +10,7 @@ MANY_SOURCES, EVEN = 20, 0.9
 """From how many source rows on a row may be called a mean, and the share of them that effectively counts then."""
 
 
-def near_mean_note(name: str, mix: Mix) -> str | None:
+def near_mean_note(name: str, mix: Mix, *, static_vectors: bool) -> str | None:
     """A sentence for the user where most rows of a plan hardly tell tokens apart.
 
     Exactly equal weights are a strategy's intention, such as that of ``mean``.
@@ -18,6 +18,7 @@ def near_mean_note(name: str, mix: Mix) -> str | None:
     Args:
         name: The strategy.
         mix: Its plan.
+        static_vectors: Whether the weights come from static vectors of the target tokens, for which there is a remedy.
 
     Returns:
         None where fewer than half of the covered rows are almost plain means.
@@ -29,7 +30,8 @@ def near_mean_note(name: str, mix: Mix) -> str | None:
     if not len(near) or near.mean() < 0.5:
         return None
     sources = f"{np.median(lengths[near]):,.0f} source rows (median)"
+    remedy = "; vectors trained for more epochs do (target_vectors.epochs or --vectors-epochs, such as 20)"
     return (
         f"{near.mean():.0%} of the rows are almost plain means: nearly equal weights on {sources}, so {name} hardly "
-        "tells these tokens apart"
+        f"tells these tokens apart{remedy * static_vectors}"
     )

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lexigraft.core.errors import LexigraftError
 from lexigraft.core.grafting.near_means import near_mean_note
+from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.norm_calibration import calibrate
 from lexigraft.core.grafting.plan import Dense, Mix, Plan, combine
 from lexigraft.core.grafting.strategy import Body, InitContext, Scope, Strategy, uses_of
@@ -202,7 +203,10 @@ class _Draft:
             self.rules[i] = strategy.name
         self._positions[filled] = sum(map(len, self._mixes)) + np.flatnonzero(covered)
         self._mixes.append(mix if mix is not None else Mix.of_single(np.full(len(ids), -1)))
-        if mix is not None and (note := near_mean_note(strategy.name, mix)):
+        if mix is None:
+            return
+        by_vectors = Need.TARGET_VECTORS in strategy.required_needs()
+        if note := near_mean_note(strategy.name, mix, static_vectors=by_vectors):
             self._ctx.journal.note(note)
 
     def fill(self, usable: npt.NDArray[np.bool_], kind: str, generator: torch.Generator) -> None:
