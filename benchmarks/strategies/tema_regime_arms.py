@@ -40,6 +40,8 @@ TEMA: dict[str, dict[str, Any]] = PLACEMENTS | {
     "tema, min_count: 5": {"min_count": 5},
     "tema, min_count: 50": {"min_count": 50},
 }
+MAIN = PLACEMENTS | {"tema, min_count: 5": TEMA["tema, min_count: 5"]}
+FEW = "tema", "tema, placement: random_offset"
 RIVALS = {"mean of all well-trained rows": "mean", "mean of its pieces": "subword_mean", "focus": "focus"}
 
 

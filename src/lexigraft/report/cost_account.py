@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lexigraft.core.evaluation.cells.cell import Comparison
-from lexigraft.core.evaluation.cells.cost_facts import PRETRAINED_PARAMETERS, SOURCE_PARAMETERS
+from lexigraft.core.evaluation.cells.cost_metadata import PRETRAINED_PARAMETERS, SOURCE_PARAMETERS
 from lexigraft.report.data import Report
 from lexigraft.report.formats import count, seconds
 from lexigraft.report.rows import Row

@@ -9,11 +9,14 @@ from lexigraft.core.evaluation.cells.cell import CellResult, Comparison
 from lexigraft.core.evaluation.cells.cell_store import load_failure
 from lexigraft.core.evaluation.statistics.power import in_words, sizes_that_tell
 from lexigraft.report.differences import Metric
-from lexigraft.report.metric_names import LOSSLESS
+from lexigraft.report.formats import count
+from lexigraft.report.metric_names import LOSSLESS, TARGET
 from lexigraft.report.rows import Row
 
 MUCH_FALLBACK = 0.10
 FEW_SEEDS, FEW_LINES, FEW_STEPS = 3, 100, 100
+RARE = ("0-4", "5-14")
+"""Tokens by their occurrences in the training text."""
 WANTED = 0.02
 """A difference in bits per byte that is worth telling."""
 
@@ -95,6 +98,41 @@ def remarks_of(rows: Sequence[Row]) -> list[str]:
             f"{', '.join(other)}."
         )
     return lines
+
+
+def moved_rows_remark(rows: Sequence[Row], results: Sequence[CellResult]) -> str:
+    """What new rows in the target-language model change, on its rare tokens and on all text; empty where none has any.
+
+    Args:
+        rows: The rows, best first; of those that make rows of the target-language model anew the first one counts.
+        results: The cells' results.
+    """
+    poor = next((row for row in rows if row.is_poor), None)
+    moved = next((row for row in rows if row.body == "target" and not row.is_poor), None)
+    if poor is None or moved is None:
+        return ""
+    groups = {f"tokens seen {name} times": f"bits_per_byte_seen_{name}/heldout" for name in RARE} | {"all text": TARGET}
+    steps = sorted(moved.curve)
+    parts = []
+    for step in dict.fromkeys((*steps[:1], *steps[-1:])):
+        changes = (_change(moved.label, poor.label, results, name, step) for name in groups.values())
+        told = [f"{group} {one:+.3f}" for group, one in zip(groups, changes, strict=True) if one is not None]
+        if len(told) > 1:
+            parts.append(f"at step {step} {', '.join(told)}".replace("-0.", "−0."))
+    what = f"{moved.label} makes {count(moved.coverage.get('covered'))} rows of {poor.label} anew"
+    return f"{what}. Bits per byte less {poor.label}'s: {'; '.join(parts)}." if parts else ""
+
+
+def _change(label: str, other: str, results: Sequence[CellResult], metric: str, step: int) -> float | None:
+    """The mean difference of two strategies in a metric at a step, over the seeds that both have."""
+    values: dict[str, dict[int, float]] = {label: {}, other: {}}
+    for result in results:
+        for score in result.scores:
+            if result.cell.label in values and (score.metric, score.step) == (metric, step):
+                values[result.cell.label][result.cell.seed] = score.value
+    ours, theirs = values[label], values[other]
+    found = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
+    return sum(found) / len(found) if found else None
 
 
 def power_statement(rows: Sequence[Row], target: Metric) -> list[str]:

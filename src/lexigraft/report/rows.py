@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lexigraft.core.evaluation.cells.cell import CellResult, Comparison
-from lexigraft.core.evaluation.cells.cost_facts import PRETRAINING_SECONDS
+from lexigraft.core.evaluation.cells.cost_metadata import PRETRAINING_SECONDS
 from lexigraft.core.evaluation.statistics.intervals import Estimate, estimate, recovered_share
 from lexigraft.core.evaluation.statistics.paired_comparison import Difference
 from lexigraft.report.differences import Metric

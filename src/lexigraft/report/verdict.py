@@ -11,7 +11,7 @@ from lexigraft.report.cost_account import not_counted, same_time
 from lexigraft.report.data import Report
 from lexigraft.report.differences import Metric
 from lexigraft.report.formats import NOTHING, count, detectable, interval, p_value, seconds
-from lexigraft.report.remarks import too_few
+from lexigraft.report.remarks import moved_rows_remark, too_few
 from lexigraft.report.rows import Row
 
 
@@ -46,6 +46,7 @@ def verdict(report: Report) -> Verdict:
         _reference(best, level, behind, report),
         _poor([best, *level]),
         _pretraining(best, level, contenders),
+        moved_rows_remark(report.rows, report.results),
         _on_the_source(best, contenders, report),
         _kept(best, behind),
         _cost(best, level, report.rows),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fixtures.comparisons import made_cells, made_comparison, made_result
+from fixtures.comparisons import made_cells, made_comparison, made_result, write_made
 from lexigraft.core.evaluation.cells.cell import CellResult, Score
 from lexigraft.core.evaluation.cells.cell_store import cell_folder, save_comparison, save_result
 from lexigraft.core.evaluation.item_store import items_file, save_items
@@ -16,6 +16,7 @@ from lexigraft.core.evaluation.scores import ItemScores
 from lexigraft.report.cost_account import how_to_read_cost
 from lexigraft.report.data import read_report
 from lexigraft.report.introduction import introduction
+from lexigraft.report.remarks import moved_rows_remark
 from lexigraft.report.tables.cost import cost
 from lexigraft.report.tables.ranking import ranking
 from lexigraft.report.verdict import Verdict, verdict
@@ -98,6 +99,31 @@ def test_a_control_is_called_so_with_the_best_on_the_sources_body_beside(tmp_pat
     }  # fmt: skip
     unknown = said(tmp_path, of_label(means), dict.fromkeys(means, 10.0))
     assert "a model already trained on target text, how much is not recorded" in " ".join(unknown.sentences)
+
+
+def test_what_rows_made_anew_change_is_said_for_rare_tokens_beside_all_text(tmp_path: Path) -> None:
+    """tema less poor, over seeds 0 and 1: (3.0 − 3.2 + 3.2 − 3.2) / 2 = −0.1 at step 0, +0.25 for all text."""
+    rare, text = "bits_per_byte_seen_5-14/heldout", "bits_per_byte/heldout"
+    measured = {
+        "poor": {(0, rare): (3.2, 3.2), (0, text): (2.0, 2.0), (40, rare): (3.0, 3.0), (40, text): (1.5, 1.5)},
+        "tema": {(0, rare): (3.0, 3.2), (0, text): (2.2, 2.3), (40, rare): (3.0, 3.1), (40, text): (1.5, 1.5)},
+    }
+    cells = [cell for cell in made_cells((0, 1)) if cell.label in measured]
+    save_comparison(tmp_path, made_comparison(cells), "r")
+    for cell in cells:
+        scores = tuple(Score(*at, values[cell.seed]) for at, values in measured[cell.label].items())
+        save_result(tmp_path, dataclasses.replace(made_result(cell), scores=scores, coverage={"covered": 803}))
+    assert (
+        "tema makes 803 rows of poor anew. Bits per byte less poor's: at step 0 tokens seen 5-14 times −0.100, "
+        "all text +0.250; at step 40 tokens seen 5-14 times +0.050, all text +0.000."
+    ) in verdict(read_report(tmp_path)).sentences
+
+
+def test_nothing_is_said_of_new_rows_where_rare_tokens_or_the_poor_model_were_not_measured(tmp_path: Path) -> None:
+    write_made(tmp_path)
+    report = read_report(tmp_path)
+    assert moved_rows_remark(report.rows, report.results) == "", "there are no figures of groups"
+    assert moved_rows_remark([row for row in report.rows if not row.is_poor], report.results) == ""
 
 
 def test_without_a_reference_or_controls_the_verdict_is_against_the_next(tmp_path: Path) -> None:

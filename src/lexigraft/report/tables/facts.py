@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lexigraft.core.evaluation.cells.cost_facts import PRETRAINED_PARAMETERS, PRETRAINING_SECONDS, SOURCE_PARAMETERS
+from lexigraft.core.evaluation.cells.cost_metadata import PRETRAINED_PARAMETERS, PRETRAINING_SECONDS, SOURCE_PARAMETERS
 from lexigraft.report.data import Report
 from lexigraft.report.formats import NOTHING, count, size
 from lexigraft.report.rows import Row

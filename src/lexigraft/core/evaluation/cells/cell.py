@@ -117,7 +117,7 @@ class Comparison:
         facts: What was compared on what, shown in the report and logged as MLflow tags. Names with a meaning of
             their own: ``source``, ``target_tokenizer``, ``corpus_lines``, ``corpus_bytes``, ``heldout_lines``,
             ``corpus_hash``, ``tokenizer_hash``, ``recipe_hash``, ``steps``, ``batch_tokens``, ``tokens_trained``,
-            ``probe_step``, ``device``, ``versions`` (a mapping), and those of :mod:`.cost_facts`.
+            ``probe_step``, ``device``, ``versions`` (a mapping), and those of :mod:`.cost_metadata`.
     """
 
     name: str
