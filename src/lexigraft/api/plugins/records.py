@@ -101,7 +101,7 @@ class FieldRecord:
     default: Any
 
 
-Record = TypeVar("Record", bound=PluginRecord, covariant=True)
+Record = TypeVar("Record", bound=PluginRecord)
 
 
 @dataclass(frozen=True)
