@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,27 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # The tests are about processors, wherever they run; `make gpu-check` is about GPUs.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while tests are imported: what is imported stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _imported_is_no_garbage() -> None:
+    """Leave what is there before a module's tests out of every search for garbage.
+
+    accelerate searches after each training; with all objects of torch and transformers to look at, that takes longer
+    than the training of a tiny model.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

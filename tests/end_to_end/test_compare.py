@@ -59,7 +59,7 @@ def results(out: Path) -> dict[tuple[str, ...], float]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     folder = tmp_path_factory.mktemp("whole")
     task = {"evaluator": "bits_per_byte", "files": {"text": "./english.txt"}, "at": ["start", "end"]}
-    evaluation = {"options": {"bits_per_byte": {"stripes": 2}}, "tasks": {"page": task}}
+    evaluation = {"options": {"bits_per_byte": {"stripes": 2, "within_word": "whole"}}, "tasks": {"page": task}}
     recipe = tiny_recipe(folder, evaluation=evaluation, poor_model=tinier_poor_model(folder))
     return recipe, folder / "out", finished(recipe, folder / "out")
 
