@@ -48,7 +48,7 @@ def print_table(seeds: Sequence[Figures]) -> None:
 
 def _cell(seeds: Sequence[Figures], name: str, arm: str, base: str | None) -> str:
     """A figure of an arm, or its difference to another arm's."""
-    if name not in seeds[0][arm]:
+    if any(name not in seeds[0][one] for one in (arm, base) if one):
         return NOTHING
     found = interval(estimate([seed[arm][name] - (seed[base][name] if base else 0.0) for seed in seeds]))
     return f"+{found}" if base and not found.startswith("-") else found

@@ -120,7 +120,7 @@ def moved_rows_remark(rows: Sequence[Row], results: Sequence[CellResult]) -> str
         if len(told) > 1:
             parts.append(f"at step {step} {', '.join(told)}".replace("-0.", "−0."))
     what = f"{moved.label} makes {count(moved.coverage.get('covered'))} rows of {poor.label} anew"
-    return f"{what}. Bits per byte less {poor.label}'s: {'; '.join(parts)}." if parts else ""
+    return f"{what}. Bits per byte less {poor.label}'s, means without a test: {'; '.join(parts)}." if parts else ""
 
 
 def _change(label: str, other: str, results: Sequence[CellResult], metric: str, step: int) -> float | None:
