@@ -4,8 +4,9 @@
 
 CASE is `quechua` or `swahili` (masked English model), or `clone`: the demo's cloned language and causal model, in the
 folder DEMO that `lexigraft demo --out DEMO` has made. Every seed draws other 6,000 lines, which train the tokenizer,
-the vectors and then the model. All arms are measured on the same held-out lines right after the graft, with the first
-seed; `TRAINED` are also measured after adaptation, with every seed. Figures are kept in FOLDER and not made again.
+the vectors and then the model. `TRAINED` are measured on the same held-out lines right after the graft and after
+adaptation, with every seed; the other arms right after the graft, with the first. `N removed` is `all_but_the_top`.
+Figures are kept in FOLDER and not made again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.recipe import DictionarySettings, TokenizerSettings, VectorSettings
 from lexigraft.core.data.corpus import Corpus, load_corpus
 from lexigraft.core.data.dictionary import load_dictionary
-from lexigraft.core.evaluation.statistics.intervals import Estimate, estimate, recovered_share
+from lexigraft.core.evaluation.statistics.intervals import estimate, recovered_share
 from lexigraft.core.grafting.needs import Need
 from lexigraft.core.grafting.pipeline import Grafted, graft_model, make_chain
 from lexigraft.core.grafting.resources import StaticVectors
@@ -74,9 +75,11 @@ FOCUS: dict[str, tuple[str, float]] = {
 CONTROLS = ("random", "mean", "subword_mean", "oracle")
 ARMS = (*CONTROLS, *FOCUS)
 TRAINED = (
-    *("3 epochs", "random vectors", "20 epochs, 0 removed", "PPMI", "20 epochs, 0 removed & PPMI"),
-    *("random", "oracle", "subword_mean"),
+    *("3 epochs", "20 epochs", "random", "oracle", "20 epochs, 0 removed", "random vectors", "PPMI"),
+    *("3 epochs, 0 removed", "60 epochs, dim 100", "20 epochs, 0 removed & PPMI", "subword_mean"),
 )
+UNTRAINED = tuple(name for name in ARMS if name not in TRAINED)
+SPREAD = {"gap": "{:.3f}", "anchors": "{:,.0f}", "effective": "{:,.0f}"}
 
 Figures = dict[str, dict[str, float]]
 """Figures by arm and name."""
@@ -131,29 +134,28 @@ def _measured(case: Case, work: Path, seed: int) -> Figures:
     print(f"seed {seed}: {words:,} words, {sum(map(len, vocabulary.encode(train.lines))):,} tokens", flush=True)
     makers = _makers(case, train, vocabulary, work, seed)
 
-    def measure(name: str, strategy: str, fields: Mapping[str, Any], loaders: Mapping[Need, Any]) -> None:
-        done = figures.get(name, {})
-        if "bits" in done and ("adapted" in done or name not in TRAINED):
-            return
-        grafted = graft_model(case.source, vocabulary, make_chain([(strategy, dict(fields))]), loaders, seed=seed)
-        if "bits" not in done:
-            done = {"bits": _bits(grafted, case.heldout), **_spread(grafted)}
+    links = {Need.GOLD_LINKS: lambda: load_dictionary(DictionarySettings(path=[str(case.links)]))}
+
+    def measure(name: str) -> dict[str, float]:
+        vectors, temperature = FOCUS.get(name, ("", 1.0))
+        static = makers[vectors]() if vectors else None
+        chain = make_chain([("focus", {"temperature": temperature}) if vectors else (name, {})])
+        loaders = {Need.TARGET_VECTORS: lambda: static} if vectors else links
+        grafted = graft_model(case.source, vocabulary, chain, loaders, seed=seed)
+        done = {"bits": _bits(grafted, case.heldout), **(_spread(grafted, static) if static else {})}
         if name in TRAINED:
             settings = AdaptSettings(steps=STEPS, batch_tokens=case.batch_tokens, learning_rate=1e-3, seed=seed)
             adapt(grafted.model, vocabulary, train, settings, objective=objective_for(grafted.model.config, None, {}))
             done["adapted"] = _bits(grafted, case.heldout)
-        figures[name] = done
+        return done
+
+    for name in TRAINED + UNTRAINED * (seed == SEEDS[0]):
+        if name in figures or (name == "oracle" and not case.links):
+            continue
+        figures[name] = measure(name)
         with replacing(path) as draft:
             draft.write_text(json.dumps(figures, indent=1))
-        print(name, {key: round(value, 4) for key, value in done.items()}, flush=True)
-
-    links = {Need.GOLD_LINKS: lambda: load_dictionary(DictionarySettings(path=[str(case.links)]))}
-    for name in sorted(ARMS if seed == SEEDS[0] else TRAINED, key=lambda name: name not in TRAINED):
-        if name in FOCUS:
-            vectors, temperature = FOCUS[name]
-            measure(name, "focus", {"temperature": temperature}, {Need.TARGET_VECTORS: makers[vectors]})
-        elif name != "oracle" or case.links:
-            measure(name, name, {}, links)
+        print(name, figures[name], flush=True)
     return figures
 
 
@@ -204,33 +206,37 @@ def _bits(grafted: Grafted, lines: Sequence[str]) -> float:
     return float(MEASURE.line_bits(grafted.model, grafted.vocabulary, lines).sum()) / size
 
 
-def _spread(grafted: Grafted) -> dict[str, float]:
-    """The median of new tokens: how many anchors share a row, and how many effectively do."""
-    new = np.flatnonzero(np.array([rule == "focus" for rule in grafted.rows.provenance.rules]))
-    if not len(new):
-        return {}
+def _spread(grafted: Grafted, static: StaticVectors) -> dict[str, float]:
+    """Medians of the new tokens: how far the nearest anchor's cosine lies above the middle one's, how many anchors
+    share a row, and how many effectively do.
+    """
+    new, anchors = (ids[static.present[ids]] for ids in (grafted.alignment.new, grafted.alignment.matched))
+    cosines = unit_rows(static.vectors[new]) @ unit_rows(static.vectors[anchors]).T
     mix = grafted.rows.provenance.mix.take(new)
-    return {"anchors": float(np.median(np.diff(mix.indptr))), "effective": float(np.median(mix.effective_sources))}
+    return {
+        "gap": float((cosines.max(1).values - cosines.median(1).values).median()),
+        "anchors": float(np.median(np.diff(mix.indptr))),
+        "effective": float(np.median(mix.effective_sources)),
+    }
 
 
 def _print(seeds: Sequence[Figures]) -> None:
-    """Bits per byte right after the graft and after adaptation, and the latter's difference to the default vectors."""
+    """Bits per byte right after the graft and after adaptation, and the latter's difference to the default vectors.
 
-    def over_seeds(value: Callable[[Figures], float]) -> Estimate:
-        return estimate([value(figures) for figures in seeds])
-
-    columns = ("arm", "anchors", "effective", "step 0", "adapted", "minus 3 epochs", "recovered")
+    An arm that was not measured with every seed, because the run was stopped, has the mean of those that it was.
+    """
+    columns = ("arm", *SPREAD, "step 0", "seeds", "adapted", "minus 3 epochs", "recovered")
     print(f"| {' | '.join(columns)} |\n|---|{'--:|' * (len(columns) - 1)}")
     for name in (name for name in ARMS if name in seeds[0]):
         first = seeds[0][name]
-        spread = [f"{first[key]:,.0f}" if key in first else "–" for key in ("anchors", "effective")]
-        ends = ["–"] * 3
-        if name in TRAINED:
-            ends[0] = interval(over_seeds(lambda f, n=name: f[n]["adapted"]))
-            ends[1] = interval(over_seeds(lambda f, n=name: f[n]["adapted"] - f["3 epochs"]["adapted"]))
+        spread = [form.format(first[key]) if key in first else "–" for key, form in SPREAD.items()]
+        ends = ["–"] * 4
+        if measured := [figures for figures in seeds if "adapted" in figures.get(name, {})]:
+            ends[0], ends[1] = str(len(measured)), interval(estimate([f[name]["adapted"] for f in measured]))
+            ends[2] = interval(estimate([f[name]["adapted"] - f["3 epochs"]["adapted"] for f in measured]))
             if "oracle" in seeds[0]:
-                shares = [recovered_share(*(f[a]["adapted"] for a in ("random", name, "oracle"))) for f in seeds]
-                ends[2] = f"{np.mean(shares):.0%}"
+                ends_of = [[f[arm]["adapted"] for arm in ("random", name, "oracle")] for f in measured]
+                ends[3] = f"{np.mean([recovered_share(*three) for three in ends_of]):.0%}"
         print(f"| {name} | {' | '.join(spread)} | {first['bits']:.3f} | {' | '.join(ends)} |")
 
 

@@ -21,6 +21,10 @@ class Focus(Strategy):
     follows the paper). `weights: entmax15` is a softer alternative of this project. Token-level, word-level and extend
     modes differ only in where the vectors come from.
 
+    On little text the default three epochs leave fastText's vectors almost in one direction, and every row is nearly a
+    plain mean of the anchors; 20 epochs (`target_vectors.epochs`) tell tokens apart and gave better models
+    (docs/results/vectors.md).
+
     Source: Dobler & de Melo, "FOCUS: Effective Embedding Initialization for Monolingual Specialization of Multilingual
     Models", EMNLP 2023, section 3.
     Needs: static vectors of the target tokens (trained on target text, or given).
