@@ -92,8 +92,8 @@ def trained(request: dict[str, str]) -> dict[str, float]:
     from lexigraft.core.tokenization.files.loading import load_vocabulary
 
     folder = Path(request["folder"])
-    vocabulary, settings = load_vocabulary(str(folder / "tokenizer")), VectorSettings()
-    given = resolved(settings)
+    vocabulary, settings = load_vocabulary(str(folder / "tokenizer")), VectorSettings(epochs=3)
+    given = resolved(settings, load_corpus([request["text"]]), vocabulary)
     options = {"dim": given["dim"], "neg": given["negatives"], "epoch": given["epochs"], "minCount": given["min_count"]}
     shortest, longest = given["char_ngrams"]
     options |= {"minn": shortest, "maxn": longest, "thread": given["threads"], "model": "cbow", "verbose": 0}

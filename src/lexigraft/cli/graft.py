@@ -27,8 +27,8 @@ def graft(
     target_vectors: Annotated[str | None, typer.Option(help="Vectors of target tokens: .bin, .vec or .npz.")] = None,
     vectors_preset: Annotated[str, typer.Option(help="Settings of trained vectors: lexigraft or focus.")] = "lexigraft",
     vectors_epochs: Annotated[
-        int, typer.Option(help="Epochs of fastText; little text needs more, such as 20 for 100,000 tokens.")
-    ] = 3,
+        int | None, typer.Option(help="Epochs of fastText. Without: 3 to 20, the less text, the more.")
+    ] = None,
     all_but_the_top: Annotated[
         int | None,
         typer.Option(

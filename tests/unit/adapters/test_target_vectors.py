@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import fasttext
 import numpy as np
@@ -123,12 +124,27 @@ def test_settings_corpus_and_tokenizer_make_the_key(corpus: Corpus, vocabulary: 
     assert key(corpus, vocabulary, SMALL.model_copy(update={"min_count": 1})) in keys
 
 
-def test_presets_and_fields() -> None:
-    assert resolved(VectorSettings()) == {
-        "dim": 300, "min_count": 1, "char_ngrams": (0, 0), "epochs": 3, "negatives": 10, "threads": 1,
+def test_presets_and_fields(corpus: Corpus, vocabulary: Vocabulary) -> None:
+    assert resolved(VectorSettings(epochs=5), corpus, vocabulary) == {
+        "dim": 300, "min_count": 1, "char_ngrams": (0, 0), "epochs": 5, "negatives": 10, "threads": 1,
     }  # fmt: skip
-    focus = resolved(VectorSettings(preset="focus", dim=64))
-    assert (focus["dim"], focus["min_count"], focus["char_ngrams"]) == (64, 10, (3, 6))
+    focus = resolved(VectorSettings(preset="focus", dim=64), corpus, vocabulary)
+    assert (focus["dim"], focus["min_count"], focus["char_ngrams"], focus["epochs"]) == (64, 10, (3, 6), 3)
+
+
+def test_the_fewer_tokens_the_more_epochs(vocabulary: Vocabulary) -> None:
+    line = " ".join(["kala"] * 100)
+    (ids,) = vocabulary.encode([line])
+
+    def epochs(tokens: int, **fields: Any) -> int:
+        text = Corpus.of([line] * (tokens // len(ids)))
+        chosen: int = resolved(VectorSettings(**fields), text, vocabulary)["epochs"]
+        return chosen
+
+    assert epochs(10_000) == 20  # 3,000,000 / 10,000 = 300
+    assert epochs(400_000) == 8  # 7.5
+    assert epochs(1_200_000) == 3  # 2.5
+    assert epochs(10_000, epochs=4) == 4
 
 
 def test_all_but_the_top_comes_after_training_and_is_off_by_default(

@@ -23,7 +23,7 @@ def test_nearly_equal_weights_on_many_rows_are_told() -> None:
     mix = Mix.from_rows([even(100, 0.1), even(100, 0.2), even(2, 0.1), ([], [])])
     told = "67% of the rows are almost plain means: nearly equal weights on 100 source rows (median), so focus hardly "
     told += "tells these tokens apart"
-    remedy = "; vectors trained for more epochs do (target_vectors.epochs or --vectors-epochs, such as 20)"
+    remedy = "; more text may, or vectors trained for more epochs (target_vectors.epochs or --vectors-epochs)"
     assert near_mean_note("focus", mix, static_vectors=False) == told
     assert near_mean_note("focus", mix, static_vectors=True) == told + remedy
 

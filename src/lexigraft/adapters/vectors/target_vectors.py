@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,8 +27,10 @@ from lexigraft.core.utils.array_cache import Arrays, cached_arrays
 CACHE_FORMAT = 1
 VECTOR_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "lexigraft": {"dim": 300, "min_count": 1, "char_ngrams": (0, 0)},
-    "focus": {"dim": 100, "min_count": 10, "char_ngrams": (3, 6)},
+    "focus": {"dim": 100, "min_count": 10, "char_ngrams": (3, 6), "epochs": 3},
 }
+ENOUGH_TOKENS, FEWEST_EPOCHS, MOST_EPOCHS = 3_000_000, 3, 20
+"""Tokens that fastText is to see in all epochs, and the epochs that it has at least and at most."""
 ESCAPE = "\ue000"
 UNSAFE = frozenset(f" \n\r\t\v\f\0{ESCAPE}")
 
@@ -53,7 +56,7 @@ def train_target_vectors(
     Raises:
         LexigraftError: No token occurs often enough, or training ended in values that are not finite.
     """
-    options = resolved(settings)
+    options = resolved(settings, corpus, vocabulary)
     content = json.dumps([CACHE_FORMAT, corpus.hash, vocabulary.hash, options], sort_keys=True)
     key = hashlib.sha256(content.encode()).hexdigest()
     origin = {**options, "corpus": corpus.hash, "tokenizer": vocabulary.hash, "key": key}
@@ -126,11 +129,22 @@ def without_common_parts(vectors: StaticVectors, directions: int | None) -> Stat
     return StaticVectors(rows, vectors.present, {**vectors.origin, "all_but_the_top": directions})
 
 
-def resolved(settings: VectorSettings) -> dict[str, Any]:
-    """fastText's options: the preset's values where a field is not set."""
-    fields = settings.model_dump(include={"epochs", "negatives", "threads"})
-    overrides = {name: getattr(settings, name) for name in ("dim", "min_count", "char_ngrams")}
-    return {**VECTOR_PRESETS[settings.preset], **fields, **{k: v for k, v in overrides.items() if v is not None}}
+def resolved(settings: VectorSettings, corpus: Corpus, vocabulary: Vocabulary) -> dict[str, Any]:
+    """fastText's options: the preset's values where a field is not set, and epochs by the size of the text."""
+    fields = settings.model_dump(include={"negatives", "threads"})
+    overrides = {name: getattr(settings, name) for name in ("dim", "min_count", "char_ngrams", "epochs")}
+    options = {**VECTOR_PRESETS[settings.preset], **fields, **{k: v for k, v in overrides.items() if v is not None}}
+    return options if "epochs" in options else options | {"epochs": _epochs(corpus, vocabulary)}
+
+
+def _epochs(corpus: Corpus, vocabulary: Vocabulary) -> int:
+    """Epochs in which fastText sees `ENOUGH_TOKENS`; no more text is tokenized than decides it."""
+    tokens = 0
+    for start in range(0, len(corpus.lines), 1000):
+        tokens += sum(map(len, vocabulary.encode(corpus.lines[start : start + 1000])))
+        if tokens * FEWEST_EPOCHS >= ENOUGH_TOKENS:
+            return FEWEST_EPOCHS
+    return min(MOST_EPOCHS, math.ceil(ENOUGH_TOKENS / tokens)) if tokens else FEWEST_EPOCHS
 
 
 def escaped(token: str) -> str:

@@ -91,7 +91,9 @@ class DictionarySettings(Settings):
 class VectorSettings(KeyedSettings):
     """fastText vectors of the target tokens: trained on the tokenized corpus, or loaded from a file.
 
-    `preset: focus` takes FOCUS's published settings (dim 100, min count 10, character n-grams 3 to 6).
+    `preset: focus` takes FOCUS's published settings (dim 100, min count 10, character n-grams 3 to 6, 3 epochs).
+    Otherwise, without `epochs`, fastText sees three million tokens, in 3 epochs at least and 20 at most: the fewer
+    tokens, the more epochs, because little text leaves the vectors in one direction.
     `all_but_the_top` centers the vectors and removes so many of their leading principal directions; 0 only centers.
     """
 
@@ -100,7 +102,7 @@ class VectorSettings(KeyedSettings):
     level: Literal["token", "word"] = "token"
     preset: Literal["lexigraft", "focus"] = "lexigraft"
     dim: Width | None = Field(None, ge=2)
-    epochs: Count = Field(3, ge=1)
+    epochs: Count | None = Field(None, ge=1)
     negatives: Count = Field(10, ge=1)
     min_count: Count | None = Field(None, ge=1)
     char_ngrams: tuple[Width, Width] | None = None

@@ -30,7 +30,7 @@ def near_mean_note(name: str, mix: Mix, *, static_vectors: bool) -> str | None:
     if not len(near) or near.mean() < 0.5:
         return None
     sources = f"{np.median(lengths[near]):,.0f} source rows (median)"
-    remedy = "; vectors trained for more epochs do (target_vectors.epochs or --vectors-epochs, such as 20)"
+    remedy = "; more text may, or vectors trained for more epochs (target_vectors.epochs or --vectors-epochs)"
     return (
         f"{near.mean():.0%} of the rows are almost plain means: nearly equal weights on {sources}, so {name} hardly "
         f"tells these tokens apart{remedy * static_vectors}"

@@ -21,9 +21,9 @@ class Focus(Strategy):
     follows the paper). `weights: entmax15` is a softer alternative of this project. Token-level, word-level and extend
     modes differ only in where the vectors come from.
 
-    On little text the default three epochs leave fastText's vectors almost in one direction, and every row is nearly a
-    plain mean of the anchors; 20 epochs (`target_vectors.epochs`) tell tokens apart and gave better models
-    (docs/results/vectors.md).
+    On little text the three epochs of the paper leave fastText's vectors almost in one direction, and every row is
+    nearly a plain mean of the anchors; so the fewer tokens the text has, the more epochs there are
+    (`target_vectors.epochs`), which gave better models (docs/results/vectors.md).
 
     Source: Dobler & de Melo, "FOCUS: Effective Embedding Initialization for Monolingual Specialization of Multilingual
     Models", EMNLP 2023, section 3.
