@@ -48,10 +48,10 @@ MEASURE = BitsPerByte(within_word="whole", stripes=4)
 PPMI = CompassSettings(min_count=1)
 
 FASTTEXT: dict[str, dict[str, Any]] = {
-    "3 epochs": {},
-    **{f"3 epochs, {n} removed": {"all_but_the_top": n} for n in (0, 1, 3, 10)},
-    "3 epochs, n-grams": {"char_ngrams": (3, 6)},
-    "3 epochs, n-grams, 3 removed": {"char_ngrams": (3, 6), "all_but_the_top": 3},
+    "3 epochs": {"epochs": 3},
+    **{f"3 epochs, {n} removed": {"epochs": 3, "all_but_the_top": n} for n in (0, 1, 3, 10)},
+    "3 epochs, n-grams": {"epochs": 3, "char_ngrams": (3, 6)},
+    "3 epochs, n-grams, 3 removed": {"epochs": 3, "char_ngrams": (3, 6), "all_but_the_top": 3},
     "20 epochs": {"epochs": 20},
     **{f"20 epochs, {n} removed": {"epochs": 20, "all_but_the_top": n} for n in (0, 3)},
     "20 epochs, dim 100": {"epochs": 20, "dim": 100},

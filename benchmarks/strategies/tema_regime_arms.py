@@ -82,7 +82,7 @@ def rival_rows(poor: PoorModel, train: Corpus, name: str, moved: np.ndarray, see
     kept = np.flatnonzero((poor.counts >= MIN_COUNT) | single | special)
     small = with_tokens(vocabulary, kept.tolist())
     tables = FloatTables({Role.INPUT: poor.tables[Role.INPUT][kept]})
-    loaders = {Need.TARGET_VECTORS: lambda: train_target_vectors(train, vocabulary, VectorSettings(), cache)}
+    loaders = {Need.TARGET_VECTORS: lambda: train_target_vectors(train, vocabulary, VectorSettings(epochs=3), cache)}
     rows = _rows(name, {}, small, tables, vocabulary, loaders, seed)
     wanted = np.intersect1d(moved, rows.moved)
     table = poor.tables[Role.INPUT].clone()

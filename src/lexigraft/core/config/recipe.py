@@ -92,8 +92,8 @@ class VectorSettings(KeyedSettings):
     """fastText vectors of the target tokens: trained on the tokenized corpus, or loaded from a file.
 
     `preset: focus` takes FOCUS's published settings (dim 100, min count 10, character n-grams 3 to 6, 3 epochs).
-    Otherwise, without `epochs`, fastText sees three million tokens, in 3 epochs at least and 20 at most: the fewer
-    tokens, the more epochs, because little text leaves the vectors in one direction.
+    Without `epochs` and preset, fastText has as many epochs as let it see three million tokens, at least 3 and at
+    most 20, because few tokens seen a few times leave the vectors in one direction.
     `all_but_the_top` centers the vectors and removes so many of their leading principal directions; 0 only centers.
     """
 
