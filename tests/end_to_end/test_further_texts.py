@@ -15,6 +15,7 @@ from lexigraft.api.doctor.findings import Findings
 from lexigraft.api.doctor.recipe import report_recipe
 from lexigraft.core.config.adaptation import AdaptSettings
 from lexigraft.core.config.recipe_files import read_recipe
+from lexigraft.core.config.suite import SuiteRecipe
 from lexigraft.core.errors import LexigraftError
 from lexigraft.testing.sample_text import SOURCE_TEXT, TARGET_TEXT
 from lexigraft.testing.tiny_models import fixture
@@ -75,7 +76,7 @@ def test_files_of_texts_start_from_the_recipe_and_the_doctor_reads_them(tmp_path
     assert read_recipe(recipe).adaptation.texts == {"source": [str(tmp_path / "other.txt")]}
     (tmp_path / "other.txt").write_text("")
     findings = Findings()
-    report_recipe(findings, recipe)
+    report_recipe(findings, SuiteRecipe(path=str(recipe)))
     assert [f.what for f in findings.findings if "corpus is empty" in f.what and "other.txt" in f.what]
 
 

@@ -14,6 +14,7 @@ from lexigraft.api.doctor.recipe import report_recipe
 from lexigraft.api.graft import graft_model
 from lexigraft.core.config.recipe import CompareSettings
 from lexigraft.core.config.recipe_files import dump_recipe, read_recipe
+from lexigraft.core.config.suite import SuiteRecipe
 from lexigraft.core.tokenization.files.loading import load_vocabulary
 
 CHANGES = {
@@ -74,6 +75,6 @@ def test_the_doctor_knows_them(folder: Path, change: dict[str, object], said: st
     path = folder / "changed.yaml"
     path.write_text(dump_recipe(recipe_of(folder, change)), encoding="utf-8")
     findings = Findings()
-    report_recipe(findings, path)
+    report_recipe(findings, SuiteRecipe(path=str(path)))
     found = [f for f in findings.findings if said in f.what]
     assert [f.mark is Mark.GOOD for f in found] == [healthy]
