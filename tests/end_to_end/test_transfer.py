@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from fixtures.commands import lexigraft
 from fixtures.transfers import grafting, matrix, transfer_recipe
@@ -21,7 +22,8 @@ from lexigraft.core.evaluation.statistics.paired_comparison import difference_of
 
 pytestmark = pytest.mark.slow
 COMMAND = [sys.executable, "-c", "from lexigraft.cli.main import main; main()", "transfer"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "src"}
+# As many threads as in this process: sums in another order differ in their last digits.
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads()), "PYTHONPATH": "src"}
 
 
 @pytest.fixture(scope="module")
