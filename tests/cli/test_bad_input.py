@@ -170,7 +170,10 @@ MISTAKES: dict[str, tuple[Change, tuple[str, ...]]] = {
         lambda f, p: {"source": damaged(f, p), "strategy": "focus"},
         ("focus needs target_vectors", "--corpus"),
     ),
-    "unknown strategy": (lambda f, p: {"strategy": "focsu"}, ("focsu", "Did you mean 'focus'?")),
+    "unknown strategy": (
+        lambda f, p: {"strategy": "focsu"},
+        ("focsu", "Did you mean 'focus'? (files of", "LEXIGRAFT_PLUGINS)"),
+    ),
     "unknown field": (lambda f, p: {"strategy": "focus", "set": "temprature=2"}, ("Did you mean 'temperature'?",)),
     "field of the wrong type": (lambda f, p: {"strategy": "focus", "set": "temperature=hot"}, ("temperature", "hot")),
     "set without a value": (lambda f, p: {"set": "temperature"}, ("key=value",)),

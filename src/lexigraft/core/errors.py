@@ -40,15 +40,16 @@ class UnknownName(LexigraftError):
         kind: The kind of name that was looked up ("strategy", "field", "recipe key").
         name: The name as given.
         known: The names that exist.
+        hint: What else may help.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        self.kind, self.name, self.known = kind, name, sorted(known)
-        super().__init__(f"unknown {kind}", name, did_you_mean(name, self.known))
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        self.kind, self.name, self.known, self.further = kind, name, sorted(known), hint
+        super().__init__(f"unknown {kind}", name, did_you_mean(name, self.known) + (f" ({hint})" if hint else ""))
 
     def __reduce__(self) -> tuple[type[UnknownName], tuple[Any, ...]]:
         """Pickle the constructor's own arguments."""
-        return UnknownName, (self.kind, self.name, self.known)
+        return UnknownName, (self.kind, self.name, self.known, self.further)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -162,7 +162,8 @@ def resolve(kind: str, name: str) -> tuple[Plugin, dict[str, Any]]:
     """
     plugins = by_any_name(kind)
     if name not in plugins:
-        raise UnknownName(kind, name, plugins)
+        hint = "" if PLUGIN_PATH in os.environ else f"files of your own are read from the folders in {PLUGIN_PATH}"
+        raise UnknownName(kind, name, plugins, hint)
     return plugins[name], dict(plugins[name].aliases.get(name, {}))
 
 
