@@ -119,8 +119,8 @@ def moved_rows_remark(rows: Sequence[Row], results: Sequence[CellResult]) -> str
         told = [f"{group} {one:+.3f}" for group, one in zip(groups, changes, strict=True) if one is not None]
         if len(told) > 1:
             parts.append(f"at step {step} {', '.join(told)}".replace("-0.", "−0."))
-    what = f"{moved.label} makes {count(moved.coverage.get('covered'))} rows of {poor.label} anew"
-    return f"{what}. Bits per byte less {poor.label}'s, means without a test: {'; '.join(parts)}." if parts else ""
+    what = f"{moved.label} replaces {count(moved.coverage.get('covered'))} rows of {poor.label}"
+    return f"{what}. Its bits per byte minus {poor.label}'s (means, not tested): {'; '.join(parts)}." if parts else ""
 
 
 def _change(label: str, other: str, results: Sequence[CellResult], metric: str, step: int) -> float | None:

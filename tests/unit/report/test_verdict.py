@@ -114,7 +114,7 @@ def test_what_rows_made_anew_change_is_said_for_rare_tokens_beside_all_text(tmp_
         scores = tuple(Score(*at, values[cell.seed]) for at, values in measured[cell.label].items())
         save_result(tmp_path, dataclasses.replace(made_result(cell), scores=scores, coverage={"covered": 803}))
     assert (
-        "tema makes 803 rows of poor anew. Bits per byte less poor's, means without a test: at step 0 "
+        "tema replaces 803 rows of poor. Its bits per byte minus poor's (means, not tested): at step 0 "
         "tokens seen 5-14 times −0.100, all text +0.250; at step 40 tokens seen 5-14 times +0.050, all text +0.000."
     ) in verdict(read_report(tmp_path)).sentences
 
