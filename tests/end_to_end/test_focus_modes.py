@@ -126,6 +126,25 @@ def test_token_level_from_the_command_line(files: Files, tmp_path: Path) -> None
     assert "fallback" in columns["rule"]
 
 
+def test_word_level_from_the_command_line(files: Files, tmp_path: Path) -> None:
+    columns = grafted(
+        files, tmp_path / "out", files.language, "--target-vectors", files.words, "--vectors-level", "word"
+    )
+    target, source = load_vocabulary(str(files.language)), load_vocabulary(str(files.source))
+    raw = fasttext.load_model(str(files.words))
+    at = columns["rule"].index(FOCUS_ROWS)
+    text = target.surfaces.texts[at].decode().strip()
+    # The heaviest anchor is the matched token whose text lies nearest in the word space.
+    heaviest = columns["source_ids"][at][int(np.argmax(columns["weights"][at]))]
+
+    def unit(word: str) -> np.ndarray:
+        vector = raw.get_word_vector(word)
+        return vector / max(float(np.linalg.norm(vector)), 1e-12)
+
+    cosine = {i: float(unit(text) @ unit(source.surfaces.texts[i].decode().strip())) for i in anchors_of(columns)}
+    assert cosine[heaviest] == pytest.approx(max(cosine.values()), abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
